@@ -1,0 +1,35 @@
+# Everything a newcomer types. Each target does its own set-up, so any of them works on a bare clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test lint wheel clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(VENV)/.ready ## Create .venv and install dlx into it
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: setup ## Train mlp against mlp_bn on digits (12 runs, offline) and write the report
+	$(BIN)/dlx train -m name=demo model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 epochs=20
+	$(BIN)/dlx report outputs/demo
+
+test: setup ## Run the test suite
+	$(BIN)/python -m pytest
+
+lint: setup ## Check style (ruff) and types (mypy, strict)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel: setup ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove what the targets above made, results in outputs/ excepted
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

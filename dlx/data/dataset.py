@@ -1,0 +1,50 @@
+"""The data a run trains on: three splits, resident on the device, whose batches are index slices.
+
+Axes: N samples of a split, B of a batch.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from dlx.data.standardise import Standardise
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split. `inputs` [N, ...] are standardised already, or raw with `standardise` to do it by batch."""
+
+    inputs: Tensor
+    labels: Tensor  # [N], int64
+    standardise: Standardise | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, index_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return inputs [B, ...] (floating, standardised) and labels [B] at these positions."""
+        return self.to_float(self.inputs.index_select(0, index_B)), self.labels.index_select(0, index_B)
+
+    def slice(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Return inputs and labels of consecutive samples, without a copy where none is needed."""
+        return self.to_float(self.inputs[start:stop]), self.labels[start:stop]
+
+    def to_float(self, inputs: Tensor) -> Tensor:
+        """Standardise raw inputs; standardised ones pass through."""
+        return inputs if self.standardise is None else self.standardise(inputs)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What `load` returns."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (C, H, W) or (F,)."""
+        return tuple(self.train.inputs.shape[1:])

@@ -1,0 +1,117 @@
+"""Names to builders, one registry a group: `optimizer.name=adam` finds the class registered as "adam".
+
+A module of the group's package registers its classes with a decorator and is found by being there: a
+newcomer adds one file and one YAML. The class's own signature is the schema of the YAML: every key must
+be one of its keyword arguments, of the annotated type and in the annotated range.
+"""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import ConfigDict, Field, ValidationError, create_model
+
+from dlx.errors import RequestError, nearest, unknown
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The named builders of one group; `package` is where its modules live, e.g. "dlx.model"."""
+
+    def __init__(self, group: str, package: str) -> None:
+        self.group = group
+        self.package = package
+        self._builders: dict[str, Callable[..., T]] = {}
+
+    def register(self, name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        """Register the decorated class or function under `name`, which YAML files select it by."""
+
+        def add(builder: Callable[..., T]) -> Callable[..., T]:
+            assert name not in self._builders, f"{self.group} '{name}' is registered twice"
+            self._builders[name] = builder
+            return builder
+
+        return add
+
+    def names(self) -> list[str]:
+        """Return every registered name, importing the package's modules if that has not happened yet."""
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__, f"{self.package}."):
+            importlib.import_module(module.name)
+        return sorted(self._builders)
+
+    def build(self, name: str, arguments: Mapping[str, Any], **given: Any) -> T:
+        """Call the builder `name` with the user's `arguments` and what dlx itself gives it.
+
+        Raises RequestError for an unknown name, argument, type or value, all before the call.
+        """
+        names = self.names()
+        if name not in names:
+            raise unknown(f"{self.group}.name", name, names)
+        builder = self._builders[name]
+        return builder(**given, **check_arguments(builder, arguments, set(given), self.group))
+
+
+def check_arguments(
+    builder: Callable[..., Any], arguments: Mapping[str, Any], given: set[str], where: str
+) -> dict[str, Any]:
+    """Check `arguments` against the signature of `builder`, whose parameters `given` are filled by dlx.
+
+    Types and ranges come from the annotations (`Annotated[float, Field(ge=0)]`); a parameter without
+    one takes anything. Returns the arguments to pass; raises RequestError that names `where`.key.
+    """
+    parameters = {
+        key: parameter
+        for key, parameter in inspect.signature(builder, eval_str=True).parameters.items()
+        if key not in given
+    }
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    named = {k: p for k, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    for key in arguments:
+        if key not in named and not takes_any:
+            allowed = ", ".join(sorted(named)) or "none"
+            raise RequestError(
+                f"{where}.{key}: '{builder.__name__}' takes no such setting"
+                f"{nearest(key, named)} (allowed: {allowed})"
+            )
+    missing = [k for k, p in named.items() if p.default is p.empty and k not in arguments]
+    if missing:
+        raise RequestError(f"{where}.{missing[0]}: '{builder.__name__}' needs a value for it")
+    checked = _validate({k: named[k] for k in arguments if k in named}, arguments, where)
+    return {**arguments, **checked}
+
+
+def _validate(
+    parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any], where: str
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for index, parameter in enumerate(parameters.values()):
+        annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
+        # The alias keeps any parameter name legal: pydantic reserves some ("model_...", "_...").
+        fields[f"field{index}"] = (annotation, Field(alias=parameter.name))
+    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    model = create_model("Arguments", __config__=config, **fields)
+    try:
+        # As JSON, where strict means what a YAML file's author means: a list will do for a tuple and 1
+        # for 1.0, but "1" is no number and true is no integer.
+        values = model.model_validate_json(json.dumps({key: arguments[key] for key in parameters}))
+    except ValidationError as error:
+        raise RequestError(describe(error, where)) from error
+    return {key: getattr(values, f"field{index}") for index, key in enumerate(parameters)}
+
+
+def describe(error: ValidationError, where: str = "") -> str:
+    """Turn the first of pydantic's errors into one line: key=value, what is wrong, what is allowed."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join([where, *map(str, first["loc"])] if where else map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if first["type"] in ("literal_error", "enum"):
+        message += nearest(str(first["input"]), re.findall(r"'([^']*)'", first["ctx"]["expected"]))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{key}={first['input']!r}: {message}{more}"

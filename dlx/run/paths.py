@@ -1,0 +1,51 @@
+"""Where things lie: the files of a run's folder, the runs of a study, the newest study."""
+
+import os
+import tempfile
+from pathlib import Path
+
+HISTORY = "history.csv"
+RESULT = "result.json"
+CHECKPOINT = "checkpoint.pt"
+PREDICTIONS = "predictions.npz"
+LOG = "train.log"
+HYDRA = ".hydra"
+REPORT = "report"
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Return the run folders at or below `folder` (those with Hydra's `.hydra/config.yaml`), sorted."""
+    return sorted(config.parent.parent for config in folder.rglob(f"{HYDRA}/config.yaml"))
+
+
+def newest_study(root: Path) -> Path | None:
+    """Return the folder under `root` whose runs were written to last, or None if there is no run."""
+    newest = max(find_runs(root), key=_last_written, default=None)
+    return newest.parent if newest else None
+
+
+def _last_written(run: Path) -> float:
+    return max(file.stat().st_mtime for file in run.iterdir())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that, whenever the process or machine dies, `path` is the old file or the new one.
+
+    Raises OSError as the file system does (disk full, read-only).
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

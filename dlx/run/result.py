@@ -1,0 +1,61 @@
+"""result.json: what became of a run. Written last and atomically, so its presence means "ended"."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dlx.run.paths import RESULT, write_atomically
+
+Status = Literal["completed", "diverged", "failed"]
+
+
+class Result(BaseModel):
+    """A run's outcome and what is needed to read or repeat it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: Status
+    identity: str  # SHA-256 of the configuration, see config.identity
+    config: dict[str, Any]  # the resolved configuration
+    last: dict[str, float | int | None] = {}  # the last epoch's history row
+    best: dict[str, float | int | None] = {}  # the row that is best by config["monitor"]
+    epochs_run: int = 0
+    stopped_early: bool = False
+    parameters: int | None = None  # trainable ones
+    data: dict[str, Any] = {}  # sizes of the splits, input shape, classes
+    time_seconds: float | None = None
+    device: str | None = None
+    threads: int | None = None
+    versions: dict[str, str] = {}
+    error: str | None = None  # of a failed run: the exception in one line
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Write `folder`/result.json; what is not finite is written as null."""
+    text = json.dumps(_finite(result.model_dump()), indent=2, allow_nan=False)
+    write_atomically(folder / RESULT, (text + "\n").encode())
+
+
+def read_result(folder: Path) -> Result | None:
+    """Return the run's result, or None if it has none (it has not ended).
+
+    Raises ValueError if the file is there but is no result.
+    """
+    path = folder / RESULT
+    if not path.is_file():
+        return None
+    try:
+        return Result.model_validate_json(path.read_text())
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a result: {str(error).splitlines()[0]}") from error
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

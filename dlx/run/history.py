@@ -1,6 +1,7 @@
 """history.csv, both ways: one row an epoch, epoch 0 before training; a missing value is empty, never 0.
 
-Numbers are written as Python's shortest exact form, so equal runs have equal bytes but for `time`.
+Numbers are written in Python's shortest exact form and read back to the same bits, so equal runs have
+equal bytes but for `time`.
 """
 
 import csv
@@ -28,6 +29,7 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+COUNTS = ("epoch", "step")
 
 
 class HistoryWriter:
@@ -35,7 +37,7 @@ class HistoryWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.write_text(_line(COLUMNS))
+        path.write_text(_line(COLUMNS), newline="")
 
     def append(self, row: Row) -> None:
         """Append one epoch."""
@@ -45,32 +47,43 @@ class HistoryWriter:
 
 def _line(values: tuple[object, ...]) -> str:
     text = io.StringIO()
-    cells = ["" if v is None else repr(v) if isinstance(v, float) else str(v) for v in values]
+    # float.__repr__: repr() of a NumPy float is "np.float64(0.5)", which no reader takes for a number.
+    cells = ["" if v is None else float.__repr__(v) if isinstance(v, float) else str(v) for v in values]
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
 
 
 def read_history(path: Path) -> "pd.DataFrame":
-    """Read a history; columns as `Row`, one row an epoch from 0.
+    """Read a history; columns as `Row` (numbers of other names may follow), one row an epoch from 0.
 
-    Raises ValueError for what pandas would read without complaint: a last line cut short, another
-    header, a row of another width, an epoch missing.
+    Missing values are NaN. Raises ValueError, with the file's name, for what pandas would read without
+    complaint: a last line cut short, another header, a row of another width, an epoch missing.
     """
+    try:
+        return _parse(path.read_text(encoding="utf-8"))
+    except (ValueError, OverflowError, csv.Error) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _parse(text: str) -> "pd.DataFrame":
     import pandas as pd
 
-    text = path.read_text()
     if not text.endswith("\n"):
-        raise ValueError(f"{path}: the last line is cut short")
-    lines = list(csv.reader(io.StringIO(text)))
-    if tuple(lines[0][: len(COLUMNS)]) != COLUMNS:
-        raise ValueError(f"{path}: the header does not begin with {','.join(COLUMNS)}")
-    for number, line in enumerate(lines, start=1):
-        if len(line) != len(lines[0]):
-            raise ValueError(f"{path}: line {number} has {len(line)} values, the header has {len(lines[0])}")
-    try:
-        frame = pd.read_csv(io.StringIO(text)).astype({"epoch": "int64", "step": "int64"})
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError("the last line is cut short")
+    header, *lines = csv.reader(io.StringIO(text))
+    if tuple(header[: len(COLUMNS)]) != COLUMNS:
+        raise ValueError(f"the header does not begin with {','.join(COLUMNS)}")
+    for number, line in enumerate(lines, start=2):
+        if len(line) != len(header):
+            raise ValueError(f"line {number} has {len(line)} values, the header has {len(header)}")
+    # Python's float, since the parser of numbers in pandas 2 is off by the last bit now and then.
+    columns = {
+        name: [
+            int(cell) if name in COUNTS else float(cell or "nan") for cell in (line[place] for line in lines)
+        ]
+        for place, name in enumerate(header)
+    }
+    frame = pd.DataFrame(columns).astype({name: "int64" if name in COUNTS else "float64" for name in header})
     if frame["epoch"].tolist() != list(range(len(frame))):
-        raise ValueError(f"{path}: the epochs are not 0, 1, 2, ...")
+        raise ValueError("the epochs are not 0, 1, 2, ...")
     return frame

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 HISTORY = "history.csv"
@@ -25,7 +26,12 @@ def newest_study(root: Path) -> Path | None:
 
 
 def _last_written(run: Path) -> float:
-    return max(file.stat().st_mtime for file in run.iterdir())
+    # A run that is training replaces its files: one listed now may be gone a moment later.
+    times = [0.0]
+    for file in run.iterdir():
+        with suppress(FileNotFoundError):
+            times.append(file.stat().st_mtime)
+    return max(times)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

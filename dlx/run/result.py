@@ -48,14 +48,18 @@ def read_result(folder: Path) -> Result | None:
     if not path.is_file():
         return None
     try:
-        return Result.model_validate_json(path.read_text())
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a result: {str(error).splitlines()[0]}") from error
+        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{path}: not a result: {where}{': ' if where else ''}{first['msg']}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a result: {error}") from error
 
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,103 @@
+"""history.csv: what is written is what is read, and what is damaged is refused."""
+
+import math
+import random
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dlx.run.history import COLUMNS, HistoryWriter, Row, read_history
+
+
+def row(epoch: int, loss: float | None = 0.5, accuracy: float | None = 0.75) -> Row:
+    return Row(epoch, 10 * epoch, 0.1 * epoch, 0.001, loss, accuracy, loss, accuracy)
+
+
+def write(path: Path, rows: list[Row]) -> Path:
+    writer = HistoryWriter(path)
+    for each in rows:
+        writer.append(each)
+    return path
+
+
+def test_round_trip_is_exact_to_the_bit(tmp_path: Path) -> None:
+    chance = random.Random(0)
+    rows = [
+        Row(epoch, epoch * 7, *(chance.random() * 10 ** chance.uniform(-300, 300) for _ in range(6)))
+        for epoch in range(500)
+    ]
+    frame = read_history(write(tmp_path / "history.csv", rows))
+    assert tuple(frame.columns) == COLUMNS
+    assert [tuple(values) for values in frame.itertuples(index=False)] == [astuple(each) for each in rows]
+
+
+def test_equal_rows_have_equal_bytes(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.csv", [row(0), row(1)]).read_bytes()
+    assert one == write(tmp_path / "two.csv", [row(0), row(1)]).read_bytes()
+    assert one.splitlines()[1] == b"0,0,0.0,0.001,0.5,0.75,0.5,0.75"
+
+
+def test_missing_is_empty_and_not_finite_stays_what_it_is(tmp_path: Path) -> None:
+    rows = [row(0, None, None), row(1, math.nan), row(2, math.inf)]
+    path = write(tmp_path / "history.csv", rows)
+    assert path.read_text().splitlines()[1] == "0,0,0.0,0.001,,,,"
+    losses = read_history(path)["train_loss"]
+    assert losses.isna().tolist() == [True, True, False]
+    assert losses[2] == math.inf
+
+
+def test_numpy_floats_are_written_as_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path / "history.csv", [row(0, np.float64(0.1))])
+    assert read_history(path)["train_loss"][0] == 0.1
+
+
+def test_each_line_is_on_disk_as_its_epoch_ends(tmp_path: Path) -> None:
+    writer = HistoryWriter(tmp_path / "history.csv")
+    for epoch in range(3):
+        writer.append(row(epoch))
+        assert len(read_history(tmp_path / "history.csv")) == epoch + 1
+
+
+def test_further_columns_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    path.write_text(f"{','.join(COLUMNS)},grad_norm\n0,0,0.0,0.1,1.0,0.5,1.0,0.5,2.5\n")
+    assert read_history(path)["grad_norm"].tolist() == [2.5]
+
+
+DAMAGE = {
+    "the last line is cut short": lambda text: text[:-3],
+    "the header does not begin with": lambda text: text.replace("train_loss", "training_loss"),
+    "line 3 has 7 values": lambda text: text.replace("0.75\n2,", "2,").replace(",0.5,2,", ",0.5\n2,"),
+    "line 3 has 9 values": lambda text: text.replace("\n2,", ",1.0\n2,"),
+    "the epochs are not 0, 1, 2": lambda text: text.replace("\n1,", "\n3,"),
+    "could not convert string to float": lambda text: text.replace("\n1,10,0.1,", "\n1,10,soon,"),
+    "invalid literal for int": lambda text: text.replace("\n1,10,", "\n1,10.5,"),
+    "codec can't decode": lambda text: text.encode() + b"\xff\n",
+}
+
+
+@pytest.mark.parametrize("complaint", DAMAGE)
+def test_damage_is_refused_by_name(tmp_path: Path, complaint: str) -> None:
+    path = write(tmp_path / "history.csv", [row(0), row(1), row(2)])
+    damaged = DAMAGE[complaint](path.read_text())
+    path.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
+    with pytest.raises(ValueError, match=complaint) as caught:
+        read_history(path)
+    assert str(path) in str(caught.value)
+
+
+def test_pandas_alone_would_have_accepted_a_cut_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "history.csv", [row(0), row(1)])
+    path.write_text(path.read_text()[:-3])
+    assert pd.read_csv(path)["val_accuracy"].tolist() == [0.75, 0.0]  # 0.75 cut to "0."
+    with pytest.raises(ValueError, match="cut short"):
+        read_history(path)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").touch()
+    with pytest.raises(ValueError, match="cut short"):
+        read_history(tmp_path / "history.csv")

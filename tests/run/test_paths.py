@@ -1,0 +1,74 @@
+"""Runs are found by Hydra's file, the newest study by what was written last, and files change whole."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dlx.run.paths import find_runs, newest_study, write_atomically
+
+
+def make_run(folder: Path, written: float = 1000.0) -> Path:
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").touch()
+    (folder / "history.csv").touch()
+    for file in (*folder.iterdir(), folder):
+        os.utime(file, (written, written))
+    return folder
+
+
+def test_runs_are_found_at_and_below_a_folder(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / "study" / name) for name in ("b", "a")]
+    (tmp_path / "study" / "report").mkdir()
+    assert find_runs(tmp_path) == sorted(runs)
+    assert find_runs(runs[0]) == [runs[0]]
+    assert find_runs(tmp_path / "nothing") == []
+
+
+def test_the_newest_study_is_the_one_written_to_last(tmp_path: Path) -> None:
+    make_run(tmp_path / "a-newest" / "run", 3000)
+    make_run(tmp_path / "b-older" / "run", 2000)
+    assert newest_study(tmp_path) == tmp_path / "a-newest"
+    os.utime(tmp_path / "b-older" / "run" / "history.csv", (4000, 4000))
+    assert newest_study(tmp_path) == tmp_path / "b-older"
+    assert newest_study(tmp_path / "nothing") is None
+
+
+def test_a_file_gone_between_listing_and_looking_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "study" / "run")
+    listed = Path.iterdir
+
+    def with_a_ghost(folder: Path) -> Iterator[Path]:
+        yield from listed(folder)
+        yield folder / ".result.json.x1"
+
+    monkeypatch.setattr(Path, "iterdir", with_a_ghost)
+    assert newest_study(tmp_path) == run.parent
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"one")
+    write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_failing_half_way_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*((os, "fsync") if fails == "fsync" else (Path, "replace")), full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]

@@ -84,7 +84,7 @@ class Settings(_Closed):
 
     name: str
     output_root: str
-    slug: str
+    slug: str | None
     rerun: bool
     model: ModelSettings
     optimizer: Component
@@ -175,5 +175,14 @@ def _canonical(value: Any) -> Any:
 
 def folder_name(config: dict[str, Any]) -> str:
     """Return `<slug>-<hash>`, a run's folder: the same request is the same folder."""
-    slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"])).strip("-.")[:100]
+    slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config))).strip("-.")[:100]
     return f"{slug}-{identity(config)[:10]}"
+
+
+def _slug(config: dict[str, Any]) -> str:
+    norm = config["model"].get("norm")
+    lr = config["optimizer"].get("lr")
+    parts = [config["model"]["name"], None if norm == "none" else norm, config["optimizer"]["name"]]
+    parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
+    parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
+    return "-".join(part for part in parts if part)

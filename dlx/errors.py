@@ -21,3 +21,7 @@ def unknown(what: str, given: str, allowed: Iterable[str]) -> RequestError:
     """Build the error for a name that does not exist: what was given, what is allowed, the nearest."""
     names = sorted(allowed)
     return RequestError(f"{what}: there is no '{given}'{nearest(given, names)} (allowed: {', '.join(names)})")
+
+
+class StorageError(Exception):
+    """Writing a run's files failed (disk full, read-only); `dlx` exits with code 4."""

@@ -111,6 +111,8 @@ def describe(error: ValidationError, where: str = "") -> str:
     key = ".".join([where, *map(str, first["loc"])] if where else map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if first["type"] == "extra_forbidden":
+        message = "there is no such key"
     if first["type"] in ("literal_error", "enum"):
         message += nearest(str(first["input"]), re.findall(r"'([^']*)'", first["ctx"]["expected"]))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""

@@ -25,11 +25,17 @@ def generator(
 
 
 @contextmanager
-def global_state(seed: int, purpose: str, epoch: int = 0) -> Iterator[None]:
-    """Lend torch's global CPU generator to code that takes no generator, and put its state back.
+def global_state(
+    seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu"
+) -> Iterator[None]:
+    """Lend torch's global generators (CPU, and `device` if CUDA) seeded, and put their state back.
 
     For torch's own `reset_parameters` and for a user's modules; everything of ours takes a generator.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive_seed(seed, purpose, epoch))
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        derived = derive_seed(seed, purpose, epoch)
+        torch.default_generator.manual_seed(derived)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(derived)
         yield

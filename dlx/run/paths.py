@@ -1,6 +1,7 @@
 """Where things lie: the files of a run's folder, the runs of a study, the newest study."""
 
 import os
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -55,3 +56,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def discard_unstarted(folder: Path) -> None:
+    """Remove a run folder in which Hydra has left its own files and no training has left any.
+
+    And the study above it, if nothing else is in it.
+    """
+    if not folder.is_dir() or any((folder / name).exists() for name in (HISTORY, RESULT, CHECKPOINT)):
+        return
+    shutil.rmtree(folder)
+    if not any(folder.parent.iterdir()):
+        folder.parent.rmdir()

@@ -1,0 +1,123 @@
+"""The only reader of a run's settings: turns them into a `Run` of plain objects, or says what is wrong.
+
+Everything that can be known to fail before training fails here, with one line for the user.
+"""
+
+import functools
+
+import torch
+from torch import nn
+
+from dlx import device as devices
+from dlx import rng
+from dlx.augment.pipeline import build_augment
+from dlx.config import DataSettings, Settings
+from dlx.data.dataset import Dataset
+from dlx.data.load import load
+from dlx.engine.run import Run, Seeds, steps_per_epoch
+from dlx.errors import RequestError, unknown
+from dlx.loss.registry import Loss, losses
+from dlx.model.init import initialise
+from dlx.model.registry import models
+from dlx.optimizer.registry import optimizers
+from dlx.optimizer.schedule import build_schedule
+
+ENGINES = ("auto", "loop")
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def build(settings: Settings) -> Run:
+    """Build the run that `settings` describe: data on the device, fresh weights, optimizer, schedule.
+
+    Raises RequestError if anything does not fit.
+    """
+    if settings.engine.name not in ENGINES:
+        raise unknown("engine.name", settings.engine.name, ENGINES)
+    device, dtype = devices.select(settings.device), getattr(torch, settings.dtype)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    data = _load(settings.data.model_dump_json(), dtype, device)
+    loss = losses.build(settings.loss.name, settings.loss.arguments)
+    model = _build_model(settings, data, loss.outputs(len(data.classes))).to(device=device, dtype=dtype)
+    _check_batches(settings, data, model)
+    _check_outputs(settings, data, model, loss)
+    built = optimizers.build(
+        settings.optimizer.name,
+        settings.optimizer.arguments,
+        parameters=[p for p in model.parameters() if p.requires_grad],
+    )
+    for group in (group for optimizer in built for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]  # torch's own name for what schedules multiply
+    steps = steps_per_epoch(len(data.train), settings.batch_size, drop_last=settings.drop_last)
+    return Run(
+        data=data,
+        model=model,
+        optimizers=built,
+        schedule=build_schedule(
+            settings.schedule.name,
+            settings.schedule.arguments,
+            warmup_epochs=settings.schedule.warmup,
+            epochs=settings.epochs,
+            steps_per_epoch=steps,
+        ),
+        loss=loss,
+        augment=build_augment(settings.augment, data.input_shape),
+        seeds=Seeds(settings.seeds.order, settings.seeds.augment, settings.seeds.dropout),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        shuffle=settings.shuffle,
+        drop_last=settings.drop_last,
+        device=device,
+    )
+
+
+@functools.lru_cache(maxsize=2)  # a sweep's runs share one copy; two, so that a sweep over data can alternate
+def _load(settings_json: str, dtype: torch.dtype, device: torch.device) -> Dataset:
+    return load(DataSettings.model_validate_json(settings_json), dtype=dtype, device=device)
+
+
+def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:
+    with rng.global_state(settings.seeds.init, "init"):
+        model = models.build(
+            settings.model.name, settings.model.arguments, input_shape=data.input_shape, outputs=outputs
+        )
+    initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
+    if not any(p.requires_grad for p in model.parameters()):
+        raise RequestError(f"model.name={settings.model.name}: it has no parameters to train")
+    return model
+
+
+def _check_batches(settings: Settings, data: Dataset, model: nn.Module) -> None:
+    samples, batch = len(data.train), settings.batch_size
+    if batch > samples:
+        raise RequestError(
+            f"batch_size={batch}: larger than the training split of {samples} samples (data.train_size)"
+        )
+    smallest = batch if settings.drop_last or samples % batch == 0 else samples % batch
+    if smallest == 1 and any(isinstance(module, BATCH_NORMS) for module in model.modules()):
+        raise RequestError(
+            f"batch_size={batch}: of {samples} training samples a last batch of one is left, which "
+            "BatchNorm cannot normalise; use another batch_size or drop_last=true"
+        )
+
+
+@torch.no_grad()
+def _check_outputs(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) -> None:
+    """Try the model on two samples: a module of the user's may give anything."""
+    inputs, labels = data.train.slice(0, 2)
+    model.eval()
+    where = f"model.name={settings.model.name}"
+    try:
+        outputs = model(inputs)
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RequestError(
+            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {first}"
+        ) from error
+    needed = loss.outputs(len(data.classes))
+    if not isinstance(outputs, torch.Tensor) or outputs.shape != (len(labels), needed):
+        got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+        raise RequestError(
+            f"{where}: {len(data.classes)} classes under {settings.loss.name} need outputs of shape "
+            f"(batch, {needed}); for a batch of {len(labels)} it gave {got}"
+        )

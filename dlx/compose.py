@@ -1,0 +1,52 @@
+"""What Hydra is told about dlx: where `conf/` is, the user's own, the launcher, the name of a run's folder."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+
+from dlx.config import folder_name, resolved
+
+PRIMARY = "train"  # conf/train.yaml; not "config", which a project of the user's may well have
+
+
+def register() -> None:
+    """Make Hydra's plugin manager know the launcher, the sweeper and the search path; idempotent."""
+    from dlx.sweep.launcher import GridLauncher
+    from dlx.sweep.sweeper import GridSweeper
+
+    for plugin in (GridLauncher, GridSweeper, UserConfigFirst):
+        Plugins.instance().register(plugin)
+    OmegaConf.register_new_resolver("dlx_folder", _folder, replace=True)
+
+
+def config_folder() -> Path:
+    """Return the folder of the packaged configuration: the checkout's if there is one, else the wheel's.
+
+    The checkout's first, since an editable install can leave a stale copy in the package.
+    """
+    package = Path(__file__).resolve().parent
+    checkout = package.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / "conf" / f"{PRIMARY}.yaml").is_file():
+        return checkout / "conf"
+    return package / "conf"
+
+
+class UserConfigFirst(SearchPathPlugin):
+    """Puts the current folder's `conf/`, if there is one, before the packaged configuration.
+
+    Hydra's own --config-dir only adds to it and cannot override.
+    """
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Called by Hydra as it starts."""
+        folder = Path.cwd() / "conf"
+        if folder.is_dir() and not folder.samefile(config_folder()):
+            search_path.prepend(provider="user", path=f"file://{folder}")
+
+
+def _folder(*, _root_: DictConfig) -> Any:
+    return folder_name(resolved(_root_))

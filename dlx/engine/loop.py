@@ -1,0 +1,121 @@
+"""Trains one run, step by step: any nn.Module, any torch.optim optimizer.
+
+Batches are index slices of tensors that live on the device, and sums stay there until the epoch ends:
+the step never waits for the device. Axes: N samples, B of a batch, K outputs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dlx import rng
+from dlx.device import Timer, accumulator
+from dlx.engine.run import EpochEnd, Run
+from dlx.model.layers import use_generator
+from dlx.run.history import Row
+
+EVALUATION_BATCH = 1000  # fits the memory that any model here needs to train, and amortises the calls
+
+
+def train(run: Run) -> Iterator[EpochEnd]:
+    """Train `run`, yielding before the first epoch and after each one; stop iterating to stop training."""
+    timer = Timer(run.device)
+    step, sums, lr = 0, None, None
+    for epoch in range(run.epochs + 1):
+        if epoch > 0:
+            step, sums, lr = _train_epoch(run, epoch, step)
+        outputs_NK, val_loss, val_accuracy = evaluate(run)
+        row = Row(
+            epoch=epoch,
+            step=step,
+            time=round(timer.seconds(), 6),
+            lr=lr,
+            train_loss=sums.mean_loss() if sums else None,
+            train_accuracy=sums.accuracy() if sums else None,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+        )
+        yield EpochEnd(row, outputs_NK)
+
+
+@dataclass
+class _Sums:
+    """An epoch's sums, kept on the device: the loss [], the correct answers []."""
+
+    loss: Tensor
+    correct: Tensor
+    samples: int = 0
+
+    def mean_loss(self) -> float:
+        return float(self.loss) / self.samples
+
+    def accuracy(self) -> float:
+        return int(self.correct) / self.samples
+
+
+def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, _Sums, float]:
+    order_N = _order(run, epoch)
+    augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
+    use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
+    sums = _Sums(
+        loss=torch.zeros((), device=run.device, dtype=accumulator(run.device)),
+        correct=torch.zeros((), device=run.device, dtype=torch.long),
+    )
+    run.model.train()
+    # A user's own module may draw from torch's global state; lend it one that follows from the seed.
+    with rng.global_state(run.seeds.dropout, "module", epoch, run.device):
+        for start in range(0, len(order_N), run.batch_size):
+            index_B = order_N[start : start + run.batch_size]
+            if run.drop_last and len(index_B) < run.batch_size:
+                break
+            _set_learning_rates(run, run.schedule(step))
+            _step(run, index_B, augment_draws, sums)
+            step += 1
+    return step, sums, float(run.optimizers[0].param_groups[0]["lr"])
+
+
+def _set_learning_rates(run: Run, factor: float) -> None:
+    for optimizer in run.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+
+def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, sums: _Sums) -> None:
+    inputs, labels_B = run.data.train.batch(index_B)
+    if run.augment is not None:
+        inputs = run.augment(inputs, augment_draws)
+    outputs_BK = run.model(inputs)
+    losses_B = run.loss.per_sample(outputs_BK, labels_B)
+    run.loss.reduce(losses_B).backward()  # type: ignore[no-untyped-call]
+    for optimizer in run.optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    sums.loss += losses_B.detach().sum()
+    sums.correct += run.loss.correct(outputs_BK.detach(), labels_B).sum()
+    sums.samples += len(index_B)
+
+
+def _order(run: Run, epoch: int) -> Tensor:
+    """Return the epoch's order of samples [N]; drawn on the CPU, so that it is the same on any device."""
+    samples = len(run.data.train)
+    if not run.shuffle:
+        return torch.arange(samples, device=run.device)
+    draws = rng.generator(run.seeds.order, "order", epoch)
+    return torch.randperm(samples, generator=draws).to(run.device)
+
+
+@torch.no_grad()
+def evaluate(run: Run) -> tuple[Tensor, float, float]:
+    """Return the model's outputs [N, K] on the validation split, their mean loss and accuracy."""
+    run.model.eval()
+    split = run.data.val
+    parts = [
+        run.model(split.slice(start, start + EVALUATION_BATCH)[0])
+        for start in range(0, len(split), EVALUATION_BATCH)
+    ]
+    outputs_NK = torch.cat(parts)
+    losses_N = run.loss.per_sample(outputs_NK, split.labels)
+    correct = run.loss.correct(outputs_NK, split.labels).sum()
+    return outputs_NK, float(losses_N.mean(dtype=accumulator(run.device))), int(correct) / len(split)

@@ -1,0 +1,60 @@
+"""A run, built: everything an engine needs to train it, as plain objects."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from dlx.augment.pipeline import Augment
+from dlx.data.dataset import Dataset
+from dlx.loss.registry import Loss
+from dlx.optimizer.schedule import Schedule
+from dlx.run.history import Row
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The seed of each source of chance while training; initial weights are drawn already."""
+
+    order: int
+    augment: int
+    dropout: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. The model and its optimizers' state change as an engine trains it."""
+
+    data: Dataset
+    model: nn.Module
+    optimizers: Sequence[Optimizer]
+    schedule: Schedule
+    loss: Loss
+    augment: Augment | None
+    seeds: Seeds
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    drop_last: bool
+    device: torch.device
+
+    @property
+    def parameter_count(self) -> int:
+        """The number of trainable parameters."""
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """What an engine reports after each epoch (and before the first): the row and the validation outputs."""
+
+    row: Row
+    val_outputs_NK: Tensor
+
+
+def steps_per_epoch(samples: int, batch_size: int, *, drop_last: bool) -> int:
+    """Return the number of batches an epoch has."""
+    return samples // batch_size if drop_last else math.ceil(samples / batch_size)

@@ -1,0 +1,119 @@
+"""Takes one run through an engine's epochs and leaves its files: history, predictions, result, checkpoint."""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import dlx
+from dlx.config import Settings, identity
+from dlx.device import describe
+from dlx.engine import loop
+from dlx.engine.monitor import Monitor
+from dlx.engine.run import EpochEnd, Run
+from dlx.run.checkpoint import write_checkpoint
+from dlx.run.history import HistoryWriter, Row
+from dlx.run.paths import HISTORY
+from dlx.run.predictions import write_predictions
+from dlx.run.result import Result, write_result
+
+
+def execute(
+    run: Run, settings: Settings, config: dict[str, Any], folder: Path, on_epoch: Callable[[Row], None]
+) -> Result:
+    """Train `run`, write its files into `folder`, the result last, and return the result.
+
+    `config` is the resolved configuration, stored as it is; `on_epoch` is shown each row as it is written.
+    """
+    history = HistoryWriter(folder / HISTORY)
+    monitor = Monitor(
+        settings.monitor,
+        patience=settings.early_stopping.patience,
+        min_delta=settings.early_stopping.min_delta,
+        state=(lambda: _copy_state(run)) if settings.keep == "best" else None,
+    )
+    for end in loop.train(run):
+        history.append(end.row)
+        on_epoch(end.row)
+        monitor.update(end)
+        if monitor.stop:
+            break
+    _write_predictions(folder, run, end, monitor.best)
+    result = Result(
+        status="diverged" if monitor.diverged else "completed",
+        identity=identity(config),
+        config=config,
+        last=asdict(end.row),
+        best=asdict(monitor.best.row),
+        epochs_run=end.row.epoch,
+        stopped_early=monitor.out_of_patience and end.row.epoch < run.epochs,
+        parameters=run.parameter_count,
+        data=_data_facts(run),
+        time_seconds=end.row.time,
+        **_write_checkpoint(folder, run, settings, end, monitor, identity(config)),
+        **_machine_facts(run),
+    )
+    write_result(folder, result)
+    return result
+
+
+def _write_checkpoint(
+    folder: Path, run: Run, settings: Settings, last: EpochEnd, monitor: Monitor, key: str
+) -> dict[str, str]:
+    if settings.keep == "none":
+        return {}
+    if settings.keep == "best" and monitor.best_state is not None:
+        state, epoch = monitor.best_state, monitor.best.row.epoch
+    else:
+        state, epoch = _copy_state(run), last.row.epoch
+    return {"checkpoint_sha256": write_checkpoint(folder, state, epoch, key)}
+
+
+def _copy_state(run: Run) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in run.model.state_dict().items()}
+
+
+def _write_predictions(folder: Path, run: Run, last: EpochEnd, best: EpochEnd) -> None:
+    write_predictions(
+        folder,
+        last=last.val_outputs_NK.cpu().numpy(),
+        best=best.val_outputs_NK.cpu().numpy(),
+        labels=run.data.val.labels.cpu().numpy(),
+        last_epoch=last.row.epoch,
+        best_epoch=best.row.epoch,
+    )
+
+
+def _data_facts(run: Run) -> dict[str, Any]:
+    return {
+        "train": len(run.data.train),
+        "val": len(run.data.val),
+        "test": len(run.data.test),
+        "input_shape": list(run.data.input_shape),
+        "classes": list(run.data.classes),
+    }
+
+
+def _machine_facts(run: Run) -> dict[str, Any]:
+    return {
+        "device": describe(run.device),
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "dlx": dlx.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "machine": {
+            "system": platform.system(),
+            "processor": platform.machine(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "cores": os.cpu_count(),
+        },
+    }

@@ -1,0 +1,161 @@
+"""What a person sees while runs train: live bars on a terminal, one line an epoch elsewhere."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from dlx.config import Settings
+from dlx.run.history import Row
+from dlx.run.result import Result
+
+if TYPE_CHECKING:
+    from dlx.engine.run import Run
+
+
+class Display:
+    """Shows the runs of a grid, in order; `runs` holds each one's label and its number of epochs."""
+
+    def __init__(self, runs: Sequence[tuple[str, int]], console: Console | None = None) -> None:
+        self._runs = runs
+        self._console = console or Console(highlight=False)
+        self._live = self._console.is_terminal
+        self._index = 0
+        self._epochs_done = 0
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[state]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            transient=True,
+            refresh_per_second=4,  # often enough to read; the drawing shares the cores with the training
+            disable=not self._live,
+        )
+        self._all: TaskID | None = None
+        self._one: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        if len(self._runs) > 1:
+            self._all = self._progress.add_task(
+                "runs", total=sum(epochs for _, epochs in self._runs), state=f"0/{len(self._runs)}"
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def start(self, run: "Run", settings: Settings, folder: Path) -> None:
+        """Show that the next run begins; of a run alone, its settings in short."""
+        label, epochs = self._runs[self._index]
+        if len(self._runs) == 1:
+            for line in summary(run, settings, folder):
+                self._print(line)
+        elif not self._live:
+            self._print(f"{self._position()}{label}")
+        self._one = self._progress.add_task("epoch", total=epochs, state="")
+
+    def epoch(self, row: Row) -> None:
+        """Show an epoch's end."""
+        epochs = self._runs[self._index][1]
+        if not self._live:
+            self._print(f"{self._position()}epoch {row.epoch:>{len(str(epochs))}}/{epochs}  {metrics(row)}")
+        if self._one is not None:
+            self._progress.update(
+                self._one, completed=row.epoch, state=f"{row.epoch}/{epochs}  {metrics(row)}"
+            )
+        if self._all is not None:
+            self._progress.update(self._all, completed=self._epochs_done + row.epoch)
+
+    def end(self, folder: Path, result: Result) -> None:
+        """Show the headline numbers of the run that ended, and its folder."""
+        self._close(f"{result.status} in {result.time_seconds or 0:.1f} s: {headline(result)}", folder)
+
+    def skip(self, folder: Path, result: Result) -> None:
+        """Show that the run is finished already and is not trained again."""
+        self._close(f"already finished, not trained again ({result.status}): {headline(result)}", folder)
+
+    def fail(self, error: object) -> None:
+        """Show that the run failed; its train.log has the traceback."""
+        first = str(error).splitlines()[0] if str(error) else ""
+        self._close(f"failed: {type(error).__name__}: {first}", None)
+
+    def _close(self, line: str, folder: Path | None) -> None:
+        label, epochs = self._runs[self._index]
+        self._print(f"{self._position()}{label}: {line}" if len(self._runs) > 1 else line)
+        if folder is not None and len(self._runs) == 1:
+            self._print(str(folder))
+        if self._one is not None:
+            self._progress.remove_task(self._one)
+            self._one = None
+        self._index += 1
+        self._epochs_done += epochs
+        if self._all is not None:
+            self._progress.update(
+                self._all, completed=self._epochs_done, state=f"{self._index}/{len(self._runs)}"
+            )
+
+    def _position(self) -> str:
+        return f"[{self._index + 1}/{len(self._runs)}] " if len(self._runs) > 1 else ""
+
+    def _print(self, line: str) -> None:
+        self._progress.console.print(Text(line), soft_wrap=True)
+
+
+def summary(run: "Run", settings: Settings, folder: Path) -> list[str]:
+    """Return a run's settings in short, a line each for the model, optimizer, data, training and folder."""
+    data = run.data
+    sizes = f"{len(data.train)} train, {len(data.val)} validation, {len(data.test)} test"
+    shape = "x".join(map(str, data.input_shape))
+    augment = _arguments({key: value for key, value in settings.augment.items() if value})
+    lines = {
+        "model": f"{settings.model.name}{_arguments(settings.model.arguments)}, "
+        f"{run.parameter_count:,} parameters, init {settings.model.init}",
+        "optimizer": f"{settings.optimizer.name}{_arguments(settings.optimizer.arguments)}",
+        "schedule": f"{settings.schedule.name}{_arguments(settings.schedule.arguments)}"
+        + (f", warm-up of {settings.schedule.warmup:g} epochs" if settings.schedule.warmup else ""),
+        "data": f"{settings.data.name}, {sizes}, {shape}, {len(data.classes)} classes, "
+        f"standardised by {settings.data.standardise}",
+        "augment": augment.removeprefix(", ") or "none",
+        "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {settings.loss.name}, "
+        f"seed {settings.seed}, {settings.dtype} on {run.device}",
+        "folder": str(folder),
+    }
+    return [f"{key:<10} {value}" for key, value in lines.items()]
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    shown = {key: value for key, value in arguments.items() if value is not None}
+    return "".join(f", {key} {value}" for key, value in shown.items())
+
+
+def metrics(row: Row) -> str:
+    """Return a row's numbers in one short line."""
+    parts = []
+    for split, loss, accuracy in (
+        ("train", row.train_loss, row.train_accuracy),
+        ("val", row.val_loss, row.val_accuracy),
+    ):
+        if loss is not None:
+            parts.append(f"{split} loss {loss:.4f}")
+        if accuracy is not None:
+            parts.append(f"acc {accuracy:.4f}")
+    return "  ".join(parts)
+
+
+def headline(result: Result) -> str:
+    """Return the last epoch's validation accuracy and the best one's, each named for what it is."""
+    last, best = result.last, result.best
+    if last.get("val_accuracy") is None:
+        return f"ended at epoch {last.get('epoch')} without a validation accuracy"
+    return (
+        f"validation accuracy {last['val_accuracy']:.4f} at the last epoch ({last['epoch']}), "
+        f"{best['val_accuracy']:.4f} at the best ({best['epoch']})"
+    )

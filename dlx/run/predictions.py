@@ -1,0 +1,41 @@
+"""predictions.npz: the validation outputs of the last and the best epoch, and the labels.
+
+`last_outputs` and `best_outputs` [N, K], `labels` [N], `last_epoch`, `best_epoch`. Outputs are float16
+where that holds them (its largest value is 65504), else float32; labels the smallest integer that fits.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlx.run.paths import PREDICTIONS, write_atomically
+
+
+def write_predictions(
+    folder: Path,
+    *,
+    last: NDArray[np.floating],
+    best: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    last_epoch: int,
+    best_epoch: int,
+) -> None:
+    """Write `folder`/predictions.npz, atomically."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        last_outputs=_compact(last),
+        best_outputs=_compact(best),
+        labels=labels.astype(np.min_scalar_type(int(labels.max()))),
+        last_epoch=last_epoch,
+        best_epoch=best_epoch,
+    )
+    write_atomically(folder / PREDICTIONS, buffer.getvalue())
+
+
+def _compact(outputs: NDArray[np.floating]) -> NDArray[np.floating]:
+    finite = outputs[np.isfinite(outputs)]
+    fits = finite.size == 0 or np.abs(finite).max() <= np.finfo(np.float16).max
+    return outputs.astype(np.float16 if fits else np.float32)

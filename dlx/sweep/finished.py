@@ -1,0 +1,28 @@
+"""Whether a run has been trained already."""
+
+from pathlib import Path
+from typing import Any
+
+from dlx.config import Settings, identity
+from dlx.errors import RequestError
+from dlx.run.paths import RESULT
+from dlx.run.result import Result, read_result
+
+
+def finished_result(folder: Path, config: dict[str, Any], settings: Settings) -> Result | None:
+    """Return the result of this very configuration in `folder`, or None if it is to be trained.
+
+    A diverged run is finished: it would diverge again. A failed one, one without a result, and any
+    under rerun=true are not. Raises RequestError if the folder holds another configuration's result.
+    """
+    if settings.rerun:
+        return None
+    try:
+        result = read_result(folder)
+    except ValueError as error:
+        raise RequestError(f"{error}; rerun=true trains it again") from error
+    if result is None or result.status == "failed":
+        return None
+    if result.identity != identity(config):
+        raise RequestError(f"{folder / RESULT}: belongs to another configuration; rerun=true replaces it")
+    return result

@@ -1,0 +1,128 @@
+"""The Hydra launcher: checks every run of a grid, then trains those that are not finished, one by one."""
+
+import functools
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides, run_job
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from dlx.config import Settings, check, resolved
+from dlx.errors import RequestError
+from dlx.progress import Display
+from dlx.run.paths import write_atomically
+from dlx.sweep.finished import finished_result
+from dlx.sweep.summary import Outcome, SweepFailed, print_summary
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the grid, composed and checked."""
+
+    label: str  # the overrides in which it differs from the others, "optimizer.lr=0.1 seed=2"
+    config: DictConfig  # with Hydra's node
+    settings: Settings
+    folder: Path
+
+
+class GridLauncher(Launcher):
+    """Nothing is written before every run has been composed, checked and, if unfinished, built once."""
+
+    __module__ = "hydra_plugins.dlx"  # Hydra accepts plugins from this namespace alone
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Called by Hydra before `launch`."""
+        self.hydra_context = hydra_context
+        self.task_function: Callable[..., Any] = task_function
+        self.config = config
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Train the grid. Raises RequestError before any training, SweepFailed after all of it."""
+        jobs = [
+            self._compose(overrides, label, initial_job_idx + index)
+            for index, (overrides, label) in enumerate(zip(job_overrides, labels(job_overrides), strict=True))
+        ]
+        _check_buildable(jobs)
+        self._write_sweep_config(jobs[0].folder.parent)
+        returns: list[JobReturn] = []
+        outcomes: list[Outcome] = []
+        with Display([(job.label, job.settings.epochs) for job in jobs]) as display:
+            for job in jobs:
+                returned = self._run(job, display)
+                returns.append(returned)
+                failed = returned.status != JobStatus.COMPLETED
+                value = returned._return_value  # the property would raise a failed run's exception here
+                outcomes.append(
+                    Outcome(job.label, job.folder, None if failed else value, value if failed else None)
+                )
+        if len(jobs) > 1:
+            print_summary(outcomes, jobs[0].folder.parent)
+        if not all(outcome.succeeded for outcome in outcomes):
+            raise SweepFailed(outcomes)
+        return returns
+
+    def _compose(self, overrides: Sequence[str], label: str, number: int) -> Job:
+        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(config):
+            config.hydra.job.id = number
+            config.hydra.job.num = number
+        try:
+            settings = check(config)
+        except RequestError as error:
+            raise _with_label(error, label) from error
+        folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
+        return Job(label, config, settings, folder)
+
+    def _run(self, job: Job, display: Display) -> JobReturn:
+        finished = finished_result(job.folder, resolved(job.config), job.settings)
+        if finished is not None:
+            display.skip(job.folder, finished)
+            returned = JobReturn(overrides=job.config.hydra.overrides.task, status=JobStatus.COMPLETED)
+            returned.return_value = finished
+            return returned
+        returned = run_job(
+            hydra_context=self.hydra_context,
+            task_function=functools.partial(self.task_function, display=display),
+            config=job.config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+        if returned.status != JobStatus.COMPLETED:
+            display.fail(returned._return_value)
+        return returned
+
+    def _write_sweep_config(self, study: Path) -> None:
+        study.mkdir(parents=True, exist_ok=True)
+        write_atomically(study / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
+
+
+def labels(job_overrides: Sequence[Sequence[str]]) -> list[str]:
+    """Return each job's overrides that are not shared by all, in one line; "" for a job alone."""
+    shown = [filter_overrides(overrides) for overrides in job_overrides]
+    shared = set(shown[0]).intersection(*map(set, shown))
+    return [" ".join(o for o in overrides if o not in shared) for overrides in shown]
+
+
+def _check_buildable(jobs: Sequence[Job]) -> None:
+    """Build each unfinished run once and let it go, so that what is wrong is said before any training."""
+    for job in jobs:
+        if finished_result(job.folder, resolved(job.config), job.settings) is None:
+            from dlx.build import build  # imports torch, which a finished study does not need
+
+            try:
+                build(job.settings)
+            except RequestError as error:
+                raise _with_label(error, job.label) from error
+
+
+def _with_label(error: RequestError, label: str) -> RequestError:
+    return RequestError(f"{error} [in {shlex.quote(label)}]") if label else error

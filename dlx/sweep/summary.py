@@ -1,0 +1,64 @@
+"""The table at a sweep's end: every run, what became of it, and its headline numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dlx.run.result import Result
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run: a result, or the exception that ended it."""
+
+    label: str
+    folder: Path
+    result: Result | None
+    error: Exception | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run completed: neither failed nor diverged."""
+        return self.result is not None and self.result.status == "completed"
+
+
+class SweepFailed(Exception):
+    """A run of the sweep failed or diverged; all of them have ended."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        super().__init__(f"{sum(not o.succeeded for o in outcomes)} of {len(outcomes)} runs did not complete")
+        self.outcomes = outcomes
+
+
+def print_summary(outcomes: Sequence[Outcome], study: Path) -> None:
+    """Print one row a run, in the grid's order, and how to see the comparison."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("run", overflow="fold")
+    table.add_column("status")
+    table.add_column("val accuracy\nlast epoch", justify="right")
+    table.add_column("\nbest (epoch)", justify="right")
+    table.add_column("\nseconds", justify="right")
+    for outcome in outcomes:
+        table.add_row(*_cells(outcome))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(Text(f"compare them: dlx report {study}"), soft_wrap=True)
+
+
+def _cells(outcome: Outcome) -> list[Text]:
+    result = outcome.result
+    if result is None:
+        return [Text(outcome.label), Text("failed", style="red"), *[Text("-")] * 3]
+    last, best = result.last.get("val_accuracy"), result.best.get("val_accuracy")
+    return [
+        Text(outcome.label),
+        Text(result.status, style="" if outcome.succeeded else "yellow"),
+        Text("-" if last is None else f"{last:.4f}"),
+        Text("-" if best is None else f"{best:.4f} ({result.best['epoch']})"),
+        Text(f"{result.time_seconds or 0:.1f}"),
+    ]

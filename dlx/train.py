@@ -1,0 +1,116 @@
+"""The one entrypoint of training: Hydra composes the configuration, `train` trains one run of it."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from dlx.complaint import complaint
+from dlx.compose import PRIMARY, config_folder, register
+from dlx.config import check, resolved
+from dlx.errors import RequestError, StorageError, unknown
+from dlx.progress import Display
+from dlx.run.paths import discard_unstarted
+from dlx.run.result import Result
+from dlx.sweep.finished import finished_result
+from dlx.sweep.summary import SweepFailed
+
+# Hydra's flags; those of the first kind are followed by a value of their own.
+VALUE_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
+VALUE_FLAGS |= {"--config-dir", "-cd", "--experimental-rerun"}
+PLAIN_FLAGS = {"--multirun", "-m", "--run", "-r", "--resolve", "--info", "-i", "--shell-completion", "-sc"}
+PLAIN_FLAGS |= {"--help", "-h", "--hydra-help", "--version"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `dlx train` with these arguments and return its exit code.
+
+    0 done; 1 a run failed or diverged; 2 the request was wrong; 4 storage failed; 130 interrupted.
+    """
+    register()
+    verbose = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print and exit with 1
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.argv = ["dlx train", *flags_first(arguments)]
+    # Not the decorator: `train` stays a plain function, which pickles by reference.
+    entrypoint = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=PRIMARY)(train)
+    try:
+        entrypoint()
+    except (RequestError, HydraException, OmegaConfBaseException) as error:
+        if verbose:
+            raise
+        print(f"dlx train: error: {complaint(error, arguments)}", file=sys.stderr)
+        return 2
+    except StorageError as error:
+        if verbose:
+            raise
+        print(f"dlx train: error: {error}", file=sys.stderr)
+        return 4
+    except SweepFailed as error:
+        print(f"dlx train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("dlx train: interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def train(config: DictConfig, display: Display | None = None) -> Result:
+    """Train one composed run in Hydra's output folder; a finished one is returned, not trained again.
+
+    Raises RequestError, leaving no folder, for what is wrong with the request.
+    """
+    settings, values = check(config), resolved(config)
+    if display is None:  # under somebody else's launcher
+        with Display([("", settings.epochs)]) as display:
+            return train(config, display)
+    folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
+    try:
+        finished = finished_result(folder, values, settings)
+        if finished is not None:
+            display.skip(folder, finished)
+            return finished
+        from dlx.build import build  # imports torch
+        from dlx.engine.trainer import execute
+
+        run = build(settings)
+    except RequestError:
+        discard_unstarted(folder)
+        raise
+    display.start(run, settings, folder)
+    result = execute(run, settings, values, folder, display.epoch)
+    display.end(folder, result)
+    return result
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Move Hydra's flags before the overrides: argparse refuses `seed=1 -m lr=...`, people type it.
+
+    Raises RequestError for a flag that Hydra does not have.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        if argument.split("=")[0] not in VALUE_FLAGS | PLAIN_FLAGS:
+            raise unknown("flags", argument, sorted(VALUE_FLAGS | PLAIN_FLAGS))
+        flags.append(argument)
+        if argument in VALUE_FLAGS:
+            flags.extend(value for value in [next(rest, None)] if value is not None)
+    return [*flags, *overrides]
+
+
+def _terminate(number: int, frame: FrameType | None) -> Any:
+    raise SystemExit(128 + number)

@@ -1,0 +1,61 @@
+"""Data drawn from a formula, for trying things out: Gaussian blobs and interleaved spirals.
+
+Axes: N samples, F features, K classes. Float64, so that a float64 run loses nothing.
+"""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from pydantic import Field
+
+from dlx import rng
+from dlx.data.source import Arrays, Source, sources
+
+Count = Annotated[int, Field(ge=1)]
+Classes = Annotated[int, Field(ge=2)]
+Noise = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0)]
+
+
+@sources.register("blobs")
+def blobs(
+    root: Path,  # noqa: ARG001 - drawn, not read
+    *,
+    samples: Count,
+    classes: Classes,
+    features: Count,
+    noise: Noise,
+    seed: Seed,
+) -> Source:
+    """Draw one Gaussian a class: its centre is standard normal, `noise` is the deviation around it."""
+    generator = rng.generator(seed, "blobs")
+    labels_N = torch.arange(samples) % classes
+    centres_KF = torch.randn(classes, features, generator=generator, dtype=torch.float64)
+    noise_NF = torch.randn(samples, features, generator=generator, dtype=torch.float64)
+    return Source(_names(classes), Arrays(centres_KF[labels_N] + noise * noise_NF, labels_N))
+
+
+@sources.register("spirals")
+def spirals(
+    root: Path,  # noqa: ARG001 - drawn, not read
+    *,
+    samples: Count,
+    classes: Classes,
+    turns: Annotated[float, Field(gt=0)],
+    noise: Noise,
+    seed: Seed,
+) -> Source:
+    """Draw one arm a class in the plane: radius 0 to 1 over `turns` turns, plus Gaussian `noise`."""
+    generator = rng.generator(seed, "spirals")
+    labels_N = torch.arange(samples) % classes
+    radius_N = torch.rand(samples, generator=generator, dtype=torch.float64)
+    angle_N = 2 * math.pi * (turns * radius_N + labels_N / classes)
+    points_NF = radius_N[:, None] * torch.stack([angle_N.cos(), angle_N.sin()], dim=1)
+    noise_NF = torch.randn(samples, 2, generator=generator, dtype=torch.float64)
+    return Source(_names(classes), Arrays(points_NF + noise * noise_NF, labels_N))
+
+
+def _names(classes: int) -> tuple[str, ...]:
+    return tuple(str(label) for label in range(classes))

@@ -29,10 +29,14 @@ def below(root: Path, path: str | None, example: str) -> Path:
     Raises RequestError, with `example` as the value to give, if there is no path or nothing at it.
     """
     if path is None:
-        raise RequestError(f"data.path: needed, relative to data.root={root}; for example data.path={example}")
+        raise RequestError(
+            f"data.path: needed, relative to data.root={root}; for example data.path={example}"
+        )
     found = root / Path(path).expanduser()
     if not found.exists():
-        raise RequestError(f"data.path={path}: there is no {found}; data.path is relative to data.root={root}")
+        raise RequestError(
+            f"data.path={path}: there is no {found}; data.path is relative to data.root={root}"
+        )
     return found
 
 

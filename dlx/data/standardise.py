@@ -58,15 +58,26 @@ def fit(method: Method, inputs: Tensor, white: float | None) -> Standardise:
 
 
 def _mean_std(inputs: Tensor) -> Standardise:
-    """Two passes: the one-pass formula E[x^2] - E[x]^2 cancels where the mean is large."""
-    images = inputs.dim() == 4
-    over = (0, 2, 3) if images else tuple(range(inputs.dim()))
-    count = inputs.numel() // (inputs.shape[1] if images else 1)
+    if inputs.dim() != 4:
+        mean, variance = _moments(inputs)
+    else:
+        by_channel = [_moments(inputs[:, channel]) for channel in range(inputs.shape[1])]
+        mean, variance = (torch.stack(moment)[:, None, None] for moment in zip(*by_channel, strict=True))
+    return Standardise(mean, _never_zero(variance.sqrt()))
+
+
+def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and population variance of all values, in two passes: E[x^2] - E[x]^2 would cancel."""
     zero = torch.zeros((), dtype=torch.float64)
-    mean = sum((chunk.sum(over, keepdim=True) for chunk in _chunks(inputs)), zero) / count
-    squares = sum(((chunk - mean).square().sum(over, keepdim=True) for chunk in _chunks(inputs)), zero)
-    std = _never_zero((squares / count).sqrt())
-    return Standardise(mean[0], std[0]) if images else Standardise(mean.reshape(()), std.reshape(()))
+    if values.dtype == torch.uint8:
+        # From how often each of 256 values occurs: 0.4 s for CIFAR-10, where converting took 3 s.
+        counts = torch.bincount(values.flatten(), minlength=256).double()
+        level = torch.arange(256, dtype=torch.float64)
+        mean = (counts * level).sum() / values.numel()
+        return mean, (counts * (level - mean).square()).sum() / values.numel()
+    mean = sum((chunk.sum() for chunk in _chunks(values)), zero) / values.numel()
+    squares = sum(((chunk - mean).square().sum() for chunk in _chunks(values)), zero)
+    return mean, squares / values.numel()
 
 
 def _never_zero(scale: Tensor) -> Tensor:

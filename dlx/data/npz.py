@@ -1,0 +1,136 @@
+"""The user's own arrays in one .npz file, checked before anything is trained on them.
+
+Axes: N samples, F features, C channels, H height, W width, K classes.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dlx.data.roots import below
+from dlx.data.source import Arrays, Source, sources
+from dlx.errors import RequestError
+
+Array = NDArray[Any]
+
+
+@sources.register("npz")
+def npz(root: Path, *, path: str | None = None) -> Source:
+    """Read `inputs` [N, F] or [N, C, H, W] and `labels` [N], integers 0 to K-1, from root / path.
+
+    `train_inputs` and `train_labels` are the same under another name; `val_` and `test_` pairs become
+    sets of their own; `classes` [K] names the classes. [N, H, W] is read as grey images. uint8 stays (its
+    white is 255), other integers become float64. Raises RequestError for anything else; pickled objects
+    are never loaded.
+    """
+    file = below(root, path, "mine.npz")
+    arrays = _load(file)
+    prefix = "train_" if "train_inputs" in arrays else ""
+    if prefix and "inputs" in arrays:
+        raise _wrong(file, "holds both inputs and train_inputs; keep the one to train on")
+    train = _pair(file, arrays, prefix)
+    validation, test = _own_set(file, arrays, "val_"), _own_set(file, arrays, "test_")
+    classes = _classes(file, arrays, train)
+    for part, pair in (("", train), ("val_", validation), ("test_", test)):
+        if pair is not None:
+            _check_pair(file, part or prefix, pair, train, len(classes))
+    return Source(
+        classes, train, validation, test, white=255.0 if train.inputs.dtype == torch.uint8 else None
+    )
+
+
+def _load(file: Path) -> dict[str, Array]:
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            if not isinstance(stored, Mapping):
+                raise _wrong(
+                    file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)"
+                )
+            return dict(stored)
+    except RequestError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _wrong(file, f"cannot be read as arrays without pickled objects: {error}") from error
+    raise _wrong(file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)")
+
+
+def _own_set(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays | None:
+    given = f"{prefix}inputs" in arrays or f"{prefix}labels" in arrays
+    return _pair(file, arrays, prefix) if given else None
+
+
+def _pair(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays:
+    names = (f"{prefix}inputs", f"{prefix}labels")
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        held = ", ".join(sorted(arrays)) or "no arrays"
+        raise _wrong(
+            file, f"has no array {missing[0]}, and it needs {names[0]} and {names[1]} (it has {held})"
+        )
+    inputs, labels = arrays[names[0]], arrays[names[1]]
+    if len(inputs.shape) == 0 or labels.shape != inputs.shape[:1] or len(labels) == 0:
+        raise _wrong(
+            file,
+            f"{names[0]} has shape {inputs.shape} and {names[1]} {labels.shape}; expected [N, ...] and [N]",
+        )
+    if labels.dtype.kind not in "iub":
+        raise _wrong(file, f"{names[1]} are {labels.dtype}; expected integers from 0 to K-1")
+    return Arrays(_to_tensor(file, names[0], inputs), torch.from_numpy(labels.astype(np.int64)))
+
+
+def _to_tensor(file: Path, name: str, inputs: Array) -> torch.Tensor:
+    if inputs.dtype.kind not in "fiub":
+        raise _wrong(file, f"{name} are {inputs.dtype}; expected numbers")
+    if inputs.ndim not in (2, 3, 4) or inputs.size == 0:
+        raise _wrong(
+            file, f"{name} has shape {inputs.shape}; expected [N, F], [N, C, H, W] or grey images [N, H, W]"
+        )
+    if inputs.ndim == 4 and inputs.shape[3] in (1, 3, 4) and inputs.shape[1] > 4:
+        raise _wrong(
+            file, f"{name} has shape {inputs.shape}, channels last; store it as inputs.transpose(0, 3, 1, 2)"
+        )
+    if inputs.dtype.kind == "f" and not np.isfinite(inputs).all():
+        first = np.argwhere(~np.isfinite(inputs))[0].tolist()
+        raise _wrong(file, f"{name} is not finite at {first}: {inputs[tuple(first)]}")
+    keep = {"uint8": np.uint8, "bool": np.uint8, "float16": np.float32, "float32": np.float32}
+    converted = np.ascontiguousarray(inputs, dtype=keep.get(inputs.dtype.newbyteorder("=").name, np.float64))
+    return torch.from_numpy(converted[:, None] if inputs.ndim == 3 else converted)
+
+
+def _classes(file: Path, arrays: Mapping[str, Array], train: Arrays) -> tuple[str, ...]:
+    if "classes" in arrays:
+        names = tuple(str(name) for name in arrays["classes"].ravel())
+        if len(set(names)) != len(names):
+            raise _wrong(file, f"classes names one twice: {', '.join(names)}")
+        return names
+    present = set(train.labels.tolist())
+    gaps = [label for label in range(max(present) + 1) if label not in present]
+    if gaps:
+        raise _wrong(
+            file,
+            f"no training sample has label {gaps[0]}; number the classes 0 to K-1, or name all in classes",
+        )
+    return tuple(str(label) for label in range(len(present)))
+
+
+def _check_pair(file: Path, prefix: str, pair: Arrays, train: Arrays, classes: int) -> None:
+    low, high = int(pair.labels.min()), int(pair.labels.max())
+    if low < 0 or high >= classes:
+        raise _wrong(
+            file, f"{prefix}labels run from {low} to {high}; there are {classes} classes, 0 to {classes - 1}"
+        )
+    if pair.inputs.shape[1:] != train.inputs.shape[1:] or pair.inputs.dtype != train.inputs.dtype:
+        raise _wrong(
+            file,
+            f"{prefix}inputs are {pair.inputs.dtype} of shape {tuple(pair.inputs.shape[1:])} a sample, the "
+            f"training inputs {train.inputs.dtype} of {tuple(train.inputs.shape[1:])}",
+        )
+
+
+def _wrong(file: Path, what: str) -> RequestError:
+    return RequestError(f"data.path: {file} {' '.join(what.split())}")

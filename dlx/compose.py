@@ -1,6 +1,9 @@
-"""What Hydra is told about dlx: where `conf/` is, the user's own, the launcher, the name of a run's folder."""
+"""What Hydra is told of dlx: where `conf/` is, and the user's own; the launcher; the name of a run's folder."""
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -8,6 +11,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
+import dlx.sweep
 from dlx.config import folder_name, resolved
 
 PRIMARY = "train"  # conf/train.yaml; not "config", which a project of the user's may well have
@@ -15,12 +19,28 @@ PRIMARY = "train"  # conf/train.yaml; not "config", which a project of the user'
 
 def register() -> None:
     """Make Hydra's plugin manager know the launcher, the sweeper and the search path; idempotent."""
+    plugins = Plugins.instance()  # first: its scan executes Hydra's own plugin modules a second time
     from dlx.sweep.launcher import GridLauncher
     from dlx.sweep.sweeper import GridSweeper
 
+    _alias_namespace()
     for plugin in (GridLauncher, GridSweeper, UserConfigFirst):
-        Plugins.instance().register(plugin)
+        plugins.register(plugin)
     OmegaConf.register_new_resolver("dlx_folder", _folder, replace=True)
+
+
+def _alias_namespace() -> None:
+    """Let `hydra_plugins.dlx` be `dlx.sweep`: Hydra 1.3 takes launchers from that namespace alone.
+
+    An alias rather than a file there: a file would need one rule for wheels and another for checkouts.
+    """
+    try:
+        namespace = importlib.import_module("hydra_plugins")  # there if another plugin is installed
+    except ModuleNotFoundError:
+        namespace = ModuleType("hydra_plugins")
+        namespace.__path__ = []
+        sys.modules["hydra_plugins"] = namespace
+    namespace.dlx = dlx.sweep  # type: ignore[attr-defined]
 
 
 def config_folder() -> Path:
@@ -42,7 +62,7 @@ class UserConfigFirst(SearchPathPlugin):
     """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Called by Hydra as it starts."""
+        """Take part in Hydra's start."""
         folder = Path.cwd() / "conf"
         if folder.is_dir() and not folder.samefile(config_folder()):
             search_path.prepend(provider="user", path=f"file://{folder}")

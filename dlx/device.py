@@ -20,7 +20,9 @@ def select(name: str) -> torch.device:
         if count == 0:
             raise RequestError(f"device={name}: torch sees no CUDA device here (allowed: auto, cpu)")
         if (device.index or 0) >= count:
-            raise RequestError(f"device={name}: torch sees {count} CUDA device(s), cuda:0 to cuda:{count - 1}")
+            raise RequestError(
+                f"device={name}: torch sees {count} CUDA device(s), cuda:0 to cuda:{count - 1}"
+            )
     if device.type == "mps" and not _has_mps():
         raise RequestError("device=mps: torch sees no Apple GPU here (allowed: auto, cpu)")
     return device

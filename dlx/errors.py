@@ -1,5 +1,6 @@
 """The one exception for what a user can put right, and the nearest name to what was mistyped."""
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -24,4 +25,22 @@ def unknown(what: str, given: str, allowed: Iterable[str]) -> RequestError:
 
 
 class StorageError(Exception):
-    """Writing a run's files failed (disk full, read-only); `dlx` exits with code 4."""
+    """Writing failed (disk full, read-only); `dlx` prints the line and exits with code 4."""
+
+
+# The disk is full, the quota used up, the file system read-only, the device broken, the folder not ours
+# or no folder.
+STORAGE_ERRNOS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+)
+
+
+def is_storage_error(error: BaseException | None) -> bool:
+    """Return whether an exception says that writing failed."""
+    return isinstance(error, StorageError) or (isinstance(error, OSError) and error.errno in STORAGE_ERRNOS)

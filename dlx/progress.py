@@ -80,7 +80,7 @@ class Display:
 
     def skip(self, folder: Path, result: Result) -> None:
         """Show that the run is finished already and is not trained again."""
-        self._close(f"already finished, not trained again ({result.status}): {headline(result)}", folder)
+        self._close(f"finished before ({result.status}), not trained again: {headline(result)}", folder)
 
     def fail(self, error: object) -> None:
         """Show that the run failed; its train.log has the traceback."""
@@ -156,6 +156,6 @@ def headline(result: Result) -> str:
     if last.get("val_accuracy") is None:
         return f"ended at epoch {last.get('epoch')} without a validation accuracy"
     return (
-        f"validation accuracy {last['val_accuracy']:.4f} at the last epoch ({last['epoch']}), "
+        f"val acc {last['val_accuracy']:.4f} at the last epoch ({last['epoch']}), "
         f"{best['val_accuracy']:.4f} at the best ({best['epoch']})"
     )

@@ -17,9 +17,7 @@ def derive_seed(seed: int, purpose: str, epoch: int = 0) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def generator(
-    seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu"
-) -> torch.Generator:
+def generator(seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a fresh generator on `device` for this purpose ("split", "init", "order", ...) and epoch."""
     return torch.Generator(device=device).manual_seed(derive_seed(seed, purpose, epoch))
 

@@ -17,12 +17,12 @@ from omegaconf.errors import OmegaConfBaseException
 from dlx.complaint import complaint
 from dlx.compose import PRIMARY, config_folder, register
 from dlx.config import check, resolved
-from dlx.errors import RequestError, StorageError, unknown
+from dlx.errors import RequestError, StorageError, is_storage_error, unknown
 from dlx.progress import Display
 from dlx.run.paths import discard_unstarted
 from dlx.run.result import Result
 from dlx.sweep.finished import finished_result
-from dlx.sweep.summary import SweepFailed
+from dlx.sweep.summary import RunsFailedError
 
 # Hydra's flags; those of the first kind are followed by a value of their own.
 VALUE_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
@@ -36,32 +36,44 @@ def main(arguments: Sequence[str]) -> int:
 
     0 done; 1 a run failed or diverged; 2 the request was wrong; 4 storage failed; 130 interrupted.
     """
-    register()
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print and exit with 1
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.argv = ["dlx train", *flags_first(arguments)]
-    # Not the decorator: `train` stays a plain function, which pickles by reference.
-    entrypoint = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=PRIMARY)(train)
     try:
-        entrypoint()
+        _call_hydra(arguments)
     except (RequestError, HydraException, OmegaConfBaseException) as error:
         if verbose:
             raise
         print(f"dlx train: error: {complaint(error, arguments)}", file=sys.stderr)
         return 2
-    except StorageError as error:
-        if verbose:
+    except (OSError, StorageError) as error:
+        if verbose or not is_storage_error(error):
             raise
-        print(f"dlx train: error: {error}", file=sys.stderr)
+        print(f"dlx train: error: storage failed: {error}", file=sys.stderr)
         return 4
-    except SweepFailed as error:
+    except RunsFailedError as error:
         print(f"dlx train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("dlx train: interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
         return 130
     return 0
+
+
+def _call_hydra(arguments: Sequence[str]) -> None:
+    """Call Hydra as if it were the program, and put back what that takes of the process's state."""
+    register()
+    # Not the decorator: `train` stays a plain function, which pickles by reference.
+    entrypoint = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=PRIMARY)(train)
+    argv, environment = sys.argv, os.environ.copy()
+    handler = signal.signal(signal.SIGTERM, _terminate)
+    sys.argv = ["dlx train", *flags_first(arguments)]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print and exit with 1
+    try:
+        entrypoint()
+    finally:
+        sys.argv = argv
+        os.environ.clear()
+        os.environ.update(environment)
+        signal.signal(signal.SIGTERM, handler)
 
 
 def train(config: DictConfig, display: Display | None = None) -> Result:
@@ -112,5 +124,5 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     return [*flags, *overrides]
 
 
-def _terminate(number: int, frame: FrameType | None) -> Any:
+def _terminate(number: int, _: FrameType | None) -> Any:
     raise SystemExit(128 + number)

@@ -1,5 +1,6 @@
 """Takes one run through an engine's epochs and leaves its files: history, predictions, result, checkpoint."""
 
+import logging
 import os
 import platform
 from collections.abc import Callable
@@ -17,11 +18,14 @@ from dlx.device import describe
 from dlx.engine import loop
 from dlx.engine.monitor import Monitor
 from dlx.engine.run import EpochEnd, Run
+from dlx.errors import is_storage_error
 from dlx.run.checkpoint import write_checkpoint
 from dlx.run.history import HistoryWriter, Row
-from dlx.run.paths import HISTORY
+from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT
 from dlx.run.predictions import write_predictions
 from dlx.run.result import Result, write_result
+
+log = logging.getLogger(__name__)
 
 
 def execute(
@@ -30,7 +34,28 @@ def execute(
     """Train `run`, write its files into `folder`, the result last, and return the result.
 
     `config` is the resolved configuration, stored as it is; `on_epoch` is shown each row as it is written.
+    An exception is first written as the result of a failed run, unless it says that nothing can be written.
     """
+    for name in (HISTORY, PREDICTIONS, CHECKPOINT, RESULT):  # of an earlier try that did not end, or rerun
+        (folder / name).unlink(missing_ok=True)
+    log.info("training on %s, %d threads", describe(run.device), torch.get_num_threads())
+    try:
+        result = _train(run, settings, config, folder, on_epoch)
+    except Exception as error:
+        if not is_storage_error(error):
+            log.exception("the run failed")
+            line = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            write_result(
+                folder, Result(status="failed", identity=identity(config), config=config, error=line)
+            )
+        raise
+    log.info("%s after epoch %d: %s", result.status, result.epochs_run, result.last)
+    return result
+
+
+def _train(
+    run: Run, settings: Settings, config: dict[str, Any], folder: Path, on_epoch: Callable[[Row], None]
+) -> Result:
     history = HistoryWriter(folder / HISTORY)
     monitor = Monitor(
         settings.monitor,

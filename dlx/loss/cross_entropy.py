@@ -26,6 +26,4 @@ class CrossEntropy(Loss):
 
     def per_sample(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
         """Return [B]."""
-        return F.cross_entropy(
-            outputs_BK, labels_B, reduction="none", label_smoothing=self.label_smoothing
-        )
+        return F.cross_entropy(outputs_BK, labels_B, reduction="none", label_smoothing=self.label_smoothing)

@@ -16,9 +16,7 @@ def adam(
     weight_decay: WeightDecay,
 ) -> list[Optimizer]:
     """Build torch.optim.Adam (Kingma and Ba, 2015); weight decay is an L2 penalty in the gradient."""
-    return [
-        torch.optim.Adam(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
-    ]
+    return [torch.optim.Adam(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)]
 
 
 @optimizers.register("adamw")
@@ -31,6 +29,4 @@ def adamw(
     weight_decay: WeightDecay,
 ) -> list[Optimizer]:
     """Build torch.optim.AdamW (Loshchilov and Hutter, 2019): each step shrinks weights by lr * decay."""
-    return [
-        torch.optim.AdamW(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
-    ]
+    return [torch.optim.AdamW(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)]

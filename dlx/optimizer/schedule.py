@@ -29,7 +29,8 @@ class Constant:
     total: int
     steps_per_epoch: int
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, _: int) -> float:
+        """Return 1."""
         return 1.0
 
 
@@ -44,6 +45,7 @@ class Step:
     factor: Positive
 
     def __call__(self, step: int) -> float:
+        """Return the factor at `step`."""
         return self.factor ** (step // (self.every * self.steps_per_epoch))
 
 
@@ -58,6 +60,7 @@ class Exponential:
     per: Literal["epoch", "step"]
 
     def __call__(self, step: int) -> float:
+        """Return the factor at `step`."""
         return self.decay ** (step if self.per == "step" else step // self.steps_per_epoch)
 
 
@@ -71,6 +74,7 @@ class Cosine:
     final: Share
 
     def __call__(self, step: int) -> float:
+        """Return the factor at `step`."""
         return _anneal(1.0, self.final, step / self.total)
 
 
@@ -89,6 +93,7 @@ class OneCycle:
     final: Share
 
     def __call__(self, step: int) -> float:
+        """Return the factor at `step`."""
         peak = self.peak_at * self.total - 1
         if step <= peak:
             return _anneal(self.start, 1.0, step / peak if peak > 0 else 1.0)
@@ -103,6 +108,7 @@ class WarmUp:
     schedule: Schedule
 
     def __call__(self, step: int) -> float:
+        """Return the factor at `step`."""
         if step < self.steps:
             return (step + 1) / self.steps * self.schedule(0)
         return self.schedule(step - self.steps)

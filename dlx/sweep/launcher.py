@@ -13,11 +13,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlx.config import Settings, check, resolved
-from dlx.errors import RequestError
+from dlx.errors import RequestError, is_storage_error
 from dlx.progress import Display
 from dlx.run.paths import write_atomically
 from dlx.sweep.finished import finished_result
-from dlx.sweep.summary import Outcome, SweepFailed, print_summary
+from dlx.sweep.summary import Outcome, RunsFailedError, print_summary
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,16 @@ class Job:
 class GridLauncher(Launcher):
     """Nothing is written before every run has been composed, checked and, if unfinished, built once."""
 
-    __module__ = "hydra_plugins.dlx"  # Hydra accepts plugins from this namespace alone
+    __module__ = "hydra_plugins.dlx.launcher"  # an alias, see compose.py
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Called by Hydra before `launch`."""
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra gives before it calls `launch`."""
         self.hydra_context = hydra_context
         self.task_function: Callable[..., Any] = task_function
         self.config = config
 
-    def launch(
-        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
-    ) -> Sequence[JobReturn]:
-        """Train the grid. Raises RequestError before any training, SweepFailed after all of it."""
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Train the grid. Raises RequestError before any training, RunsFailedError after all of it."""
         jobs = [
             self._compose(overrides, label, initial_job_idx + index)
             for index, (overrides, label) in enumerate(zip(job_overrides, labels(job_overrides), strict=True))
@@ -67,7 +63,7 @@ class GridLauncher(Launcher):
         if len(jobs) > 1:
             print_summary(outcomes, jobs[0].folder.parent)
         if not all(outcome.succeeded for outcome in outcomes):
-            raise SweepFailed(outcomes)
+            raise RunsFailedError(outcomes)
         return returns
 
     def _compose(self, overrides: Sequence[str], label: str, number: int) -> Job:
@@ -97,7 +93,10 @@ class GridLauncher(Launcher):
             job_subdir_key="hydra.sweep.subdir",
         )
         if returned.status != JobStatus.COMPLETED:
-            display.fail(returned._return_value)
+            error = returned._return_value
+            if is_storage_error(error):  # the next run would fare no better
+                raise error
+            display.fail(error)
         return returned
 
     def _write_sweep_config(self, study: Path) -> None:

@@ -27,7 +27,7 @@ class Outcome:
         return self.result is not None and self.result.status == "completed"
 
 
-class SweepFailed(Exception):
+class RunsFailedError(Exception):
     """A run of the sweep failed or diverged; all of them have ended."""
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:

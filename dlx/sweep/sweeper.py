@@ -18,7 +18,7 @@ class GridSweeper(BasicSweeper):
     Hydra's creates the folder first and composes every run twice.
     """
 
-    __module__ = "hydra_plugins.dlx"  # Hydra accepts plugins from this namespace alone
+    __module__ = "hydra_plugins.dlx.sweeper"  # an alias, see compose.py
 
     def sweep(self, arguments: list[str]) -> Any:
         """Expand the sweep's values (the preset's, then the command line's) and launch all runs."""

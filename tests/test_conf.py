@@ -1,0 +1,134 @@
+"""Every YAML under conf/: opens with the command that runs it, composes, and builds what it names."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from PIL import Image
+
+from dlx.build import build
+from dlx.compose import config_folder, register
+from dlx.config import check
+from dlx.engine.run import Run
+
+CONF = config_folder()
+FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
+BY_GROUP = {
+    group: [f.name for f in FILES if str(f.parent) == group] for group in {str(f.parent) for f in FILES}
+}
+
+# What a choice needs beside it to be a whole run.
+NEEDS = {
+    "loss/binary_cross_entropy": ["data=digits_binary"],
+}
+LARGER_IMAGES = {"lenet"}  # than the digits' 8 x 8
+
+
+def composed(*overrides):
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", list(overrides), return_hydra_config=True)
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_every_yaml_opens_with_the_command_that_runs_it_and_a_sentence(file):
+    lines = (CONF / file).with_suffix(".yaml").read_text().splitlines()
+    lines = lines[1:] if lines[0].startswith("# @package") else lines
+    assert lines[0].startswith("# dlx ")
+    assert lines[1].startswith("# ")
+    if file.parent.name and not str(file).startswith("hydra"):
+        assert f"{file.parent}={file.name}" in lines[0]
+
+
+@pytest.mark.parametrize("group", ["optimizer", "schedule", "augment", "loss", "engine", "model"])
+def test_every_choice_of_a_group_builds_a_run(group, tmp_path):
+    images = np.zeros((40, 3, 20, 20), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", inputs=images, labels=np.arange(40) % 4)
+    larger = ["data=npz", f"data.path={tmp_path}/images.npz", "batch_size=8"]
+    assert BY_GROUP[group]
+    for name in BY_GROUP[group]:
+        if name == "custom":
+            continue  # its own test below
+        needs = larger if name in LARGER_IMAGES else NEEDS.get(f"{group}/{name}", [])
+        run = build(check(composed(f"{group}={name}", *needs)))
+        assert isinstance(run, Run)
+        assert run.model(run.data.val.slice(0, 4)[0]).shape[0] == 4
+
+
+def test_the_custom_model_builds_what_its_target_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mynet.py").write_text(
+        "import torch\n"
+        "def Net(input_shape, outputs, hidden: int):\n"
+        "    layers = [torch.nn.Linear(64, hidden), torch.nn.Linear(hidden, outputs)]\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), *layers)\n"
+    )
+    run = build(check(composed("model=custom", "model.target=mynet:Net", "+model.hidden=7")))
+    assert run.parameter_count == 64 * 7 + 7 + 7 * 10 + 10
+
+
+@pytest.mark.parametrize("name", BY_GROUP["sweep"])
+def test_every_preset_is_a_grid_of_runs_that_build(name):
+    config = composed(f"sweep={name}")
+    grid = OmegaConf.to_container(config.hydra.sweeper.params)
+    assert grid
+    assert config.name == f"{name}-digits"
+    first = [f"{key}={str(values).split(',')[0]}" for key, values in grid.items()]
+    last = [f"{key}={str(values).split(',')[-1]}" for key, values in grid.items()]
+    for overrides in (first, last):
+        assert isinstance(build(check(composed(f"sweep={name}", *overrides))), Run)
+
+
+def idx(path, array):
+    """Write an array in the format of MNIST's files: big-endian header, then bytes."""
+    header = np.array([0x0800 + array.ndim, *array.shape], dtype=">i4").tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(header + array.tobytes())
+
+
+def write_files(name, root):
+    """Put small files of the source's own format where it looks for them."""
+    draws = np.random.default_rng(0)
+    if name == "npz":
+        np.savez(root / "data.npz", inputs=draws.random((40, 6), dtype=np.float32), labels=np.arange(40) % 4)
+    if name == "image_folder":
+        for i in range(40):
+            folder = root / f"class{i % 4}"
+            folder.mkdir(exist_ok=True)
+            Image.fromarray(draws.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+
+
+PUBLISHED = {"mnist", "fashion_mnist", "cifar10"}  # tests/data has theirs: their files have checksums
+
+
+@pytest.mark.parametrize("name", sorted(set(BY_GROUP["data"]) - PUBLISHED))
+def test_every_data_set_builds_a_run(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_files(name, tmp_path)
+    path = ["data.path=data.npz"] if name == "npz" else []
+    run = build(check(composed(f"data={name}", f"data.root={tmp_path}", "batch_size=8", *path)))
+    x, y = run.data.train.batch(torch.arange(3))
+    assert x.dtype == torch.float32
+    assert x.shape == (3, *run.data.input_shape)
+    assert y.dtype == torch.int64
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_every_published_data_set_composes(name):
+    settings = check(composed(f"data={name}"))
+    assert settings.data.name == name
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_a_published_data_set_builds_a_run_of_the_real_files(name):
+    root = Path(__file__).parents[2] / "shared" / "data"
+    if not root.is_dir():
+        pytest.skip("the development data is not here")
+    run = build(check(composed(f"data={name}", f"data.root={root}")))
+    assert run.data.input_shape == (1, 28, 28)
+    assert len(run.data.train) + len(run.data.val) == 60000
+    assert os.listdir(root / "MNIST" / "raw")  # noqa: PTH208

@@ -1,0 +1,114 @@
+"""The import rules: arrows point downwards, rooms do not know each other, heavy packages load late."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import dlx
+
+PACKAGE = Path(dlx.__file__).parent
+MODULES = {
+    ".".join(["dlx", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+# From the top to the bottom; what stands in one line must not import each other, but its own room.
+LAYERS = [
+    ["dlx.__main__"],
+    ["dlx.cli"],
+    ["dlx.train", "dlx.report"],
+    ["dlx.complaint"],
+    ["dlx.compose"],
+    ["dlx.sweep"],
+    ["dlx.build"],
+    ["dlx.progress", "dlx.engine.trainer"],
+    ["dlx.engine"],
+    ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
+    ["dlx.config", "dlx.rng", "dlx.device"],
+    ["dlx.registry", "dlx.run"],
+    ["dlx.errors"],
+    ["dlx"],
+]
+
+# Imported inside the functions that use them, so that nobody else pays.
+LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock"}
+WITHOUT_TORCH = ["dlx.cli", "dlx.train", "dlx.complaint", "dlx.compose", "dlx.sweep", "dlx.report"]
+WITHOUT_TORCH += ["dlx.config", "dlx.registry", "dlx.errors", "dlx.progress", "dlx.__main__"]
+WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result"]
+
+
+def imports(path, at_module_level=False):
+    """The dotted names a file imports; those under `if TYPE_CHECKING` do not count."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    nodes = tree.body if at_module_level else ast.walk(tree)
+    for node in nodes:
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else node.module
+
+
+def inside(module, room):
+    return module == room or module.startswith(f"{room}.")
+
+
+def layer_of(module):
+    """The row and the room of a module: the longest name in LAYERS that it lies in."""
+    found = [(row, room) for row, rooms in enumerate(LAYERS) for room in rooms if inside(module, room)]
+    return max(found, key=lambda pair: len(pair[1]))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_downwards_and_rooms_do_not_know_each_other(module):
+    row, room = layer_of(module)
+    for name in imports(MODULES[module]):
+        if not inside(name, "dlx"):
+            continue
+        other_row, other_room = layer_of(name)
+        allowed = other_room == room or other_row > row
+        assert allowed, f"{module} ({room}) imports {name} ({other_room})"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if inside(m, "dlx.report")])
+def test_the_report_knows_only_the_files_of_runs(module):
+    allowed = ["dlx.report", "dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.errors"]
+    for name in imports(MODULES[module]):
+        if inside(name, "dlx"):
+            assert name == "dlx" or any(inside(name, room) for room in allowed), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_packages_are_imported_only_where_they_are_used(module):
+    top = {name.split(".")[0] for name in imports(MODULES[module], at_module_level=True)}
+    assert not top & LATE
+    if any(inside(module, room) for room in WITHOUT_TORCH):
+        assert "torch" not in top
+    if module in ("dlx.cli", "dlx.errors"):
+        assert not top - {"dlx", "argparse", "sys", "collections", "difflib", "errno"}
+
+
+def test_there_are_no_import_cycles():
+    graph = {m: {n for n in imports(p, at_module_level=True) if n in MODULES} for m, p in MODULES.items()}
+    done = set()
+
+    def visit(module, path):
+        assert module not in path, f"a cycle: {' -> '.join([*path, module])}"
+        if module not in done:
+            for other in graph[module] - {module}:
+                visit(other, [*path, module])
+            done.add(module)
+
+    for module in graph:
+        visit(module, [])

@@ -1,0 +1,62 @@
+"""A class's signature is the schema of its YAML: names, types, ranges, defaults."""
+
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field
+
+from dlx.errors import RequestError
+from dlx.registry import check_arguments
+
+
+def model(
+    input_shape,
+    *,
+    width: Annotated[int, Field(ge=1)],
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    norm: Literal["none", "batch", "layer"] = "none",
+    betas: tuple[float, float] = (0.9, 0.999),
+    anything=None,
+):
+    return None
+
+
+def check(**arguments):
+    return check_arguments(model, arguments, {"input_shape"}, "model")
+
+
+def test_what_fits_passes_and_takes_the_annotated_type():
+    assert check(width=3, dropout=0, betas=[0.8, 0.9], anything="x") == {
+        "width": 3,
+        "dropout": 0.0,
+        "betas": (0.8, 0.9),
+        "anything": "x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"width": 0}, r"^model.width=0: input should be greater than or equal to 1$"),
+        ({"width": "3"}, r"^model.width='3': input should be a valid integer$"),
+        ({"width": True}, r"^model.width=True: input should be a valid integer$"),
+        ({"width": 3, "dropout": 1}, r"^model.dropout=1: input should be less than 1$"),
+        ({"width": 3, "dropout": float("nan")}, r"^model.dropout=nan: "),
+        ({"width": 3, "norm": "bacth"}, r"'none', 'batch' or 'layer'; did you mean 'batch'\?$"),
+        ({"width": 3, "betas": [0.8]}, r"^model.betas.1"),
+        ({"widht": 3}, r"^model.widht: 'model' takes no such setting; did you mean 'width'\?"),
+        ({}, r"^model.width: 'model' needs a value for it$"),
+        ({"width": 3, "input_shape": [1]}, r"^model.input_shape: 'model' takes no such setting"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_that_names_it(arguments, message):
+    with pytest.raises(RequestError, match=message) as caught:
+        check(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_signature_with_keyword_arguments_takes_any():
+    def takes_any(*, width: int = 1, **rest):
+        return None
+
+    assert check_arguments(takes_any, {"width": 2, "depth": 5}, set(), "model") == {"width": 2, "depth": 5}

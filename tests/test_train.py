@@ -1,0 +1,292 @@
+"""`dlx train` as a user runs it: files, repeats, sweeps, failures, and what a wrong request leaves behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dlx.cli import main
+from dlx.run.checkpoint import read_checkpoint
+from dlx.run.history import COLUMNS, read_history
+from dlx.run.result import read_result
+
+QUICK = ["data.train_size=100", "data.val_size=50", "model.width=8", "batch_size=25", "epochs=2"]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def dlx_train(*arguments):
+    return main(["train", *QUICK, *arguments])
+
+
+def runs(study="digits"):
+    return sorted(Path("outputs", study).glob("*/"))
+
+
+def only_run(study="digits"):
+    (folder,) = runs(study)
+    return folder
+
+
+def test_a_run_leaves_its_files(capsys):
+    assert dlx_train() == 0
+    folder = only_run()
+    names = {"history.csv", "predictions.npz", "result.json", "train.log", ".hydra"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert {p.name for p in (folder / ".hydra").iterdir()} == {"config.yaml", "hydra.yaml", "overrides.yaml"}
+    history = read_history(folder / "history.csv")
+    assert tuple(history.columns) == COLUMNS
+    assert history["epoch"].tolist() == [0, 1, 2]
+    result = read_result(folder)
+    assert result.status == "completed"
+    assert result.last["val_accuracy"] == history["val_accuracy"].iloc[-1]
+    assert result.parameters == 64 * 8 + 8 + 8 * 4 + 4 + 4 * 10 + 10
+    assert "completed" in (folder / "train.log").read_text()
+    printed = capsys.readouterr().out
+    assert str(folder) in printed
+    assert f"val acc {result.last['val_accuracy']:.4f} at the last epoch (2)" in printed
+    assert printed.count("epoch ") >= 3  # a line an epoch where there is no terminal
+
+
+def test_a_finished_run_is_not_trained_twice(capsys):
+    assert dlx_train() == 0
+    before = (only_run() / "history.csv").stat()
+    capsys.readouterr()
+    assert dlx_train() == 0
+    assert "not trained again" in capsys.readouterr().out
+    after = (only_run() / "history.csv").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_rerun_trains_a_finished_run_again():
+    assert dlx_train() == 0
+    before = (only_run() / "result.json").stat().st_ino
+    assert dlx_train("rerun=true") == 0
+    assert (only_run() / "result.json").stat().st_ino != before
+
+
+def test_a_run_without_a_result_is_trained_from_its_start():
+    assert dlx_train() == 0
+    folder = only_run()
+    expected = read_history(folder / "history.csv")
+    (folder / "result.json").unlink()
+    with (folder / "history.csv").open("a") as file:
+        file.write("3,12,0.1")  # cut short by a kill
+    assert dlx_train() == 0
+    got = read_history(folder / "history.csv")
+    pd.testing.assert_frame_equal(got.drop(columns="time"), expected.drop(columns="time"))
+
+
+def test_two_fresh_runs_have_bit_identical_histories_but_for_time():
+    for study in ("a", "b"):
+        arguments = ["model=mlp_bn", "model.dropout=0.3", "augment=shift_flip", f"name={study}"]
+        assert dlx_train(*arguments) == 0
+    first, second = ((only_run(study) / "history.csv").read_text().splitlines() for study in ("a", "b"))
+    strip = [[cell for i, cell in enumerate(line.split(",")) if i != 2] for line in first]
+    assert strip == [[cell for i, cell in enumerate(line.split(",")) if i != 2] for line in second]
+    assert len(first) == 4
+
+
+def test_a_grid_trains_every_combination_without_a_flag_and_ends_with_a_table(capsys):
+    assert dlx_train("optimizer=sgd,adam", "seed=0,1") == 0
+    assert len(runs()) == 4
+    printed = capsys.readouterr().out
+    assert "optimizer=sgd seed=1" in printed
+    assert printed.rstrip().endswith("compare them: dlx report outputs/digits")
+
+
+def test_a_preset_is_a_grid_and_the_command_line_overrides_its_values():
+    assert dlx_train("sweep=learning_rate", "optimizer.lr=0.1,0.01") == 0
+    configs = [read_result(run).config["optimizer"] for run in runs("learning_rate-digits")]
+    assert {(c["name"], c["lr"]) for c in configs} == {(o, lr) for o in ("sgd", "adam") for lr in (0.1, 0.01)}
+
+
+def test_a_diverged_run_keeps_its_history_and_the_exit_code_says_so(capsys):
+    assert dlx_train("optimizer=sgd", "optimizer.lr=1e30", "seed=0,1", "epochs=5") == 1
+    for run in runs():
+        result = read_result(run)
+        assert result.status == "diverged"
+        assert len(read_history(run / "history.csv")) == result.epochs_run + 1 < 6
+        assert "NaN" not in (run / "result.json").read_text()
+    assert "2 of 2 runs did not complete" in capsys.readouterr().err
+
+
+BREAKS = """
+import torch
+class Net(torch.nn.Module):
+    def __init__(self, input_shape, outputs, fail: bool = False):
+        super().__init__()
+        self.fail = fail
+        self.layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(outputs))
+        self.layers(torch.zeros(1, *input_shape))
+    def forward(self, x):
+        if self.fail and self.training:
+            raise RuntimeError("planted")
+        return self.layers(x)
+"""
+
+
+def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
+    Path("breaks.py").write_text(BREAKS)
+    quick = [word for word in QUICK if not word.startswith("model.")]
+    grid = ["model=custom", "model.target=breaks:Net", "+model.fail=false,true", "seed=0,1", "name=s"]
+    assert main(["train", *quick, *grid]) == 1
+    statuses = {(r.config["model"]["fail"], r.config["seed"]): r for r in map(read_result, runs("s"))}
+    assert {key: r.status for key, r in statuses.items()} == {
+        (False, 0): "completed",
+        (False, 1): "completed",
+        (True, 0): "failed",
+        (True, 1): "failed",
+    }
+    assert statuses[True, 0].error == "RuntimeError: planted"
+    assert 'raise RuntimeError("planted")' in "".join(
+        p.read_text() for p in Path("outputs").rglob("train.log")
+    )
+    assert "2 of 4 runs did not complete" in capsys.readouterr().err
+    capsys.readouterr()
+    assert main(["train", *quick, *grid]) == 1  # a failed run is tried again, a completed one is not
+    assert capsys.readouterr().out.count("not trained again") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["batch_size=500"], "batch_size=500: larger than the training split of 100 samples"),
+        (["model=mlp_bn", "batch_size=33"], "a last batch of one is left, which BatchNorm"),
+        (["data=blobs", "model=convnet", "~model.width"], "model"),
+        (["model=custom", "model.target=math:sqrt"], "model"),
+        (["optimizer.lr=-1"], "optimizer.lr=-1: input should be greater than or equal to 0"),
+        (["model.width=wide"], "model.width='wide': input should be a valid integer"),
+        (["model.activation=rleu"], "did you mean 'relu'?"),
+        (["model.init=kaiming"], "model.init"),
+        (["augment.flip=2"], "augment.flip"),
+        (["data=digits", "data.train_size=5000"], "data.train_size=5000"),
+        (["data=fashion_mnist", "data.root=nowhere"], "nowhere"),
+        (["engine.name=stacks"], "engine.name: there is no 'stacks'"),
+        (["device=cuda:99"], "device=cuda:99"),
+        (["schedule=cosine", "schedule.warmup=2"], "the warm-up must end before epochs=2"),
+        (["batch_size=25,500"], "[in batch_size=500]"),
+    ],
+)
+def test_a_wrong_request_is_one_line_exit_code_2_and_no_folder(arguments, message, capsys, monkeypatch):
+    import pooch
+
+    def offline(*_, **__):
+        raise OSError("the network is unreachable")
+
+    monkeypatch.setattr(pooch, "retrieve", offline)
+    quick = [
+        w for w in QUICK if not (w.startswith("model.") and any(a.startswith("model=") for a in arguments))
+    ]
+    arguments = [a for a in arguments if a != "~model.width"]
+    assert main(["train", *quick, *arguments]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not Path("outputs").exists()
+
+
+def test_hydras_own_run_mode_leaves_no_folder_behind_either(capsys):
+    assert dlx_train("hydra.mode=RUN", "batch_size=500") == 2
+    assert "batch_size=500: larger than the training split of 100 samples" in capsys.readouterr().err
+    assert not any(Path("outputs").iterdir())
+
+
+def test_a_model_with_too_few_outputs_is_refused(capsys):
+    Path("few.py").write_text(
+        "import torch\n"
+        "def Net(input_shape): return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))\n"
+    )
+    quick = [word for word in QUICK if not word.startswith("model.")]
+    assert main(["train", *quick, "model=custom", "model.target=few:Net"]) == 2
+    assert "10 classes under cross_entropy need outputs of shape (batch, 10)" in capsys.readouterr().err
+    assert not Path("outputs").exists()
+
+
+def test_batch_norm_takes_a_last_batch_of_one_away_with_drop_last():
+    assert dlx_train("model=mlp_bn", "batch_size=33", "drop_last=true") == 0
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_checkpoint_holds_the_weights_of_its_epoch(keep):
+    from dlx.build import build
+    from dlx.config import Settings
+    from dlx.engine.loop import evaluate
+
+    assert dlx_train(f"keep={keep}", "epochs=6", "optimizer.lr=0.3") == 0
+    folder = only_run()
+    result = read_result(folder)
+    loaded = read_checkpoint(folder, result.checkpoint_sha256)
+    run = build(Settings.model_validate_json(json.dumps(result.config)))
+    run.model.load_state_dict(loaded["model"])
+    expected = result.best if keep == "best" else result.last
+    assert loaded["epoch"] == expected["epoch"]
+    assert evaluate(run)[2] == expected["val_accuracy"]
+    damaged = bytearray((folder / "checkpoint.pt").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (folder / "checkpoint.pt").write_bytes(damaged)
+    with pytest.raises(ValueError, match="damaged"):
+        read_checkpoint(folder, result.checkpoint_sha256)
+
+
+def test_early_stopping_ends_a_run_that_no_longer_improves():
+    assert dlx_train("epochs=50", "early_stopping.patience=2", "optimizer.lr=0") == 0
+    result = read_result(only_run())
+    assert (result.epochs_run, result.stopped_early, result.status) == (2, True, "completed")
+
+
+def test_a_users_conf_overrides_and_extends_the_packaged_one():
+    Path("conf/model").mkdir(parents=True)
+    Path("conf/model/mine.yaml").write_text("defaults: [mlp, _self_]\nwidth: 5\ndepth: 1\n")
+    Path("conf/optimizer").mkdir()
+    Path("conf/optimizer/adam.yaml").write_text(
+        "name: adam\nlr: 0.05\nbetas: [0.9, 0.999]\neps: 1.0e-8\nweight_decay: 0.0\n"
+    )
+    quick = [word for word in QUICK if not word.startswith("model.")]
+    assert main(["train", *quick, "model=mine"]) == 0
+    config = read_result(only_run()).config
+    assert (config["model"]["width"], config["optimizer"]["lr"]) == (5, 0.05)
+
+
+def test_an_interrupt_keeps_finished_runs_and_exits_with_130(monkeypatch, capsys):
+    from dlx.engine import trainer
+
+    execute, calls = trainer.execute, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return execute(*arguments)
+
+    monkeypatch.setattr(trainer, "execute", interrupted)
+    assert dlx_train("seed=0,1,2") == 130
+    assert [read_result(run) is not None for run in runs()] == [True, False]
+    monkeypatch.setattr(trainer, "execute", execute)
+    capsys.readouterr()
+    assert dlx_train("seed=0,1,2") == 0
+    assert capsys.readouterr().out.count("not trained again") == 1
+    assert len(runs()) == 3
+
+
+def test_where_nothing_can_be_written_the_exit_code_is_4(capsys):
+    Path("outputs").write_text("a file where the folder should be")
+    assert dlx_train() == 4
+    assert "storage failed" in capsys.readouterr().err
+
+
+def test_a_digits_run_never_imports_torchvision():
+    code = (
+        "import sys\nfrom dlx.cli import main\n"
+        f"code = main(['train', *{QUICK!r}])\n"
+        "print('end:', code, 'torchvision' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("end: 0 False")

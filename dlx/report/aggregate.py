@@ -1,0 +1,95 @@
+"""Runs -> one row a setting: mean, standard deviation and count over its seeds, best first."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dlx.report.load import METRICS, Study
+from dlx.report.settings import Layout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATUSES = ("completed", "diverged", "failed")
+RULES = ("last", "best")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What each setting achieved.
+
+    `table`: one row a setting, best first: `setting` (its place in Layout.rows), `label`, a column for
+    each of Layout.keys, the counts `runs completed diverged failed`, `parameters`; for every metric and
+    rule `<metric>_<rule>_mean`, `_std` (over n - 1; NaN for one run) and `_count`;
+    `best_epoch_mean|min|max`, `seconds_mean|std|count`.
+
+    Means are over completed runs alone: a network that diverged has no final accuracy to average, and one
+    that was cut off is no example of its setting. The others stay visible in the counts.
+
+    `metric` orders the table by its mean at the last epoch; `higher` says which end is better.
+    `monitor` is the rule by which each run's best epoch was picked, "" if runs used different ones.
+    """
+
+    table: "pd.DataFrame"
+    metric: str
+    higher: bool
+    monitor: str
+
+
+def aggregate(study: Study, layout: Layout) -> Summary:
+    """Aggregate the runs of each setting and order the settings."""
+    import pandas as pd
+
+    place = pd.Series(layout.of_run)
+    completed = study.runs[study.runs["status"] == "completed"]
+    table = pd.concat(
+        [_settings(layout), _counts(study.runs, place), _estimates(completed, place)], axis="columns"
+    )
+    counts = table.columns[table.columns.str.endswith("_count")]
+    table[counts] = table[counts].fillna(0).astype("int64")
+    metric = _ordering_metric(table)
+    higher = metric.endswith("accuracy")
+    # Ties (all diverged, say) keep the order in which the runs are listed.
+    order = table.sort_values(f"{metric}_last_mean", ascending=not higher, na_position="last", kind="stable")
+    monitors = study.runs["monitor"].dropna().unique()
+    return Summary(
+        order.rename_axis("setting").reset_index(),
+        metric,
+        higher,
+        str(monitors[0]) if len(monitors) == 1 else "",
+    )
+
+
+def _settings(layout: Layout) -> "pd.DataFrame":
+    import pandas as pd
+
+    frame = pd.DataFrame({"label": layout.labels})
+    for key in layout.keys:
+        frame[key] = pd.Series([row[key] for row in layout.rows], dtype="object")
+    return frame
+
+
+def _counts(runs: "pd.DataFrame", place: "pd.Series[int]") -> "pd.DataFrame":
+    grouped = runs.groupby(place)
+    counts = grouped.size().to_frame("runs")
+    for status in STATUSES:
+        counts[status] = (runs["status"] == status).groupby(place).sum()
+    counts["parameters"] = grouped["parameters"].first()
+    return counts
+
+
+def _estimates(completed: "pd.DataFrame", place: "pd.Series[int]") -> "pd.DataFrame":
+    columns = [*(f"{metric}_{rule}" for metric in METRICS for rule in RULES), "seconds"]
+    grouped = completed[[*columns, "best_epoch"]].astype("float64").groupby(place)
+    estimates = grouped[columns].agg(["mean", "std", "count"])
+    estimates.columns = estimates.columns.map("_".join)
+    for statistic in ("mean", "min", "max"):
+        estimates[f"best_epoch_{statistic}"] = grouped["best_epoch"].agg(statistic)
+    return estimates
+
+
+def _ordering_metric(table: "pd.DataFrame") -> str:
+    """Return the metric to order by: validation before training, accuracy before loss, if any run has it."""
+    for metric in ("val_accuracy", "val_loss", "train_accuracy", "train_loss"):
+        if table[f"{metric}_last_count"].any():
+            return metric
+    return "val_accuracy"

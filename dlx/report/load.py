@@ -1,0 +1,154 @@
+"""Run folders -> tidy frames: one row a run, one row an epoch, and what could not be read with its reason."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlx.report.settings import comparable, flatten, requested
+from dlx.run.history import read_history
+from dlx.run.paths import HISTORY, find_runs
+from dlx.run.result import Result, read_result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+PREFERENCE = ("completed", "diverged", "failed")  # of runs with equal settings the first is kept
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was read.
+
+    `runs`: indexed by `run` (the folder's name below the study), with `folder status error seed monitor
+    parameters epochs_run stopped_early seconds device torch last_epoch best_epoch` and, for every metric
+    of `METRICS`, `<metric>_last` and `<metric>_best`: the values at the last epoch and at the epoch that
+    is best by the run's `monitor` (NaN where there is none).
+    `settings`: by run, the resolved configuration with dotted keys.
+    `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
+    `left_out`: by run, why it is not among them.
+    """
+
+    runs: "pd.DataFrame"
+    settings: dict[str, dict[str, Any]]
+    histories: "pd.DataFrame"
+    left_out: dict[str, str]
+
+
+def load(folders: Iterable[Path]) -> Study:
+    """Read every run at or below `folders`; what has not ended or cannot be read is left out by name.
+
+    Returns empty frames if nothing could be read. Raises OSError as the file system does.
+    """
+    import pandas as pd
+
+    rows: dict[str, dict[str, Any]] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    histories: list[pd.DataFrame] = []
+    left_out: dict[str, str] = {}
+    for run, folder in _named(list(folders)).items():
+        try:
+            result, history = _read(folder)
+        except (ValueError, OSError) as error:
+            left_out[run] = str(error).replace(f"{folder}/", "")
+            continue
+        rows[run] = _row(folder, result)
+        settings[run] = flatten(result.config)
+        if history is not None:
+            histories.append(history.assign(run=run))
+    for run, reason in _repeats(rows, settings).items():
+        left_out[run] = reason
+        del rows[run], settings[run]
+    return Study(
+        pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("run"),
+        settings,
+        _joined([history for history in histories if history["run"].iloc[0] in rows]),
+        left_out,
+    )
+
+
+def _named(folders: list[Path]) -> dict[str, Path]:
+    """Name each run by its path below the folder asked for, with that folder's name if there are several."""
+    runs: dict[str, Path] = {}
+    for folder in folders:
+        for run in find_runs(folder):
+            below = run.relative_to(folder).as_posix()
+            name = run.resolve().name if below == "." else below
+            if len(folders) > 1 and below != ".":
+                name = f"{folder.resolve().name}/{name}"
+            if run.resolve() not in {known.resolve() for known in runs.values()}:
+                runs[name if name not in runs else str(run)] = run
+    return runs
+
+
+def _read(folder: Path) -> "tuple[Result, pd.DataFrame | None]":
+    result = read_result(folder)
+    if result is None:
+        raise ValueError("no result.json: still training, or interrupted")
+    if not result.config:
+        raise ValueError("result.json holds no configuration")
+    if result.status == "failed":
+        return result, None  # nothing of its history is used, and it may have failed in writing it
+    path = folder / HISTORY
+    if not path.is_file():
+        raise ValueError(f"no {HISTORY}, though the run {result.status}")
+    history = read_history(path)
+    if history.empty:
+        raise ValueError(f"{HISTORY} holds no epoch")
+    return result, history
+
+
+_COLUMNS = (
+    *("folder", "status", "error", "seed", "monitor", "parameters", "epochs_run", "stopped_early"),
+    *("seconds", "device", "torch", "last_epoch", "best_epoch"),
+    *(f"{metric}_{rule}" for rule in ("last", "best") for metric in METRICS),
+)
+
+
+def _row(folder: Path, result: Result) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "folder": str(folder),
+        "status": result.status,
+        "error": result.error,
+        "seed": result.config.get("seed"),
+        "monitor": result.config.get("monitor"),
+        "parameters": result.parameters,
+        "epochs_run": result.epochs_run,
+        "stopped_early": result.stopped_early,
+        "seconds": _number(result.time_seconds),
+        "device": result.device,
+        "torch": result.versions.get("torch"),
+    }
+    for rule, values in (("last", result.last), ("best", result.best)):
+        row[f"{rule}_epoch"] = _number(values.get("epoch"))
+        row |= {f"{metric}_{rule}": _number(values.get(metric)) for metric in METRICS}
+    return row
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Find runs with equal settings and seeds: one result seen twice must not count as two.
+
+    It happens when studies that share runs are reported together. A run that ended better is kept, since
+    the other is most often a crash that was put right.
+    """
+    kept: dict[str, str] = {}
+    repeats: dict[str, str] = {}
+    for run in sorted(rows, key=lambda run: PREFERENCE.index(rows[run]["status"])):
+        first = kept.setdefault(comparable(requested(settings[run])), run)
+        if first != run:
+            repeats[run] = f"the same settings and seeds as {first}"
+    return repeats
+
+
+def _joined(histories: "list[pd.DataFrame]") -> "pd.DataFrame":
+    import pandas as pd
+
+    if not histories:
+        return pd.DataFrame(columns=["run", "epoch", *METRICS])
+    frame = pd.concat(histories, ignore_index=True)
+    return frame[["run", *(name for name in frame.columns if name != "run")]]

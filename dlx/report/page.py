@@ -1,0 +1,59 @@
+"""Everything above -> one index.html that opens offline: styles and charts inline, no request to anywhere."""
+
+import platform
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from dlx import __version__
+from dlx.report.charts import Figure
+from dlx.report.listing import Listing
+from dlx.report.tables import Table
+from dlx.report.text import visible
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page."""
+
+    title: str
+    finding: str
+    table: Table
+    setting_columns: int
+    figures: list[Figure]
+    listing: Listing
+    command: str
+
+
+def render(page: Page) -> str:
+    """Return the HTML. Every text is escaped but the charts, which the renderer has escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("dlx.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.jinja").render(
+        page=page,
+        title=visible(page.title),
+        command=visible(page.command),
+        charts={figure.name: Markup(_own_ids(figure)) for figure in page.figures},  # noqa: S704
+        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        versions=_versions(page.listing.torch),
+    )
+
+
+def _own_ids(figure: Figure) -> str:
+    """Put the chart's name before its ids: every chart calls its clip paths clip0, clip1, ..."""
+    return re.sub(r'(\bid="|url\(#)', rf"\g<1>{figure.name}-", figure.svg)
+
+
+def _versions(torch: str) -> list[str]:
+    versions = [f"dlx {__version__}", f"Python {platform.python_version()}"]
+    versions += [f"{name} {version(name)}" for name in ("pandas", "vl-convert-python")]
+    return [*versions, *([f"runs: torch {torch}"] if torch else [])]

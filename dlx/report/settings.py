@@ -1,0 +1,159 @@
+"""Which settings tell the runs apart: the keys to show, the rows they make, and a short name for each."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dlx.report.text import write_value
+
+# The same keys as config.NOT_IDENTITY (a test compares them; importing config would import Hydra's parser).
+OUTPUT_KEYS = ("name", "output_root", "slug", "rerun")
+SEED_KEYS = ("seed", "data.split_seed")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`rows[i]` is the i-th setting's values for `keys`; `of_run` says which row each run belongs to.
+
+    `names`: a short heading for each key. `labels`: each row in a few words, all different. `implied`:
+    keys that differ between runs but follow from a shown key, with their value for each of its values.
+    `shared`: what is equal in all runs. `seeds`: keys aggregated over that
+    take more than one value, without those that equal another in every run.
+    """
+
+    keys: list[str]
+    names: dict[str, str]
+    rows: list[dict[str, Any]]
+    labels: list[str]
+    of_run: dict[str, int]
+    implied: dict[str, str]
+    shared: dict[str, Any]
+    seeds: list[str]
+
+
+def lay_out(settings: Mapping[str, Mapping[str, Any]]) -> Layout:
+    """Find what varies between runs. `settings`: by run, values by dotted key (see `flatten`)."""
+    asked = {run: requested(values) for run, values in settings.items()}
+    keys = list(dict.fromkeys(key for values in asked.values() for key in values))
+    columns = {key: [values.get(key) for values in asked.values()] for key in keys}
+    varying = [key for key in keys if len({comparable(value) for value in columns[key]}) > 1]
+    determined = _determined({key: columns[key] for key in varying if not is_seed(key)})
+    shown = [key for key in varying if not is_seed(key) and key not in determined]
+    seeds = {key: columns[key] for key in varying if is_seed(key)}
+    rows: dict[str, dict[str, Any]] = {}
+    for values in asked.values():
+        row = {key: values.get(key) for key in shown}
+        rows.setdefault(comparable(row), row)
+    places = {row: place for place, row in enumerate(rows)}
+    names = short_names(shown, keys)
+    return Layout(
+        keys=shown,
+        names=names,
+        rows=list(rows.values()),
+        labels=_distinct([label(row, names) for row in rows.values()]),
+        of_run={
+            run: places[comparable({key: values.get(key) for key in shown})] for run, values in asked.items()
+        },
+        implied={key: _implication(columns[by], columns[key]) for key, by in determined.items()},
+        shared={key: columns[key][0] for key in keys if key not in varying},
+        seeds=[key for key in seeds if _first_equal(key, seeds) == key],
+    )
+
+
+def requested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide what is computed.
+
+    Output keys do not, and `data.root` (where files happen to lie) counts only for sources that read
+    the user's own files, which have a `data.path` (the same rule as config.identity).
+    """
+    idle = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
+    return {key: value for key, value in values.items() if key not in idle}
+
+
+def is_seed(key: str) -> bool:
+    """Say whether a key is a source of chance, to be averaged over."""
+    return key in SEED_KEYS or key.startswith("seeds.")
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested configuration with dotted keys; lists stay values."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def comparable(value: object) -> str:
+    """Write a value so that equal requests are equal: 1 and 1.0 are, 1 and true are not."""
+    return json.dumps(_canonical(value), sort_keys=True)
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _determined(columns: dict[str, list[Any]]) -> dict[str, str]:
+    """Map each key that need not be shown to the key it follows from.
+
+    A key follows from its own group's choice (`optimizer.momentum` from `optimizer.name`) where each
+    choice has one value of it in all runs, and from any key that has the very same values (an
+    interpolation). No further: in a search over random values each run's learning rate would
+    "determine" its width, and a width that was searched must be seen.
+    """
+    determined: dict[str, str] = {}
+    for key, values in columns.items():
+        choice = f"{key.split('.')[0]}.name"
+        if choice != key and choice in columns and _follows(columns[choice], values):
+            determined[key] = choice
+            continue
+        if (first := _first_equal(key, columns)) != key and first not in determined:
+            determined[key] = first
+    return determined
+
+
+def _first_equal(key: str, columns: Mapping[str, list[Any]]) -> str:
+    """Return the first key that has the same values as `key` in all runs, which may be `key`."""
+    return next(other for other in columns if comparable(columns[other]) == comparable(columns[key]))
+
+
+def _follows(by: Sequence[Any], values: Sequence[Any]) -> bool:
+    pairs = {(comparable(one), comparable(other)) for one, other in zip(by, values, strict=True)}
+    return len(pairs) == len({one for one, _ in pairs})
+
+
+def _implication(by: Sequence[Any], values: Sequence[Any]) -> str:
+    pairs = {write_value(one): write_value(other) for one, other in zip(by, values, strict=True)}
+    return ", ".join(f"{other} with {one}" for one, other in pairs.items())
+
+
+def short_names(shown: Iterable[str], keys: Iterable[str]) -> dict[str, str]:
+    """Shorten `optimizer.name` to `optimizer` and `optimizer.lr` to `lr` where no other key ends in lr."""
+    leaves = [key.rpartition(".")[2] for key in keys if not is_seed(key)]
+    names = {}
+    for key in shown:
+        group, _, leaf = key.rpartition(".")
+        names[key] = group if leaf == "name" and group else leaf if leaves.count(leaf) == 1 else key
+    return names
+
+
+def label(row: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Write a setting in a few words: "adam, lr 0.001"; a choice needs no heading, a missing value none."""
+    words = [
+        write_value(value) if key.endswith(".name") else f"{names[key]} {write_value(value)}"
+        for key, value in row.items()
+        if value is not None
+    ]
+    return ", ".join(words) or ("all runs" if not row else "nothing set")
+
+
+def _distinct(labels: list[str]) -> list[str]:
+    """Make labels differ that came out equal (0.1 and 0.10000000001): charts join points by label."""
+    return [
+        f"{text} ({labels[: place + 1].count(text)})" if labels.count(text) > 1 else text
+        for place, text in enumerate(labels)
+    ]

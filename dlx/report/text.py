@@ -1,0 +1,61 @@
+"""How values and numbers are written, wherever they are shown: one form for terminal, Markdown and page."""
+
+import json
+import math
+
+MISSING = "\N{EN DASH}"
+
+
+def visible(text: str) -> str:
+    """Return `text` with every character that moves a cursor, hides or reverses text written as its escape.
+
+    Names of folders and settings are the user's own, so they may hold newlines, terminal escape codes,
+    right-to-left marks or bytes that are no UTF-8.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
+def write_value(value: object) -> str:
+    """Write a setting's value as it is typed on the command line; null and missing are a dash."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple | dict):
+        return visible(json.dumps(value, ensure_ascii=False))
+    return visible(str(value))
+
+
+def write_metric(name: str, value: float) -> str:
+    """Write an accuracy (a fraction) with four decimals, a loss with four digits or so.
+
+    500 images resolve an accuracy to 0.002, 50,000 to 0.00002.
+    """
+    if not math.isfinite(value):
+        return MISSING
+    if name.endswith("accuracy") or 0.1 <= abs(value) < 10:
+        return f"{value:.4f}"
+    return f"{value:.3e}" if 0 < abs(value) < 1e-3 else f"{value:.4g}"
+
+
+def write_seconds(value: float) -> str:
+    """Write a duration in seconds, a decimal where it tells something."""
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def write_range(low: float, high: float) -> str:
+    """Write a range of counts (epochs): one number where both ends are equal."""
+    if not math.isfinite(low):
+        return MISSING
+    return f"{low:.0f}" if low == high else f"{low:.0f}{MISSING}{high:.0f}"
+
+
+def write_count(count: int, one: str, many: str = "") -> str:
+    """Write a count with its noun: "1 run", "3 runs"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

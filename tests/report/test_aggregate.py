@@ -1,0 +1,99 @@
+"""Means, standard deviations and counts against the statistics module, best first, no NaN averaged away."""
+
+import math
+import statistics
+from typing import Any
+
+import pytest
+
+from dlx.report.aggregate import Summary, aggregate
+from dlx.report.findings import headline
+from dlx.report.load import load
+from dlx.report.settings import lay_out
+
+
+def summarise(study: Any) -> Summary:
+    loaded = load([study.folder])
+    return aggregate(loaded, lay_out(loaded.settings))
+
+
+def test_seeds_become_mean_standard_deviation_and_count(study: Any) -> None:
+    finals = [0.91, 0.94, 0.95]
+    for seed, final in enumerate(finals):
+        study.run(f"s{seed}", study.curve(0.96, final), seed=seed, time_seconds=1.0 + seed)
+    row = summarise(study).table.iloc[0]
+    assert row["val_accuracy_last_mean"] == pytest.approx(statistics.mean(finals), abs=1e-15)
+    assert row["val_accuracy_last_std"] == pytest.approx(statistics.stdev(finals), abs=1e-15)
+    assert row["val_accuracy_last_count"] == row["runs"] == row["completed"] == 3
+    assert row["val_loss_last_mean"] == pytest.approx(statistics.mean(1.1 - final for final in finals))
+    assert row["val_accuracy_best_mean"] == pytest.approx(0.96)
+    assert (row["best_epoch_min"], row["best_epoch_max"]) == (1, 1)
+    assert row["seconds_mean"] == pytest.approx(2.0)
+
+
+def test_one_run_has_no_standard_deviation(study: Any) -> None:
+    study.run("a", study.curve(0.9))
+    row = summarise(study).table.iloc[0]
+    assert math.isnan(row["val_accuracy_last_std"])
+    assert row["val_accuracy_last_count"] == 1
+
+
+def test_best_first_by_the_last_epoch_and_not_by_the_best(study: Any) -> None:
+    study.run("peak", study.curve(0.99, 0.80), {"optimizer.lr": 0.1})
+    study.run("steady", study.curve(0.85, 0.90), {"optimizer.lr": 0.01})
+    summary = summarise(study)
+    assert summary.table["optimizer.lr"].tolist() == [0.01, 0.1]
+    assert (summary.metric, summary.higher, summary.monitor) == ("val_accuracy", True, "val_accuracy")
+
+
+def test_diverged_and_failed_runs_are_counted_and_not_averaged(study: Any) -> None:
+    study.run("a0", study.curve(0.9), seed=0)
+    study.run("a1", [*study.curve(0.8), (math.nan, 0.1, math.nan, 0.1)], seed=1, status="diverged")
+    study.run("a2", study.curve(0.7), seed=2, status="failed")
+    row = summarise(study).table.iloc[0]
+    assert [row[key] for key in ("runs", "completed", "diverged", "failed")] == [3, 1, 1, 1]
+    assert (row["val_accuracy_last_mean"], row["val_accuracy_last_count"]) == (0.9, 1)
+
+
+def test_a_setting_without_a_completed_run_comes_last(study: Any) -> None:
+    study.run("a", study.curve(0.99), {"optimizer.lr": 10.0}, status="diverged")
+    study.run("b", study.curve(0.10), {"optimizer.lr": 0.1})
+    table = summarise(study).table
+    assert table["optimizer.lr"].tolist() == [0.1, 10.0]
+    assert math.isnan(table["val_accuracy_last_mean"].iloc[1])
+    assert table["val_accuracy_last_count"].iloc[1] == 0
+
+
+def test_without_accuracies_the_lowest_validation_loss_is_first(study: Any) -> None:
+    for lr, loss in ((0.1, 3.0), (0.01, 2.0)):
+        epochs = [(None, None, 9.0, None), (1.0, None, loss, None)]
+        study.run(f"lr{lr}", epochs, {"optimizer.lr": lr, "monitor": "val_loss"})
+    summary = summarise(study)
+    assert (summary.metric, summary.higher) == ("val_loss", False)
+    assert summary.table["optimizer.lr"].tolist() == [0.01, 0.1]
+    assert headline(summary).startswith("Lowest mean validation loss at the last epoch: 2.0000 with lr 0.01")
+
+
+def test_the_headline_sets_the_difference_beside_the_spread_and_claims_no_test(study: Any) -> None:
+    for lr, finals in ((0.1, (0.90, 0.92)), (0.01, (0.80, 0.81))):
+        for seed, final in enumerate(finals):
+            study.run(f"{lr}-{seed}", study.curve(final), {"optimizer.lr": lr}, seed=seed)
+    assert headline(summarise(study)) == (
+        "Highest mean validation accuracy at the last epoch: 0.9100 ± 0.0141 with lr 0.1 (2 runs). "
+        "Next: 0.8050 ± 0.0071 with lr 0.01 (2 runs). The means differ by 0.1050, more than the larger "
+        "standard deviation over seeds (0.0141); no statistical test has been made."
+    )
+
+
+def test_the_headline_of_single_runs_leaves_chance_open(study: Any) -> None:
+    study.run("a", study.curve(0.9), {"optimizer.lr": 0.1})
+    study.run("b", study.curve(0.8), {"optimizer.lr": 0.01})
+    study.run("c", study.curve(0.8), {"optimizer.lr": 9.0}, status="diverged")
+    text = headline(summarise(study))
+    assert "with a single run on a side, nothing here says how much of that is chance" in text
+    assert text.endswith("Of 3 runs, 1 diverged.")
+
+
+def test_the_headline_when_nothing_completed(study: Any) -> None:
+    study.run("a", study.curve(0.9), status="diverged")
+    assert headline(summarise(study)).startswith("No run completed")

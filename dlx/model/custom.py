@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from dlx.errors import RequestError, nearest
 from dlx.model.registry import models
@@ -32,6 +33,11 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
         model = builder(**given, **check_arguments(builder, arguments, set(given), "model"))
     if not isinstance(model, nn.Module):
         raise RequestError(f"model.target={target}: returned a {type(model).__name__}, not a torch.nn.Module")
+    if any(is_lazy(parameter) for parameter in model.parameters()):
+        raise RequestError(
+            f"model.target={target}: has lazy layers, whose weights do not exist yet;"
+            " give its signature `input_shape` and build layers of known sizes from it"
+        )
     return model
 
 

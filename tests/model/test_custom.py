@@ -28,6 +28,9 @@ def fixed(width=5):
 def open_ended(**arguments):
     return nn.Linear(arguments["a"], arguments["b"])
 
+def lazy():
+    return nn.LazyLinear(10)
+
 def wrong():
     return 3
 
@@ -81,6 +84,7 @@ def test_an_installed_package_works_too() -> None:
         ("mynet:Nett", {}, r"'mynet' \(.*mynet.py\) has no 'Nett'; did you mean 'Net'\?"),
         ("mynet:number", {}, "is a int, not a class or a function"),
         ("mynet:wrong", {}, "returned a int, not a torch.nn.Module"),
+        ("mynet:lazy", {}, "has lazy layers, .* `input_shape`"),
         ("mynet:Net", {"hiden": 3}, r"model.hiden: 'Net' takes no such setting; did you mean 'hidden'\?"),
         ("mynet:Net", {"hidden": "many"}, "model.hidden='many': .* valid integer"),
         ("torch.nn:Linear", {}, "model.in_features: 'Linear' needs a value for it"),

@@ -64,7 +64,8 @@ def cached(folder: Path, settings: object, expected: str, decode: Callable[[], I
 
 def _read(path: Path, expected: str) -> Images | None:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, because numpy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["fingerprint"]) != expected:
                 return None
             images: Images = stored["images"]

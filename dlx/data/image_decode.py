@@ -42,7 +42,7 @@ def check_memory(count: int, size: tuple[int, int], mode: Mode) -> None:
     needed = count * len(PILLOW_MODES[mode]) * height * width * COPIES
     available = memory.available_bytes()
     if available is not None and needed > SAFE_SHARE * available:
-        smaller = max(1, int(min(size) * (SAFE_SHARE * available / needed) ** 0.5))
+        smaller = max(1, int((height * width * SAFE_SHARE * available / needed) ** 0.5))
         raise RequestError(
             f"data.size: {count} images of {height}x{width} need {needed / 1e9:.3g} GB in memory and "
             f"{available / 1e9:.3g} GB are available, of which dlx takes {SAFE_SHARE:.0%}; resize them, for "
@@ -50,8 +50,10 @@ def check_memory(count: int, size: tuple[int, int], mode: Mode) -> None:
         )
 
 
-def decode(files: Sequence[Path], size: tuple[int, int], mode: Mode, *, resize: bool) -> NDArray[np.uint8]:
-    """Return [N, C, H, W] in the files' order; transparency is dropped.
+def decode(
+    folder: Path, files: Sequence[str], size: tuple[int, int], mode: Mode, *, resize: bool
+) -> NDArray[np.uint8]:
+    """Return [N, C, H, W] in the order of the files below `folder`; transparency is dropped.
 
     Raises RequestError for a file that cannot be read and, without `resize`, for one of another size.
     """
@@ -59,7 +61,7 @@ def decode(files: Sequence[Path], size: tuple[int, int], mode: Mode, *, resize: 
 
     def fill(start: int) -> None:
         for index in range(start, min(start + IMAGES_A_TASK, len(files))):
-            pixels = _decode_one(files[index], files[0], size, mode, resize)
+            pixels = _decode_one(folder / files[index], files[0], size, mode, resize)
             images[index] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
     # Pillow decodes without the interpreter's lock; more threads than cores only get in each other's way.
@@ -69,9 +71,7 @@ def decode(files: Sequence[Path], size: tuple[int, int], mode: Mode, *, resize: 
     return images
 
 
-def _decode_one(
-    file: Path, first: Path, size: tuple[int, int], mode: Mode, resize: bool
-) -> NDArray[np.uint8]:
+def _decode_one(file: Path, first: str, size: tuple[int, int], mode: Mode, resize: bool) -> NDArray[np.uint8]:
     from PIL.Image import Resampling
 
     height, width = size

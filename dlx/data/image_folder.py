@@ -36,14 +36,14 @@ def image_folder(
     has another size, for a class without images, and for more images than fit into memory.
     """
     listing = list_images(below(root, path, "flowers"))
-    files = [listing.folder / file for file in listing.files]
-    shape = (size, size) if isinstance(size, int) else size or image_size(files[0])
+    folder, files = listing.folder, listing.files
+    shape = (size, size) if isinstance(size, int) else size or image_size(folder / files[0])
     check_memory(len(files), shape, mode)
-    decode_all = partial(decode, files, shape, mode, resize=size is not None)
+    decode_all = partial(decode, folder, files, shape, mode, resize=size is not None)
     if cache:
         settings = [size, mode]
-        expected = fingerprint(listing.folder, listing.files, settings)
-        images = torch.from_numpy(cached(listing.folder, settings, expected, decode_all))
+        expected = fingerprint(folder, files, settings)
+        images = torch.from_numpy(cached(folder, settings, expected, decode_all))
     else:
         images = torch.from_numpy(decode_all())
     return Source(

@@ -46,14 +46,10 @@ def npz(root: Path, *, path: str | None = None) -> Source:
 
 def _load(file: Path) -> dict[str, Array]:
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            if not isinstance(stored, Mapping):
-                raise _wrong(
-                    file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)"
-                )
-            return dict(stored)
-    except RequestError:
-        raise
+        with file.open("rb") as opened:  # here, because numpy leaves a damaged file open
+            stored = np.load(opened, allow_pickle=False)
+            if isinstance(stored, Mapping):
+                return dict(stored)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _wrong(file, f"cannot be read as arrays without pickled objects: {error}") from error
     raise _wrong(file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)")
@@ -97,7 +93,7 @@ def _to_tensor(file: Path, name: str, inputs: Array) -> torch.Tensor:
     if inputs.dtype.kind == "f" and not np.isfinite(inputs).all():
         first = np.argwhere(~np.isfinite(inputs))[0].tolist()
         raise _wrong(file, f"{name} is not finite at {first}: {inputs[tuple(first)]}")
-    keep = {"uint8": np.uint8, "bool": np.uint8, "float16": np.float32, "float32": np.float32}
+    keep = {"uint8": np.uint8, "bool": np.float32, "float16": np.float32, "float32": np.float32}
     converted = np.ascontiguousarray(inputs, dtype=keep.get(inputs.dtype.newbyteorder("=").name, np.float64))
     return torch.from_numpy(converted[:, None] if inputs.ndim == 3 else converted)
 
@@ -108,14 +104,15 @@ def _classes(file: Path, arrays: Mapping[str, Array], train: Arrays) -> tuple[st
         if len(set(names)) != len(names):
             raise _wrong(file, f"classes names one twice: {', '.join(names)}")
         return names
-    present = set(train.labels.tolist())
-    gaps = [label for label in range(max(present) + 1) if label not in present]
-    if gaps:
-        raise _wrong(
-            file,
-            f"no training sample has label {gaps[0]}; number the classes 0 to K-1, or name all in classes",
-        )
-    return tuple(str(label) for label in range(len(present)))
+    present = torch.unique(train.labels).tolist()  # sorted
+    for expected, label in enumerate(present):
+        if label != expected:
+            raise _wrong(
+                file,
+                f"has training labels from {present[0]} to {present[-1]} and none is {expected}; number the "
+                "classes 0 to K-1, or name all of them in an array classes",
+            )
+    return tuple(str(label) for label in present)
 
 
 def _check_pair(file: Path, prefix: str, pair: Arrays, train: Arrays, classes: int) -> None:

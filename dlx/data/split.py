@@ -51,7 +51,7 @@ def split(
         test = _draw(source.test, "test_size", test_size, seed, "test", stratify)
     if len(val) == 0:
         raise RequestError(
-            f"data.val_size={val_size}: gives no validation sample, and runs are compared on them; "
+            f"data.val_size={_shown(val_size)}: gives no validation sample, and runs are compared on them; "
             "give a count from 1 or a larger fraction"
         )
     return train, val, test
@@ -62,13 +62,13 @@ def _train_count(size: Size, pool: int, val_count: int, test_count: int) -> int:
     count = left if size is None else _count("train_size", size, pool, "training")
     if left < 0 or count > left:
         raise RequestError(
-            f"data.train_size={size}: of {pool} training samples, validation takes {val_count} "
+            f"data.train_size={_shown(size)}: of {pool} training samples, validation takes {val_count} "
             f"(data.val_size) and test {test_count} (data.test_size), which leaves {max(left, 0)} to train on"
         )
     if count == 0:
         raise RequestError(
-            f"data.train_size={size}: no sample to train on, of {pool} training samples, {val_count} of "
-            f"them for validation and {test_count} for test; give a count from 1 or a larger fraction"
+            f"data.train_size={_shown(size)}: no sample to train on; of {pool}, validation takes {val_count} "
+            f"(data.val_size) and test {test_count} (data.test_size); give at least 1 or a larger fraction"
         )
     return count
 
@@ -82,6 +82,10 @@ def _count(key: str, size: int | float, available: int, part: str) -> int:
         return size
     # Down, so that fractions that sum to 1 always fit; the tiny term undoes 0.29 * 100 = 28.999...
     return math.floor(size * available + 1e-9)
+
+
+def _shown(size: Size) -> str:
+    return "null" if size is None else str(size)
 
 
 def _draw(own: Arrays, key: str, size: Size, seed: int, part: str, stratify: bool) -> Arrays:

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlx.data import image_folder, memory
+from dlx.data.source import sources
+from dlx.errors import RequestError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLX_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "images"
+
+
+def save(folder, value, shape=(4, 6, 3)):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(shape, value, dtype=np.uint8)).save(folder)
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    save(tmp_path / "flowers/train/rose/1.png", 10)
+    save(tmp_path / "flowers/train/rose/2.png", 20)
+    save(tmp_path / "flowers/train/tulip/3.png", 30)
+    save(tmp_path / "flowers/val/tulip/4.png", 40)
+    save(tmp_path / "flowers/test/rose/5.png", 50)
+    save(tmp_path / "flowers/test/tulip/6.png", 60)
+    return tmp_path
+
+
+def build(root, **arguments):
+    return sources.build("image_folder", {"path": "flowers", **arguments}, root=root)
+
+
+def values(part):
+    """The one value of each image, and its label."""
+    assert (part.inputs == part.inputs[:, :1, :1, :1]).all()
+    return part.inputs[:, 0, 0, 0].tolist(), part.labels.tolist()
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_parts_become_training_validation_and_test(flowers, cache):
+    source = build(flowers, cache=cache)
+    assert source.classes == ("rose", "tulip")
+    assert source.train.inputs.shape == (3, 3, 4, 6)
+    assert source.train.inputs.dtype == torch.uint8
+    assert source.train.labels.dtype == torch.int64
+    assert values(source.train) == ([10, 20, 30], [0, 0, 1])
+    assert values(source.validation) == ([40], [1])
+    assert values(source.test) == ([50, 60], [0, 1])
+    assert source.white == 255.0
+
+
+def test_a_folder_of_classes_has_no_sets_of_its_own(flowers):
+    source = build(flowers, path="flowers/train")
+    assert values(source.train) == ([10, 20, 30], [0, 0, 1])
+    assert source.validation is None
+    assert source.test is None
+
+
+def test_size_and_mode_are_followed(flowers):
+    assert build(flowers, size=5).train.inputs.shape == (3, 3, 5, 5)
+    assert build(flowers, size=[2, 3], mode="grey").train.inputs.shape == (3, 1, 2, 3)
+    assert build(flowers).train.inputs.shape == (3, 3, 4, 6)
+
+
+def test_the_second_time_nothing_is_decoded(flowers, monkeypatch, cache):
+    first = build(flowers)
+
+    def never(*_, **__):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(image_folder, "decode", never)
+    assert torch.equal(build(flowers).train.inputs, first.train.inputs)
+    with pytest.raises(AssertionError, match="decoded again"):
+        build(flowers, cache=False)
+
+
+def test_without_the_cache_nothing_is_kept(flowers, cache):
+    build(flowers, cache=False)
+    assert not cache.exists()
+
+
+def test_a_changed_image_is_seen(flowers):
+    build(flowers)
+    save(flowers / "flowers/train/rose/1.png", 11, shape=(4, 6, 3))
+    assert values(build(flowers).train)[0] == [11, 20, 30]
+
+
+def test_an_image_added_or_removed_is_seen(flowers):
+    build(flowers)
+    save(flowers / "flowers/train/tulip/0.png", 70)
+    assert values(build(flowers).train) == ([10, 20, 70, 30], [0, 0, 1, 1])
+    (flowers / "flowers/train/rose/1.png").unlink()
+    assert values(build(flowers).train)[0] == [20, 70, 30]
+
+
+def test_images_of_different_sizes_need_a_size(flowers):
+    save(flowers / "flowers/test/rose/5.png", 50, shape=(6, 4, 3))
+    with pytest.raises(RequestError, match=r"data\.size=null: .*test/rose/5\.png is 6x4 and train/rose/1"):
+        build(flowers)
+    assert build(flowers, size=4).test.inputs.shape == (2, 3, 4, 4)
+
+
+def test_what_does_not_fit_is_refused_before_decoding(flowers, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 500)
+    monkeypatch.setattr(image_folder, "decode", lambda *_, **__: pytest.fail("decoded"))
+    with pytest.raises(RequestError, match=r"6 images of 4x6 need .* data\.size="):
+        build(flowers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"path": None}, r"data\.path: needed, .* data\.path=flowers"),
+        ({"path": "absent"}, r"data\.path=absent: there is no .*absent"),
+        ({"size": 0}, r"data\.size"),
+        ({"size": [1, 2, 3]}, r"data\.size"),
+        ({"mode": "gray"}, r"data\.mode='gray': .*did you mean 'grey'"),
+    ],
+)
+def test_wrong_settings_are_refused(flowers, arguments, message):
+    with pytest.raises(RequestError, match=message):
+        build(flowers, **arguments)

@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+import torch
+
+from dlx.data.source import sources
+from dlx.errors import RequestError
+
+FLAT = np.arange(12, dtype=np.float32).reshape(4, 3)
+LABELS = np.array([0, 1, 1, 0])
+
+
+def build(root, **arrays):
+    np.savez(root / "mine.npz", **arrays)
+    return sources.build("npz", {"path": "mine.npz"}, root=root)
+
+
+def test_inputs_and_labels_are_the_training_part(tmp_path):
+    source = build(tmp_path, inputs=FLAT, labels=LABELS.astype(np.uint8))
+    assert torch.equal(source.train.inputs, torch.from_numpy(FLAT))
+    assert source.train.labels.tolist() == [0, 1, 1, 0]
+    assert source.train.labels.dtype == torch.int64
+    assert source.classes == ("0", "1")
+    assert (source.validation, source.test, source.white) == (None, None, None)
+
+
+def test_prefixed_pairs_become_sets_of_their_own(tmp_path):
+    pairs = {f"{part}_{name}" for part in ("train", "val", "test") for name in ("inputs", "labels")}
+    arrays = {name: FLAT + len(name) if name.endswith("inputs") else LABELS for name in pairs}
+    source = build(tmp_path, **arrays, classes=np.array(["no", "yes"]))
+    assert torch.equal(source.train.inputs, torch.from_numpy(FLAT + len("train_inputs")))
+    assert torch.equal(source.validation.inputs, torch.from_numpy(FLAT + len("val_inputs")))
+    assert torch.equal(source.test.inputs, torch.from_numpy(FLAT + len("test_inputs")))
+    assert source.classes == ("no", "yes")
+
+
+def test_uint8_images_stay_bytes_and_grey_ones_get_their_channel(tmp_path):
+    images = np.arange(4 * 2 * 2, dtype=np.uint8).reshape(4, 2, 2)
+    source = build(tmp_path, inputs=images, labels=LABELS)
+    assert source.train.inputs.dtype == torch.uint8
+    assert source.train.inputs.shape == (4, 1, 2, 2)
+    assert torch.equal(source.train.inputs[:, 0], torch.from_numpy(images))
+    assert source.white == 255.0
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (">f4", torch.float32),
+        ("<f2", torch.float32),
+        (">f8", torch.float64),
+        ("int64", torch.float64),
+        ("bool", torch.float32),
+    ],
+)
+def test_other_numbers_keep_their_values(tmp_path, given, kept):
+    inputs = (np.arange(12).reshape(4, 3) % 2).astype(given)
+    source = build(tmp_path, inputs=inputs, labels=LABELS)
+    assert source.train.inputs.dtype == kept
+    assert source.train.inputs.double().tolist() == (np.arange(12).reshape(4, 3) % 2).tolist()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"inputs": FLAT}, r"has no array labels.*\(it has inputs\)"),
+        ({"x": FLAT, "y": LABELS}, r"has no array inputs.*\(it has x, y\)"),
+        ({"inputs": FLAT, "labels": LABELS, "val_inputs": FLAT}, r"has no array val_labels"),
+        ({"inputs": FLAT, "labels": LABELS, "train_inputs": FLAT}, r"both inputs and train_inputs"),
+        ({"inputs": FLAT, "labels": LABELS[:3]}, r"inputs has shape \(4, 3\) and labels \(3,\)"),
+        ({"inputs": FLAT[:0], "labels": LABELS[:0]}, r"inputs has shape \(0, 3\)"),
+        ({"inputs": FLAT[:, 0], "labels": LABELS}, r"inputs has shape \(4,\); expected \[N, F\]"),
+        ({"inputs": FLAT, "labels": LABELS.astype(float)}, r"labels are float64; expected integers"),
+        ({"inputs": FLAT, "labels": LABELS + 1}, r"labels from 1 to 2 and none is 0"),
+        ({"inputs": FLAT, "labels": LABELS - 1}, r"labels from -1 to 0 and none is 0"),
+        ({"inputs": FLAT, "labels": LABELS * 10**12}, r"from 0 to 1000000000000 and none is 1"),
+        (
+            {"inputs": FLAT, "labels": LABELS * 2, "classes": ["a", "b"]},
+            r"labels run from 0 to 2; there are 2",
+        ),
+        ({"inputs": FLAT, "labels": LABELS - 1, "classes": ["a", "b"]}, r"labels run from -1 to 0"),
+        ({"inputs": FLAT, "labels": LABELS, "classes": ["a", "a"]}, r"classes names one twice: a, a"),
+        (
+            {"inputs": FLAT, "labels": LABELS, "test_inputs": FLAT, "test_labels": LABELS + 1},
+            r"test_labels run from 1 to 2; there are 2 classes",
+        ),
+        (
+            {"inputs": FLAT, "labels": LABELS, "val_inputs": FLAT[:, :2], "val_labels": LABELS},
+            r"val_inputs are torch\.float32 of shape \(2,\) a sample, the training inputs .* \(3,\)",
+        ),
+        ({"inputs": np.where(FLAT == 7, np.nan, FLAT), "labels": LABELS}, r"not finite at \[2, 1\]: nan"),
+        ({"inputs": np.where(FLAT == 3, np.inf, FLAT), "labels": LABELS}, r"not finite at \[1, 0\]: inf"),
+        ({"inputs": FLAT.astype(str), "labels": LABELS}, r"inputs are <U\d+; expected numbers"),
+        ({"inputs": np.zeros((4, 8, 8, 3)), "labels": LABELS}, r"channels last; .*transpose\(0, 3, 1, 2\)"),
+    ],
+)
+def test_arrays_that_cannot_be_trained_on_are_refused(tmp_path, arrays, message):
+    with pytest.raises(RequestError, match=r"data\.path: .*mine\.npz .*(" + message + ")"):
+        build(tmp_path, **arrays)
+
+
+def test_a_class_without_training_samples_is_allowed_when_it_is_named(tmp_path):
+    assert build(tmp_path, inputs=FLAT, labels=LABELS * 2, classes=["a", "b", "c"]).classes == ("a", "b", "c")
+
+
+class Touch:
+    """Unpickling it would make a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+def test_pickled_objects_are_refused_and_not_run(tmp_path):
+    ran = tmp_path / "ran"
+    objects = np.empty(4, dtype=object)
+    objects[0] = Touch(str(ran))
+    with pytest.raises(RequestError, match="cannot be read as arrays without pickled objects"):
+        build(tmp_path, inputs=FLAT, labels=objects)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"text"])
+def test_a_file_of_another_kind_is_refused(tmp_path, content):
+    (tmp_path / "mine.npz").write_bytes(content)
+    with pytest.raises(RequestError, match=r"mine\.npz cannot be read as arrays"):
+        sources.build("npz", {"path": "mine.npz"}, root=tmp_path)
+
+
+def test_a_single_array_is_refused(tmp_path):
+    np.save(tmp_path / "mine.npy", FLAT)
+    with pytest.raises(RequestError, match=r"mine\.npy is a single array; write it with numpy\.savez"):
+        sources.build("npz", {"path": "mine.npy"}, root=tmp_path)
+
+
+def test_the_path_is_needed(tmp_path):
+    with pytest.raises(RequestError, match=r"data\.path: needed, .* data\.path=mine\.npz"):
+        sources.build("npz", {}, root=tmp_path)

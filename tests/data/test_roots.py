@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from dlx.data import roots
+from dlx.errors import RequestError
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch, tmp_path):
+    monkeypatch.delenv("DLX_DATA", raising=False)
+    monkeypatch.delenv("DLX_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def test_the_setting_comes_before_the_environment(monkeypatch):
+    monkeypatch.setenv("DLX_DATA", "/environment")
+    assert roots.data_root("/setting") == Path("/setting")
+    assert roots.data_root(None) == Path("/environment")
+
+
+def test_without_either_data_lies_in_the_users_cache(monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name, appauthor: f"/caches/{name}")
+    assert roots.data_root(None) == Path("/caches/dlx/data")
+    assert roots.cache_root() == Path("/caches/dlx")
+
+
+def test_the_environment_moves_the_cache_and_the_data_below_it(monkeypatch):
+    monkeypatch.setenv("DLX_CACHE", "/scratch/dlx")
+    assert roots.cache_root() == Path("/scratch/dlx")
+    assert roots.data_root(None) == Path("/scratch/dlx/data")
+
+
+def test_a_tilde_is_the_home_folder(tmp_path):
+    assert roots.data_root("~/sets") == tmp_path / "home" / "sets"
+
+
+def test_a_relative_root_is_taken_from_the_current_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert roots.data_root("sets") == tmp_path / "sets"
+
+
+def test_a_path_is_below_the_root_unless_it_is_absolute(tmp_path):
+    (tmp_path / "here").mkdir()
+    assert roots.below(tmp_path, "here", "x") == tmp_path / "here"
+    assert roots.below(Path("/elsewhere"), str(tmp_path / "here"), "x") == tmp_path / "here"
+
+
+def test_a_missing_path_is_asked_for_with_an_example(tmp_path):
+    with pytest.raises(RequestError, match=r"data\.path: needed, .* for example data\.path=flowers"):
+        roots.below(tmp_path, None, "flowers")
+
+
+def test_a_path_with_nothing_at_it_is_named_in_full(tmp_path):
+    with pytest.raises(RequestError, match=rf"data\.path=nothing: there is no {tmp_path}/nothing"):
+        roots.below(tmp_path, "nothing", "flowers")

@@ -42,6 +42,9 @@ def draw(curves: Curves, folder: Path) -> list[Figure]:
     """Write every chart to `folder` as SVG and PNG (twice the pixels) and return them for the page."""
     import vl_convert
 
+    for name in ("accuracy", "loss", "accuracy_by_setting", "loss_by_setting"):
+        for kind in ("svg", "png"):
+            (folder / f"{name}.{kind}").unlink(missing_ok=True)  # an earlier report may have drawn more
     figures = []
     for name, title, caption, spec in _charts(curves):
         svg = vl_convert.vegalite_to_svg(spec)
@@ -164,7 +167,9 @@ def _x(curves: Curves, title: str | None) -> Spec:
 
 def _y(axis: Axis, title: str | None) -> Spec:
     scale = {"type": "log" if axis.log else "linear", "domain": [axis.low, axis.high], "nice": False}
-    ticks: Spec = {"title": title, "tickCount": 5} | ({"format": "~g"} if axis.log else {})
+    ticks: Spec = {"title": title, "tickCount": 5} | (
+        {"values": list(axis.ticks), "format": "~g"} if axis.log else {}
+    )
     return {"type": "quantitative", "scale": scale, "axis": ticks}
 
 

@@ -1,5 +1,6 @@
 """Histories -> the curves to draw: mean and range over seeds by epoch, runs that diverged, axis limits."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,19 @@ if TYPE_CHECKING:
 
 METRIC_OF = {name: name.split("_")[1] for name in METRICS}
 SPLIT_OF = {name: "validation" if name.startswith("val") else "training" for name in METRICS}
+LARGEST = 1e300
 POINTS = 400  # of a curve; its panel is about as many pixels wide
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The part of an axis to show. `cut`: some values lie outside."""
+    """The part of an axis to show. `cut`: some values lie outside. `ticks`: () leaves them to the chart."""
 
     low: float
     high: float
     log: bool
     cut: bool
+    ticks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,9 @@ def trace(study: Study, layout: Layout, summary: Summary) -> Curves:
 
 def _tall(study: Study) -> "pd.DataFrame":
     """Return columns `run epoch metric split value`, finite values only."""
-    import numpy as np
-
     tall = study.histories.melt(id_vars=["run", "epoch"], value_vars=list(METRICS), var_name="column")
-    tall = tall[np.isfinite(tall["value"].astype("float64"))]
+    # Not quite the largest float, so that no mean or margin of an axis overflows.
+    tall = tall[tall["value"].astype("float64").abs() < LARGEST]
     return tall.assign(
         metric=tall["column"].map(METRIC_OF),
         split=tall["column"].map(SPLIT_OF),
@@ -123,13 +125,17 @@ def _loss_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:
     """
     shown = means if len(means) else alone.rename(columns={"value": "mean"})
     first = shown.loc[shown.groupby(["rank", "split"])["epoch"].idxmin(), "mean"].median()
-    low, high = float(shown["mean"].min()), float(min(shown["mean"].max(), 10 * first))
+    low, high = float(shown["mean"].min()), float(shown["mean"].max())
+    if first > 0:  # a log-likelihood, say, may be negative, and ten times that is no bound
+        high = min(high, 10 * float(first))
     if not low < high:
         low, high = low - 0.5, low + 0.5
     log = low > 0 and high / low > 100
     top = high * 1.1 if log else high + 0.03 * (high - low)
     bottom = low / 1.1 if log else (0.0 if 0 <= low < high / 3 else low - 0.03 * (high - low))
-    return Axis(bottom, top, log, cut=bool((shown["mean"] > top).any() or (alone["value"] > top).any()))
+    decades = range(math.ceil(math.log10(bottom)), math.floor(math.log10(top)) + 1) if log else ()
+    cut = bool((shown["mean"] > top).any() or (alone["value"] > top).any())
+    return Axis(bottom, top, log, cut, tuple(10.0**decade for decade in decades))
 
 
 def _accuracy_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:

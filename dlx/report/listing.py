@@ -28,8 +28,18 @@ def list_runs(study: Study, layout: Layout, summary: Summary) -> Listing:
     rank = {setting: place for place, setting in enumerate(summary.table["setting"])}
     records = study.runs.reset_index().to_dict(orient="records")
     records.sort(key=lambda row: (rank[layout.of_run[row["run"]]], row["run"]))
+    return Listing(
+        _facts(study, layout),
+        _runs(study, layout, summary.metric, records),
+        [(visible(key), write_value(value)) for key, value in layout.shared.items()],
+        [(visible(key), text) for key, text in layout.implied.items()],
+        [(visible(run), visible(reason)) for run, reason in study.left_out.items()],
+        ", ".join(sorted({visible(version) for version in study.runs["torch"].dropna()})),
+    )
+
+
+def _runs(study: Study, layout: Layout, metric: str, records: list[dict[Any, Any]]) -> Table:
     seeds = layout.seeds or ["seed"]
-    metric = summary.metric
     columns = [
         Column("run", "", 0, numeric=False),
         Column("setting", "", 0, numeric=False),
@@ -57,14 +67,7 @@ def list_runs(study: Study, layout: Layout, summary: Summary) -> Listing:
         ]
         for row in records
     ]
-    return Listing(
-        _facts(study, layout),
-        Table(columns, rows, []),
-        [(visible(key), write_value(value)) for key, value in layout.shared.items()],
-        [(visible(key), text) for key, text in layout.implied.items()],
-        [(visible(run), visible(reason)) for run, reason in study.left_out.items()],
-        ", ".join(sorted({visible(version) for version in study.runs["torch"].dropna()})),
-    )
+    return Table(columns, rows, [])
 
 
 def _facts(study: Study, layout: Layout) -> list[str]:

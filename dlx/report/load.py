@@ -71,14 +71,17 @@ def load(folders: Iterable[Path]) -> Study:
 def _named(folders: list[Path]) -> dict[str, Path]:
     """Name each run by its path below the folder asked for, with that folder's name if there are several."""
     runs: dict[str, Path] = {}
+    seen = set()
     for folder in folders:
         for run in find_runs(folder):
+            if (place := run.resolve()) in seen:
+                continue
+            seen.add(place)
             below = run.relative_to(folder).as_posix()
-            name = run.resolve().name if below == "." else below
+            name = place.name if below == "." else below
             if len(folders) > 1 and below != ".":
                 name = f"{folder.resolve().name}/{name}"
-            if run.resolve() not in {known.resolve() for known in runs.values()}:
-                runs[name if name not in runs else str(run)] = run
+            runs[name if name not in runs else str(run)] = run
     return runs
 
 

@@ -20,7 +20,7 @@ def show(
 ) -> None:
     """Print the report. All text goes through `Text`, for rich's markup would act on a name like `[/]`."""
     console.print(Text(visible(title), style="bold"))
-    console.print(Text(finding))
+    console.print(Text(f"{finding}\n"))
     fitting = _fitting(console, table)
     console.print(_grid(table, fitting))
     hidden = len(table.columns) - len(fitting)
@@ -28,7 +28,7 @@ def show(
         *table.notes,
         *([f"{write_count(hidden, 'column')} more on the page and in table.csv."] if hidden else []),
     ]
-    console.print(Text("\n".join(notes), style="dim"))
+    console.print(Text("\n".join(["", *notes]), style="dim"))
     if left_out:
         console.print(Text(f"\nLeft out: {write_count(len(left_out), 'run')}", style="yellow"))
         for run, reason in list(left_out.items())[:NAMED]:
@@ -51,7 +51,7 @@ def _fitting(console: Console, table: Table) -> list[int]:
 
 
 def _grid(table: Table, places: list[int]) -> Grid:
-    grid = Grid(box=SIMPLE_HEAD, pad_edge=False, header_style="", show_edge=False, padding=(0, 1))
+    grid = Grid(box=SIMPLE_HEAD, pad_edge=False, header_style="", show_edge=False, padding=(0, 1, 0, 0))
     for place in places:
         column = table.columns[place]
         heading = Text(column.heading, style="bold")

@@ -71,6 +71,7 @@ def test_the_loss_axis_is_logarithmic_beyond_two_decades(study: Any) -> None:
     axis = traced(study).axes["loss"]
     assert axis.log
     assert 0 < axis.low < 0.001 < 2.0 < axis.high
+    assert axis.ticks == (0.001, 0.01, 0.1, 1.0)
 
 
 def test_a_loss_of_zero_keeps_the_axis_linear(study: Any) -> None:
@@ -103,3 +104,10 @@ def test_a_study_that_only_diverged_at_once_has_curves_all_the_same(study: Any) 
     curves = traced(study)
     assert curves.axes == {}
     assert curves.labels == []
+
+
+def test_the_largest_floats_and_negative_losses_have_an_axis(study: Any) -> None:
+    huge = 1.7e308
+    study.run("a", [(None, None, -1.0, None), (-2.0, None, -3.0, None), (huge, None, -4.0, None)])
+    axis = traced(study).axes["loss"]
+    assert axis.low < -4.0 < -1.0 < axis.high < 0.0

@@ -1,4 +1,4 @@
-"""What Hydra is told of dlx: where `conf/` is, and the user's own; the launcher; the name of a run's folder."""
+"""What Hydra is told of dlx: where `conf/` is, and the user's own; the launcher; a run's folder name."""
 
 import importlib
 import sys

@@ -73,7 +73,7 @@ def check_arguments(
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {k: p for k, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for key in arguments:
-        if key not in named and not takes_any:
+        if key not in named and (not takes_any or key in given):
             allowed = ", ".join(sorted(named)) or "none"
             raise RequestError(
                 f"{where}.{key}: '{builder.__name__}' takes no such setting"

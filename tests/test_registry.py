@@ -60,3 +60,5 @@ def test_a_signature_with_keyword_arguments_takes_any():
         return None
 
     assert check_arguments(takes_any, {"width": 2, "depth": 5}, set(), "model") == {"width": 2, "depth": 5}
+    with pytest.raises(RequestError, match=r"model.outputs: 'takes_any' takes no such setting"):
+        check_arguments(takes_any, {"outputs": 2}, {"outputs"}, "model")

@@ -93,9 +93,17 @@ def test_muon_takes_the_matrices_and_adamw_the_rest():
     ("name", "arguments", "message"),
     [
         ("sgd", {"lr": -0.1, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}, "optimizer.lr=-0.1"),
-        ("sgd", {"lr": 0.1, "momentum": 0.0, "nesterov": True, "weight_decay": 0.0}, "needs optimizer.momentum"),
+        (
+            "sgd",
+            {"lr": 0.1, "momentum": 0.0, "nesterov": True, "weight_decay": 0.0},
+            "needs optimizer.momentum",
+        ),
         ("sgd", {"lr": 0.1, "momentum": 1.0, "nesterov": False, "weight_decay": 0.0}, "less than 1"),
-        ("sgd", {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}, "optimizer.lr: 'sgd' needs a value"),
+        (
+            "sgd",
+            {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0},
+            "optimizer.lr: 'sgd' needs a value",
+        ),
         ("adam", {"lr": "fast", "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0}, "valid number"),
         ("adma", {}, "did you mean 'adam'"),
     ],

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dlx.errors import RequestError, nearest
+from dlx.errors import RequestError, StorageError, is_storage_error, nearest
 
 VERBS = {
     "train": "train one run, or a grid of them (several values of a key, or sweep=NAME)",
@@ -41,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RequestError as error:
         print(f"dlx {verb}: error: {error}", file=sys.stderr)
         return 2
+    except (OSError, StorageError) as error:
+        if not is_storage_error(error):
+            raise
+        print(f"dlx {verb}: error: storage failed: {error}", file=sys.stderr)
+        return 4
 
 
 def _run(verb: str, arguments: Sequence[str]) -> int:

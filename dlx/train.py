@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dlx.complaint import complaint
 from dlx.compose import PRIMARY, config_folder, register
 from dlx.config import check, resolved
-from dlx.errors import RequestError, StorageError, is_storage_error, unknown
+from dlx.errors import RequestError, unknown
 from dlx.progress import Display
 from dlx.run.paths import discard_unstarted
 from dlx.run.result import Result
@@ -34,7 +34,8 @@ PLAIN_FLAGS |= {"--help", "-h", "--hydra-help", "--version"}
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx train` with these arguments and return its exit code.
 
-    0 done; 1 a run failed or diverged; 2 the request was wrong; 4 storage failed; 130 interrupted.
+    0 done; 1 a run failed or diverged; 2 the request was wrong; 130 interrupted. Raises OSError where
+    nothing can be written.
     """
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
@@ -44,11 +45,6 @@ def main(arguments: Sequence[str]) -> int:
             raise
         print(f"dlx train: error: {complaint(error, arguments)}", file=sys.stderr)
         return 2
-    except (OSError, StorageError) as error:
-        if verbose or not is_storage_error(error):
-            raise
-        print(f"dlx train: error: storage failed: {error}", file=sys.stderr)
-        return 4
     except RunsFailedError as error:
         print(f"dlx train: {error}", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """The command line: verbs, help, exit codes; and that help imports nothing heavy."""
 
+import errno
 import subprocess
 import sys
 
@@ -51,3 +52,14 @@ def test_what_a_command_does_not_need_it_does_not_import(arguments, never):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("imported: []\n")
+
+
+def test_a_report_that_cannot_be_written_ends_with_exit_code_4(capsys, monkeypatch):
+    from dlx.report import command
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device", "index.html")
+
+    monkeypatch.setattr(command, "main", full)
+    assert main(["report"]) == 4
+    assert "dlx report: error: storage failed: " in capsys.readouterr().err

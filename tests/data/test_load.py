@@ -98,6 +98,14 @@ def test_standardising_once_and_by_batch_give_the_same_bits(monkeypatch, images_
         assert torch.equal(mine, theirs)
 
 
+def test_floats_that_stay_raw_take_the_runs_dtype(monkeypatch):
+    monkeypatch.setattr(load_module, "FLOAT_COPY_BYTES", 0)
+    data = load_float32("blobs", standardise="unit")  # drawn in float64, which MPS does not have
+    assert data.train.standardise is not None
+    assert data.train.inputs.dtype == torch.float32
+    assert data.train.slice(0, 5)[0].dtype == torch.float32
+
+
 def test_many_chunks_standardise_to_the_same_bits_as_one(images_npz):
     data = load_float32("npz", **images_npz)
     fitted = load_module.fit("mean_std", torch.arange(90, dtype=torch.uint8).reshape(90, 1), None)

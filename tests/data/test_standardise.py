@@ -92,3 +92,10 @@ def test_standardising_computes_in_the_dtype_asked_for_and_leaves_its_input(dtyp
     fitted = fit("mean_std", x, None).to(dtype=dtype, device=torch.device("cpu"))
     assert fitted(x).dtype == dtype
     assert torch.equal(x, before)
+
+
+def test_pixels_are_divided_as_numpy_divides_them_to_the_last_bit():
+    x = torch.arange(256, dtype=torch.uint8).reshape(256, 1)
+    fitted = fit("unit", x, 255.0).to(dtype=torch.float32, device=torch.device("cpu"))
+    expected = x.numpy().astype(np.float32) / np.float32(255)
+    np.testing.assert_array_equal(fitted(x).numpy(), expected)

@@ -27,7 +27,9 @@ def test_lossless_images_come_back_pixel_by_pixel(tmp_path, ending):
     np.testing.assert_array_equal(decoded, array.transpose(2, 0, 1)[None])
 
 
-def test_more_images_than_a_task_keep_their_order(tmp_path):
+@pytest.mark.parametrize("threaded_pixels", [0, 10**9])  # every core, or one thread
+def test_more_images_than_a_task_keep_their_order(tmp_path, monkeypatch, threaded_pixels):
+    monkeypatch.setattr(image_decode, "THREADED_PIXELS", threaded_pixels)
     count = 2 * image_decode.IMAGES_A_TASK + 3
     names = [f"{index}.png" for index in range(count)]
     for index, name in enumerate(names):

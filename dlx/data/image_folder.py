@@ -24,7 +24,7 @@ Pixels = Annotated[int, Field(ge=1)]
 def image_folder(
     root: Path,
     *,
-    path: str | None = None,
+    path: str = ".",
     size: Pixels | tuple[Pixels, Pixels] | None = None,
     mode: Mode = "rgb",
     cache: bool = True,
@@ -35,7 +35,7 @@ def image_folder(
     as they are, and then all must have one size. Raises RequestError for an image that cannot be read or
     has another size, for a class without images, and for more images than fit into memory.
     """
-    listing = list_images(below(root, path, "flowers"))
+    listing = list_images(below(root, path))
     folder, files = listing.folder, listing.files
     shape = (size, size) if isinstance(size, int) else size or image_size(folder / files[0])
     check_memory(len(files), shape, mode)

@@ -28,7 +28,11 @@ def npz(root: Path, *, path: str | None = None) -> Source:
     white is 255), other integers become float64. Raises RequestError for anything else; pickled objects
     are never loaded.
     """
-    file = below(root, path, "mine.npz")
+    if path is None:
+        raise RequestError(
+            f"data.path: needed, the file below data.root={root}; for example data.path=mine.npz"
+        )
+    file = below(root, path)
     arrays = _load(file)
     prefix = "train_" if "train_inputs" in arrays else ""
     if prefix and "inputs" in arrays:

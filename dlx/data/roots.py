@@ -23,15 +23,8 @@ def cache_root() -> Path:
     return _absolute(given) if given else Path(platformdirs.user_cache_dir("dlx", appauthor=False))
 
 
-def below(root: Path, path: str | None, example: str) -> Path:
-    """Return `data.path` below the root (an absolute path stands for itself).
-
-    Raises RequestError, with `example` as the value to give, if there is no path or nothing at it.
-    """
-    if path is None:
-        raise RequestError(
-            f"data.path: needed, relative to data.root={root}; for example data.path={example}"
-        )
+def below(root: Path, path: str) -> Path:
+    """Return `data.path` below the root, or itself if absolute; RequestError if nothing is there."""
     found = root / Path(path).expanduser()
     if not found.exists():
         raise RequestError(

@@ -54,7 +54,7 @@ def test_parts_become_training_validation_and_test(flowers, cache):
 
 
 def test_a_folder_of_classes_has_no_sets_of_its_own(flowers):
-    source = build(flowers, path="flowers/train")
+    source = sources.build("image_folder", {}, root=flowers / "flowers/train")
     assert values(source.train) == ([10, 20, 30], [0, 0, 1])
     assert source.validation is None
     assert source.test is None
@@ -114,7 +114,7 @@ def test_what_does_not_fit_is_refused_before_decoding(flowers, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"path": None}, r"data\.path: needed, .* data\.path=flowers"),
+        ({"path": None}, r"data\.path=None"),
         ({"path": "absent"}, r"data\.path=absent: there is no .*absent"),
         ({"size": 0}, r"data\.size"),
         ({"size": [1, 2, 3]}, r"data\.size"),

@@ -42,15 +42,10 @@ def test_a_relative_root_is_taken_from_the_current_folder(monkeypatch, tmp_path)
 
 def test_a_path_is_below_the_root_unless_it_is_absolute(tmp_path):
     (tmp_path / "here").mkdir()
-    assert roots.below(tmp_path, "here", "x") == tmp_path / "here"
-    assert roots.below(Path("/elsewhere"), str(tmp_path / "here"), "x") == tmp_path / "here"
-
-
-def test_a_missing_path_is_asked_for_with_an_example(tmp_path):
-    with pytest.raises(RequestError, match=r"data\.path: needed, .* for example data\.path=flowers"):
-        roots.below(tmp_path, None, "flowers")
+    assert roots.below(tmp_path, "here") == tmp_path / "here"
+    assert roots.below(Path("/elsewhere"), str(tmp_path / "here")) == tmp_path / "here"
 
 
 def test_a_path_with_nothing_at_it_is_named_in_full(tmp_path):
     with pytest.raises(RequestError, match=rf"data\.path=nothing: there is no {tmp_path}/nothing"):
-        roots.below(tmp_path, "nothing", "flowers")
+        roots.below(tmp_path, "nothing")

@@ -8,6 +8,7 @@ from dlx.errors import RequestError, StorageError, is_storage_error, nearest
 
 VERBS = {
     "train": "train one run, or a grid of them (several values of a key, or sweep=NAME)",
+    "data": "list the data sets, or fetch one: dlx data prepare fashion_mnist",
     "report": "compare the runs of a study: a table, plots and one HTML page",
 }
 
@@ -53,6 +54,10 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
         from dlx import train
 
         return train.main(arguments)
+    if verb == "data":
+        from dlx import prepare
+
+        return prepare.main(arguments)
     from dlx.report import command
 
     return command.main(list(arguments))

@@ -163,9 +163,9 @@ def identity(config: dict[str, Any]) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """Write 1.0 as 1, so that dropout=0 and dropout=0.0 are one request."""
+    """Write 1.0 as 1, so that dropout=0 and dropout=0.0 are one request; but a size of 1.0 is no count."""
     if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
+        return {key: item if key.endswith("_size") else _canonical(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_canonical(item) for item in value]
     if isinstance(value, float) and value.is_integer():

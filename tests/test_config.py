@@ -90,6 +90,10 @@ def test_another_request_is_another_run(override):
     assert key(override) != key()
 
 
+def test_all_samples_and_one_sample_are_different_requests():
+    assert key("data.train_size=1") != key("data.train_size=1.0")
+
+
 def test_the_root_of_the_users_own_files_is_part_of_the_request():
     assert key("data=npz", "data.root=/a") != key("data=npz", "data.root=/b")
 

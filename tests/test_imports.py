@@ -17,7 +17,7 @@ MODULES = {
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
-    ["dlx.train", "dlx.report"],
+    ["dlx.train", "dlx.prepare", "dlx.report"],
     ["dlx.complaint"],
     ["dlx.compose"],
     ["dlx.sweep"],
@@ -33,7 +33,15 @@ LAYERS = [
 
 # Imported inside the functions that use them, so that nobody else pays.
 LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock"}
-WITHOUT_TORCH = ["dlx.cli", "dlx.train", "dlx.complaint", "dlx.compose", "dlx.sweep", "dlx.report"]
+WITHOUT_TORCH = [
+    "dlx.cli",
+    "dlx.prepare",
+    "dlx.train",
+    "dlx.complaint",
+    "dlx.compose",
+    "dlx.sweep",
+    "dlx.report",
+]
 WITHOUT_TORCH += ["dlx.config", "dlx.registry", "dlx.errors", "dlx.progress", "dlx.__main__"]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result"]
 

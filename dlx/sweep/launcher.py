@@ -2,6 +2,7 @@
 
 import functools
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,10 +106,22 @@ class GridLauncher(Launcher):
 
 
 def labels(job_overrides: Sequence[Sequence[str]]) -> list[str]:
-    """Return each job's overrides that are not shared by all, in one line; "" for a job alone."""
+    """Return each job's overrides that are not shared by all, in one line; "" for a job alone.
+
+    Keys are cut to their last word, `lr=0.1` for `optimizer.lr=0.1`, where that leaves them distinct.
+    """
     shown = [filter_overrides(overrides) for overrides in job_overrides]
     shared = set(shown[0]).intersection(*map(set, shown))
-    return [" ".join(o for o in overrides if o not in shared) for overrides in shown]
+    varying = [[o for o in overrides if o not in shared] for overrides in shown]
+    keys = {o.partition("=")[0] for overrides in varying for o in overrides}
+    words = Counter(key.rpartition(".")[2] for key in keys)
+    return [" ".join(_short(o, words) for o in overrides) for overrides in varying]
+
+
+def _short(override: str, words: Counter[str]) -> str:
+    key, _, value = override.partition("=")
+    word = key.rpartition(".")[2]
+    return f"{word if words[word] == 1 else key}={value}"
 
 
 def _check_buildable(jobs: Sequence[Job]) -> None:

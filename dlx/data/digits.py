@@ -1,7 +1,9 @@
 """scikit-learn's bundled digits: 1797 images of 8x8, pixels 0 to 16; needs no network and no files."""
 
+import importlib.util
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from dlx.data.source import Arrays, Source, sources
@@ -24,9 +26,11 @@ def digits_binary(root: Path) -> Source:  # noqa: ARG001 - bundled with scikit-l
 
 
 def _read() -> Arrays:
-    from sklearn.datasets import load_digits
-
-    bundle = load_digits()
-    # Stored as float64, but every value is a whole number from 0 to 16.
-    inputs = torch.from_numpy(bundle.images).to(torch.uint8).unsqueeze(1)
-    return Arrays(inputs, torch.from_numpy(bundle.target).long())
+    """Read scikit-learn's own file, without importing it: that takes 1.1 s, the reading 3 ms."""
+    package = importlib.util.find_spec("sklearn")
+    assert package is not None, "scikit-learn is a dependency"
+    assert package.origin is not None, "scikit-learn is a package of files"
+    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    table = np.loadtxt(file, delimiter=",", dtype=np.uint8)  # 64 pixels and the digit
+    inputs = torch.from_numpy(table[:, :64].reshape(-1, 1, 8, 8))
+    return Arrays(inputs, torch.from_numpy(table[:, 64]).long())

@@ -12,7 +12,8 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
 import dlx.sweep
-from dlx.config import folder_name, resolved
+from dlx.config import resolved
+from dlx.run.identity import folder_name
 
 PRIMARY = "train"  # conf/train.yaml; not "config", which a project of the user's may well have
 

@@ -1,11 +1,10 @@
-"""What a run's configuration may hold: types, ranges, combinations, and the identity that names its folder.
+"""What a run's configuration may hold: types, ranges, combinations.
 
 Hydra composes the YAML (and refuses keys that no YAML has); this file checks the result. Groups that
 users extend (model, optimizer, data, ...) are open here: their keys are checked against the signature
 of the class they select (`registry.py`), so that a new class needs no line in this file.
 """
 
-import hashlib
 import json
 import re
 from typing import Annotated, Any, Literal, Self
@@ -15,9 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dlx.errors import RequestError
 from dlx.registry import describe
-
-# What decides where results go or how they are shown, not what is computed.
-NOT_IDENTITY = ("name", "output_root", "slug", "rerun")
 
 Size = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)] | None
 Seed = Annotated[int, Field(ge=0)]
@@ -148,41 +144,3 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     )
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
-
-
-def identity(config: dict[str, Any]) -> str:
-    """Return the SHA-256 (hex) of what a resolved configuration asks to be computed.
-
-    Output keys are left out, and so is `data.root` for sources whose content is known (a source that
-    reads the user's own files has a `path` key, and its root counts).
-    """
-    kept = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
-    if "path" not in kept["data"]:
-        kept["data"] = {key: value for key, value in kept["data"].items() if key != "root"}
-    return hashlib.sha256(json.dumps(_canonical(kept), sort_keys=True).encode()).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
-    """Write 1.0 as 1, so that dropout=0 and dropout=0.0 are one request; but a size of 1.0 is no count."""
-    if isinstance(value, dict):
-        return {key: item if key.endswith("_size") else _canonical(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_canonical(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def folder_name(config: dict[str, Any]) -> str:
-    """Return `<slug>-<hash>`, a run's folder: the same request is the same folder."""
-    slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config))).strip("-.")[:100]
-    return f"{slug}-{identity(config)[:10]}"
-
-
-def _slug(config: dict[str, Any]) -> str:
-    norm = config["model"].get("norm")
-    lr = config["optimizer"].get("lr")
-    parts = [config["model"]["name"], None if norm == "none" else norm, config["optimizer"]["name"]]
-    parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
-    parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
-    return "-".join(part for part in parts if part)

@@ -4,8 +4,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from dlx.compose import config_folder, register
-from dlx.config import check, folder_name, identity, resolved
+from dlx.config import check, resolved
 from dlx.errors import RequestError
+from dlx.run.identity import folder_name, identity
 
 
 def config(*overrides):

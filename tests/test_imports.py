@@ -43,7 +43,7 @@ WITHOUT_TORCH = [
     "dlx.report",
 ]
 WITHOUT_TORCH += ["dlx.config", "dlx.registry", "dlx.errors", "dlx.progress", "dlx.__main__"]
-WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result"]
+WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
 
 
 def imports(path, at_module_level=False):
@@ -91,7 +91,14 @@ def test_imports_point_downwards_and_rooms_do_not_know_each_other(module):
 
 @pytest.mark.parametrize("module", [m for m in MODULES if inside(m, "dlx.report")])
 def test_the_report_knows_only_the_files_of_runs(module):
-    allowed = ["dlx.report", "dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.errors"]
+    allowed = [
+        "dlx.report",
+        "dlx.run.paths",
+        "dlx.run.history",
+        "dlx.run.result",
+        "dlx.run.identity",
+        "dlx.errors",
+    ]
     for name in imports(MODULES[module]):
         if inside(name, "dlx"):
             assert name == "dlx" or any(inside(name, room) for room in allowed), f"{module} imports {name}"

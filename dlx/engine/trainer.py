@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import dlx
-from dlx.config import Settings, identity
+from dlx.config import Settings
 from dlx.device import describe
 from dlx.engine import loop
 from dlx.engine.monitor import Monitor
@@ -21,6 +21,7 @@ from dlx.engine.run import EpochEnd, Run
 from dlx.errors import is_storage_error
 from dlx.run.checkpoint import write_checkpoint
 from dlx.run.history import HistoryWriter, Row
+from dlx.run.identity import identity
 from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT
 from dlx.run.predictions import write_predictions
 from dlx.run.result import Result, write_result

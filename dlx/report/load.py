@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.report.settings import comparable, flatten, requested
 from dlx.run.history import read_history
+from dlx.run.identity import comparable, flatten, requested
 from dlx.run.paths import HISTORY, find_runs
 from dlx.run.result import Result, read_result
 

@@ -1,14 +1,12 @@
 """Which settings tell the runs apart: the keys to show, the rows they make, and a short name for each."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dlx.report.text import write_value
+from dlx.run.identity import comparable, requested
 
-# The same keys as config.NOT_IDENTITY (a test compares them; importing config would import Hydra's parser).
-OUTPUT_KEYS = ("name", "output_root", "slug", "rerun")
 SEED_KEYS = ("seed", "data.split_seed")
 
 
@@ -61,40 +59,9 @@ def lay_out(settings: Mapping[str, Mapping[str, Any]]) -> Layout:
     )
 
 
-def requested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide what is computed.
-
-    Output keys do not, and `data.root` (where files happen to lie) counts only for sources that read
-    the user's own files, which have a `data.path` (the same rule as config.identity).
-    """
-    idle = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
-    return {key: value for key, value in values.items() if key not in idle}
-
-
 def is_seed(key: str) -> bool:
     """Say whether a key is a source of chance, to be averaged over."""
     return key in SEED_KEYS or key.startswith("seeds.")
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested configuration with dotted keys; lists stay values."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
-
-
-def comparable(value: object) -> str:
-    """Write a value so that equal requests are equal: 1 and 1.0 are, 1 and true are not."""
-    return json.dumps(_canonical(value), sort_keys=True)
-
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _determined(columns: dict[str, list[Any]]) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from dlx.config import Settings, identity
+from dlx.config import Settings
 from dlx.errors import RequestError
+from dlx.run.identity import identity
 from dlx.run.paths import RESULT
 from dlx.run.result import Result, read_result
 

@@ -2,24 +2,12 @@
 
 from typing import Any
 
-import pytest
-
-from dlx.report.settings import OUTPUT_KEYS, flatten, lay_out, short_names
+from dlx.report.settings import lay_out, short_names
 from dlx.report.text import MISSING
 
 
 def lay_out_runs(*runs: dict[str, Any]) -> Any:
     return lay_out({f"run{place}": values for place, values in enumerate(runs)})
-
-
-def test_output_keys_are_those_of_the_configuration() -> None:
-    config = pytest.importorskip("dlx.config")
-    assert OUTPUT_KEYS == config.NOT_IDENTITY
-
-
-def test_nested_groups_become_dotted_keys_and_lists_stay() -> None:
-    nested = {"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None}
-    assert flatten(nested) == {"a.b.c": 1, "a.d": [1, 2], "e": None}
 
 
 def test_seeds_and_output_keys_make_no_rows() -> None:

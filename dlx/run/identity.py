@@ -1,0 +1,67 @@
+"""What makes two requests the same run: the configuration without where results go, hashed.
+
+A configuration is taken flat here, its keys dotted ("optimizer.lr").
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# What decides where results go or how they are named, not what is computed.
+OUTPUT_KEYS = ("name", "output_root", "slug", "rerun")
+
+
+def identity(config: Mapping[str, Any]) -> str:
+    """Return the SHA-256 (hex) of what a resolved configuration asks to be computed."""
+    return hashlib.sha256(comparable(requested(flatten(config))).encode()).hexdigest()
+
+
+def folder_name(config: Mapping[str, Any]) -> str:
+    """Return `<slug>-<hash>`, a run's folder: the same request is the same folder."""
+    slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config))).strip("-.")[:100]
+    return f"{slug}-{identity(config)[:10]}"
+
+
+def requested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide what is computed.
+
+    Output keys do not, and `data.root` (where files happen to lie) counts only for sources that read
+    the user's own files, which have a `data.path`.
+    """
+    idle = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
+    return {key: value for key, value in values.items() if key not in idle}
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested configuration with dotted keys; lists stay values."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def comparable(value: object) -> str:
+    """Write a value so that equal requests are equal: 1 and 1.0 are, 1 and true are not.
+
+    Except for sizes: data.train_size=1 is one sample, 1.0 is all of them.
+    """
+    return json.dumps(_canonical(value), sort_keys=True)
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: item if key.endswith("_size") else _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _slug(config: Mapping[str, Any]) -> str:
+    norm = config["model"].get("norm")
+    lr = config["optimizer"].get("lr")
+    parts = [config["model"]["name"], None if norm == "none" else norm, config["optimizer"]["name"]]
+    parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
+    parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
+    return "-".join(part for part in parts if part)

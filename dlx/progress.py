@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from dlx.config import Settings
@@ -56,8 +57,7 @@ class Display:
         """Show that the next run begins; of a run alone, its settings in short."""
         label, epochs = self._runs[self._index]
         if len(self._runs) == 1:
-            for line in summary(run, settings, folder):
-                self._print(line)
+            self._progress.console.print(_grid(summary(run, settings, folder)))
         elif not self._live:
             self._print(f"{self._position()}{label}")
         self._one = self._progress.add_task("epoch", total=epochs, state="")
@@ -76,11 +76,19 @@ class Display:
 
     def end(self, folder: Path, result: Result) -> None:
         """Show the headline numbers of the run that ended, and its folder."""
-        self._close(f"{result.status} in {result.time_seconds or 0:.1f} s: {headline(result)}", folder)
+        seconds = f"{result.time_seconds or 0:.1f} s"
+        if len(self._runs) == 1:
+            self._close(f"{result.status} in {seconds}: {headline(result)}", folder)
+        else:
+            status = "" if result.status == "completed" else f"{result.status}, "
+            self._close(f"{status}{brief(result)}, {seconds}", None)
 
     def skip(self, folder: Path, result: Result) -> None:
         """Show that the run is finished already and is not trained again."""
-        self._close(f"finished before ({result.status}), not trained again: {headline(result)}", folder)
+        if len(self._runs) == 1:
+            self._close(f"{result.status} before, not trained again; {headline(result)}", folder)
+        else:
+            self._close(f"{result.status} before, {brief(result)}", None)
 
     def fail(self, error: object) -> None:
         """Show that the run failed; its train.log has the traceback."""
@@ -90,7 +98,7 @@ class Display:
     def _close(self, line: str, folder: Path | None) -> None:
         label, epochs = self._runs[self._index]
         self._print(f"{self._position()}{label}: {line}" if len(self._runs) > 1 else line)
-        if folder is not None and len(self._runs) == 1:
+        if folder is not None:
             self._print(str(folder))
         if self._one is not None:
             self._progress.remove_task(self._one)
@@ -106,16 +114,16 @@ class Display:
         return f"[{self._index + 1}/{len(self._runs)}] " if len(self._runs) > 1 else ""
 
     def _print(self, line: str) -> None:
-        self._progress.console.print(Text(line), soft_wrap=True)
+        self._progress.console.print(Text(line), soft_wrap=not self._live)  # in a log, a line is a line
 
 
-def summary(run: "Run", settings: Settings, folder: Path) -> list[str]:
-    """Return a run's settings in short, a line each for the model, optimizer, data, training and folder."""
+def summary(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:
+    """Return a run's settings in short: a line each for the model, optimizer, data, training, folder."""
     data = run.data
     sizes = f"{len(data.train)} train, {len(data.val)} validation, {len(data.test)} test"
     shape = "x".join(map(str, data.input_shape))
     augment = _arguments({key: value for key, value in settings.augment.items() if value})
-    lines = {
+    return {
         "model": f"{settings.model.name}{_arguments(settings.model.arguments)}, "
         f"{run.parameter_count:,} parameters, init {settings.model.init}",
         "optimizer": f"{settings.optimizer.name}{_arguments(settings.optimizer.arguments)}",
@@ -128,12 +136,20 @@ def summary(run: "Run", settings: Settings, folder: Path) -> list[str]:
         f"seed {settings.seed}, {settings.dtype} on {run.device}",
         "folder": str(folder),
     }
-    return [f"{key:<10} {value}" for key, value in lines.items()]
 
 
 def _arguments(arguments: dict[str, Any]) -> str:
     shown = {key: value for key, value in arguments.items() if value is not None}
-    return "".join(f", {key} {value}" for key, value in shown.items())
+    return "".join(f", {key} {str(value).lower()}" for key, value in shown.items())
+
+
+def _grid(lines: dict[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in lines.items():
+        table.add_row(Text(key, style="bold"), Text(value))
+    return table
 
 
 def metrics(row: Row) -> str:
@@ -150,12 +166,20 @@ def metrics(row: Row) -> str:
     return "  ".join(parts)
 
 
+def brief(result: Result) -> str:
+    """Return the last epoch's validation accuracy and, in brackets, the best epoch's."""
+    last, best = result.last.get("val_accuracy"), result.best.get("val_accuracy")
+    if last is None or best is None:
+        return f"no val acc at epoch {result.last.get('epoch')}"
+    return f"val acc {last:.4f} (best {best:.4f})"
+
+
 def headline(result: Result) -> str:
     """Return the last epoch's validation accuracy and the best one's, each named for what it is."""
     last, best = result.last, result.best
     if last.get("val_accuracy") is None:
         return f"ended at epoch {last.get('epoch')} without a validation accuracy"
     return (
-        f"val acc {last['val_accuracy']:.4f} at the last epoch ({last['epoch']}), "
-        f"{best['val_accuracy']:.4f} at the best ({best['epoch']})"
+        f"val acc {last['val_accuracy']:.4f} at epoch {last['epoch']} (last), "
+        f"{best['val_accuracy']:.4f} at epoch {best['epoch']} (best)"
     )

@@ -37,11 +37,11 @@ class RunsFailedError(Exception):
 
 def print_summary(outcomes: Sequence[Outcome], study: Path) -> None:
     """Print one row a run, in the grid's order, and how to see the comparison."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("run", overflow="fold")
-    table.add_column("status")
-    table.add_column("val accuracy\nlast epoch", justify="right")
-    table.add_column("\nbest (epoch)", justify="right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("\nrun", overflow="fold")
+    table.add_column("\nstatus")
+    table.add_column("val acc\nlast", justify="right")
+    table.add_column("val acc\nbest (epoch)", justify="right")
     table.add_column("\nseconds", justify="right")
     for outcome in outcomes:
         table.add_row(*_cells(outcome))

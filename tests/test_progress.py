@@ -1,0 +1,63 @@
+"""What is shown while runs train, on a terminal and in a log."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from dlx.progress import Display, metrics
+from dlx.run.history import Row
+from dlx.run.result import Result
+
+ROW = Row(2, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5)
+RESULT = Result(
+    status="completed",
+    identity="0",
+    config={},
+    last={"epoch": 2, "val_accuracy": 0.5},
+    best={"epoch": 1, "val_accuracy": 0.75},
+    time_seconds=1.25,
+)
+
+
+def shown(runs, *, terminal=False, width=80):
+    """What a display of `runs` prints when each is skipped as finished or failed in turn."""
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=terminal, width=width, highlight=False, no_color=True)
+    with Display(runs, console) as display:
+        for index in range(len(runs)):
+            if index % 2:
+                display.fail(ValueError("no good\nat all"))
+            else:
+                display.skip(Path("outputs/study/run"), RESULT)
+    return output.getvalue()
+
+
+def test_a_row_names_each_number_and_leaves_out_what_is_missing():
+    assert metrics(ROW) == "train loss 0.2500  acc 0.7500  val loss 1.5000  acc 0.5000"
+    before = Row(0, 0, 0.0, None, None, None, 1.5, None)
+    assert metrics(before) == "val loss 1.5000"
+
+
+def test_a_run_alone_ends_with_last_and_best_named_and_its_folder():
+    assert shown([("", 2)]).splitlines() == [
+        "completed before, not trained again; val acc 0.5000 at epoch 2 (last), 0.7500 at epoch 1 (best)",
+        "outputs/study/run",
+    ]
+
+
+def test_the_runs_of_a_grid_are_numbered_a_line_each_however_long():
+    lines = shown([("lr=0.1 " + "x" * 90, 2), ("lr=0.2", 2)]).splitlines()
+    assert lines[0].startswith("[1/2] lr=0.1 xxx")
+    assert lines[0].endswith("completed before, val acc 0.5000 (best 0.7500)")
+    assert lines[1] == "[2/2] lr=0.2: failed: ValueError: no good"
+
+
+def test_markup_in_a_label_is_shown_as_text():
+    assert "[1/1] " not in shown([("[/]", 2)])
+    assert "[1/2] [/][bold]x: completed before" in shown([("[/][bold]x", 2), ("y", 2)], terminal=True)
+
+
+def test_a_terminal_gets_a_bar_for_the_grid():
+    assert "runs" in shown([("a", 2), ("b", 2)], terminal=True)
+    assert "runs" not in shown([("a", 2), ("b", 2)], terminal=False)

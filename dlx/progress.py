@@ -83,6 +83,10 @@ class Display:
             status = "" if result.status == "completed" else f"{result.status}, "
             self._close(f"{status}{brief(result)}, {seconds}", None)
 
+    def wait(self, folder: Path) -> None:
+        """Show that another process trains this very run, and that this one waits for it."""
+        self._print(f"{self._position()}another process trains {folder}; waiting for it")
+
     def skip(self, folder: Path, result: Result) -> None:
         """Show that the run is finished already and is not trained again."""
         if len(self._runs) == 1:

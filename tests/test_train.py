@@ -1,6 +1,7 @@
 """`dlx train` as a user runs it: files, repeats, sweeps, failures, and what a wrong request leaves behind."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def only_run(study="digits"):
 def test_a_run_leaves_its_files(capsys):
     assert dlx_train() == 0
     folder = only_run()
-    names = {"history.csv", "predictions.npz", "result.json", "train.log", ".hydra"}
+    names = {"history.csv", "predictions.npz", "result.json", "train.log", ".hydra", ".lock"}
     assert {path.name for path in folder.iterdir()} == names
     assert {p.name for p in (folder / ".hydra").iterdir()} == {"config.yaml", "hydra.yaml", "overrides.yaml"}
     history = read_history(folder / "history.csv")
@@ -274,6 +275,42 @@ def test_an_interrupt_keeps_finished_runs_and_exits_with_130(monkeypatch, capsys
     assert dlx_train("seed=0,1,2") == 0
     assert capsys.readouterr().out.count("completed before") == 1
     assert len(runs()) == 3
+
+
+HOLDS_THE_LOCK = """
+import sys, time
+from pathlib import Path
+from filelock import FileLock
+folder = Path(sys.argv[1])
+with FileLock(folder / ".lock"):
+    print("held", flush=True)
+    time.sleep(2)  # long after the other process has begun to wait
+    (folder / "away.json").rename(folder / "result.json")
+"""
+
+
+def test_a_run_that_another_process_trains_is_waited_for_and_not_trained_twice(capsys):
+    assert dlx_train() == 0
+    folder = only_run()
+    (folder / "result.json").rename(folder / "away.json")
+    before = (folder / "history.csv").stat().st_mtime_ns
+    command = [sys.executable, "-c", HOLDS_THE_LOCK, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        assert dlx_train() == 0
+    printed = capsys.readouterr().out
+    assert "another process trains" in printed
+    assert "not trained again" in printed
+    assert (folder / "history.csv").stat().st_mtime_ns == before
+
+
+def test_torchs_threads_sleep_at_barriers_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert dlx_train("epochs=0") == 2
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert dlx_train("epochs=0") == 2
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
 def test_where_nothing_can_be_written_the_exit_code_is_4(capsys):

@@ -11,6 +11,7 @@ RESULT = "result.json"
 CHECKPOINT = "checkpoint.pt"
 PREDICTIONS = "predictions.npz"
 LOG = "train.log"
+LOCK = ".lock"
 HYDRA = ".hydra"
 REPORT = "report"
 

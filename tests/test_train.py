@@ -109,6 +109,20 @@ def test_a_preset_is_a_grid_and_the_command_line_overrides_its_values():
     assert {(c["name"], c["lr"]) for c in configs} == {(o, lr) for o in ("sgd", "adam") for lr in (0.1, 0.01)}
 
 
+def test_cases_are_points_that_are_no_grid_and_the_command_line_wins():
+    Path("conf/sweep").mkdir(parents=True)
+    Path("conf/sweep/pairs.yaml").write_text(
+        "# @package _global_\nname: pairs\nhydra:\n  sweeper:\n    params: {seed: '0,1'}\n    cases:\n"
+        "      - {optimizer: sgd, optimizer.lr: 0.1}\n      - {optimizer: adam, optimizer.lr: 0.001}\n"
+    )
+    assert dlx_train("sweep=pairs") == 0
+    configs = [read_result(run).config for run in runs("pairs")]
+    pairs = sorted((c["optimizer"]["name"], c["optimizer"]["lr"], c["seed"]) for c in configs)
+    assert pairs == [("adam", 0.001, 0), ("adam", 0.001, 1), ("sgd", 0.1, 0), ("sgd", 0.1, 1)]
+    assert dlx_train("sweep=pairs", "optimizer=sgd", "optimizer.lr=0.3", "seed=2", "name=one") == 0
+    assert len(runs("one")) == 1
+
+
 def test_a_diverged_run_keeps_its_history_and_the_exit_code_says_so(capsys):
     assert dlx_train("optimizer=sgd", "optimizer.lr=1e30", "seed=0,1", "epochs=5") == 1
     for run in runs():

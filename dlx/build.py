@@ -17,6 +17,7 @@ from dlx.data.load import load
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError, unknown
 from dlx.loss.registry import Loss, losses
+from dlx.model.custom import said
 from dlx.model.init import initialise
 from dlx.model.registry import models
 from dlx.optimizer.registry import optimizers
@@ -77,10 +78,13 @@ def _load(settings_json: str, dtype: torch.dtype, device: torch.device) -> Datas
 
 
 def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:
-    with rng.global_state(settings.seeds.init, "init"):
-        model = models.build(
-            settings.model.name, settings.model.arguments, input_shape=data.input_shape, outputs=outputs
-        )
+    try:
+        with rng.global_state(settings.seeds.init, "init"):
+            model = models.build(
+                settings.model.name, settings.model.arguments, input_shape=data.input_shape, outputs=outputs
+            )
+    except (RuntimeError, MemoryError, OverflowError) as error:  # larger than memory, most often
+        raise RequestError(f"model.name={settings.model.name}: it cannot be built: {said(error)}") from error
     initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
     if not any(p.requires_grad for p in model.parameters()):
         raise RequestError(f"model.name={settings.model.name}: it has no parameters to train")
@@ -109,10 +113,9 @@ def _check_outputs(settings: Settings, data: Dataset, model: nn.Module, loss: Lo
     where = f"model.name={settings.model.name}"
     try:
         outputs = model(inputs)
-    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # of the user's code: any
         raise RequestError(
-            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {first}"
+            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {said(error)}"
         ) from error
     needed = loss.outputs(len(data.classes))
     if not isinstance(outputs, torch.Tensor) or outputs.shape != (len(labels), needed):

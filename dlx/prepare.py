@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import hydra
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from dlx.complaint import complaint
 from dlx.compose import PRIMARY, config_folder
@@ -37,7 +38,7 @@ def _prepare(name: str, overrides: Sequence[str]) -> int:
     try:
         with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
             settings = check(hydra.compose(PRIMARY, [f"data={name}", *overrides])).data
-    except HydraException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise RequestError(complaint(error, [f"data={name}", *overrides])) from error
     from dlx.data.load import read  # imports torch
 

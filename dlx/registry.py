@@ -65,11 +65,7 @@ def check_arguments(
     Types and ranges come from the annotations (`Annotated[float, Field(ge=0)]`); a parameter without
     one takes anything. Returns the arguments to pass; raises RequestError that names `where`.key.
     """
-    parameters = {
-        key: parameter
-        for key, parameter in inspect.signature(builder, eval_str=True).parameters.items()
-        if key not in given
-    }
+    parameters = {key: parameter for key, parameter in _parameters(builder).items() if key not in given}
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {k: p for k, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for key in arguments:
@@ -86,12 +82,22 @@ def check_arguments(
     return {**arguments, **checked}
 
 
+def _parameters(builder: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(builder, eval_str=True).parameters
+    except (NameError, SyntaxError, AttributeError, TypeError):
+        # A user's annotation that means nothing when it runs, as of a name imported for typing alone.
+        return inspect.signature(builder).parameters
+
+
 def _validate(
     parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for index, parameter in enumerate(parameters.values()):
-        annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
+        annotation = parameter.annotation
+        if annotation is parameter.empty or isinstance(annotation, str):
+            annotation = Any
         # The alias keeps any parameter name legal: pydantic reserves some ("model_...", "_...").
         fields[f"field{index}"] = (annotation, Field(alias=parameter.name))
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)

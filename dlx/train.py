@@ -11,11 +11,9 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from dlx.complaint import complaint
+from dlx.complaint import complaint, is_complaint
 from dlx.compose import PRIMARY, config_folder, register
 from dlx.config import check, resolved
 from dlx.errors import RequestError, unknown
@@ -44,8 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         _call_hydra(arguments)
-    except (RequestError, HydraException, OmegaConfBaseException) as error:
-        if verbose:
+    except Exception as error:
+        if verbose or not is_complaint(error):
             raise
         print(f"dlx train: error: {complaint(error, arguments)}", file=sys.stderr)
         return 2

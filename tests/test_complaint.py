@@ -20,6 +20,10 @@ from dlx.cli import main
         (["model.sizes=[1"], "'model.sizes=[1' is not of the form KEY=VALUE"),
         (["--multrun"], "there is no '--multrun'; did you mean '--multirun'?"),
         (["name=${nam}"], "nam"),
+        (["model=null"], "error: "),
+        (["sweep=null"], "error: "),
+        (["=3"], "error: "),
+        (["-m", "--cfg", "job"], "Only one of"),
     ],
 )
 def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(
@@ -32,3 +36,16 @@ def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(
     assert printed.count("\n") == 1
     assert printed.startswith("dlx train: error: ")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content", ["a: [1\n", "a: 1\na: 2\n", "a:\tb: c\n", b"a: \xff\n", "defaults: [mine]\n"]
+)
+def test_a_broken_yaml_of_the_users_is_one_line_too(content, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    file = tmp_path / "conf" / "model" / "mine.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert main(["train", "model=mine"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["conf"]

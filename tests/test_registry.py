@@ -55,6 +55,13 @@ def test_what_does_not_fit_is_one_line_that_names_it(arguments, message):
     assert "\n" not in str(caught.value)
 
 
+def test_an_annotation_that_means_nothing_takes_anything():
+    def typed(*, width: "Nowhere" = 1):  # noqa: F821
+        return None
+
+    assert check_arguments(typed, {"width": "x"}, set(), "model") == {"width": "x"}
+
+
 def test_a_signature_with_keyword_arguments_takes_any():
     def takes_any(*, width: int = 1, **rest):
         return None

@@ -4,6 +4,7 @@ Axes: N samples, F features, C channels, H height, W width, K classes.
 """
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def _load(file: Path) -> dict[str, Array]:
             stored = np.load(opened, allow_pickle=False)
             if isinstance(stored, Mapping):
                 return dict(stored)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise _wrong(file, f"cannot be read as arrays without pickled objects: {error}") from error
     raise _wrong(file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)")
 

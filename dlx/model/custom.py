@@ -22,15 +22,19 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
     """Import `target`, a class or function that makes an nn.Module, and call it with the other keys.
 
     They are checked against its signature first. It is given `input_shape` ((C, H, W) or (F,)) and
-    `outputs` if it names such parameters. Raises RequestError for whatever the user can put right; an
-    error that the user's own code raises passes through.
+    `outputs` if it names such parameters. Raises RequestError for whatever the user can put right, which
+    every exception of their own code is.
     """
     with current_folder_importable():
         builder = find(target)
         parameters = inspect.signature(builder).parameters
         offered = {"input_shape": input_shape, "outputs": outputs}
         given = {key: value for key, value in offered.items() if key in parameters}
-        model = builder(**given, **check_arguments(builder, arguments, set(given), "model"))
+        checked = check_arguments(builder, arguments, set(given), "model")
+        try:
+            model = builder(**given, **checked)
+        except Exception as error:
+            raise RequestError(f"model.target={target}: {said(error)}") from error
     if not isinstance(model, nn.Module):
         raise RequestError(f"model.target={target}: returned a {type(model).__name__}, not a torch.nn.Module")
     if any(is_lazy(parameter) for parameter in model.parameters()):
@@ -39,6 +43,12 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
             " give its signature `input_shape` and build layers of known sizes from it"
         )
     return model
+
+
+def said(error: Exception) -> str:
+    """Return an exception of the user's code in one line."""
+    first = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first} (HYDRA_FULL_ERROR=1 shows where)"
 
 
 @contextmanager
@@ -59,9 +69,9 @@ def find(target: str) -> Callable[..., Any]:
     module_name, name = target.split(":")
     try:
         module = importlib.import_module(module_name)
-    except (ImportError, SyntaxError) as error:
+    except Exception as error:
         raise RequestError(
-            f"model.target={target}: importing '{module_name}' failed: {error}"
+            f"model.target={target}: importing '{module_name}' failed: {said(error)}"
             f" (looked in {Path.cwd()} and the installed packages)"
         ) from error
     if not hasattr(module, name):

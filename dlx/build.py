@@ -24,6 +24,7 @@ from dlx.optimizer.registry import optimizers
 from dlx.optimizer.schedule import build_schedule
 
 ENGINES = ("auto", "loop")
+DEFAULT_THREADS = torch.get_num_threads()  # read once: a run of a sweep must not inherit another's
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -35,8 +36,7 @@ def build(settings: Settings) -> Run:
     if settings.engine.name not in ENGINES:
         raise unknown("engine.name", settings.engine.name, ENGINES)
     device, dtype = devices.select(settings.device), getattr(torch, settings.dtype)
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(settings.threads or DEFAULT_THREADS)
     data = _load(settings.data.model_dump_json(), dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
     model = _build_model(settings, data, loss.outputs(len(data.classes))).to(device=device, dtype=dtype)
@@ -99,9 +99,10 @@ def _check_batches(settings: Settings, data: Dataset, model: nn.Module) -> None:
         )
     smallest = batch if settings.drop_last or samples % batch == 0 else samples % batch
     if smallest == 1 and any(isinstance(module, BATCH_NORMS) for module in model.modules()):
+        what = f"of {samples} training samples a last batch of one is left" if batch > 1 else "a batch of one"
+        other = " or drop_last=true" if batch > 1 else ""
         raise RequestError(
-            f"batch_size={batch}: of {samples} training samples a last batch of one is left, which "
-            "BatchNorm cannot normalise; use another batch_size or drop_last=true"
+            f"batch_size={batch}: {what}, which BatchNorm cannot normalise; use another batch_size{other}"
         )
 
 
@@ -112,7 +113,8 @@ def _check_outputs(settings: Settings, data: Dataset, model: nn.Module, loss: Lo
     model.eval()
     where = f"model.name={settings.model.name}"
     try:
-        outputs = model(inputs)
+        with rng.global_state(settings.seeds.dropout, "try"):
+            outputs = model(inputs)
     except Exception as error:  # of the user's code: any
         raise RequestError(
             f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {said(error)}"

@@ -60,6 +60,8 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
         if part not in siblings:
             break
         parent = f"{parent}{part}."
+    else:
+        return f"{key}: not every choice of the grid has this key"
     if not siblings:
         return f"{parent.rstrip('.')}: holds a value, it has no key '{part}'"
     near, allowed = nearest(part, siblings), ", ".join(sorted(siblings))

@@ -79,7 +79,7 @@ class Settings(_Closed):
     """A whole run, resolved and checked."""
 
     name: str
-    output_root: str
+    output_root: Annotated[str, Field(min_length=1)]
     slug: str | None
     rerun: bool
     model: ModelSettings
@@ -99,14 +99,14 @@ class Settings(_Closed):
     keep: Literal["none", "best", "last"]
     early_stopping: EarlyStoppingSettings
     device: str
-    threads: Annotated[int, Field(ge=1)] | None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None  # far above, OpenMP crashes
     dtype: Literal["float32", "float64"]
 
     @field_validator("name")
     @classmethod
     def _is_a_folder_name(cls, value: str) -> str:
         # Hydra would write outside output_root for name=../../x.
-        if not re.fullmatch(r"[\w][\w.+=-]{0,99}", value):
+        if not re.fullmatch(r"[\w][\w.+=-]*", value) or len(value.encode()) > 100:
             raise ValueError("a study's name is one folder: letters, digits and . _ - + =, at most 100")
         return value
 

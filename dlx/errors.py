@@ -38,6 +38,9 @@ STORAGE_ERRNOS = (
     errno.EACCES,
     errno.EPERM,
     errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
 )
 
 

@@ -8,13 +8,14 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from dlx.complaint import complaint
-from dlx.compose import PRIMARY, config_folder
+from dlx.compose import PRIMARY, config_folder, register
 from dlx.config import check
 from dlx.errors import RequestError, unknown
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx data` with these arguments and return 0; raises RequestError for what is wrong."""
+    register()  # the user's own conf/ counts here too
     parser = argparse.ArgumentParser(prog="dlx data", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="every data set, and what it is")

@@ -19,6 +19,9 @@ from dlx.errors import RequestError, nearest, unknown
 
 T = TypeVar("T")
 
+# pydantic names the member of a union that failed as if it were a key: data.train_size.constrained-int.
+UNION_TAG = re.compile(r"^(constrained-)?(int|float|str|bool|none)$|[\[(]")
+
 
 class Registry(Generic[T]):
     """The named builders of one group; `package` is where its modules live, e.g. "dlx.model"."""
@@ -114,7 +117,8 @@ def _validate(
 def describe(error: ValidationError, where: str = "") -> str:
     """Turn the first of pydantic's errors into one line: key=value, what is wrong, what is allowed."""
     first = error.errors(include_url=False)[0]
-    key = ".".join([where, *map(str, first["loc"])] if where else map(str, first["loc"]))
+    parts = [str(part) for part in first["loc"] if not UNION_TAG.search(str(part))]
+    key = ".".join([where, *parts] if where else parts)
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if first["type"] == "extra_forbidden":
@@ -122,4 +126,6 @@ def describe(error: ValidationError, where: str = "") -> str:
     if first["type"] in ("literal_error", "enum"):
         message += nearest(str(first["input"]), re.findall(r"'([^']*)'", first["ctx"]["expected"]))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if not key or first["type"] == "missing":
+        return f"{key}: {message}".removeprefix(": ")
     return f"{key}={first['input']!r}: {message}{more}"

@@ -42,14 +42,14 @@ def main(arguments: Sequence[str]) -> int:
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         _call_hydra(arguments)
+    except RunsFailedError as error:
+        print(f"dlx train: {error}", file=sys.stderr)
+        return 1
     except Exception as error:
         if verbose or not is_complaint(error):
             raise
         print(f"dlx train: error: {complaint(error, arguments)}", file=sys.stderr)
         return 2
-    except RunsFailedError as error:
-        print(f"dlx train: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("dlx train: interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
         return 130
@@ -79,12 +79,12 @@ def train(config: DictConfig, display: Display | None = None) -> Result:
 
     Raises RequestError, leaving no folder, for what is wrong with the request.
     """
-    settings, values = check(config), resolved(config)
-    if display is None:  # under somebody else's launcher
-        with Display([("", settings.epochs)]) as display:
-            return train(config, display)
     folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
     try:
+        settings, values = check(config), resolved(config)
+        if display is None:  # under somebody else's launcher
+            with Display([("", settings.epochs)]) as display:
+                return train(config, display)
         with lock(folder, display):
             finished = finished_result(folder, values, settings)
             if finished is not None:

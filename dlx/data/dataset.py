@@ -26,8 +26,8 @@ class Split:
         return self.to_float(self.inputs.index_select(0, index_B)), self.labels.index_select(0, index_B)
 
     def slice(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """Return inputs and labels of consecutive samples, without a copy where none is needed."""
-        return self.to_float(self.inputs[start:stop]), self.labels[start:stop]
+        """Return inputs and labels of consecutive samples; a copy, which a model may change in place."""
+        return self.to_float(self.inputs[start:stop].clone()), self.labels[start:stop]
 
     def to_float(self, inputs: Tensor) -> Tensor:
         """Standardise raw inputs; standardised ones pass through."""

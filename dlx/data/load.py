@@ -9,6 +9,7 @@ from dlx.data.dataset import Dataset, Split
 from dlx.data.source import Arrays, Source, sources
 from dlx.data.split import split
 from dlx.data.standardise import Standardise, fit
+from dlx.errors import RequestError
 
 # A split whose floating copy is smaller is standardised once and for all; a larger one stays raw, where
 # pixels take a quarter of the memory, and is standardised batch by batch. Either gives the same bits.
@@ -21,6 +22,8 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
     Raises RequestError where the settings, the files or their content are wrong.
     """
     source = read(settings)
+    if len(source.classes) < 2:
+        raise RequestError(f"data.name={settings.name}: has {len(source.classes)} class; two are the least")
     train, val, test = split(
         source,
         train_size=settings.train_size,

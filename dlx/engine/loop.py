@@ -26,7 +26,7 @@ def train(run: Run) -> Iterator[EpochEnd]:
     for epoch in range(run.epochs + 1):
         if epoch > 0:
             step, sums, lr = _train_epoch(run, epoch, step)
-        outputs_NK, val_loss, val_accuracy = evaluate(run)
+        outputs_NK, val_loss, val_accuracy = evaluate(run, epoch)
         row = Row(
             epoch=epoch,
             step=step,
@@ -107,14 +107,15 @@ def _order(run: Run, epoch: int) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(run: Run) -> tuple[Tensor, float, float]:
-    """Return the model's outputs [N, K] on the validation split, their mean loss and accuracy."""
+def evaluate(run: Run, epoch: int) -> tuple[Tensor, float, float]:
+    """Return the model's outputs [N, K] on the validation split, their mean loss and their accuracy."""
     run.model.eval()
     split = run.data.val
-    parts = [
-        run.model(split.slice(start, start + EVALUATION_BATCH)[0])
-        for start in range(0, len(split), EVALUATION_BATCH)
-    ]
+    with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device):
+        parts = [
+            run.model(split.slice(start, start + EVALUATION_BATCH)[0])
+            for start in range(0, len(split), EVALUATION_BATCH)
+        ]
     outputs_NK = torch.cat(parts)
     losses_N = run.loss.per_sample(outputs_NK, split.labels)
     correct = run.loss.correct(outputs_NK, split.labels).sum()

@@ -37,7 +37,7 @@ def execute(
     `config` is the resolved configuration, stored as it is; `on_epoch` is shown each row as it is written.
     An exception is first written as the result of a failed run, unless it says that nothing can be written.
     """
-    for name in (HISTORY, PREDICTIONS, CHECKPOINT, RESULT):  # of an earlier try that did not end, or rerun
+    for name in (RESULT, HISTORY, PREDICTIONS, CHECKPOINT):  # of an earlier try that did not end, or rerun
         (folder / name).unlink(missing_ok=True)
     log.info("training on %s, %d threads", describe(run.device), torch.get_num_threads())
     try:
@@ -102,7 +102,11 @@ def _write_checkpoint(
 
 
 def _copy_state(run: Run) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().clone() for name, tensor in run.model.state_dict().items()}
+    state = run.model.state_dict()
+    return {
+        name: value.detach().cpu().clone() if isinstance(value, Tensor) else value
+        for name, value in state.items()
+    }
 
 
 def _write_predictions(folder: Path, run: Run, last: EpochEnd, best: EpochEnd) -> None:

@@ -64,4 +64,4 @@ def _slug(config: Mapping[str, Any]) -> str:
     parts = [config["model"]["name"], None if norm == "none" else norm, config["optimizer"]["name"]]
     parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
     parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
-    return "-".join(part for part in parts if part)
+    return "-".join(str(part) for part in parts if part)

@@ -1,7 +1,7 @@
 """predictions.npz: the validation outputs of the last and the best epoch, and the labels.
 
 `last_outputs` and `best_outputs` [N, K], `labels` [N], `last_epoch`, `best_epoch`. Outputs are float16
-where that holds them (its largest value is 65504), else float32; labels the smallest integer that fits.
+where no prediction changes by it, else float32; labels the smallest integer that fits.
 """
 
 import io
@@ -36,6 +36,9 @@ def write_predictions(
 
 
 def _compact(outputs: NDArray[np.floating]) -> NDArray[np.floating]:
-    finite = outputs[np.isfinite(outputs)]
-    fits = finite.size == 0 or np.abs(finite).max() <= np.finfo(np.float16).max
-    return outputs.astype(np.float16 if fits else np.float32)
+    with np.errstate(over="ignore"):
+        short = outputs.astype(np.float16)
+    same_class = (short.argmax(1) == outputs.argmax(1)).all()
+    same_sign = ((short > 0) == (outputs > 0)).all() or outputs.shape[1] > 1
+    finite = (np.isfinite(short) == np.isfinite(outputs)).all()
+    return short if same_class and same_sign and finite else outputs.astype(np.float32)

@@ -38,6 +38,8 @@ class GridSweeper(BasicSweeper):
         assert self.hydra_context is not None
         assert self.launcher is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        if any(word.partition("=")[0] == "sweep" and "," in word and "[" not in word for word in arguments):
+            raise RequestError("sweep: one preset at a time, or both grids crossed: sweep=[seeds,width]")
         runs: dict[tuple[str, ...], None] = {}  # each once, in order
         for case in self.cases:
             point = [f"{key}={'null' if value is None else value}" for key, value in case.items()]
@@ -45,4 +47,7 @@ class GridSweeper(BasicSweeper):
             runs |= dict.fromkeys(map(tuple, self.split_arguments(overrides, None)[0]))
         if len(runs) > MAX_RUNS:
             raise RequestError(f"the grid has {len(runs):,} runs; at most {MAX_RUNS:,} are allowed")
-        return [self.launcher.launch(list(runs), initial_job_idx=0)]
+        launched = self.launcher.launch(list(runs), initial_job_idx=0)
+        for returned in launched:
+            _ = returned.return_value  # raises a failed run's exception, under somebody else's launcher
+        return [launched]

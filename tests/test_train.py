@@ -188,6 +188,12 @@ def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
         (["device=cuda:99"], "device=cuda:99"),
         (["schedule=cosine", "schedule.warmup=2"], "the warm-up must end before epochs=2"),
         (["batch_size=25,500"], "[in batch_size=500]"),
+        (["sweep=seeds,width"], "sweep=[seeds,width]"),
+        (["output_root="], "output_root"),
+        (["threads=100000"], "threads=100000"),
+        (["schedule=cosine", "schedule.warmup=30"], "error: schedule.warmup=30: the warm-up"),
+        (["data.train_size=1.5"], "error: data.train_size=1.5: "),
+        (["model=mlp,linear", "model.width=3"], "model.width"),
     ],
 )
 def test_a_wrong_request_is_one_line_exit_code_2_and_no_folder(arguments, message, capsys, monkeypatch):
@@ -341,3 +347,49 @@ def test_a_digits_run_never_imports_torchvision():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("end: 0 False")
+
+
+def as_alone(*arguments):
+    """The numbers of seed 1, but for time: after seed 0 in one sweep, and by itself."""
+    assert main(["train", *arguments, "seed=0,1", "name=both"]) == 0
+    assert main(["train", *arguments, "seed=1", "name=alone"]) == 0
+    histories = [read_history(runs(study)[-1] / "history.csv") for study in ("both", "alone")]
+    return [history.drop(columns="time") for history in histories]
+
+
+WRITES_AND_DRAWS = """
+import torch
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(64, 10)
+    def forward(self, x):
+        x = x.flatten(1)
+        x -= 1
+        return self.layer(torch.nn.functional.dropout(x, 0.5))
+"""
+
+
+def test_a_module_that_writes_into_its_input_and_draws_in_evaluation_trains_as_it_would_alone():
+    Path("writes.py").write_text(WRITES_AND_DRAWS)
+    quick = [word for word in QUICK if not word.startswith("model.")]
+    both, alone = as_alone(*quick, "model=custom", "model.target=writes:Net")
+    pd.testing.assert_frame_equal(both, alone, check_exact=True)
+
+
+def test_the_threads_of_one_run_are_not_the_next_ones():
+    import torch
+
+    default = torch.get_num_threads()
+    assert dlx_train(f"threads={default + 1},null") == 0
+    assert sorted(read_result(run).threads for run in runs()) == [default, default + 1]
+
+
+def test_predictions_give_the_accuracy_of_the_result():
+    import numpy as np
+
+    assert dlx_train("optimizer.lr=0", "model.init=normal:1e-6") == 0  # outputs that float16 would merge
+    result, stored = read_result(only_run()), np.load(only_run() / "predictions.npz")
+    accuracy = (stored["last_outputs"].argmax(1) == stored["labels"]).mean()
+    assert accuracy == result.last["val_accuracy"]
+    assert stored["last_outputs"].dtype == np.float32

@@ -4,9 +4,11 @@ Everything that can be known to fail before training fails here, with one line f
 """
 
 import functools
+import json
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from dlx import device as devices
 from dlx import rng
@@ -37,23 +39,16 @@ def build(settings: Settings) -> Run:
         raise unknown("engine.name", settings.engine.name, ENGINES)
     device, dtype = devices.select(settings.device), getattr(torch, settings.dtype)
     torch.set_num_threads(settings.threads or DEFAULT_THREADS)
-    data = _load(settings.data.model_dump_json(), dtype, device)
+    data = _load(json.dumps(settings.data.model_dump()), dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
     model = _build_model(settings, data, loss.outputs(len(data.classes))).to(device=device, dtype=dtype)
     _check_batches(settings, data, model)
     _check_outputs(settings, data, model, loss)
-    built = optimizers.build(
-        settings.optimizer.name,
-        settings.optimizer.arguments,
-        parameters=[p for p in model.parameters() if p.requires_grad],
-    )
-    for group in (group for optimizer in built for group in optimizer.param_groups):
-        group["initial_lr"] = group["lr"]  # torch's own name for what schedules multiply
     steps = steps_per_epoch(len(data.train), settings.batch_size, drop_last=settings.drop_last)
     return Run(
         data=data,
         model=model,
-        optimizers=built,
+        optimizers=_build_optimizers(settings, model),
         schedule=build_schedule(
             settings.schedule.name,
             settings.schedule.arguments,
@@ -89,6 +84,17 @@ def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:
     if not any(p.requires_grad for p in model.parameters()):
         raise RequestError(f"model.name={settings.model.name}: it has no parameters to train")
     return model
+
+
+def _build_optimizers(settings: Settings, model: nn.Module) -> list[Optimizer]:
+    built = optimizers.build(
+        settings.optimizer.name,
+        settings.optimizer.arguments,
+        parameters=[p for p in model.parameters() if p.requires_grad],
+    )
+    for group in (group for optimizer in built for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]  # torch's own name for what schedules multiply
+    return built
 
 
 def _check_batches(settings: Settings, data: Dataset, model: nn.Module) -> None:

@@ -49,9 +49,11 @@ class _Sums:
     samples: int = 0
 
     def mean_loss(self) -> float:
+        """Return the mean loss per sample."""
         return float(self.loss) / self.samples
 
     def accuracy(self) -> float:
+        """Return the fraction of correct answers."""
         return int(self.correct) / self.samples
 
 

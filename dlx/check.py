@@ -31,7 +31,7 @@ EPILOG = """examples:
 The words are those of `dlx train`, one run's; the check itself is always in
 float64 on the CPU and in training mode: BatchNorm by the batch's statistics,
 dropout with its draws fixed, no augmentation. An entry at a kink of the loss
-(ReLU, max pooling) has no derivative: it is listed, and not compared.
+(ReLU, max pooling) has no derivative: it is counted, and not compared.
 
 exit codes: 0 no gradient is wrong; 1 one is; 2 the request,
 configuration or data was wrong."""

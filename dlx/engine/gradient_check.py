@@ -21,7 +21,7 @@ from dlx.model.layers import use_generator
 # Times the entry's magnitude where that is above 1. The first is the most exact where the loss is smooth;
 # the others are tried where it is not, or bends too much.
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
-# The rounding error of one loss, in units of max(1, |loss|): three times the largest of 20,000 measured.
+# The rounding error of one loss, in units of max(1, |loss|): three times the largest of 18,837 measured.
 ROUNDING = 8 * torch.finfo(torch.float64).eps
 JITTER = 0.1  # of the batch's standard deviation
 INPUT = "input"

@@ -8,6 +8,7 @@ from dlx.errors import RequestError, StorageError, is_storage_error, nearest
 
 VERBS = {
     "train": "train one run, or a grid of them (several values of a key, or sweep=NAME)",
+    "check": "compare a model's gradients with finite differences, in float64",
     "data": "list the data sets, or fetch one: dlx data prepare fashion_mnist",
     "report": "compare the runs of a study: a table, plots and one HTML page",
 }
@@ -20,8 +21,8 @@ EPILOG = """examples:
 
 `dlx VERB --help` tells more of each.
 
-exit codes: 0 done; 1 a run failed or diverged; 2 the request, configuration or data was wrong;
-4 storage failed; 130 interrupted."""
+exit codes: 0 done; 1 a run failed or diverged, or a gradient is wrong; 2 the request,
+configuration or data was wrong; 4 storage failed; 130 interrupted."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +55,10 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
         from dlx import train
 
         return train.main(arguments)
+    if verb == "check":
+        from dlx import check
+
+        return check.main(arguments)
     if verb == "data":
         from dlx import prepare
 

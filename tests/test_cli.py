@@ -41,6 +41,7 @@ def test_a_flag_that_does_not_exist_is_refused():
     [
         (["--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["train", "--cfg", "job"], ["torch", "torchvision", "pandas", "sklearn"]),
+        (["check", "--help"], ["torch", "torchvision", "pandas", "sklearn"]),
         (["report", "--help"], ["torch", "hydra", "pandas", "altair"]),
     ],
 )

@@ -17,7 +17,7 @@ MODULES = {
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
-    ["dlx.train", "dlx.prepare", "dlx.report"],
+    ["dlx.train", "dlx.prepare", "dlx.check", "dlx.report"],
     ["dlx.complaint"],
     ["dlx.compose"],
     ["dlx.sweep"],
@@ -36,6 +36,7 @@ LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock"}
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.prepare",
+    "dlx.check",
     "dlx.train",
     "dlx.complaint",
     "dlx.compose",

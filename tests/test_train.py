@@ -249,7 +249,7 @@ def test_a_checkpoint_holds_the_weights_of_its_epoch(keep):
     run.model.load_state_dict(loaded["model"])
     expected = result.best if keep == "best" else result.last
     assert loaded["epoch"] == expected["epoch"]
-    assert evaluate(run, 0)[2] == expected["val_accuracy"]
+    assert evaluate(run, run.data.val, 0)[2] == expected["val_accuracy"]
     damaged = bytearray((folder / "checkpoint.pt").read_bytes())
     damaged[len(damaged) // 2] ^= 1
     (folder / "checkpoint.pt").write_bytes(damaged)

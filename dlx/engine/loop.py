@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dlx import rng
+from dlx.data.dataset import Split
 from dlx.device import Timer, accumulator
 from dlx.engine.run import EpochEnd, Run
 from dlx.model.layers import use_generator
@@ -26,7 +27,7 @@ def train(run: Run) -> Iterator[EpochEnd]:
     for epoch in range(run.epochs + 1):
         if epoch > 0:
             step, sums, lr = _train_epoch(run, epoch, step)
-        outputs_NK, val_loss, val_accuracy = evaluate(run, epoch)
+        outputs_NK, val_loss, val_accuracy = evaluate(run, run.data.val, epoch)
         row = Row(
             epoch=epoch,
             step=step,
@@ -109,10 +110,9 @@ def _order(run: Run, epoch: int) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(run: Run, epoch: int) -> tuple[Tensor, float, float]:
-    """Return the model's outputs [N, K] on the validation split, their mean loss and their accuracy."""
+def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float]:
+    """Return the model's outputs [N, K] on a split, their mean loss and their accuracy."""
     run.model.eval()
-    split = run.data.val
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device):
         parts = [
             run.model(split.slice(start, start + EVALUATION_BATCH)[0])

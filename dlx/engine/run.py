@@ -1,8 +1,8 @@
 """A run, built: everything an engine needs to train it, as plain objects."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -49,10 +49,14 @@ class Run:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """What an engine reports after each epoch (and before the first): the row and the validation outputs."""
+    """What an engine reports after each epoch (and before the first).
+
+    `extra`: further columns of the history, the same names every epoch.
+    """
 
     row: Row
     val_outputs_NK: Tensor
+    extra: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def steps_per_epoch(samples: int, batch_size: int, *, drop_last: bool) -> int:

@@ -57,7 +57,7 @@ def execute(
 def _train(
     run: Run, settings: Settings, config: dict[str, Any], folder: Path, on_epoch: Callable[[Row], None]
 ) -> Result:
-    history = HistoryWriter(folder / HISTORY)
+    history: HistoryWriter | None = None
     monitor = Monitor(
         settings.monitor,
         patience=settings.early_stopping.patience,
@@ -65,7 +65,8 @@ def _train(
         state=(lambda: _copy_state(run)) if settings.keep == "best" else None,
     )
     for end in loop.train(run):
-        history.append(end.row)
+        history = history or HistoryWriter(folder / HISTORY, extra=tuple(end.extra))
+        history.append(end.row, end.extra)
         on_epoch(end.row)
         monitor.update(end)
         if monitor.stop:
@@ -75,8 +76,8 @@ def _train(
         status="diverged" if monitor.diverged else "completed",
         identity=identity(config),
         config=config,
-        last=asdict(end.row),
-        best=asdict(monitor.best.row),
+        last=asdict(end.row) | dict(end.extra),
+        best=asdict(monitor.best.row) | dict(monitor.best.extra),
         epochs_run=end.row.epoch,
         stopped_early=monitor.out_of_patience and end.row.epoch < run.epochs,
         parameters=run.parameter_count,

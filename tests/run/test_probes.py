@@ -1,0 +1,62 @@
+"""Arrays of probes: read back as written, None where there is no file, damage refused by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlx.run.probes import (
+    IMAGES,
+    LOGITS,
+    Images,
+    Logits,
+    read_classes,
+    read_gradients,
+    read_images,
+    read_layers,
+    read_logits,
+    read_steps,
+    write_images,
+    write_logits,
+)
+
+READERS = [read_layers, read_gradients, read_steps, read_classes, read_logits, read_images]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_run_without_the_file_has_none(tmp_path: Path, reader) -> None:
+    assert reader(tmp_path) is None
+
+
+def test_logits_come_back(tmp_path: Path) -> None:
+    outputs = np.linspace(-3, 3, 24, dtype=np.float32).reshape(2, 4, 3)
+    write_logits(tmp_path, Logits(np.array([1, 5]), outputs, np.array([0, 1, 2, 0])))
+    back = read_logits(tmp_path)
+    assert back is not None
+    assert back.epochs.tolist() == [1, 5]
+    assert back.outputs.dtype == np.float16
+    np.testing.assert_allclose(back.outputs, outputs, rtol=1e-3)
+    assert back.labels.tolist() == [0, 1, 2, 0]
+
+
+def test_logits_too_large_for_half_precision_keep_single(tmp_path: Path) -> None:
+    write_logits(tmp_path, Logits(np.array([1]), np.full((1, 1, 2), 1e6, np.float32), np.array([0])))
+    back = read_logits(tmp_path)
+    assert back is not None
+    assert (back.outputs == 1e6).all()
+
+
+def test_images_come_back(tmp_path: Path) -> None:
+    before = np.arange(2 * 3 * 4 * 4, dtype=np.float32).reshape(2, 3, 4, 4)
+    write_images(tmp_path, Images(before, before[::-1], np.array([3, 1])))
+    back = read_images(tmp_path)
+    assert back is not None
+    np.testing.assert_array_equal(back.before, before)
+    np.testing.assert_array_equal(back.after, before[::-1])
+
+
+@pytest.mark.parametrize(("name", "reader"), [(LOGITS, read_logits), (IMAGES, read_images)])
+def test_a_damaged_file_is_refused_by_name(tmp_path: Path, name: str, reader) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 and then nothing")
+    with pytest.raises(ValueError, match=name):
+        reader(tmp_path)

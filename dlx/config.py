@@ -38,7 +38,7 @@ class Component(BaseModel):
 class ModelSettings(Component):
     """`init`: how weights are drawn; "default" leaves it to the layers (see model/init.py)."""
 
-    init: str
+    init: str = "default"
 
 
 class ScheduleSettings(Component):
@@ -48,11 +48,15 @@ class ScheduleSettings(Component):
 
 
 class DataSettings(Component):
-    """Where the data is and how it is split: sizes are counts (int), fractions (float) or null."""
+    """Where the data is and how it is split: sizes are counts (int), fractions (float) or null.
+
+    `val_from`: what validation is drawn from; "test" is the source's own test set, which is then none.
+    """
 
     root: str | None
     train_size: Size
     val_size: Size
+    val_from: Literal["train", "test"] = "train"
     test_size: Size
     split_seed: Seed
     stratify: bool
@@ -73,6 +77,18 @@ class EarlyStoppingSettings(_Closed):
 
     patience: Annotated[int, Field(ge=0)]
     min_delta: Annotated[float, Field(ge=0)]
+
+
+class ProbeSettings(_Closed):
+    """What to record of the net's inside (see engine/probes.py); off by default, and no number changes."""
+
+    layers: bool
+    gradients: bool
+    steps: bool
+    classes: bool
+    logits: list[Annotated[int, Field(ge=1)]]
+    train_samples: Annotated[int, Field(ge=0)]
+    images: Annotated[int, Field(ge=0, le=64)]
 
 
 class Settings(_Closed):
@@ -98,6 +114,7 @@ class Settings(_Closed):
     monitor: Literal["val_accuracy", "val_loss"]
     keep: Literal["none", "best", "last"]
     early_stopping: EarlyStoppingSettings
+    probes: ProbeSettings
     device: str
     threads: Annotated[int, Field(ge=1, le=1024)] | None  # far above, OpenMP crashes
     dtype: Literal["float32", "float64"]

@@ -1,5 +1,7 @@
 """From the data settings to a `Dataset`: find, read, split, standardise, move to the device."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,8 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
     source = read(settings)
     if len(source.classes) < 2:
         raise RequestError(f"data.name={settings.name}: has {len(source.classes)} class; two are the least")
+    if settings.val_from == "test":
+        source = _validate_on_test(source, settings.name)
     train, val, test = split(
         source,
         train_size=settings.train_size,
@@ -41,6 +45,14 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
         val=_place(val, standardise),
         test=_place(test, standardise),
     )
+
+
+def _validate_on_test(source: Source, name: str) -> Source:
+    if source.test is None:
+        raise RequestError(f"data.val_from=test: the data set '{name}' has no test set of its own")
+    if source.validation is not None:
+        raise RequestError(f"data.val_from=test: the data set '{name}' has a validation set of its own")
+    return replace(source, validation=source.test, test=None)
 
 
 def read(settings: DataSettings) -> Source:

@@ -127,6 +127,24 @@ def test_splits_agree_in_type_and_classes_with_what_the_engine_expects(images_np
     assert (len(data.train), len(data.val), len(data.test)) == (63, 9, 18)
 
 
+def test_validation_can_be_the_test_set_and_then_nothing_unseen_is_left(tmp_path):
+    arrays = {
+        f"{part}inputs": np.arange(n, dtype=np.float32)[:, None] for part, n in (("train_", 8), ("test_", 6))
+    }
+    labels = {f"{part}labels": np.arange(n) % 2 for part, n in (("train_", 8), ("test_", 6))}
+    np.savez(tmp_path / "two.npz", **arrays, **labels)
+    given = {"root": str(tmp_path), "path": "two.npz", "standardise": "none"}
+    data = load_float32("npz", **given, val_from="test")
+    assert sorted(data.val.inputs.flatten().tolist()) == list(range(6))
+    assert (len(data.train), len(data.val), len(data.test)) == (8, 6, 0)
+    assert len(load_float32("npz", **given, val_from="test", val_size=4).val) == 4
+
+
+def test_validating_on_a_test_set_that_is_not_there_is_refused(images_npz):
+    with pytest.raises(RequestError, match=r"data.val_from=test: the data set 'npz' has no test set"):
+        load_float32("npz", **images_npz, val_from="test")
+
+
 def test_an_unknown_source_is_refused_with_the_nearest_name():
     given = settings("digits").model_copy(update={"name": "digit"})
     with pytest.raises(RequestError, match=r"there is no 'digit'; did you mean 'digits'\?"):

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from dlx import config
+from dlx.arguments import Parser
 from dlx.complaint import complaint
 from dlx.compose import PRIMARY, config_folder, register
 from dlx.errors import RequestError, unknown
@@ -66,21 +67,12 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if all(result.passed(given.tolerance) for result in results) else 1
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argparse's own, with its complaints in one line like all others here."""
-
-    def error(self, message: str) -> NoReturn:
-        raise RequestError(message)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="dlx check",
+def _parser() -> Parser:
+    parser = Parser(
+        "dlx check",
+        str(__doc__),
+        EPILOG,
         usage="dlx check [KEY=VALUE ...] [--samples N] [--entries N] [--tolerance X]",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for dlx train")
     parser.add_argument(

@@ -10,6 +10,7 @@ VERBS = {
     "train": "train one run, or a grid of them (several values of a key, or sweep=NAME)",
     "check": "compare a model's gradients with finite differences, in float64",
     "data": "list the data sets, or fetch one: dlx data prepare fashion_mnist",
+    "evaluate": "score chosen runs on held-out data, and keep count of the looks",
     "report": "compare the runs of a study: a table, plots and one HTML page",
 }
 
@@ -63,13 +64,17 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
         from dlx import prepare
 
         return prepare.main(arguments)
+    if verb == "evaluate":
+        from dlx import evaluate
+
+        return evaluate.main(arguments)
     from dlx.report import command
 
     return command.main(list(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
-    verbs = "\n".join(f"  {verb:<8} {what}" for verb, what in VERBS.items())
+    verbs = "\n".join(f"  {verb:<9} {what}" for verb, what in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="dlx",
         usage="dlx VERB [ARGUMENT ...]",

@@ -42,6 +42,7 @@ def test_a_flag_that_does_not_exist_is_refused():
         (["--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["train", "--cfg", "job"], ["torch", "torchvision", "pandas", "sklearn"]),
         (["check", "--help"], ["torch", "torchvision", "pandas", "sklearn"]),
+        (["evaluate", "--help"], ["torch", "hydra", "pandas", "scipy"]),
         (["report", "--help"], ["torch", "hydra", "pandas", "altair"]),
     ],
 )

@@ -17,7 +17,7 @@ MODULES = {
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
-    ["dlx.train", "dlx.prepare", "dlx.check", "dlx.report"],
+    ["dlx.train", "dlx.prepare", "dlx.check", "dlx.evaluate", "dlx.report"],
     ["dlx.complaint"],
     ["dlx.compose"],
     ["dlx.sweep"],
@@ -26,17 +26,18 @@ LAYERS = [
     ["dlx.engine"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
     ["dlx.config", "dlx.rng", "dlx.device"],
-    ["dlx.registry", "dlx.run"],
+    ["dlx.registry", "dlx.run", "dlx.arguments"],
     ["dlx.errors"],
     ["dlx"],
 ]
 
 # Imported inside the functions that use them, so that nobody else pays.
-LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock"}
+LATE = {"torchvision", "sklearn", "scipy", "PIL", "pooch", "filelock"}
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.prepare",
     "dlx.check",
+    "dlx.evaluate",
     "dlx.train",
     "dlx.complaint",
     "dlx.compose",

@@ -30,6 +30,7 @@ class Result(BaseModel):
     device: str | None = None
     threads: int | None = None
     versions: dict[str, str] = {}
+    checkpoint_sha256: str | None = None  # of checkpoint.pt, if one was kept
     error: str | None = None  # of a failed run: the exception in one line
 
 

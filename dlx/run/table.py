@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 
 class TableWriter:
-    """Writes the header of a new table at once, then appends rows, each flushed as a whole line."""
+    """Writes the header of a new table at once, then appends rows, each flushed as a whole line.
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    With `append`, the table is there already, with these columns.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], *, append: bool = False) -> None:
         self._path = path
         self._columns = len(columns)
-        path.write_text(_lines([columns]), newline="", encoding="utf-8")
+        if not append:
+            path.write_text(_lines([columns]), newline="", encoding="utf-8")
 
     def append(self, rows: Iterable[Sequence[object]]) -> None:
         """Append rows, each as long as the header."""

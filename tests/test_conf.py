@@ -94,6 +94,12 @@ def test_every_preset_composes_and_its_first_and_last_run_build(name):
         assert isinstance(build(check(composed(f"sweep={name}", *overrides, *digits))), Run)
 
 
+def test_the_usual_network_has_as_many_parameters_as_published(tmp_path):
+    np.savez(tmp_path / "images.npz", inputs=np.zeros((40, 1, 28, 28), np.uint8), labels=np.arange(40) % 10)
+    images = ["data=npz", f"data.path={tmp_path}/images.npz", "data.train_size=null", "data.val_size=8"]
+    assert build(check(composed("sweep=fashion_parameters", *images))).parameter_count == 109386
+
+
 def idx(path, array):
     """Write an array in the format of MNIST's files: big-endian header, then bytes."""
     header = np.array([0x0800 + array.ndim, *array.shape], dtype=">i4").tobytes()

@@ -12,9 +12,12 @@ from hydra import compose, initialize_config_dir
 from PIL import Image
 
 from dlx.build import build
+from dlx.cli import main
 from dlx.compose import config_folder, register
 from dlx.config import check
 from dlx.engine.run import Run
+from dlx.run.paths import find_runs
+from dlx.run.result import read_result
 
 CONF = config_folder()
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
@@ -73,31 +76,44 @@ def test_the_custom_model_builds_what_its_target_names(tmp_path, monkeypatch):
 
 
 def points(name):
-    """The overrides of each run of a preset, in order."""
+    """The overrides of each run of a preset, in order: lists in brackets are one value."""
     sweeper = composed(f"sweep={name}").hydra.sweeper
     params = [
-        [f"{key}={value}" for value in re.split(", *", str(values))] for key, values in sweeper.params.items()
+        [f"{key}={value}" for value in re.split(r", *(?![^\[]*\])", str(values))]
+        for key, values in sweeper.params.items()
     ]
     cases = [[f"{key}={value}" for key, value in case.items()] for case in sweeper.cases or [{}]]
     return [[*grid, *case] for case in cases for grid in itertools.product(*params)]
 
 
+PUBLISHED = {"mnist", "fashion_mnist", "cifar10"}
+
+
 @pytest.mark.parametrize("name", BY_GROUP["sweep"])
-def test_every_preset_composes_and_its_first_and_last_run_build(name):
+def test_every_preset_runs_to_its_end_at_reduced_size(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     config = composed(f"sweep={name}")
     assert config.name in (name, f"{name}-digits")
-    runs = points(name)
-    settings = [check(composed(f"sweep={name}", *overrides)) for overrides in (runs[0], runs[-1])]
-    assert settings[0] != settings[1] or len(runs) == 1
-    for overrides in (runs[0], runs[-1]):
-        digits = ["data=digits", "data.train_size=600"]  # bundled; of a class more, which no preset minds
-        assert isinstance(build(check(composed(f"sweep={name}", *overrides, *digits))), Run)
-
-
-def test_the_usual_network_has_as_many_parameters_as_published(tmp_path):
-    np.savez(tmp_path / "images.npz", inputs=np.zeros((40, 1, 28, 28), np.uint8), labels=np.arange(40) % 10)
-    images = ["data=npz", f"data.path={tmp_path}/images.npz", "data.train_size=null", "data.val_size=8"]
-    assert build(check(composed("sweep=fashion_parameters", *images))).parameter_count == 109386
+    runs = [check(composed(f"sweep={name}", *overrides)) for overrides in points(name)]
+    assert len({str(run) for run in runs}) == len(runs), "two points of the grid are one run"
+    words = ["epochs=1", "name=small", "keep=none"]
+    words += ["probes.logits=[1]"] if config.probes.logits else []
+    if config.data.name in PUBLISHED:
+        draws = np.random.default_rng(0)
+        images = draws.integers(0, 256, (500, 1, 12, 12), dtype=np.uint8)
+        labels = np.arange(500) % 10
+        arrays = {"inputs": images[:400], "labels": labels[:400]}
+        np.savez("images.npz", **arrays, test_inputs=images[400:], test_labels=labels[400:])
+        words += ["data=npz", "data.root=.", "data.path=images.npz"]
+        words += ["data.train_size=300", "data.val_size=100", "data.test_size=null"]
+    elif config.data.name == "digits":
+        words += ["data.train_size=300", "data.val_size=100"]
+    code = main(["train", f"sweep={name}", *words])
+    results = [read_result(folder) for folder in find_runs(Path("outputs/small"))]
+    statuses = {result.status for result in results}
+    assert statuses <= {"completed", "diverged"}, capsys.readouterr().out
+    assert code == int("diverged" in statuses)
+    assert all(result.last["epoch"] == 1 for result in results)
 
 
 def idx(path, array):
@@ -117,9 +133,6 @@ def write_files(name, root):
             folder = root / f"class{i % 4}"
             folder.mkdir(exist_ok=True)
             Image.fromarray(draws.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(folder / f"{i}.png")
-
-
-PUBLISHED = {"mnist", "fashion_mnist", "cifar10"}  # tests/data has theirs: their files have checksums
 
 
 @pytest.mark.parametrize("name", sorted(set(BY_GROUP["data"]) - PUBLISHED))

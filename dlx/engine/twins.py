@@ -1,0 +1,207 @@
+"""The stacked twin of each layer: R layers' tensors in one, [R, ...], and one operation for all.
+
+Axes and layouts as in stack.py: flat [R, B, F]; images [R, B, C, H, W] at the entry, [B, R*C, H, W] after.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dlx.model.layers import Dropout
+
+
+class Twin(nn.Module):
+    """Holds the members' parameters and buffers stacked; the members' own become views of them."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = len(members)
+        for name, parameter in members[0].named_parameters(recurse=False):
+            tensors = [member.get_parameter(name).data for member in members]
+            whole = nn.Parameter(torch.stack(tensors), requires_grad=parameter.requires_grad)
+            self.register_parameter(name, whole)
+            for row, member in enumerate(members):
+                member.get_parameter(name).data = whole.data[row]
+        for name, _ in members[0].named_buffers(recurse=False):
+            stacked = torch.stack([member.get_buffer(name) for member in members])
+            self.register_buffer(name, stacked)
+            for row, member in enumerate(members):
+                setattr(member, name, stacked[row])
+
+
+class LinearTwin(Twin):
+    """[R, B, F] -> [R, B, K] by one batched matrix product."""
+
+    weight: Tensor  # [R, K, F]
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__(members)
+        if members[0].bias is None:
+            self.register_parameter("bias", None)
+
+    def forward(self, x_RBF: Tensor) -> Tensor:
+        """Return each member's product with its own weights."""
+        weight_RFK = self.weight.transpose(1, 2)
+        if self.bias is None:
+            return torch.bmm(x_RBF, weight_RFK)
+        return torch.baddbmm(self.bias[:, None, :], x_RBF, weight_RFK)
+
+
+class ConvTwin(Twin):
+    """Images -> [B, R*K, H, W] by one grouped convolution."""
+
+    weight: Tensor  # [R, K, C, h, w]
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__(members)
+        first = members[0]
+        assert isinstance(first, nn.Conv2d)
+        self.settings = (first.stride, first._reversed_padding_repeated_twice, first.dilation)
+        self.stride, self.dilation, self.groups = first.stride, first.dilation, first.groups
+        self.padding = first.padding
+        if first.bias is None:
+            self.register_parameter("bias", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve each member's channels with its own kernels."""
+        bias = None if self.bias is None else self.bias.flatten()
+        return F.conv2d(
+            grouped(x),
+            self.weight.flatten(0, 1),
+            bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups * self.members,
+        )
+
+
+class BatchNormTwin(Twin):
+    """torch's own batch norm over R times the channels (or features): statistics by member."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__(members)
+        first = members[0]
+        assert isinstance(first, nn.BatchNorm1d | nn.BatchNorm2d)
+        self.eps, self.momentum, self.flat = first.eps, first.momentum, isinstance(first, nn.BatchNorm1d)
+        self.affine, self.tracked = first.affine, first.track_running_stats
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise by the batch in training, by the running statistics in evaluation."""
+        if self.flat:
+            members, batch, features = x.shape
+            # One copy: torch's kernel wants the channels side by side.
+            normal = self._normalise(x.transpose(0, 1).reshape(batch, members * features))
+            return normal.view(batch, members, features).transpose(0, 1)
+        return self._normalise(grouped(x))
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        if self.training and self.tracked:
+            self.num_batches_tracked += 1
+        return F.batch_norm(
+            x,
+            self.running_mean.flatten() if self.tracked else None,
+            self.running_var.flatten() if self.tracked else None,
+            self.weight.flatten() if self.affine else None,
+            self.bias.flatten() if self.affine else None,
+            self.training or not self.tracked,
+            self.momentum,
+            self.eps,
+        )
+
+
+class LayerNormTwin(Twin):
+    """[R, B, F]: torch's layer norm, then each member's own scale and shift."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__(members)
+        first = members[0]
+        assert isinstance(first, nn.LayerNorm)
+        self.shape, self.eps = first.normalized_shape, first.eps
+        self.affine, self.shifted = first.elementwise_affine, first.bias is not None
+
+    def forward(self, x_RBF: Tensor) -> Tensor:
+        """Normalise each sample's features."""
+        normal = F.layer_norm(x_RBF, self.shape, eps=self.eps)
+        if not self.affine:
+            return normal
+        scaled = normal * self.weight[:, None]
+        return scaled + self.bias[:, None] if self.shifted else scaled
+
+
+class DropoutTwin(Twin):
+    """Each member's own probability and generator: the very masks it would draw alone."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__(members)
+        self.layers = list(members)  # in a list, so that they are not this module's children
+        self.generators: list[torch.Generator] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` with each member's dropped values zeroed; evaluation passes it unchanged."""
+        if not self.training or all(layer.p == 0 for layer in self.layers):
+            return x
+        axis = 1 if x.dim() == 4 else 0
+        shape = (x.shape[0], x.shape[1] // self.members, *x.shape[2:]) if x.dim() == 4 else x.shape[1:]
+        masks = [
+            layer.mask(shape, generator) if layer.p > 0 else torch.ones(shape, device=generator.device)
+            for layer, generator in zip(self.layers, self.generators, strict=True)
+        ]
+        mask = torch.cat(masks, 1) if axis else torch.stack(masks)
+        return x * mask.to(x.dtype)
+
+
+class FlattenTwin(nn.Module):
+    """Images or flat data -> [R, B, F]; no copy."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = len(members)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Lay out each sample's values in the order of a lone model."""
+        if x.dim() == 4:  # [B, R*C, H, W]
+            return x.reshape(x.shape[0], self.members, -1).transpose(0, 1)
+        return x.flatten(2)
+
+
+class GroupedTwin(nn.Module):
+    """A layer without parameters that works on each channel by itself: pooling."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.layer = copy.deepcopy(members[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer to R times the channels."""
+        out: Tensor = self.layer(grouped(x))
+        return out
+
+
+def elementwise(members: Sequence[nn.Module]) -> nn.Module:
+    """Return a copy of a layer that works on each value by itself, which any layout suits."""
+    return copy.deepcopy(members[0])
+
+
+def grouped(x: Tensor) -> Tensor:
+    """[R, B, C, H, W] -> [B, R*C, H, W]; what is grouped already passes through."""
+    return x.transpose(0, 1).flatten(1, 2) if x.dim() == 5 else x
+
+
+ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Identity)
+POOLINGS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+
+TWINS: dict[type[nn.Module], Callable[[Sequence[nn.Module]], nn.Module]] = {
+    nn.Linear: LinearTwin,
+    nn.Conv2d: ConvTwin,
+    nn.BatchNorm1d: BatchNormTwin,
+    nn.BatchNorm2d: BatchNormTwin,
+    nn.LayerNorm: LayerNormTwin,
+    Dropout: DropoutTwin,
+    nn.Flatten: FlattenTwin,
+    **dict.fromkeys(ELEMENTWISE, elementwise),
+    **dict.fromkeys(POOLINGS, GroupedTwin),
+}

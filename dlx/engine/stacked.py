@@ -1,0 +1,149 @@
+"""Trains several runs at once: one forward and backward pass for all, then each run's own optimizer steps.
+
+Every draw (order, augmentation, dropout) comes from the run's own generators, so a run sees the batches,
+masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, K outputs.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from dlx import rng
+from dlx.augment.pipeline import TRANSFORMS
+from dlx.device import Timer, accumulator
+from dlx.engine.loop import Sums, epoch_end, evaluate, order, set_learning_rates
+from dlx.engine.run import EpochEnd, Run, steps_per_epoch
+from dlx.engine.stack import Stack, check_stackable, signature
+from dlx.loss.registry import Loss
+
+
+def cohort_key(run: Run) -> tuple[object, ...]:
+    """Return what must be equal for runs to train as one; raises UnstackableError if this one cannot."""
+    check_stackable(run.model)
+    sizes = (len(run.data.train), run.batch_size, run.epochs, run.drop_last)
+    return (signature(run.model), run.data.input_shape, *sizes, str(run.device))
+
+
+def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]]:
+    """Train runs of one `cohort_key`, yielding before the first epoch and after each one, by place in `runs`.
+
+    Whoever iterates takes out of `active` the runs that go no further (diverged, out of patience); the
+    others go on without them. A run's `time` is its share of the time so far: an epoch's seconds, over the
+    runs that were active in it.
+    """
+    timer, before, step = Timer(runs[0].device), 0.0, 0
+    shares = dict.fromkeys(active, 0.0)
+    places: list[int] = []
+    for epoch in range(runs[0].epochs + 1):
+        if places != sorted(active):
+            places = sorted(active)
+            if not places:
+                return
+            members = [runs[place] for place in places]
+            stack = Stack([run.model for run in members])
+        sums: Sequence[Sums | None] = [None] * len(members)
+        if epoch > 0:
+            sums = _train_epoch(stack, members, epoch, step)
+            step += steps_per_epoch(
+                len(members[0].data.train), members[0].batch_size, drop_last=members[0].drop_last
+            )
+        outputs = [evaluate(run, run.data.val, epoch) for run in members]
+        now = timer.seconds()
+        ends = {}
+        for place, run, own, evaluated in zip(places, members, sums, outputs, strict=True):
+            shares[place] += (now - before) / len(members)
+            ends[place] = epoch_end(run, epoch, step, shares[place], own, evaluated)
+        before = timer.seconds()
+        yield ends
+
+
+def _train_epoch(stack: Stack, runs: Sequence[Run], epoch: int, step: int) -> list[Sums]:
+    first = runs[0]
+    order_RN = torch.stack([order(run, epoch) for run in runs])
+    augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
+    stack.use_generators([rng.generator(run.seeds.dropout, "dropout", epoch, run.device) for run in runs])
+    loss_R = torch.zeros(len(runs), device=first.device, dtype=accumulator(first.device))
+    correct_R = torch.zeros(len(runs), device=first.device, dtype=torch.long)
+    samples = 0
+    stack.train()
+    for start in range(0, order_RN.shape[1], first.batch_size):
+        index_RB = order_RN[:, start : start + first.batch_size]
+        if first.drop_last and index_RB.shape[1] < first.batch_size:
+            break
+        for run in runs:
+            set_learning_rates(run, run.schedule(step))
+        losses_RB, right_R = _step(stack, runs, index_RB, augment_draws)
+        loss_R += losses_RB.sum(1)
+        correct_R += right_R
+        samples += index_RB.shape[1]
+        step += 1
+    return [Sums(loss, correct, samples) for loss, correct in zip(loss_R, correct_R, strict=True)]
+
+
+def _step(
+    stack: Stack, runs: Sequence[Run], index_RB: Tensor, augment_draws: Sequence[torch.Generator]
+) -> tuple[Tensor, Tensor]:
+    """Take one step of every run; return its losses [R, B], detached, and right answers [R]."""
+    x, labels_RB = _batches(runs, index_RB)
+    x = _augmented(runs, x, augment_draws)
+    outputs_RBK = stack(x)
+    losses_RB = torch.empty_like(labels_RB, dtype=outputs_RBK.dtype)
+    right_R = torch.empty(len(runs), device=x.device, dtype=torch.long)
+    total = torch.zeros((), device=x.device, dtype=outputs_RBK.dtype)
+    for loss, rows in _by_loss(runs):
+        flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
+        part_RB = loss.per_sample(flat, labels).view(len(rows), -1)
+        # A run's reduced loss depends on its own parameters alone: the sum's gradient is each run's own.
+        total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
+        losses_RB[rows] = part_RB.detach()
+        right_R[rows] = loss.correct(flat.detach(), labels).view(len(rows), -1).sum(1)
+    total.backward()  # type: ignore[no-untyped-call]
+    stack.hand_out_gradients()
+    for row, run in enumerate(runs):
+        run.probes.after_backward(losses_RB[row].sum(), index_RB.shape[1])
+        for optimizer in run.optimizers:
+            optimizer.step()
+    return losses_RB, right_R
+
+
+def _batches(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:
+    """Return inputs [R, B, ...] and labels [R, B]; runs on one split are gathered in one go."""
+    if all(run.data.train is runs[0].data.train for run in runs):
+        inputs, labels = runs[0].data.train.batch(index_RB.flatten())
+        return inputs.unflatten(0, index_RB.shape), labels.view(index_RB.shape)
+    parts = [run.data.train.batch(index_B) for run, index_B in zip(runs, index_RB, strict=True)]
+    inputs, labels = zip(*parts, strict=True)
+    return torch.stack(inputs), torch.stack(labels)
+
+
+def _augmented(runs: Sequence[Run], x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Draw for each run as it would alone, and apply each transform to all runs that have it at once."""
+    draws = [
+        run.augment.draw(generator, x.shape[1:]) if run.augment is not None else {}
+        for run, generator in zip(runs, generators, strict=True)
+    ]
+    for name, transform in TRANSFORMS.items():
+        rows = [row for row, drawn in enumerate(draws) if name in drawn]
+        if rows:
+            images = (x if len(rows) == len(runs) else x[rows]).flatten(0, 1)
+            changed = transform.apply(images, torch.cat([draws[row][name] for row in rows]))
+            changed = changed.unflatten(0, (len(rows), -1))
+            x = (
+                changed
+                if len(rows) == len(runs)
+                else x.index_copy(0, torch.tensor(rows, device=x.device), changed)
+            )
+    return x
+
+
+def _by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int]]]:
+    """Return the different losses, each with the rows of the runs that have it."""
+    groups: list[tuple[Loss, list[int]]] = []
+    for row, run in enumerate(runs):
+        rows = next((rows for loss, rows in groups if loss == run.loss), None)
+        if rows is None:
+            groups.append((run.loss, [row]))
+        else:
+            rows.append(row)
+    return groups

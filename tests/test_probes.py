@@ -48,7 +48,7 @@ class Draws(nn.Module):
         return self.layer(x) * (1 + self.calls / 100)
 
 class Attends(nn.Module):
-    '''torch's own encoder, which evaluates by another path if it finds a hook on a part of it.'''
+    '''torch's own encoder, which evaluates in one call unless it finds a hook on a part of it.'''
     def __init__(self):
         super().__init__()
         layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)

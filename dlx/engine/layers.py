@@ -41,8 +41,8 @@ def watch(model: nn.Module, see: See) -> Iterator[None]:
 
     A layer whose output is not one floating tensor (a tuple, indices, nothing) is passed over. `output` is
     detached, and the next layer may write into it: take a copy to keep it. There is one hook for all modules
-    and none on each: a TransformerEncoder that finds one on a part of it evaluates by another path, with
-    other bits.
+    and none on each: torch's TransformerEncoderLayer evaluates in one fused call, which runs none of its
+    parts, unless it finds a hook on one of them.
     """
     names = {id(module): name for name, module in named_layers(model).items()}
 

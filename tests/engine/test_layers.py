@@ -100,3 +100,12 @@ def test_a_residual_block_is_seen_through_its_last_activation():
     with watch(model, lambda name, output: shown.append((name, output))):
         model(torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(dict(shown)["block1_1.activation"], blocks[0])
+
+
+@torch.no_grad()
+def test_watching_does_not_keep_torch_from_its_fused_evaluation():
+    """The parts of a TransformerEncoderLayer do not run in it, so they are not seen either."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    x = torch.zeros(2, 3, 8)
+    assert "linear1" in dict(seen(layer, x))
+    assert seen(layer.eval(), x) == []

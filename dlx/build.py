@@ -5,17 +5,22 @@ Everything that can be known to fail before training fails here, with one line f
 
 import functools
 import json
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dlx import device as devices
 from dlx import rng
 from dlx.augment.pipeline import build_augment
 from dlx.config import DataSettings, Settings
-from dlx.data.dataset import Dataset
+from dlx.data.dataset import Dataset, Split
 from dlx.data.load import load
+from dlx.engine.gradient_probe import GradientProbe
+from dlx.engine.layer_probe import LayerProbe
+from dlx.engine.layers import LayerFacts, describe_layers, watch
+from dlx.engine.probes import Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError, unknown
 from dlx.loss.registry import Loss, losses
@@ -43,7 +48,7 @@ def build(settings: Settings) -> Run:
     loss = losses.build(settings.loss.name, settings.loss.arguments)
     model = _build_model(settings, data, loss.outputs(len(data.classes))).to(device=device, dtype=dtype)
     _check_batches(settings, data, model)
-    _check_outputs(settings, data, model, loss)
+    layers = _try_model(settings, data, model, loss)
     steps = steps_per_epoch(len(data.train), settings.batch_size, drop_last=settings.drop_last)
     return Run(
         data=data,
@@ -64,6 +69,8 @@ def build(settings: Settings) -> Run:
         shuffle=settings.shuffle,
         drop_last=settings.drop_last,
         device=device,
+        layers=layers,
+        probes=_build_probes(settings, data, model),
     )
 
 
@@ -113,13 +120,19 @@ def _check_batches(settings: Settings, data: Dataset, model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def _check_outputs(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) -> None:
-    """Try the model on two samples: a module of the user's may give anything."""
+def _try_model(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) -> Sequence[LayerFacts]:
+    """Try the model on two samples: a module of the user's may give anything. Return its layers."""
     inputs, labels = data.train.slice(0, 2)
+    shapes: dict[str, tuple[int, ...] | None] = {}
+
+    def see(layer: str, output: Tensor) -> None:
+        by_sample = output.shape[:1] == labels.shape
+        shapes.setdefault(layer, tuple(output.shape[1:]) if by_sample else None)
+
     model.eval()
     where = f"model.name={settings.model.name}"
     try:
-        with rng.global_state(settings.seeds.dropout, "try"):
+        with rng.global_state(settings.seeds.dropout, "try"), watch(model, see):
             outputs = model(inputs)
     except Exception as error:  # of the user's code: any
         raise RequestError(
@@ -132,3 +145,31 @@ def _check_outputs(settings: Settings, data: Dataset, model: nn.Module, loss: Lo
             f"{where}: {len(data.classes)} classes under {settings.loss.name} need outputs of shape "
             f"(batch, {needed}); for a batch of {len(labels)} it gave {got}"
         )
+    return describe_layers(model, shapes)
+
+
+def _build_probes(settings: Settings, data: Dataset, model: nn.Module) -> Probes:
+    probes = settings.probes
+    if probes.images and len(data.input_shape) != 3:
+        raise RequestError(
+            f"probes.images={probes.images}: needs images (channels, height, width),"
+            f" the data set has {data.input_shape[0]} features"
+        )
+    return Probes(
+        layers=LayerProbe(model) if probes.layers else None,
+        gradients=GradientProbe(dict(model.named_parameters())) if probes.gradients else None,
+        steps=StepProbe() if probes.steps else None,
+        classes=probes.classes,
+        logits=frozenset(probes.logits),
+        train_sample=_train_sample(data.train, probes.train_samples, settings.data.split_seed),
+        images=probes.images,
+    )
+
+
+def _train_sample(train: Split, count: int, seed: int) -> Split | None:
+    """Return `count` samples, the same at every call and those of a smaller count among them; at most all."""
+    if count == 0 or count >= len(train):
+        return train if count else None
+    draws = rng.generator(seed, "train_samples")
+    index = torch.randperm(len(train), generator=draws)[:count].to(train.labels.device)
+    return Split(train.inputs[index], train.labels[index], train.standardise)

@@ -140,6 +140,11 @@ class Settings(_Closed):
             raise RequestError(
                 f"schedule.warmup={self.schedule.warmup:g}: the warm-up must end before epochs={self.epochs}"
             )
+        late = [epoch for epoch in self.probes.logits if epoch > self.epochs]
+        if late:
+            raise RequestError(
+                f"probes.logits={self.probes.logits}: epoch {late[0]} is after epochs={self.epochs}"
+            )
         return self
 
 

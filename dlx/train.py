@@ -3,11 +3,12 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -21,7 +22,10 @@ from dlx.progress import Display
 from dlx.run.paths import LOCK, discard_unstarted
 from dlx.run.result import Result
 from dlx.sweep.finished import finished_result
-from dlx.sweep.summary import RunsFailedError
+from dlx.sweep.summary import Outcome, RunsFailedError
+
+if TYPE_CHECKING:
+    from dlx.sweep.launcher import Job
 
 # Hydra's flags; those of the first kind are followed by a value of their own.
 VALUE_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
@@ -36,12 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     0 done; 1 a run failed or diverged; 2 the request was wrong; 130 interrupted. Raises OSError where
     nothing can be written.
     """
-    # Read as torch loads. Threads that spin at each barrier, the default, made a run up to 60 times slower
-    # when another process wanted the cores too; threads that sleep did not.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        _call_hydra(arguments)
+        train_grid(arguments)
     except RunsFailedError as error:
         print(f"dlx train: {error}", file=sys.stderr)
         return 1
@@ -56,11 +57,42 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _call_hydra(arguments: Sequence[str]) -> None:
+@dataclass
+class Task:
+    """What Hydra calls with each composed run of one grid, and what launcher and caller tell each other.
+
+    The launcher calls `plan` with all runs, composed and checked, before anything is written (a RequestError
+    from it ends the request), and appends to `outcomes` as runs end.
+    """
+
+    plan: "Callable[[Sequence[Job]], None] | None" = None
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def __call__(self, config: DictConfig, display: Display | None = None) -> Result:
+        """Train one run."""
+        return train(config, display)
+
+
+def train_grid(
+    arguments: Sequence[str], plan: "Callable[[Sequence[Job]], None] | None" = None
+) -> list[Outcome]:
+    """Train the runs that these words of `dlx train` ask for; return what became of each, in order.
+
+    Raises RequestError and Hydra's exceptions (see `complaint`) for a wrong request, RunsFailedError, which
+    has the outcomes, when all have ended and one did not complete, OSError where nothing can be written.
+    """
+    # Read as torch loads. Threads that spin at each barrier, the default, made a run up to 60 times slower
+    # when another process wanted the cores too; threads that sleep did not.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    task = Task(plan)
+    _call_hydra(arguments, task)
+    return task.outcomes
+
+
+def _call_hydra(arguments: Sequence[str], task: Task) -> None:
     """Call Hydra as if it were the program, and put back what that takes of the process's state."""
     register()
-    # Not the decorator: `train` stays a plain function, which pickles by reference.
-    entrypoint = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=PRIMARY)(train)
+    entrypoint = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=PRIMARY)(task)
     argv, environment = sys.argv, os.environ.copy()
     handler = signal.signal(signal.SIGTERM, _terminate)
     sys.argv = ["dlx train", *flags_first(arguments)]

@@ -36,15 +36,20 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What `load` returns."""
+    """What `load` returns; batches of every split have been through `standardise`."""
 
     name: str
     classes: tuple[str, ...]
     train: Split
     val: Split
     test: Split
+    standardise: Standardise | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one sample: (C, H, W) or (F,)."""
         return tuple(self.train.inputs.shape[1:])
+
+    def stored_unit(self, inputs: Tensor) -> Tensor:
+        """Return a batch's inputs [B, ...] in the unit of the data set's files, but for rounding."""
+        return inputs if self.standardise is None else self.standardise.undo(inputs)

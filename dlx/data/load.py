@@ -44,6 +44,7 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
         train=_place(train, standardise),
         val=_place(val, standardise),
         test=_place(test, standardise),
+        standardise=standardise,
     )
 
 

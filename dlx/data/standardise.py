@@ -31,6 +31,10 @@ class Standardise:
         """
         return (x.to(self.mean.dtype) - self.mean).div_(self.scale)
 
+    def undo(self, x: Tensor) -> Tensor:
+        """Return standardised x [B, ...] in the unit it had before, but for rounding."""
+        return x * self.scale + self.mean
+
     def to(self, *, dtype: torch.dtype, device: torch.device) -> "Standardise":
         """Return the same on `device`, computing in `dtype`."""
         return Standardise(self.mean.to(device, dtype), self.scale.to(device, dtype))

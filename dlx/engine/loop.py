@@ -6,6 +6,7 @@ the step never waits for the device. Axes: N samples, B of a batch, K outputs.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -27,7 +28,8 @@ def train(run: Run) -> Iterator[EpochEnd]:
     for epoch in range(run.epochs + 1):
         if epoch > 0:
             step, sums, lr = _train_epoch(run, epoch, step)
-        outputs_NK, val_loss, val_accuracy = evaluate(run, run.data.val, epoch)
+        with run.probes.watch("validation", run.model):
+            outputs_NK, val_loss, val_accuracy = evaluate(run, run.data.val, epoch)
         row = Row(
             epoch=epoch,
             step=step,
@@ -38,7 +40,9 @@ def train(run: Run) -> Iterator[EpochEnd]:
             val_loss=val_loss,
             val_accuracy=val_accuracy,
         )
-        yield EpochEnd(row, outputs_NK)
+        evaluate_aside = partial(_evaluate_aside, run, epoch=epoch)
+        observed = run.probes.epoch_end(epoch, run.data, run.loss, outputs_NK, evaluate_aside)
+        yield EpochEnd(row, outputs_NK, observed.columns, observed)
 
 
 @dataclass
@@ -59,7 +63,7 @@ class _Sums:
 
 
 def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, _Sums, float]:
-    order_N = _order(run, epoch)
+    order_N = order(run, epoch)
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
     use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
     sums = _Sums(
@@ -68,7 +72,8 @@ def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, _Sums, float]:
     )
     run.model.train()
     # A user's own module may draw from torch's global state; lend it one that follows from the seed.
-    with rng.global_state(run.seeds.dropout, "module", epoch, run.device):
+    draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
+    with draws, run.probes.watch("training", run.model):
         for start in range(0, len(order_N), run.batch_size):
             index_B = order_N[start : start + run.batch_size]
             if run.drop_last and len(index_B) < run.batch_size:
@@ -92,15 +97,17 @@ def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, sums: _Sums
     outputs_BK = run.model(inputs)
     losses_B = run.loss.per_sample(outputs_BK, labels_B)
     run.loss.reduce(losses_B).backward()  # type: ignore[no-untyped-call]
+    loss_sum = losses_B.detach().sum()
+    run.probes.after_backward(loss_sum, len(index_B))
     for optimizer in run.optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    sums.loss += losses_B.detach().sum()
+    sums.loss += loss_sum
     sums.correct += run.loss.correct(outputs_BK.detach(), labels_B).sum()
     sums.samples += len(index_B)
 
 
-def _order(run: Run, epoch: int) -> Tensor:
+def order(run: Run, epoch: int) -> Tensor:
     """Return the epoch's order of samples [N]; drawn on the CPU, so that it is the same on any device."""
     samples = len(run.data.train)
     if not run.shuffle:
@@ -122,3 +129,14 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float]:
     losses_N = run.loss.per_sample(outputs_NK, split.labels)
     correct = run.loss.correct(outputs_NK, split.labels).sum()
     return outputs_NK, float(losses_N.mean(dtype=accumulator(run.device))), int(correct) / len(split)
+
+
+@torch.no_grad()
+def _evaluate_aside(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float]:
+    """Evaluate for a probe: a user's module may write into its buffers, and gets them back as they were."""
+    kept = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
+    result = evaluate(run, split, epoch)
+    for name, buffer in run.model.named_buffers():
+        if name in kept:
+            buffer.copy_(kept[name])
+    return result

@@ -10,6 +10,8 @@ from torch.optim import Optimizer
 
 from dlx.augment.pipeline import Augment
 from dlx.data.dataset import Dataset
+from dlx.engine.layers import LayerFacts
+from dlx.engine.probes import Observed, Probes
 from dlx.loss.registry import Loss
 from dlx.optimizer.schedule import Schedule
 from dlx.run.history import Row
@@ -40,6 +42,8 @@ class Run:
     shuffle: bool
     drop_last: bool
     device: torch.device
+    layers: Sequence[LayerFacts] = ()
+    probes: Probes = field(default_factory=Probes)
 
     @property
     def parameter_count(self) -> int:
@@ -51,12 +55,13 @@ class Run:
 class EpochEnd:
     """What an engine reports after each epoch (and before the first).
 
-    `extra`: further columns of the history, the same names every epoch.
+    `extra`: further columns of the history, the same names every epoch; `observed`: what the probes saw.
     """
 
     row: Row
     val_outputs_NK: Tensor
     extra: Mapping[str, float | None] = field(default_factory=dict)
+    observed: Observed = field(default_factory=Observed)
 
 
 def steps_per_epoch(samples: int, batch_size: int, *, drop_last: bool) -> int:

@@ -17,6 +17,7 @@ from dlx.config import Settings
 from dlx.device import describe
 from dlx.engine import loop
 from dlx.engine.monitor import Monitor
+from dlx.engine.probe_files import ProbeFiles
 from dlx.engine.run import EpochEnd, Run
 from dlx.errors import is_storage_error
 from dlx.run.checkpoint import write_checkpoint
@@ -24,6 +25,7 @@ from dlx.run.history import HistoryWriter, Row
 from dlx.run.identity import identity
 from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT
 from dlx.run.predictions import write_predictions
+from dlx.run.probes import FILES
 from dlx.run.result import Result, write_result
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,8 @@ def execute(
     `config` is the resolved configuration, stored as it is; `on_epoch` is shown each row as it is written.
     An exception is first written as the result of a failed run, unless it says that nothing can be written.
     """
-    for name in (RESULT, HISTORY, PREDICTIONS, CHECKPOINT):  # of an earlier try that did not end, or rerun
+    # Of an earlier try that did not end, or that rerun=true replaces.
+    for name in (RESULT, HISTORY, PREDICTIONS, CHECKPOINT, *FILES):
         (folder / name).unlink(missing_ok=True)
     log.info("training on %s, %d threads", describe(run.device), torch.get_num_threads())
     try:
@@ -58,6 +61,7 @@ def _train(
     run: Run, settings: Settings, config: dict[str, Any], folder: Path, on_epoch: Callable[[Row], None]
 ) -> Result:
     history: HistoryWriter | None = None
+    probe_files = ProbeFiles(folder, run)
     monitor = Monitor(
         settings.monitor,
         patience=settings.early_stopping.patience,
@@ -67,11 +71,13 @@ def _train(
     for end in loop.train(run):
         history = history or HistoryWriter(folder / HISTORY, extra=tuple(end.extra))
         history.append(end.row, end.extra)
+        probe_files.append(end.row.epoch, end.observed)
         on_epoch(end.row)
         monitor.update(end)
         if monitor.stop:
             break
     _write_predictions(folder, run, end, monitor.best)
+    probe_files.end()
     result = Result(
         status="diverged" if monitor.diverged else "completed",
         identity=identity(config),
@@ -81,6 +87,7 @@ def _train(
         epochs_run=end.row.epoch,
         stopped_early=monitor.out_of_patience and end.row.epoch < run.epochs,
         parameters=run.parameter_count,
+        layers=[asdict(layer) for layer in run.layers],
         data=_data_facts(run),
         time_seconds=end.row.time,
         **_write_checkpoint(folder, run, settings, end, monitor, identity(config)),

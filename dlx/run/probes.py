@@ -29,7 +29,8 @@ CLASSES = "classes.csv"  # validation accuracy of each class
 CLASS_COLUMNS = ("epoch", "class", "samples", "accuracy")
 LOGITS = "logits.npz"
 IMAGES = "images.npz"
-FILES = (LAYERS, GRADIENTS, STEPS, CLASSES, LOGITS, IMAGES)
+TABLES = {LAYERS: LAYER_COLUMNS, GRADIENTS: GRADIENT_COLUMNS, STEPS: STEP_COLUMNS, CLASSES: CLASS_COLUMNS}
+FILES = (*TABLES, LOGITS, IMAGES)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class Logits:
 
 @dataclass(frozen=True)
 class Images:
-    """Training images before and after augmentation, in the unit in which the data set stores them."""
+    """Training images before and after augmentation, in the unit of the data set's files, 0 to 255 for most.
+
+    Noise leads beyond that range; standardising and undoing it costs the last bits of float32.
+    """
 
     before: NDArray[np.floating]  # [M, C, H, W]
     after: NDArray[np.floating]  # [M, C, H, W]

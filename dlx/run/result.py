@@ -25,6 +25,7 @@ class Result(BaseModel):
     epochs_run: int = 0
     stopped_early: bool = False
     parameters: int | None = None  # trainable ones
+    layers: list[dict[str, Any]] = []  # layer, module, output_shape of one sample, parameters
     data: dict[str, Any] = {}  # sizes of the splits, input shape, classes
     time_seconds: float | None = None
     device: str | None = None

@@ -48,10 +48,13 @@ class GridLauncher(Launcher):
             self._compose(overrides, label, initial_job_idx + index)
             for index, (overrides, label) in enumerate(zip(job_overrides, labels(job_overrides), strict=True))
         ]
+        plan = getattr(self.task_function, "plan", None)  # of train.Task
+        if plan is not None:
+            plan(jobs)
         _check_buildable(jobs)
         self._write_sweep_config(jobs[0].folder.parent)
         returns: list[JobReturn] = []
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome] = getattr(self.task_function, "outcomes", [])
         with Display([(job.label, job.settings.epochs) for job in jobs]) as display:
             for job in jobs:
                 returned = self._run(job, display)

@@ -99,3 +99,10 @@ def test_pixels_are_divided_as_numpy_divides_them_to_the_last_bit():
     fitted = fit("unit", x, 255.0).to(dtype=torch.float32, device=torch.device("cpu"))
     expected = x.numpy().astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(fitted(x).numpy(), expected)
+
+
+@pytest.mark.parametrize("method", ["none", "unit", "mean_std", "mean_image"])
+def test_undoing_gives_the_pixels_back(method):
+    x = uint8(20, 3, 4, 5)
+    standardised = fit(method, x, 255.0).to(dtype=torch.float32, device=torch.device("cpu"))
+    torch.testing.assert_close(standardised.undo(standardised(x)), x.float(), rtol=0, atol=1e-3)

@@ -15,6 +15,7 @@ def result(**changes: object) -> Result:
         "identity": "ab" * 32,
         "config": {"optimizer": {"name": "adam", "lr": 0.1}, "layers": [1, 2]},
         "last": {"epoch": 3, "val_loss": 0.1 + 0.2, "val_accuracy": None},
+        "layers": [{"layer": "output", "module": "Linear", "output_shape": [10], "parameters": 650}],
     }
     return Result.model_validate(values | changes)
 

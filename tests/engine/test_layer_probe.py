@@ -1,0 +1,106 @@
+"""Layer statistics: against NumPy, where numbers are large, and what counts as one layer."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dlx.engine.layer_probe import GATHERED, LayerProbe, Moments
+
+
+def draws(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def statistics(pieces):
+    moments = Moments()
+    for piece in pieces:
+        moments.add(piece)
+    return moments.take()
+
+
+def expected(pieces):
+    values = np.concatenate([piece.double().numpy().ravel() for piece in pieces])
+    return values.mean(), np.abs(values).mean(), values.std()
+
+
+@pytest.mark.parametrize("sizes", [(7,), (1, 1, 5), (GATHERED - 1, 3, GATHERED, 2 * GATHERED + 5, 1)])
+def test_moments_are_those_of_all_values_however_they_come(sizes):
+    pieces = [draws(size, seed=size) * 3 + index for index, size in enumerate(sizes)]
+    assert statistics(pieces) == pytest.approx(expected(pieces), rel=1e-12)
+
+
+def test_moments_of_no_values_are_none_and_taking_forgets():
+    moments = Moments()
+    assert moments.take() is None
+    moments.add(draws(4))
+    assert moments.take() is not None
+    assert moments.take() is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mean", "tolerance"), [(torch.float32, 1e5, 1e-3), (torch.float64, 1e9, 1e-6)]
+)
+def test_the_deviation_survives_a_mean_that_is_much_larger(dtype, mean, tolerance):
+    """E[x^2] - E[x]^2 in the same precision is off by more than the deviation."""
+    pieces = [(draws(GATHERED // 2, seed=seed) + mean).to(dtype) for seed in range(6)]
+    naive = torch.cat(pieces).square().mean() - torch.cat(pieces).mean().square()
+    assert abs(naive - 1) > 0.1
+    assert statistics(pieces)[2] == pytest.approx(expected(pieces)[2], rel=tolerance)
+
+
+def test_pieces_of_different_means_merge():
+    pieces = [draws(2 * GATHERED) + 1e6, draws(GATHERED) - 1e6]
+    assert statistics(pieces) == pytest.approx(expected(pieces), rel=1e-12)
+
+
+def test_a_tensor_may_change_once_it_was_seen():
+    values = torch.ones(5)
+    moments = Moments()
+    moments.add(values)
+    values.zero_()
+    assert moments.take() == (1.0, 1.0, 0.0)
+
+
+def test_values_of_half_precision_do_not_overflow():
+    assert statistics([torch.full((1000,), 1000.0, dtype=torch.float16)]) == (1000.0, 1000.0, 0.0)
+
+
+def test_what_is_not_finite_stays_so_and_says_nothing_of_other_layers():
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    probe = LayerProbe(model)
+    probe.see("training", "0", torch.tensor([1.0, torch.inf, -torch.inf]))
+    probe.see("training", "1", torch.ones(2))
+    first, second = probe.rows(4)
+    assert np.isnan(first[4])
+    assert first[5] == np.inf
+    assert second == (4, "training", "1", "ReLU", 1.0, 1.0, 0.0)
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.activation(self.layer(self.activation(self.layer(x))))
+
+
+def test_a_layer_called_twice_counts_together_and_phases_apart():
+    model, x = Twice(), draws(4, 3, dtype=torch.float32)
+    probe = LayerProbe(model)
+    with probe.watch("training", model):
+        model(x)
+        model(x + 1)
+    with probe.watch("validation", model):
+        model(x - 1)
+    model(x + 5)  # nobody watches
+    rows = {(phase, layer): row for _, phase, layer, _, *row in probe.rows(1)}
+    for phase, inputs in (("training", (x, x + 1)), ("validation", (x - 1,))):
+        outputs = []
+        for value in inputs:
+            first = model.layer(value).detach()
+            outputs += [first, model.layer(first.relu()).detach()]  # before the activation writes into it
+        assert rows[phase, "layer"] == pytest.approx(expected(outputs), rel=1e-5)
+        assert rows[phase, "activation"] == pytest.approx(expected([o.relu() for o in outputs]), rel=1e-5)

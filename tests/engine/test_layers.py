@@ -1,0 +1,111 @@
+"""Which modules are layers, what each gives, and how many parameters each has."""
+
+import pytest
+import torch
+from torch import nn
+
+from dlx.engine.layers import MODEL, describe_layers, named_layers, watch
+from dlx.model.registry import models
+
+
+def seen(model, *inputs):
+    """The names and shapes of what `watch` shows of one forward pass."""
+    shown = []
+    with watch(model, lambda name, output: shown.append((name, tuple(output.shape)))):
+        model(*inputs)
+    return shown
+
+
+def test_leaves_are_seen_in_the_order_they_run_and_containers_are_not():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)))
+    assert seen(model, torch.zeros(5, 3)) == [("0", (5, 4)), ("1.0", (5, 4)), ("1.1", (5, 2))]
+
+
+def test_outside_the_context_and_for_other_models_nothing_is_seen():
+    model, other, shown = nn.Linear(3, 4), nn.Linear(3, 4), []
+    with watch(model, lambda name, output: shown.append(name)):
+        other(torch.zeros(1, 3))
+    model(torch.zeros(1, 3))
+    assert shown == []
+
+
+def test_the_hook_is_gone_after_an_error_too():
+    model, shown = nn.Linear(3, 4), []
+    with (
+        pytest.raises(RuntimeError, match="shapes"),
+        watch(model, lambda name, output: shown.append(name)),
+    ):
+        model(torch.zeros(1, 5))
+    model(torch.zeros(1, 3))
+    assert shown == []
+
+
+def test_a_model_that_is_a_layer_has_a_name_of_its_own():
+    assert seen(nn.Linear(3, 4), torch.zeros(1, 3)) == [(MODEL, (1, 4))]
+
+
+class Unusual(nn.Module):
+    """Parameters of its own beside children, one child called twice, one never, outputs of other kinds."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(4))
+        self.shared = nn.Linear(4, 4)
+        self.memory = nn.LSTM(4, 4)  # gives a tuple
+        self.largest = Largest()
+        self.idle = nn.Linear(4, 9)
+        self.tied = nn.Linear(4, 4)
+        self.tied.weight = self.shared.weight
+
+    def forward(self, x):
+        x = self.shared(self.shared(x))
+        self.memory(x[None])
+        self.largest(x)
+        return self.tied(x * self.scale)
+
+
+class Largest(nn.Module):
+    def forward(self, x):
+        return x.argmax(1)
+
+
+def test_what_is_not_one_floating_tensor_is_passed_over():
+    shown = seen(Unusual(), torch.zeros(2, 4))
+    assert shown == [("shared", (2, 4)), ("shared", (2, 4)), ("tied", (2, 4)), (MODEL, (2, 4))]
+
+
+def test_the_table_counts_every_trainable_parameter_once():
+    model = Unusual()
+    model.idle.bias.requires_grad_(False)
+    facts = describe_layers(model, {"shared": (4,)})
+    assert {fact.layer: fact.parameters for fact in facts} == {
+        MODEL: 4,
+        "shared": 20,
+        "memory": 4 * 4 * 4 * 2 + 4 * 4 * 2,
+        "largest": 0,
+        "idle": 36,
+        "tied": 4,
+    }
+    assert {fact.layer: fact.output_shape for fact in facts} == {
+        **dict.fromkeys(named_layers(model)),
+        "shared": (4,),
+    }
+    assert facts[1].module == "Linear"
+
+
+def test_a_residual_block_is_seen_through_its_last_activation():
+    model = models.build("resnet", {"blocks": 1, "width": 2}, input_shape=(1, 8, 8), outputs=3).eval()
+    blocks, shown = [], []
+    model.block1_1.register_forward_hook(lambda module, inputs, output: blocks.append(output))
+    with watch(model, lambda name, output: shown.append((name, output))):
+        model(torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(dict(shown)["block1_1.activation"], blocks[0])
+
+
+@torch.no_grad()
+def test_watching_does_not_keep_torch_from_its_fused_evaluation():
+    """The parts of a TransformerEncoderLayer do not run in it, so they are not seen either."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    x = torch.zeros(2, 3, 8)
+    assert "linear1" in dict(seen(layer, x))
+    assert seen(layer.eval(), x) == []

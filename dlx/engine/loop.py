@@ -4,7 +4,7 @@ Batches are index slices of tensors that live on the device, and sums stay there
 the step never waits for the device. Axes: N samples, B of a batch, K outputs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,29 +24,15 @@ EVALUATION_BATCH = 1000  # fits the memory that any model here needs to train, a
 def train(run: Run) -> Iterator[EpochEnd]:
     """Train `run`, yielding before the first epoch and after each one; stop iterating to stop training."""
     timer = Timer(run.device)
-    step, sums, lr = 0, None, None
+    step, sums = 0, None
     for epoch in range(run.epochs + 1):
         if epoch > 0:
-            step, sums, lr = _train_epoch(run, epoch, step)
-        with run.probes.watch("validation", run.model):
-            outputs_NK, val_loss, val_accuracy = evaluate(run, run.data.val, epoch)
-        row = Row(
-            epoch=epoch,
-            step=step,
-            time=round(timer.seconds(), 6),
-            lr=lr,
-            train_loss=sums.mean_loss() if sums else None,
-            train_accuracy=sums.accuracy() if sums else None,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-        )
-        evaluate_aside = partial(_evaluate_aside, run, epoch=epoch)
-        observed = run.probes.epoch_end(epoch, run.data, run.loss, outputs_NK, evaluate_aside)
-        yield EpochEnd(row, outputs_NK, observed.columns, observed)
+            step, sums = _train_epoch(run, epoch, step)
+        yield epoch_end(run, epoch, step, sums, timer.seconds)
 
 
 @dataclass
-class _Sums:
+class Sums:
     """An epoch's sums, kept on the device: the loss [], the correct answers []."""
 
     loss: Tensor
@@ -62,11 +48,11 @@ class _Sums:
         return int(self.correct) / self.samples
 
 
-def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, _Sums, float]:
+def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Sums]:
     order_N = order(run, epoch)
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
     use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
-    sums = _Sums(
+    sums = Sums(
         loss=torch.zeros((), device=run.device, dtype=accumulator(run.device)),
         correct=torch.zeros((), device=run.device, dtype=torch.long),
     )
@@ -78,19 +64,20 @@ def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, _Sums, float]:
             index_B = order_N[start : start + run.batch_size]
             if run.drop_last and len(index_B) < run.batch_size:
                 break
-            _set_learning_rates(run, run.schedule(step))
+            set_learning_rates(run, run.schedule(step))
             _step(run, index_B, augment_draws, sums)
             step += 1
-    return step, sums, float(run.optimizers[0].param_groups[0]["lr"])
+    return step, sums
 
 
-def _set_learning_rates(run: Run, factor: float) -> None:
+def set_learning_rates(run: Run, factor: float) -> None:
+    """Set every learning rate to `factor` times the one it was built with."""
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
 
-def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, sums: _Sums) -> None:
+def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, sums: Sums) -> None:
     inputs, labels_B = run.data.train.batch(index_B)
     if run.augment is not None:
         inputs = run.augment(inputs, augment_draws)
@@ -105,6 +92,28 @@ def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, sums: _Sums
     sums.loss += loss_sum
     sums.correct += run.loss.correct(outputs_BK.detach(), labels_B).sum()
     sums.samples += len(index_B)
+
+
+def epoch_end(run: Run, epoch: int, step: int, sums: Sums | None, seconds: Callable[[], float]) -> EpochEnd:
+    """Validate `run` and return what is reported of the epoch; `sums` of its training, None before the first.
+
+    `seconds` since training began are read when validation is over.
+    """
+    with run.probes.watch("validation", run.model):
+        outputs_NK, val_loss, val_accuracy = evaluate(run, run.data.val, epoch)
+    row = Row(
+        epoch=epoch,
+        step=step,
+        time=round(seconds(), 6),
+        lr=float(run.optimizers[0].param_groups[0]["lr"]) if sums else None,
+        train_loss=sums.mean_loss() if sums else None,
+        train_accuracy=sums.accuracy() if sums else None,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+    )
+    evaluate_aside = partial(_evaluate_aside, run, epoch=epoch)
+    observed = run.probes.epoch_end(epoch, run.data, run.loss, outputs_NK, evaluate_aside)
+    return EpochEnd(row, outputs_NK, observed.columns, observed)
 
 
 def order(run: Run, epoch: int) -> Tensor:

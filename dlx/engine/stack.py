@@ -29,6 +29,8 @@ def check_stackable(model: nn.Module) -> None:
         where = f"{name or 'the model'} ({type(module).__name__})"
         if type(module) not in TWINS and not _only_composes(module):
             raise UnstackableError(f"{where} has no stacked twin")
+        if getattr(module, "momentum", 0) is None:
+            raise UnstackableError(f"{where} averages over all batches (momentum=None)")
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
             raise UnstackableError(f"{where} has hooks")
         if "forward" in vars(module):

@@ -5,6 +5,7 @@ masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, 
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,8 +13,8 @@ from torch import Tensor
 from dlx import rng
 from dlx.augment.pipeline import TRANSFORMS
 from dlx.device import Timer, accumulator
-from dlx.engine.loop import Sums, epoch_end, evaluate, order, set_learning_rates
-from dlx.engine.run import EpochEnd, Run, steps_per_epoch
+from dlx.engine.loop import Sums, epoch_end, order, set_learning_rates
+from dlx.engine.run import EpochEnd, Run
 from dlx.engine.stack import Stack, check_stackable, signature
 from dlx.loss.registry import Loss
 
@@ -44,21 +45,23 @@ def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]
             stack = Stack([run.model for run in members])
         sums: Sequence[Sums | None] = [None] * len(members)
         if epoch > 0:
-            sums = _train_epoch(stack, members, epoch, step)
-            step += steps_per_epoch(
-                len(members[0].data.train), members[0].batch_size, drop_last=members[0].drop_last
-            )
-        outputs = [evaluate(run, run.data.val, epoch) for run in members]
-        now = timer.seconds()
+            sums, step = _train_epoch(stack, members, epoch, step)
         ends = {}
-        for place, run, own, evaluated in zip(places, members, sums, outputs, strict=True):
+        for place, run, own in zip(places, members, sums, strict=True):
+            seconds = partial(_share, timer, before, shares[place], len(members))
+            ends[place] = epoch_end(run, epoch, step, own, seconds)
+        now = timer.seconds()
+        for place in places:
             shares[place] += (now - before) / len(members)
-            ends[place] = epoch_end(run, epoch, step, shares[place], own, evaluated)
-        before = timer.seconds()
+        before = now
         yield ends
 
 
-def _train_epoch(stack: Stack, runs: Sequence[Run], epoch: int, step: int) -> list[Sums]:
+def _share(timer: Timer, before: float, already: float, members: int) -> float:
+    return already + (timer.seconds() - before) / members
+
+
+def _train_epoch(stack: Stack, runs: Sequence[Run], epoch: int, step: int) -> tuple[list[Sums], int]:
     first = runs[0]
     order_RN = torch.stack([order(run, epoch) for run in runs])
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
@@ -78,7 +81,7 @@ def _train_epoch(stack: Stack, runs: Sequence[Run], epoch: int, step: int) -> li
         correct_R += right_R
         samples += index_RB.shape[1]
         step += 1
-    return [Sums(loss, correct, samples) for loss, correct in zip(loss_R, correct_R, strict=True)]
+    return [Sums(loss, correct, samples) for loss, correct in zip(loss_R, correct_R, strict=True)], step
 
 
 def _step(
@@ -111,10 +114,9 @@ def _batches(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:
     """Return inputs [R, B, ...] and labels [R, B]; runs on one split are gathered in one go."""
     if all(run.data.train is runs[0].data.train for run in runs):
         inputs, labels = runs[0].data.train.batch(index_RB.flatten())
-        return inputs.unflatten(0, index_RB.shape), labels.view(index_RB.shape)
+        return inputs.view(*index_RB.shape, *inputs.shape[1:]), labels.view(index_RB.shape)
     parts = [run.data.train.batch(index_B) for run, index_B in zip(runs, index_RB, strict=True)]
-    inputs, labels = zip(*parts, strict=True)
-    return torch.stack(inputs), torch.stack(labels)
+    return torch.stack([inputs for inputs, _ in parts]), torch.stack([labels for _, labels in parts])
 
 
 def _augmented(runs: Sequence[Run], x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
@@ -128,7 +130,7 @@ def _augmented(runs: Sequence[Run], x: Tensor, generators: Sequence[torch.Genera
         if rows:
             images = (x if len(rows) == len(runs) else x[rows]).flatten(0, 1)
             changed = transform.apply(images, torch.cat([draws[row][name] for row in rows]))
-            changed = changed.unflatten(0, (len(rows), -1))
+            changed = changed.view(len(rows), *x.shape[1:])
             x = (
                 changed
                 if len(rows) == len(runs)

@@ -5,6 +5,7 @@ Axes and layouts as in stack.py: flat [R, B, F]; images [R, B, C, H, W] at the e
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -36,11 +37,12 @@ class LinearTwin(Twin):
     """[R, B, F] -> [R, B, K] by one batched matrix product."""
 
     weight: Tensor  # [R, K, F]
+    bias: Tensor | None  # [R, K]
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__(members)
         if members[0].bias is None:
-            self.register_parameter("bias", None)
+            self.bias = None
 
     def forward(self, x_RBF: Tensor) -> Tensor:
         """Return each member's product with its own weights."""
@@ -54,16 +56,16 @@ class ConvTwin(Twin):
     """Images -> [B, R*K, H, W] by one grouped convolution."""
 
     weight: Tensor  # [R, K, C, h, w]
+    bias: Tensor | None  # [R, K]
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__(members)
         first = members[0]
         assert isinstance(first, nn.Conv2d)
-        self.settings = (first.stride, first._reversed_padding_repeated_twice, first.dilation)
         self.stride, self.dilation, self.groups = first.stride, first.dilation, first.groups
         self.padding = first.padding
         if first.bias is None:
-            self.register_parameter("bias", None)
+            self.bias = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve each member's channels with its own kernels."""
@@ -82,12 +84,21 @@ class ConvTwin(Twin):
 class BatchNormTwin(Twin):
     """torch's own batch norm over R times the channels (or features): statistics by member."""
 
+    weight: Tensor | None  # [R, C], as the others
+    bias: Tensor | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None  # [R]
+
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__(members)
         first = members[0]
         assert isinstance(first, nn.BatchNorm1d | nn.BatchNorm2d)
+        assert first.momentum is not None, "a cumulative average is turned away before"
         self.eps, self.momentum, self.flat = first.eps, first.momentum, isinstance(first, nn.BatchNorm1d)
-        self.affine, self.tracked = first.affine, first.track_running_stats
+        for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+            if getattr(first, name) is None:
+                self.register_buffer(name, None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise by the batch in training, by the running statistics in evaluation."""
@@ -99,37 +110,37 @@ class BatchNormTwin(Twin):
         return self._normalise(grouped(x))
 
     def _normalise(self, x: Tensor) -> Tensor:
-        if self.training and self.tracked:
+        if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
-        return F.batch_norm(
-            x,
-            self.running_mean.flatten() if self.tracked else None,
-            self.running_var.flatten() if self.tracked else None,
-            self.weight.flatten() if self.affine else None,
-            self.bias.flatten() if self.affine else None,
-            self.training or not self.tracked,
-            self.momentum,
-            self.eps,
+        mean, variance, weight, bias = (
+            None if tensor is None else tensor.flatten()
+            for tensor in (self.running_mean, self.running_var, self.weight, self.bias)
         )
+        by_batch = self.training or mean is None
+        return F.batch_norm(x, mean, variance, weight, bias, by_batch, self.momentum, self.eps)
 
 
 class LayerNormTwin(Twin):
     """[R, B, F]: torch's layer norm, then each member's own scale and shift."""
+
+    weight: Tensor | None  # [R, F]
+    bias: Tensor | None
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__(members)
         first = members[0]
         assert isinstance(first, nn.LayerNorm)
         self.shape, self.eps = first.normalized_shape, first.eps
-        self.affine, self.shifted = first.elementwise_affine, first.bias is not None
+        for name in ("weight", "bias"):
+            if getattr(first, name) is None:
+                self.register_buffer(name, None)
 
     def forward(self, x_RBF: Tensor) -> Tensor:
         """Normalise each sample's features."""
         normal = F.layer_norm(x_RBF, self.shape, eps=self.eps)
-        if not self.affine:
-            return normal
-        scaled = normal * self.weight[:, None]
-        return scaled + self.bias[:, None] if self.shifted else scaled
+        if self.weight is not None:
+            normal = normal * self.weight[:, None]
+        return normal if self.bias is None else normal + self.bias[:, None]
 
 
 class DropoutTwin(Twin):
@@ -137,7 +148,10 @@ class DropoutTwin(Twin):
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__(members)
-        self.layers = list(members)  # in a list, so that they are not this module's children
+        assert all(isinstance(member, Dropout) for member in members)
+        self.layers = [
+            cast(Dropout, member) for member in members
+        ]  # in a list, so that they are not this module's children
         self.generators: list[torch.Generator] = []
 
     def forward(self, x: Tensor) -> Tensor:
@@ -147,7 +161,9 @@ class DropoutTwin(Twin):
         axis = 1 if x.dim() == 4 else 0
         shape = (x.shape[0], x.shape[1] // self.members, *x.shape[2:]) if x.dim() == 4 else x.shape[1:]
         masks = [
-            layer.mask(shape, generator) if layer.p > 0 else torch.ones(shape, device=generator.device)
+            layer.mask(torch.Size(shape), generator)
+            if layer.p > 0
+            else torch.ones(shape, device=generator.device)
             for layer, generator in zip(self.layers, self.generators, strict=True)
         ]
         mask = torch.cat(masks, 1) if axis else torch.stack(masks)

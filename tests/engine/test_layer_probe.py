@@ -67,14 +67,19 @@ def test_values_of_half_precision_do_not_overflow():
 
 
 def test_what_is_not_finite_stays_so_and_says_nothing_of_other_layers():
-    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    model = nn.Sequential(nn.Identity(), nn.Sigmoid())
     probe = LayerProbe(model)
-    probe.see("training", "0", torch.tensor([1.0, torch.inf, -torch.inf]))
-    probe.see("training", "1", torch.ones(2))
+    with probe.watch("training", model):
+        model(torch.tensor([1.0, torch.inf, -torch.inf]))
     first, second = probe.rows(4)
-    assert np.isnan(first[4])
+    assert np.isnan([first[4], first[6]]).all()
     assert first[5] == np.inf
-    assert second == (4, "training", "1", "ReLU", 1.0, 1.0, 0.0)
+    assert second[:4] == (4, "training", "1", "Sigmoid")
+    assert second[4] == pytest.approx((1 + torch.sigmoid(torch.tensor(1.0)).item()) / 3)
+
+
+def test_values_whose_squares_overflow_are_infinitely_spread():
+    assert statistics([torch.tensor([1e300, -1e300], dtype=torch.float64)])[2] == np.inf
 
 
 class Twice(nn.Module):

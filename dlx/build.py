@@ -41,6 +41,10 @@ def build(settings: Settings) -> Run:
     torch.set_num_threads(settings.threads or DEFAULT_THREADS)
     data = _load(json.dumps(settings.data.model_dump()), dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
+    if settings.monitor == "val_accuracy" and not loss.classifies:
+        raise RequestError(
+            f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
+        )
     model = _build_model(settings, data, loss.outputs(len(data.classes))).to(device=device, dtype=dtype)
     _check_batches(settings, data, model)
     _check_outputs(settings, data, model, loss)

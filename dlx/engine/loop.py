@@ -34,11 +34,11 @@ def train(run: Run) -> Iterator[EpochEnd]:
             time=round(timer.seconds(), 6),
             lr=lr,
             train_loss=sums.mean_loss() if sums else None,
-            train_accuracy=sums.accuracy() if sums else None,
+            train_accuracy=sums.accuracy() if sums and run.loss.classifies else None,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
         )
-        yield EpochEnd(row, outputs_NK)
+        yield EpochEnd(row, outputs_NK, run.loss.measures(outputs_NK, run.data.val.labels))
 
 
 @dataclass
@@ -110,8 +110,8 @@ def _order(run: Run, epoch: int) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float]:
-    """Return the model's outputs [N, K] on a split, their mean loss and their accuracy."""
+def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float | None]:
+    """Return the model's outputs [N, K] on a split, their mean loss and their accuracy, if any."""
     run.model.eval()
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device):
         parts = [
@@ -120,5 +120,7 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float]:
         ]
     outputs_NK = torch.cat(parts)
     losses_N = run.loss.per_sample(outputs_NK, split.labels)
-    correct = run.loss.correct(outputs_NK, split.labels).sum()
-    return outputs_NK, float(losses_N.mean(dtype=accumulator(run.device))), int(correct) / len(split)
+    mean_loss = float(losses_N.mean(dtype=accumulator(run.device)))
+    if not run.loss.classifies:
+        return outputs_NK, mean_loss, None
+    return outputs_NK, mean_loss, int(run.loss.correct(outputs_NK, split.labels).sum()) / len(split)

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from dlx.complaint import complaint, is_complaint
-from dlx.compose import PRIMARY, config_folder, register
+from dlx.compose import PRIMARY, config_folder, quote_formulas, register
 from dlx.config import check, resolved
 from dlx.errors import RequestError, unknown
 from dlx.progress import Display
@@ -95,7 +95,7 @@ def _call_hydra(arguments: Sequence[str], task: Task) -> None:
     entrypoint = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=PRIMARY)(task)
     argv, environment = sys.argv, os.environ.copy()
     handler = signal.signal(signal.SIGTERM, _terminate)
-    sys.argv = ["dlx train", *flags_first(arguments)]
+    sys.argv = ["dlx train", *quote_formulas(flags_first(arguments))]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print and exit with 1
     try:
         entrypoint()

@@ -26,7 +26,8 @@ LAYERS = [
     ["dlx.engine"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
     ["dlx.config", "dlx.rng", "dlx.device"],
-    ["dlx.registry", "dlx.run", "dlx.arguments"],
+    ["dlx.registry", "dlx.run", "dlx.arguments", "dlx.surfaces"],
+    ["dlx.expression"],
     ["dlx.errors"],
     ["dlx"],
 ]
@@ -44,7 +45,15 @@ WITHOUT_TORCH = [
     "dlx.sweep",
     "dlx.report",
 ]
-WITHOUT_TORCH += ["dlx.config", "dlx.registry", "dlx.errors", "dlx.progress", "dlx.__main__"]
+WITHOUT_TORCH += [
+    "dlx.config",
+    "dlx.registry",
+    "dlx.errors",
+    "dlx.progress",
+    "dlx.__main__",
+    "dlx.surfaces",
+    "dlx.expression",
+]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
 
 
@@ -99,6 +108,8 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.history",
         "dlx.run.result",
         "dlx.run.identity",
+        "dlx.surfaces",
+        "dlx.expression",
         "dlx.errors",
     ]
     for name in imports(MODULES[module]):

@@ -23,7 +23,7 @@ from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
 Rows = Sequence[Sequence[object]]
 # Of a split: outputs [N, K], mean loss, accuracy, in evaluation mode.
-Evaluate = Callable[[Split], tuple[Tensor, float, float]]
+Evaluate = Callable[[Split], tuple[Tensor, float, float | None]]
 
 
 @dataclass(frozen=True)

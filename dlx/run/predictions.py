@@ -1,7 +1,8 @@
 """predictions.npz: the validation outputs of the last and the best epoch, and the labels.
 
 `last_outputs` and `best_outputs` [N, K], `labels` [N], `last_epoch`, `best_epoch`. Outputs are float16
-where no prediction changes by it, else float32; labels the smallest integer that fits.
+where no prediction changes by it, else float32, and as they are where they are no predictions of a class;
+labels the smallest integer that fits.
 """
 
 import io
@@ -21,13 +22,14 @@ def write_predictions(
     labels: NDArray[np.integer],
     last_epoch: int,
     best_epoch: int,
+    exact: bool = False,
 ) -> None:
-    """Write `folder`/predictions.npz, atomically."""
+    """Write `folder`/predictions.npz, atomically; `exact` keeps the outputs' type."""
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        last_outputs=_compact(last),
-        best_outputs=_compact(best),
+        last_outputs=last if exact else _compact(last),
+        best_outputs=best if exact else _compact(best),
         labels=labels.astype(np.min_scalar_type(int(labels.max()))),
         last_epoch=last_epoch,
         best_epoch=best_epoch,

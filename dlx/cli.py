@@ -11,6 +11,7 @@ VERBS = {
     "check": "compare a model's gradients with finite differences, in float64",
     "data": "list the data sets, or fetch one: dlx data prepare fashion_mnist",
     "report": "compare the runs of a study: a table, plots and one HTML page",
+    "reproduce": "rerun published experiments and say which of their figures come out again",
 }
 
 EPILOG = """examples:
@@ -18,11 +19,13 @@ EPILOG = """examples:
   dlx train model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 name=mystudy
   dlx train sweep=learning_rate data=fashion_mnist
   dlx report outputs/mystudy
+  dlx reproduce A2
 
 `dlx VERB --help` tells more of each.
 
-exit codes: 0 done; 1 a run failed or diverged, or a gradient is wrong; 2 the request,
-configuration or data was wrong; 4 storage failed; 130 interrupted."""
+exit codes: 0 done; 1 a run failed or diverged, a gradient is wrong, or a published figure
+is not reproduced; 2 the request, configuration or data was wrong; 4 storage failed; 130
+interrupted."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,13 +66,17 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
         from dlx import prepare
 
         return prepare.main(arguments)
+    if verb == "reproduce":
+        from dlx.reproduce import command as reproduction
+
+        return reproduction.main(arguments)
     from dlx.report import command
 
     return command.main(list(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
-    verbs = "\n".join(f"  {verb:<8} {what}" for verb, what in VERBS.items())
+    verbs = "\n".join(f"  {verb:<9} {what}" for verb, what in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="dlx",
         usage="dlx VERB [ARGUMENT ...]",

@@ -17,6 +17,7 @@ MODULES = {
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
+    ["dlx.reproduce"],
     ["dlx.train", "dlx.prepare", "dlx.check", "dlx.report"],
     ["dlx.complaint"],
     ["dlx.compose"],
@@ -42,6 +43,7 @@ WITHOUT_TORCH = [
     "dlx.compose",
     "dlx.sweep",
     "dlx.report",
+    "dlx.reproduce",
 ]
 WITHOUT_TORCH += ["dlx.config", "dlx.registry", "dlx.errors", "dlx.progress", "dlx.__main__"]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]

@@ -36,10 +36,10 @@ def checks(claim: Claim) -> bool:
     return bool(claim.figures or claim.orders)
 
 
-def command(claim: Claim) -> str:
-    """Return the command that runs a claim's experiment by itself."""
-    preset = next((word for word in claim.overrides if word.startswith("sweep=")), None)
-    return claim.command or (f"dlx train {preset}" if preset else f"dlx reproduce {claim.label}")
+def commands(claim: Claim) -> list[str]:
+    """Return the commands that run a claim's experiment by itself."""
+    presets = [f"dlx train {word}" for word in claim.overrides if word.startswith("sweep=")]
+    return claim.commands or presets or [f"dlx reproduce {claim.label}"]
 
 
 def _find(name: str) -> list[Claim]:
@@ -58,9 +58,8 @@ def _find(name: str) -> list[Claim]:
 
 def _checkable(claim: Claim) -> Claim:
     if not checks(claim):
-        raise RequestError(
-            f"{claim.label}: no figure is published to check; the experiment itself: {command(claim)}"
-        )
+        itself = " and ".join(commands(claim))
+        raise RequestError(f"{claim.label}: no figure is published to check; the experiment itself: {itself}")
     return claim
 
 

@@ -112,15 +112,15 @@ class Order(_Closed):
 class Claim(_Closed):
     """A published experiment: what `dlx train` is asked for, once a seed, and what is to come of it.
 
-    `command` stands in place of all that for an experiment that is not trained. `seeds`: 1 says that
-    nothing of it is drawn at random.
+    `commands` run the experiment by itself, where `dlx train` with the claim's preset would not, or not all.
+    `seeds`: 1 says that nothing of it is drawn at random.
     """
 
     claim: str
     source: str
     id: Annotated[str, Field(pattern=r"^[A-Z]\d+$")] | None = None
     title: str = ""
-    command: str | None = None
+    commands: list[str] = []
     overrides: list[str] = []
     grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
     seeds: Annotated[int, Field(ge=1)] = SEEDS
@@ -134,6 +134,17 @@ class Claim(_Closed):
     def _is_a_folder_name(cls, value: str) -> str:
         if not re.fullmatch(r"\w[\w.-]*", value) or len(value) > 100:
             raise ValueError("a claim's name is a folder's: letters, digits and . _ -, at most 100")
+        return value
+
+    @field_validator("overrides")
+    @classmethod
+    def _are_settings(cls, value: list[str]) -> list[str]:
+        for word in value:
+            key, equals, _ = word.partition("=")
+            if not equals and not word.startswith("~"):
+                raise ValueError(f"'{word}' is not of the form KEY=VALUE")
+            if key in ("seed", "name"):
+                raise ValueError(f"'{word}': seeds says how many, and the claim's name is the study's")
         return value
 
     @property
@@ -166,9 +177,10 @@ def read_claim(path: Path) -> Claim:
 
 
 def _describe(error: ValidationError) -> str:
-    """Say the first mistake; a key that does not exist with those that do."""
-    first = error.errors(include_url=False)[0]
-    if first["type"] != "extra_forbidden":
+    """Say the first mistake, a key that does not exist before all: the one it stands for is missing then."""
+    errors = error.errors(include_url=False)
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), None)
+    if first is None:
         return describe(error)
     parts = [str(part) for part in first["loc"]]
     models: dict[str, type[_Closed]] = {"figures": Figure, "orders": Order}

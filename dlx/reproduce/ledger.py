@@ -101,7 +101,7 @@ def _finding(lines: Sequence[Line], not_run: int) -> str:
 
 def _notes(lines: Sequence[Line]) -> list[str]:
     figures = sum(isinstance(line.about, Figure) and line.about.tolerance is None for line in lines)
-    notes = []
+    notes = ["Values are of the last epoch unless another moment is named."]
     if figures:
         notes.append(
             "A published figure is one run's: it is compared with the 95% prediction interval for one new "

@@ -7,9 +7,11 @@ from dlx.errors import RequestError, unknown
 from dlx.reproduce.claim import Moment
 from dlx.run.history import read_history
 from dlx.run.paths import HISTORY
+from dlx.run.probes import read_layers
 from dlx.run.result import Result
 
 PARAMETERS = "parameters"  # a metric that no moment changes
+LAYER_MEAN = "largest_layer_mean"  # the largest |mean| of a layer's outputs in training, the last layer apart
 
 
 def measure(folder: Path, result: Result, metric: str, at: Moment) -> float:
@@ -20,6 +22,8 @@ def measure(folder: Path, result: Result, metric: str, at: Moment) -> float:
     value: float | int | None
     if metric == PARAMETERS:
         value = result.parameters
+    elif metric == LAYER_MEAN:
+        value = _layer_mean(folder, result, at)
     elif at == "test":
         value = _known(held_out(folder), metric)
     elif isinstance(at, int):
@@ -54,6 +58,17 @@ def _known(values: dict[str, float | int | None], metric: str) -> float | int | 
     if metric not in values:
         raise unknown("metric", metric, [*values, PARAMETERS])
     return values[metric]
+
+
+def _layer_mean(folder: Path, result: Result, at: Moment) -> float:
+    layers = read_layers(folder)
+    if layers is None or at == "test":
+        raise RequestError(
+            f"metric: {LAYER_MEAN} is one of training with probes.layers=true, unlike {folder}"
+        )
+    epoch = at if isinstance(at, int) else (result.last if at == "last" else result.best)["epoch"]
+    means = layers.loc[(layers["epoch"] == epoch) & (layers["phase"] == "training"), "mean"]
+    return float(means.iloc[:-1].abs().max())
 
 
 def _at_epoch(folder: Path, metric: str, epoch: int) -> float:

@@ -19,7 +19,10 @@ from dlx.train import train_grid
 
 @dataclass(frozen=True)
 class Line:
-    """A published figure or order and what became of it. Counts are of the runs it is about."""
+    """A published figure or order and what became of it; counts are of the runs it is about.
+
+    `moment` is "" for the last epoch and for what no epoch changes.
+    """
 
     about: Figure | Order
     setting: str
@@ -55,39 +58,38 @@ def rerun(claim: Claim, seeds: int, extra: Sequence[str]) -> Rerun:
     does, but for runs that did not complete, which the lines count.
     """
     words = train_words(claim, seeds, extra)
-    planned: list[Planned] = []
+    runs: list[Planned] = []
     roots: list[Path] = []
 
     def plan(jobs: Sequence[Job]) -> None:
-        planned.extend(_planned(job) for job in jobs)
+        runs.extend(planned(job) for job in jobs)
         roots.append(Path(jobs[0].settings.output_root))
-        check_claim(claim, planned)
+        check_claim(claim, runs)
 
     try:
-        outcomes = train_grid(words, plan)
+        outcomes = train_grid(["--multirun", *words], plan)  # which lets Hydra say what is wrong with a word
     except RunsFailedError as error:
         outcomes = list(error.outcomes)
-    lines = [_judge_figure(claim, figure, planned, outcomes) for figure in claim.figures]
-    lines += [_judge_order(order, planned, outcomes) for order in claim.orders]
+    lines = [_judge_figure(claim, figure, runs, outcomes) for figure in claim.figures]
+    lines += [_judge_order(order, runs, outcomes) for order in claim.orders]
     return Rerun(claim, words, lines, outcomes, roots[0])
 
 
-def _planned(job: Job) -> Planned:
+def planned(job: Job) -> Planned:
+    """Return what of a composed run the claim is matched with."""
     choices = {str(key): str(value) for key, value in job.config.hydra.runtime.choices.items()}
     return Planned(job.settings.seed, flatten(resolved(job.config)), choices)
 
 
-def _judge_figure(
-    claim: Claim, figure: Figure, planned: Sequence[Planned], outcomes: Sequence[Outcome]
-) -> Line:
-    places = matching(figure.where, planned)
+def _judge_figure(claim: Claim, figure: Figure, runs: Sequence[Planned], outcomes: Sequence[Outcome]) -> Line:
+    places = matching(figure.where, runs)
     completed = {place: result for place in places if (result := _completed(outcomes[place]))}
     if figure.pick is not None:
         best: dict[int, int] = {}
         for place, result in completed.items():
-            first = best.setdefault(planned[place].seed, place)
+            first = best.setdefault(runs[place].seed, place)
             if better_by_monitor(result) > better_by_monitor(completed[first]):
-                best[planned[place].seed] = place
+                best[runs[place].seed] = place
         completed = {place: completed[place] for place in best.values()}
     values_K = [
         measure(outcomes[place].folder, result, figure.metric, figure.at)
@@ -104,9 +106,9 @@ def _judge_figure(
     )
 
 
-def _judge_order(order: Order, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> Line:
-    first, second = (_by_seed(order, where, planned, outcomes) for where in order.sides)
-    places = [place for where in order.sides for place in matching(where, planned)]
+def _judge_order(order: Order, runs: Sequence[Planned], outcomes: Sequence[Outcome]) -> Line:
+    first, second = (_by_seed(order, where, runs, outcomes) for where in order.sides)
+    places = [place for where in order.sides for place in matching(where, runs)]
     joint = "like" if order.equal is not None else "below" if order.lower_is_better else "above"
     setting = f" {joint} ".join(write_where(where) for where in order.sides)
     pairs = len(set(first) & set(second))
@@ -114,11 +116,11 @@ def _judge_order(order: Order, planned: Sequence[Planned], outcomes: Sequence[Ou
 
 
 def _by_seed(
-    order: Order, where: Where, planned: Sequence[Planned], outcomes: Sequence[Outcome]
+    order: Order, where: Where, runs: Sequence[Planned], outcomes: Sequence[Outcome]
 ) -> dict[int, float]:
     return {
-        planned[place].seed: measure(outcomes[place].folder, result, order.metric, order.at)
-        for place in matching(where, planned)
+        runs[place].seed: measure(outcomes[place].folder, result, order.metric, order.at)
+        for place in matching(where, runs)
         if (result := _completed(outcomes[place]))
     }
 
@@ -134,7 +136,7 @@ def _line(
         about,
         setting,
         about.metric.replace("_", " "),
-        "" if about.metric == PARAMETERS else write_moment(about.at),
+        "" if about.metric == PARAMETERS or about.at == "last" else write_moment(about.at),
         verdict,
         len(outcomes),
         completed,

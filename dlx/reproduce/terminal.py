@@ -9,7 +9,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from dlx.report.text import visible, write_count
-from dlx.reproduce.catalogue import command
+from dlx.reproduce.catalogue import commands
 from dlx.reproduce.claim import Claim
 from dlx.reproduce.ledger import Ledger
 
@@ -51,16 +51,18 @@ def _grid(ledger: Ledger) -> Grid:
 
 
 def show_list(console: Console, claims: Sequence[Claim]) -> None:
-    """Print every claim: its id, what it is, how much was published, and the command of its experiment."""
+    """Print every claim: its id or name, what it is and how much was published, its experiment's commands."""
     grid = Grid(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("id", "claim", "published", "its experiment"):
-        grid.add_column(Text(heading), overflow="fold", no_wrap=heading == "id")
+    grid.add_column(Text("claim"), no_wrap=True)
+    grid.add_column(Text("what was published"), overflow="fold")
+    grid.add_column(Text("the experiment itself"), no_wrap=True)  # a command broken in two cannot be copied
     for claim in claims:
         counts = [
             *([write_count(len(claim.figures), "figure")] if claim.figures else []),
             *([write_count(len(claim.orders), "order")] if claim.orders else []),
         ]
-        name = f"{claim.claim}: {claim.title}" if claim.title else claim.claim
-        cells = [claim.id or "", name, ", ".join(counts) or "no figure", command(claim)]
-        grid.add_row(*(Text(visible(cell)) for cell in cells))
+        what = f"{claim.title or claim.claim}: {', '.join(counts) or 'no figure'}"
+        lines = "\n".join(visible(command) for command in commands(claim))
+        grid.add_row(Text(visible(claim.label)), Text(visible(what)), Text(lines))
     console.print(grid)
+    console.print(Text("\nRerun and check what was published: dlx reproduce A2, or all"))

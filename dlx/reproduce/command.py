@@ -27,7 +27,8 @@ Each claim is one grid of dlx train, once for each seed (which draws the split,
 the first weights and the order): finished runs are kept, the same command goes
 on. REPRODUCED: the published figure lies in the 95% prediction interval for one
 new run, and that is narrow enough to say something; NOT REPRODUCED: it lies
-outside; UNDERPOWERED: more seeds are needed, and the ledger says how many.
+outside; UNDERPOWERED: more seeds are needed, and the ledger says how many. What
+draws nothing at random is run once, whatever --seeds says.
 
 exit codes: 0 nothing speaks against a published figure; 1 a figure or an order is
 not reproduced, or a run failed; 2 the request, a claim or the data was wrong."""

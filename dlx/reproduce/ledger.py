@@ -42,6 +42,7 @@ class Ledger:
     finding: str
     facts: list[str]
     table: Table
+    sources: list[tuple[str, str]]
     deviations: list[tuple[str, str]]
     not_run: list[tuple[str, str]]
     commands: list[str]
@@ -60,6 +61,7 @@ def write_ledger(
         finding=_finding([line for _, line in pairs], len(not_run)),
         facts=[visible(fact) for fact in facts if fact],
         table=Table(COLUMNS, rows, _notes([line for _, line in pairs])),
+        sources=[(each.claim.label, visible(_source(each))) for each in reruns],
         deviations=[
             (each.claim.label, visible(text)) for each in reruns if (text := _deviations(each, extra))
         ],
@@ -168,6 +170,10 @@ def _number(metric: str, value: float) -> str:
 def _runs(reruns: Sequence[Rerun]) -> str:
     outcomes = [outcome for each in reruns for outcome in each.outcomes]
     return write_count(len(outcomes), "run")
+
+
+def _source(each: Rerun) -> str:
+    return "; ".join(filter(None, [each.claim.title, each.claim.source]))
 
 
 def _deviations(each: Rerun, extra: Sequence[str]) -> str:

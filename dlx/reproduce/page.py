@@ -25,6 +25,7 @@ def render(ledger: Ledger) -> str:
 def render_markdown(ledger: Ledger) -> str:
     """Return the ledger in GitHub's Markdown."""
     lists = {
+        "Where it was published": [f"{label}: {text}" for label, text in ledger.sources],
         "Not run": [f"{label}: {why}" for label, why in ledger.not_run],
         "Where dlx differs from what was published": [
             f"{label}: {text}" for label, text in ledger.deviations

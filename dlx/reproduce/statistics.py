@@ -13,7 +13,7 @@ from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.05  # of every test; 1 - LEVEL is the coverage of every interval
 POWER = 0.8  # with which `seeds_for_sign` is to decide, the usual choice
-EXACT = 20  # pairs up to which all 2^K signs are tried: a million sums, 20 ms
+EXACT = 20  # pairs up to which all 2^K signs are tried: a million sums, 24 ms
 DRAWS = 200_000  # of signs beyond that: a p of 0.05 is then known to 0.0005
 MOST_SEEDS = 10_000  # nobody runs more
 

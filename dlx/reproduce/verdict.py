@@ -50,10 +50,12 @@ def _judge_value(interval: Interval, low: float, high: float, width: float) -> t
     if interval.width <= width:
         return "REPRODUCED", ""
     needed = statistics.seeds_for_width(interval.std, width)
-    if needed is None:
-        widest = statistics.widest_limit(interval.std)
-        return "UNDERPOWERED", f"no number of seeds settles it: the interval would still be {widest:.2g} wide"
-    return "UNDERPOWERED", f"{needed} seeds would make the interval narrower than {width:.2g}"
+    if needed is not None:
+        return "UNDERPOWERED", f"{needed} seeds would make the interval narrower than {width:.2g}"
+    widest = statistics.widest_limit(interval.std)
+    if widest < width:
+        return "UNDERPOWERED", f"more than {statistics.MOST_SEEDS:,} seeds would be needed"
+    return "UNDERPOWERED", f"no number of seeds settles it: the interval would still be {widest:.2g} wide"
 
 
 def _judge_bound(interval: Interval, low: float, high: float, _: float) -> tuple[Word, str]:

@@ -3,6 +3,7 @@
 import pytest
 from hydra.errors import MissingConfigException
 
+from dlx.compose import config_folder
 from dlx.errors import RequestError
 from dlx.reproduce import catalogue
 from dlx.reproduce.match import Planned, check_claim
@@ -20,7 +21,8 @@ NOT_YET = (
     *("fashion_layer_statistics", "fashion_confidence", "fashion_parameters"),
     *("surface_step_size", "surface_decay"),
     *("mnist_activation", "mnist_width", "mnist_momentum", "mnist_initialisation"),
-    *("mnist_lenet_epochs", "mnist_lenet_optimizer", "mnist_final"),
+    *("mnist_lenet_learning_rate", "mnist_lenet_batch_size", "mnist_lenet_epochs"),
+    *("mnist_lenet_optimizer", "mnist_final"),
     *("mnist_ten_nets", "mnist_ten_nets_classes", "mnist_layer_sizes", "cifar10_challenge"),
 )
 
@@ -59,6 +61,13 @@ def test_every_claim_fits_the_grid_of_its_preset(label):
     check_claim(claim, found)
     seeds = {(run.settings["seed"], run.settings["data.split_seed"]) for run in found}
     assert seeds == {(0, 0)}
+
+
+def test_every_preset_that_the_list_names_is_there():
+    commands = [command for claim in CLAIMS.values() for command in catalogue.commands(claim)]
+    presets = {command.partition("sweep=")[2] for command in commands if "sweep=" in command}
+    there = {path.stem for path in (config_folder() / "sweep").glob("*.yaml")}
+    assert presets - there == set(NOT_YET)
 
 
 def test_claims_are_found_by_id_by_name_and_by_file(tmp_path):

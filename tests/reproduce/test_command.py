@@ -132,6 +132,7 @@ def test_the_page_loads_nothing_and_escapes_what_a_claim_says():
     assert "&lt;script&gt;alert(1)&lt;/script&gt;[/]" in page
     assert not re.findall(r"""(?:src|href|action)\s*=\s*["']?\s*(?:\w+:)?//""", page)
     assert "dlx reproduce mine.yaml --seeds 2" in page
+    assert "two learning rates; here" in page
     markdown = Path("outputs/reproduction/ledger.md").read_text()
     assert "name=mine" in markdown
     assert "NOT REPRODUCED" in markdown
@@ -161,9 +162,9 @@ def Net(input_shape, outputs):
 
 
 def test_a_failed_run_is_counted_and_is_exit_code_1():
-    Path("breaks.py").write_text(BREAKS)
+    Path("breaks_reproduced.py").write_text(BREAKS)
     text = without("value: 99", "tolerance", "range").replace(
-        "model.width=8", "model=custom, model.target=breaks:Net"
+        "model.width=8", "model=custom, model.target=breaks_reproduced:Net"
     )
     Path("mine.yaml").write_text(text)
     assert reproduce("mine.yaml", "--seeds", "2") == 1

@@ -35,6 +35,9 @@ def test_a_spread_that_no_number_of_seeds_narrows_is_said_to_be_so():
     assert verdict.word == "UNDERPOWERED"
     assert verdict.note.startswith("no number of seeds settles it")
     assert word(WIDE, value=0.2) == "NOT REPRODUCED"  # however wide
+    limit = 2 * 1.959963984540054 * judge_figure(figure(value=0.8), WIDE, 0.0).interval.std
+    barely = judge_figure(figure(value=0.8, width=limit * 1.00001), WIDE, 0.0)
+    assert barely.note == "more than 10,000 seeds would be needed"
 
 
 def test_the_useful_width_is_a_tenth_for_accuracies_and_a_fifth_of_other_values():

@@ -17,6 +17,7 @@ MODULES = {
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
+    ["dlx.reproduce"],
     ["dlx.train", "dlx.prepare", "dlx.check", "dlx.evaluate", "dlx.report"],
     ["dlx.complaint"],
     ["dlx.compose"],
@@ -33,7 +34,7 @@ LAYERS = [
 ]
 
 # Imported inside the functions that use them, so that nobody else pays.
-LATE = {"torchvision", "sklearn", "scipy", "PIL", "pooch", "filelock"}
+LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock"}
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.prepare",
@@ -44,6 +45,7 @@ WITHOUT_TORCH = [
     "dlx.compose",
     "dlx.sweep",
     "dlx.report",
+    "dlx.reproduce",
 ]
 WITHOUT_TORCH += [
     "dlx.config",

@@ -145,11 +145,16 @@ def _escape_markdown(text: str) -> str:
 
 def to_csv(summary: Summary) -> str:
     """Return every column of the summary at full precision, one row a setting; missing is empty."""
+    table = summary.table.drop(columns="setting")
+    return write_csv(table.columns, table.itertuples(index=False, name=None))
+
+
+def write_csv(columns: Iterable[object], rows: Iterable[Iterable[Any]]) -> str:
+    """Return a table as CSV: full precision, None and NaN empty, no text that runs as a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    table = summary.table.drop(columns="setting")
-    writer.writerow(_guard(str(name)) for name in table.columns)
-    writer.writerows(_csv_cells(row) for row in table.itertuples(index=False, name=None))
+    writer.writerow(_guard(str(name)) for name in columns)
+    writer.writerows(_csv_cells(row) for row in rows)
     return text.getvalue()
 
 

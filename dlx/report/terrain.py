@@ -171,7 +171,8 @@ def _bands(box: Box, height_HW: Grid, levels: list[float]) -> list[list[Polygon]
         np.ma.masked_invalid(height_HW),
         fill_type=FillType.OuterOffset,
     )
-    bounds = [*levels[:-1], math.nextafter(levels[-1], math.inf)]  # a highest point belongs to the last band
+    # A height belongs to the band that ends with it, and the lowest of all to the first.
+    bounds = [math.nextafter(levels[0], -math.inf), *levels[1:]]
     bands = []
     for low, high in pairwise(bounds):
         polygons: Any = contours.filled(low, high)

@@ -34,7 +34,7 @@ LAYERS = [
 ]
 
 # Imported inside the functions that use them, so that nobody else pays.
-LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock"}
+LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy"}
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.prepare",

@@ -38,15 +38,21 @@ class Figure:
     svg: str
 
 
-def draw(curves: Curves, folder: Path) -> list[Figure]:
-    """Write every chart to `folder` as SVG and PNG (twice the pixels) and return them for the page."""
+def draw(curves: Curves, folder: Path, pictures: Sequence[tuple[str, str, str, Spec]] = ()) -> list[Figure]:
+    """Write every chart to `folder` as SVG and PNG (twice the pixels) and return them for the page.
+
+    `pictures` are drawn beside the curves: name, title, caption and specification of each.
+    """
     import vl_convert
 
-    for name in ("accuracy", "loss", "accuracy_by_setting", "loss_by_setting"):
-        for kind in ("svg", "png"):
-            (folder / f"{name}.{kind}").unlink(missing_ok=True)  # an earlier report may have drawn more
+    for name in ("accuracy", "loss", "surface"):
+        for way in ("", "_by_setting"):
+            for kind in ("svg", "png"):
+                (folder / f"{name}{way}.{kind}").unlink(
+                    missing_ok=True
+                )  # an earlier report may have drawn more
     figures = []
-    for name, title, caption, spec in _charts(curves):
+    for name, title, caption, spec in [*_charts(curves), *pictures]:
         svg = vl_convert.vegalite_to_svg(spec)
         (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
         (folder / f"{name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=2))
@@ -91,7 +97,7 @@ def compare(curves: Curves, metric: str) -> Spec:
         )
         for split in splits
     ]
-    return _chart(
+    return chart(
         f"{metric} by epoch, {write_count(len(curves.labels), 'setting')}", {"vconcat": panels, "spacing": 40}
     )
 
@@ -114,7 +120,7 @@ def each(curves: Curves, metric: str) -> Spec:
         )
         for place, label in enumerate(labels)
     ]
-    return _chart(f"{metric} by epoch, setting by setting", {"concat": panels, "columns": across})
+    return chart(f"{metric} by epoch, setting by setting", {"concat": panels, "columns": across})
 
 
 def _panel(curves: Curves, colour: Spec, x: Spec, y: Spec) -> Spec:
@@ -129,7 +135,7 @@ def _panel(curves: Curves, colour: Spec, x: Spec, y: Spec) -> Spec:
     def layer(data: "pd.DataFrame", mark: Spec, encoding: Spec, y_field: str = "mean") -> Spec:
         encoding = {"x": x, "y": {"field": y_field} | y} | encoding
         fields = [value["field"] for value in encoding.values() if "field" in value]
-        return {"data": {"values": _records(data, fields)}, "mark": mark, "encoding": encoding}
+        return {"data": {"values": records(data, fields)}, "mark": mark, "encoding": encoding}
 
     means, alone = curves.estimates, curves.diverged
     bands = means[means[field].isin(shown) & (means["n"] > 1)]
@@ -173,12 +179,13 @@ def _y(axis: Axis, title: str | None) -> Spec:
     return {"type": "quantitative", "scale": scale, "axis": ticks}
 
 
-def _records(data: "pd.DataFrame", fields: Sequence[str]) -> list[dict[str, Any]]:
+def records(data: "pd.DataFrame", fields: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of some columns as dictionaries."""
     chosen = data[list(dict.fromkeys(fields))]
     return [{str(name): value for name, value in row.items()} for row in chosen.to_dict(orient="records")]
 
 
-def _chart(description: str, body: Spec) -> Spec:
+def chart(description: str, body: Spec) -> Spec:
     """Add what every chart has: a description for screen readers, type and quiet axes."""
     quiet = {"domainColor": "#9aa0a6", "tickColor": "#9aa0a6", "gridColor": "#e4e7eb"}
     small = {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"}

@@ -36,6 +36,7 @@ def report(folders: list[Path], output: Path, command: str) -> None:
 
     from dlx.report import aggregate, charts, curves, findings, listing, page, settings, tables, terminal
     from dlx.report.load import load
+    from dlx.report.pictures.surface import surface
 
     study = load(folders)
     _check_any(study, folders)
@@ -47,7 +48,8 @@ def report(folders: list[Path], output: Path, command: str) -> None:
 
     plots = output / "plots"
     plots.mkdir(parents=True, exist_ok=True)
-    figures = charts.draw(curves.trace(study, layout, summary), plots)
+    pictures = surface(study, layout, summary)
+    figures = charts.draw(curves.trace(study, layout, summary), plots, pictures)
     runs = listing.list_runs(study, layout, summary)
     html = page.render(page.Page(title, finding, table, max(1, len(layout.keys)), figures, runs, command))
     for name, text in (

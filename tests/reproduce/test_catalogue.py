@@ -23,7 +23,7 @@ NOT_YET = (
     *("mnist_activation", "mnist_width", "mnist_momentum", "mnist_initialisation"),
     *("mnist_lenet_learning_rate", "mnist_lenet_batch_size", "mnist_lenet_epochs"),
     *("mnist_lenet_optimizer", "mnist_final"),
-    *("mnist_ten_nets", "mnist_ten_nets_classes", "mnist_layer_sizes", "cifar10_challenge"),
+    *("mnist_ten_nets", "mnist_layer_sizes", "cifar10_challenge"),
 )
 
 

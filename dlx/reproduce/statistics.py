@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.05  # of every test; 1 - LEVEL is the coverage of every interval
 POWER = 0.8  # with which `seeds_for_sign` is to decide, the usual choice
@@ -48,7 +47,7 @@ def prediction_interval(values_K: Sequence[float]) -> Interval:
 
 def half_width(count: int, std: float) -> float:
     """Return half the width of the 95% prediction interval from `count` values of deviation `std`."""
-    return float(stdtrit(count - 1, 1 - LEVEL / 2)) * std * math.sqrt(1 + 1 / count)
+    return _t_quantile(count - 1, 1 - LEVEL / 2) * std * math.sqrt(1 + 1 / count)
 
 
 def seeds_for_width(std: float, width: float) -> int | None:
@@ -61,6 +60,8 @@ def seeds_for_width(std: float, width: float) -> int | None:
 
 def widest_limit(std: float) -> float:
     """Return the width that the prediction interval shrinks to as values are added: 2 * 1.96 * std."""
+    from scipy.special import ndtri
+
     return 2 * float(ndtri(1 - LEVEL / 2)) * std
 
 
@@ -113,10 +114,17 @@ def seeds_for_sign(mean: float, std: float) -> int | None:
         return None
 
     def decides(count: int) -> bool:
-        needed = stdtrit(count - 1, 1 - LEVEL) + stdtrit(count - 1, POWER)
-        return bool(abs(mean) * math.sqrt(count) >= needed * std)
+        needed = _t_quantile(count - 1, 1 - LEVEL) + _t_quantile(count - 1, POWER)
+        return abs(mean) * math.sqrt(count) >= needed * std
 
     return _first(decides, math.ceil(-math.log2(LEVEL)))
+
+
+def _t_quantile(freedom: int, probability: float) -> float:
+    """Return the quantile of Student's t with so many degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
 
 
 def _first(holds: Callable[[int], bool], least: int) -> int | None:

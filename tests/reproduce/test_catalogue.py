@@ -51,7 +51,7 @@ def test_every_claim_fits_the_grid_of_its_preset(label):
         found.extend(planned(job) for job in jobs)
         raise ComposedError
 
-    words = train_words(claim, 1, [])
+    words = ["--multirun", *train_words(claim, 1, [])]
     if preset in NOT_YET:
         with pytest.raises(MissingConfigException, match=preset):
             train_grid(words, plan)

@@ -7,8 +7,9 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from dlx.arguments import Parser
 from dlx.errors import RequestError, unknown
 
 if TYPE_CHECKING:
@@ -58,21 +59,12 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argparse's own, with its complaints in one line like all others here."""
-
-    def error(self, message: str) -> NoReturn:
-        raise RequestError(message)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="dlx reproduce",
+def _parser() -> Parser:
+    parser = Parser(
+        "dlx reproduce",
+        str(__doc__),
+        EPILOG,
         usage="dlx reproduce [NAME or FILE.yaml ...] [KEY=VALUE ...] [--list] [--seeds K] [--output DIR]",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "words",

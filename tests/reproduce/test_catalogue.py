@@ -39,7 +39,7 @@ def test_every_claim_fits_the_grid_of_its_preset(label):
         found.extend(planned(job) for job in jobs)
         raise ComposedError
 
-    words = train_words(claim, 1, [])
+    words = ["--multirun", *train_words(claim, 1, [])]
     with pytest.raises(ComposedError):
         train_grid(words, plan)
     check_claim(claim, found)

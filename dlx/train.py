@@ -95,7 +95,7 @@ def _call_hydra(arguments: Sequence[str], task: Task) -> None:
     entrypoint = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=PRIMARY)(task)
     argv, environment = sys.argv, os.environ.copy()
     handler = signal.signal(signal.SIGTERM, _terminate)
-    sys.argv = ["dlx train", *quote_formulas(flags_first(arguments))]
+    sys.argv = ["dlx train", *_said_to_be_many(quote_formulas(flags_first(arguments)))]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print and exit with 1
     try:
         entrypoint()
@@ -173,6 +173,16 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
         if argument in VALUE_FLAGS:
             flags.extend(value for value in [next(rest, None)] if value is not None)
     return [*flags, *overrides]
+
+
+def _said_to_be_many(words: list[str]) -> list[str]:
+    """Add --multirun where nothing else is asked of Hydra.
+
+    It is what conf/train.yaml says anyway; but of a grid with a wrong key, Hydra complains about the grid
+    if it could not read that far.
+    """
+    other = any(word.startswith(("-", "hydra.mode=")) for word in words)
+    return words if other else ["--multirun", *words]
 
 
 def _terminate(number: int, _: FrameType | None) -> Any:

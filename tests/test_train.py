@@ -422,3 +422,8 @@ def test_predictions_give_the_accuracy_of_the_result():
     accuracy = (stored["last_outputs"].argmax(1) == stored["labels"]).mean()
     assert accuracy == result.last["val_accuracy"]
     assert stored["last_outputs"].dtype == np.float32
+
+
+def test_a_wrong_key_beside_a_grid_is_the_one_that_is_named(capsys):
+    assert main(["train", "epoch=3", "seed=0,1"]) == 2
+    assert "epoch: there is no such key; did you mean 'epochs'?" in capsys.readouterr().err

@@ -106,8 +106,6 @@ def _from_template(template: bytes | None, master: DictConfig, split: Split) -> 
         return None
     try:
         config: DictConfig = pickle.loads(template)  # noqa: S301 - our own, of a moment ago
-        if any(_through_interpolation(config, override) for override in split.values):
-            return None
         ConfigLoaderImpl._apply_overrides_to_config(split.values, config)
     except Exception:  # noqa: BLE001 - whatever it is, Hydra raises it again in this run's turn
         return None
@@ -122,16 +120,3 @@ def _from_template(template: bytes | None, master: DictConfig, split: Split) -> 
     )
     OmegaConf.copy_cache(from_config=master, to_config=config)
     return config
-
-
-def _through_interpolation(config: DictConfig, override: Override) -> bool:
-    """Whether setting the value follows an interpolation: into Hydra's node, it would meet another state.
-
-    Raises OmegaConf's exceptions for a key that leads nowhere.
-    """
-    *parents, last = override.key_or_group.split(".")
-    for key in parents:
-        if OmegaConf.is_interpolation(config, key):
-            return True
-        config = config[key]
-    return isinstance(override.value(), dict | list) and OmegaConf.is_interpolation(config, last)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides, run_job
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -17,6 +18,7 @@ from dlx.config import Settings, check, resolved
 from dlx.errors import RequestError, is_storage_error
 from dlx.progress import Display
 from dlx.run.paths import write_atomically
+from dlx.sweep.composition import compose_grid
 from dlx.sweep.finished import finished_result
 from dlx.sweep.summary import Outcome, RunsFailedError, print_summary
 
@@ -44,9 +46,12 @@ class GridLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Train the grid. Raises RequestError before any training, RunsFailedError after all of it."""
+        loader = self.hydra_context.config_loader
+        assert isinstance(loader, ConfigLoaderImpl), "Hydra has no other"
+        configs = compose_grid(loader, self.config, job_overrides)
         jobs = [
-            self._compose(overrides, label, initial_job_idx + index)
-            for index, (overrides, label) in enumerate(zip(job_overrides, labels(job_overrides), strict=True))
+            _job(config, label, initial_job_idx + index)
+            for index, (config, label) in enumerate(zip(configs, labels(job_overrides), strict=True))
         ]
         plan = getattr(self.task_function, "plan", None)  # of train.Task
         if plan is not None:
@@ -69,18 +74,6 @@ class GridLauncher(Launcher):
         if not all(outcome.succeeded for outcome in outcomes):
             raise RunsFailedError(outcomes)
         return returns
-
-    def _compose(self, overrides: Sequence[str], label: str, number: int) -> Job:
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        with open_dict(config):
-            config.hydra.job.id = number
-            config.hydra.job.num = number
-        try:
-            settings = check(config)
-        except RequestError as error:
-            raise _with_label(error, label) from error
-        folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
-        return Job(label, config, settings, folder)
 
     def _run(self, job: Job, display: Display) -> JobReturn:
         finished = finished_result(job.folder, resolved(job.config), job.settings)
@@ -106,6 +99,18 @@ class GridLauncher(Launcher):
     def _write_sweep_config(self, study: Path) -> None:
         study.mkdir(parents=True, exist_ok=True)
         write_atomically(study / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
+
+
+def _job(config: DictConfig, label: str, number: int) -> Job:
+    with open_dict(config):
+        config.hydra.job.id = number
+        config.hydra.job.num = number
+    try:
+        settings = check(config)
+    except RequestError as error:
+        raise _with_label(error, label) from error
+    folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
+    return Job(label, config, settings, folder)
 
 
 def labels(job_overrides: Sequence[Sequence[str]]) -> list[str]:

@@ -45,6 +45,7 @@ WITHOUT_TORCH = [
 ]
 WITHOUT_TORCH += ["dlx.config", "dlx.registry", "dlx.errors", "dlx.progress", "dlx.__main__"]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
+WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.table", "dlx.run.arrays"]
 
 
 def imports(path, at_module_level=False):
@@ -98,6 +99,9 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.history",
         "dlx.run.result",
         "dlx.run.identity",
+        "dlx.run.predictions",
+        "dlx.run.probes",
+        "dlx.run.table",
         "dlx.errors",
     ]
     for name in imports(MODULES[module]):

@@ -1,0 +1,47 @@
+"""Charts as files: SVG that is XML, PNG, and of an earlier report's files only its own are removed."""
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from dlx.report.charts import Chart, discard_earlier, draw
+
+HOSTILE = "</text><script>"
+VEGA_LITE: dict[str, Any] = {
+    "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+    "data": {"values": [{"x": HOSTILE}]},
+    "mark": "point",
+    "encoding": {"x": {"field": "x", "type": "nominal"}},
+}
+VEGA: dict[str, Any] = {
+    "$schema": "https://vega.github.io/schema/vega/v6.json",
+    "width": 10,
+    "height": 10,
+    "marks": [{"type": "text", "encode": {"enter": {"text": {"value": HOSTILE}}}}],
+}
+
+
+def test_charts_become_svg_and_png(tmp_path: Path) -> None:
+    figures = draw([Chart("lite", "t", "c", VEGA_LITE), Chart("full", "t", "c", VEGA, wide=True)], tmp_path)
+    assert [(figure.name, figure.wide) for figure in figures] == [("lite", False), ("full", True)]
+    for figure in figures:
+        root = ElementTree.fromstring((tmp_path / f"{figure.name}.svg").read_text())
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert not [node for node in root.iter() if node.tag.endswith("script")]
+        assert HOSTILE in "".join(root.itertext())
+        assert (tmp_path / f"{figure.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert figure.svg.endswith("</svg>")
+
+
+def test_a_chart_without_a_specification_is_only_words(tmp_path: Path) -> None:
+    (figure,) = draw([Chart("words", "title", "caption", None)], tmp_path)
+    assert (figure.svg, figure.caption) == ("", "caption")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_an_earlier_report_drew_does_not_stay_and_files_of_others_do(tmp_path: Path) -> None:
+    draw([Chart("earlier", "t", "c", VEGA_LITE)], tmp_path)
+    for name in ("mine.svg", "mine.png"):
+        (tmp_path / name).write_text("<svg/>")
+    discard_earlier(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.png", "mine.svg"]

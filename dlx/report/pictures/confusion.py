@@ -54,7 +54,7 @@ def confusion(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
         sentences.append(f"The {len(matrix.classes)} of {matrix.total} classes that are most often mistaken")
     if found.damaged:
         sentences.append(found.damage)
-    return [Chart("confusion", "What is taken for what", ". ".join(sentences) + ".", heat(matrix))]
+    return [Chart("confusion", "What is taken for what", ". ".join(sentences) + ".", heat(matrix), wide=True)]
 
 
 def tally(found: Found[Predictions], names: list[str]) -> Matrix:
@@ -84,7 +84,7 @@ def tally(found: Found[Predictions], names: list[str]) -> Matrix:
 
 def heat(matrix: Matrix) -> Spec:
     """Shade each cell by its share of the row, on a square-root scale so that a few per cent show."""
-    size = 400
+    size = 440
     axis = {"domain": False, "ticks": False, "labelLimit": 90, "labelPadding": 4}
     place = {"type": "nominal", "sort": matrix.classes, "scale": {"domain": matrix.classes, "padding": 0.04}}
     x = place | {"field": "predicted", "axis": axis | {"title": "predicted class", "labelAngle": -40}}

@@ -148,7 +148,7 @@ def _panel(counted: Histograms, label: str, epoch: int, colours: Spec) -> Spec:
         "color": colours,
     }
     mean = counted.mean_abs.get((label, epoch))
-    above = [] if len(counted.rows) == 1 else [label if first else "", ""]
+    above = [] if len(counted.rows) == 1 else [label if first else "\N{NO-BREAK SPACE}"]
     subtitle = "not stored" if mean is None else f"mean |logit| {mean:.3g}"
     title = {"text": [*above, f"epoch {epoch}"], "subtitle": subtitle, "subtitleColor": INK, "limit": 860}
     bars = layer(part, {"type": "rect", "fillOpacity": 0.55}, encoding)

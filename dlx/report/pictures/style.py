@@ -32,8 +32,8 @@ def chart(description: str, body: Spec) -> Spec:
         "description": description,
         "background": "white",
         "padding": 8,
-        "spacing": {"row": 56, "column": 44},
-        "bounds": "flush",
+        **({} if "layer" in body else {"bounds": "flush"}),  # of several panels
+        **({"spacing": {"row": 56, "column": 44}} if "concat" in body else {}),
         **body,
         "config": {
             "font": FONT,

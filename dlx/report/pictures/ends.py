@@ -50,7 +50,8 @@ def end_values(study: Study, summary: Summary) -> "pd.DataFrame":
     losses = _step_losses({str(run): Path(folder) for run, folder in runs["folder"].items()})
     name = "final_step_loss" if losses else "final_loss"
     values[name] = pd.Series(losses).reindex(runs.index) if losses else runs["train_loss_last"]
-    return pd.DataFrame(values).astype("float64")
+    frame = pd.DataFrame(values).astype("float64")
+    return frame.where(frame.abs() < float("inf"))
 
 
 def _step_losses(folders: dict[str, Path]) -> dict[str, float]:

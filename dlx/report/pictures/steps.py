@@ -76,7 +76,7 @@ def smooth(lines: "dict[str, list[pd.DataFrame]]") -> Smoothed:
     means = {}
     for line, tables in lines.items():
         losses = pd.concat([table.set_index("step")["loss"] for table in tables], axis="columns")
-        means[line] = losses.dropna().mean(axis="columns")
+        means[line] = losses.where(losses.abs() < float("inf")).dropna().mean(axis="columns")
     longest = max(len(mean) for mean in means.values())
     window = WINDOW if longest >= 2 * WINDOW else 1
     every = longest // POINTS + 1

@@ -57,6 +57,7 @@ WITHOUT_TORCH += [
     "dlx.expression",
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
+WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.table", "dlx.run.arrays"]
 
 
 def imports(path, at_module_level=False):
@@ -112,6 +113,9 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.identity",
         "dlx.surfaces",
         "dlx.expression",
+        "dlx.run.predictions",
+        "dlx.run.probes",
+        "dlx.run.table",
         "dlx.errors",
     ]
     for name in imports(MODULES[module]):

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Page:
-    """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page."""
+    """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page.
+
+    `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
+    """
 
     title: str
     finding: str
     table: Table
     setting_columns: int
-    figures: list[Figure]
+    sections: dict[str, list[Figure]]
+    parameters: list[tuple[str, Table]]
     listing: Listing
     command: str
 
@@ -41,7 +45,11 @@ def render(page: Page) -> str:
             page=page,
             title=visible(page.title),
             command=visible(page.command),
-            charts={figure.name: Markup(_own_ids(figure)) for figure in page.figures},  # noqa: S704
+            charts={
+                figure.name: Markup(_own_ids(figure))  # noqa: S704
+                for figures in page.sections.values()
+                for figure in figures
+            },
             written=now(),
             versions=_versions(page.listing.torch),
         )

@@ -5,8 +5,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.aggregate import Summary
-from dlx.report.charts import PANELS, Spec, chart, records
+from dlx.report.charts import Chart, Spec
 from dlx.report.load import Study
+from dlx.report.pictures.style import PANELS, chart, records
 from dlx.report.settings import Layout
 from dlx.report.terrain import STEPS, Terrain, survey
 from dlx.report.text import visible, write_value
@@ -20,15 +21,16 @@ PATH = "#d55e00"  # Okabe and Ito's vermilion
 ACROSS = 4
 
 
-def surface(study: Study, layout: Layout, summary: Summary) -> list[tuple[str, str, str, Spec]]:
-    """Return name, title, caption and specification of the picture; nothing if no run descended a surface."""
+def surface(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+    """Return the picture; none if no run descended a surface."""
     terrains, settings = survey(study, layout, summary.table["label"].tolist(), PANELS)
     if not terrains:
         return []
     name = "surface_by_setting" if len(terrains) > 1 else "surface"
     formulas = list(dict.fromkeys(visible(terrain.formula) for terrain in terrains.values()))
     title = f"The path over f = {formulas[0]}" if len(formulas) == 1 else "The path over each surface"
-    return [(name, title, _caption(list(terrains.values()), settings), draw(terrains))]
+    caption = _caption(list(terrains.values()), settings)
+    return [Chart(name, title, caption, draw(terrains), wide=len(terrains) > 1)]
 
 
 def draw(terrains: Mapping[str, Terrain]) -> Spec:

@@ -167,7 +167,7 @@ def _build_probes(settings: Settings, data: Dataset, model: nn.Module, loss: Los
         steps=StepProbe() if probes.steps else None,
         classes=probes.classes,
         logits=frozenset(probes.logits),
-        train_sample=_train_sample(data.train, probes.train_samples, settings.data.split_seed),
+        train_sample=_train_sample(data.train, probes.train_samples, settings.data.split_seed or 0),
         images=probes.images,
     )
 

@@ -50,6 +50,7 @@ class ScheduleSettings(Component):
 class DataSettings(Component):
     """Where the data is and how it is split: sizes are counts (int), fractions (float) or null.
 
+    `split_seed`: draws the split; null takes the samples in the source's own order.
     `val_from`: what validation is drawn from; "test" is the source's own test set, which is then none.
     """
 
@@ -58,7 +59,7 @@ class DataSettings(Component):
     val_size: Size
     val_from: Literal["train", "test"] = "train"
     test_size: Size
-    split_seed: Seed
+    split_seed: Seed | None
     stratify: bool
     standardise: Literal["none", "unit", "mean_std", "mean_image"]
 

@@ -44,7 +44,7 @@ def test_every_claim_fits_the_grid_of_its_preset(label):
         train_grid(words, plan)
     check_claim(claim, found)
     seeds = {(run.settings["seed"], run.settings["data.split_seed"]) for run in found}
-    assert seeds == {(0, 0)}
+    assert seeds <= {(0, 0), (0, None)}  # None: the samples' own order
 
 
 def test_every_preset_that_the_list_names_is_there():

@@ -101,7 +101,7 @@ def _take(arrays: Arrays, index: Tensor) -> Arrays:
 
 
 def _order(labels_N: Tensor, seed: int | None, purpose: str, stratify: bool) -> Tensor:
-    """Return a random order [N] of the samples, or their own; stratified, every stretch has the classes' shares."""
+    """Return a random order [N] of the samples, or their own; stratified: every stretch has the shares."""
     if seed is None:
         order_N = torch.arange(len(labels_N))
     else:

@@ -81,7 +81,7 @@ def test_a_signature_is_read_once_and_two_of_one_name_are_kept_apart():
     wide.__name__ = narrow.__name__
     for _ in range(2):
         assert check_arguments(wide, {"width": 100}, set(), "model") == {"width": 100}
-        with pytest.raises(RequestError, match="less than or equal to 10$"):
+        with pytest.raises(RequestError, match=r"less than or equal to 10$"):
             check_arguments(narrow, {"width": 100}, set(), "model")
     assert check(width=3, norm="batch") == {"width": 3, "norm": "batch"}
     assert check(norm="batch", width=3) == {"width": 3, "norm": "batch"}

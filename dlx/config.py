@@ -154,8 +154,13 @@ def check(config: DictConfig) -> Settings:
 
     Raises RequestError with one line naming the key, the value and what is allowed.
     """
+    return check_values(resolved(config))
+
+
+def check_values(values: dict[str, Any]) -> Settings:
+    """Check a configuration that `resolved` has returned; raises as `check` does."""
     try:
-        return Settings.model_validate_json(json.dumps(resolved(config)))
+        return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise RequestError(describe(error)) from error
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from dlx.complaint import complaint, is_complaint
 from dlx.compose import PRIMARY, config_folder, quote_formulas, register
-from dlx.config import check, resolved
+from dlx.config import check_values, resolved
 from dlx.errors import RequestError, unknown
 from dlx.progress import Display
 from dlx.run.paths import LOCK, discard_unstarted
@@ -113,7 +113,8 @@ def train(config: DictConfig, display: Display | None = None) -> Result:
     """
     folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
     try:
-        settings, values = check(config), resolved(config)
+        values = resolved(config)
+        settings = check_values(values)
         if display is None:  # under somebody else's launcher
             with Display([("", settings.epochs)]) as display:
                 return train(config, display)

@@ -64,12 +64,15 @@ def expanded(loader, master):
     return launched
 
 
-def assert_equal_to_hydra(loader, master, grid):
-    for config, overrides in zip(compose_grid(loader, master, grid), grid, strict=True):
-        expected = type(loader).load_sweep_config(loader, master, list(overrides))
-        assert OmegaConf.to_yaml(config) == OmegaConf.to_yaml(expected)
-        assert described(config) == described(expected)
-        assert OmegaConf.get_cache(config) == OmegaConf.get_cache(expected)
+def assert_equal_to_hydra(loader, master, grid, at_most=6):
+    """Compare the runs of a grid, or that many of them from its first on, with Hydra's own."""
+    configs = list(compose_grid(loader, master, grid))
+    assert len(configs) == len(grid)
+    for index in range(0, len(grid), -(-len(grid) // at_most)):
+        expected = type(loader).load_sweep_config(loader, master, list(grid[index]))
+        assert OmegaConf.to_yaml(configs[index]) == OmegaConf.to_yaml(expected)
+        assert described(configs[index]) == described(expected)
+        assert OmegaConf.get_cache(configs[index]) == OmegaConf.get_cache(expected)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -126,7 +129,7 @@ GROUPS = {path.name for path in config_folder().iterdir() if path.is_dir()}
     ids=str,
 )
 def test_values_are_set_in_copies_as_hydra_sets_them(words, monkeypatch):
-    grid = [[*words, f"seed={seed}"] for seed in (0, 1, 2)]
+    grid = [[*words, f"seed={seed}"] for seed in (0, 1)]
     with hydra_for(monkeypatch=monkeypatch) as (loader, master, composed):
         assert_equal_to_hydra(loader, master, grid)
         choices = [word for word in words if word.partition("=")[0] in GROUPS and "{" not in word]

@@ -5,6 +5,7 @@ build the same dictionaries takes 0.4 s, a third of a small report (a test check
 """
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,15 +45,18 @@ def draw(charts: Iterable[Chart], folder: Path) -> list[Figure]:
     """Write every chart to `folder` as SVG and PNG (twice the pixels) and return them for the page."""
     import vl_convert
 
-    figures = []
-    for name, title, caption, spec, wide in charts:
-        svg = ""
-        if spec is not None:
-            vega = "/schema/vega/" in spec["$schema"]
-            svg = vl_convert.vega_to_svg(spec) if vega else vl_convert.vegalite_to_svg(spec)
-            (folder / f"{name}.svg").write_text(f"{svg}\n{MARK}", encoding="utf-8")
-            (folder / f"{name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=2))
-        figures.append(Figure(name, title, caption, wide, svg))
+    figures, pictures = [], {}
+    with ThreadPoolExecutor(max_workers=1) as pool:  # the PNG of a chart is made beside the SVG of the next
+        for name, title, caption, spec, wide in charts:
+            svg = ""
+            if spec is not None:
+                vega = "/schema/vega/" in spec["$schema"]
+                svg = vl_convert.vega_to_svg(spec) if vega else vl_convert.vegalite_to_svg(spec)
+                (folder / f"{name}.svg").write_text(f"{svg}\n{MARK}", encoding="utf-8")
+                pictures[name] = pool.submit(vl_convert.svg_to_png, svg, scale=2)
+            figures.append(Figure(name, title, caption, wide, svg))
+    for name, picture in pictures.items():
+        (folder / f"{name}.png").write_bytes(picture.result())
     return figures
 
 

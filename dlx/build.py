@@ -46,6 +46,10 @@ def build(settings: Settings) -> Run:
     torch.set_num_threads(settings.threads or DEFAULT_THREADS)
     data = _load(json.dumps(settings.data.model_dump()), dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
+    if settings.monitor == "val_accuracy" and not loss.classifies:
+        raise RequestError(
+            f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
+        )
     model = _build_model(settings, data, loss.outputs(len(data.classes))).to(device=device, dtype=dtype)
     _check_batches(settings, data, model)
     layers = _try_model(settings, data, model, loss)
@@ -70,7 +74,7 @@ def build(settings: Settings) -> Run:
         drop_last=settings.drop_last,
         device=device,
         layers=layers,
-        probes=_build_probes(settings, data, model),
+        probes=_build_probes(settings, data, model, loss),
     )
 
 
@@ -148,8 +152,10 @@ def _try_model(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) 
     return describe_layers(model, shapes)
 
 
-def _build_probes(settings: Settings, data: Dataset, model: nn.Module) -> Probes:
+def _build_probes(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) -> Probes:
     probes = settings.probes
+    if probes.classes and not loss.classifies:
+        raise RequestError(f"probes.classes=True: loss.name={settings.loss.name} knows no classes")
     if probes.images and len(data.input_shape) != 3:
         raise RequestError(
             f"probes.images={probes.images}: needs images (channels, height, width),"
@@ -161,7 +167,7 @@ def _build_probes(settings: Settings, data: Dataset, model: nn.Module) -> Probes
         steps=StepProbe() if probes.steps else None,
         classes=probes.classes,
         logits=frozenset(probes.logits),
-        train_sample=_train_sample(data.train, probes.train_samples, settings.data.split_seed),
+        train_sample=_train_sample(data.train, probes.train_samples, settings.data.split_seed or 0),
         images=probes.images,
     )
 

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dlx import config
 from dlx.arguments import Parser
 from dlx.complaint import complaint
-from dlx.compose import PRIMARY, config_folder, register
+from dlx.compose import PRIMARY, config_folder, quote_formulas, register
 from dlx.errors import RequestError, unknown
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     from dlx.engine import gradient_check
 
     run = build(settings)
+    given.samples = given.samples or min(SAMPLES, len(run.data.train))
     if given.samples > len(run.data.train):
         raise RequestError(
             f"--samples {given.samples}: the training split has {len(run.data.train)} (data.train_size)"
@@ -76,7 +77,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for dlx train")
     parser.add_argument(
-        "--samples", type=_from(1), default=SAMPLES, metavar="N", help=f"in the batch; {SAMPLES} if not given"
+        "--samples", type=_from(1), metavar="N", help=f"in the batch; {SAMPLES} if not given and there"
     )
     parser.add_argument(
         "--entries",
@@ -121,12 +122,13 @@ def _positive(written: str) -> float:
 def _compose(overrides: Sequence[str]) -> config.Settings:
     """Return the settings of one run, in float64 on the CPU; raises RequestError for anything else."""
     register()
+    overrides = quote_formulas(overrides)
     try:
-        for override in OverridesParser.create().parse_overrides(list(overrides)):
+        for override in OverridesParser.create().parse_overrides(overrides):
             if override.is_sweep_override() or override.key_or_group == "sweep":
                 raise RequestError(f"'{override.input_line}' is several runs; a check is of one")
         with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
-            settings = config.check(hydra.compose(PRIMARY, list(overrides)))
+            settings = config.check(hydra.compose(PRIMARY, overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise RequestError(complaint(error, overrides)) from error
     # One thread, if none are asked for: of four samples there is nothing to share.
@@ -137,7 +139,7 @@ def _compose(overrides: Sequence[str]) -> config.Settings:
 def _title(run: "Run", settings: config.Settings, samples: int) -> str:
     return (
         f"{settings.model.name}, {run.parameter_count:,} parameters, {settings.loss.name}; "
-        f"{samples} samples of {settings.data.name}"
+        f"{samples} {'sample' if samples == 1 else 'samples'} of {settings.data.name}"
     )
 
 

@@ -12,6 +12,7 @@ VERBS = {
     "data": "list the data sets, or fetch one: dlx data prepare fashion_mnist",
     "evaluate": "score chosen runs on held-out data, and keep count of the looks",
     "report": "compare the runs of a study: a table, plots and one HTML page",
+    "reproduce": "rerun published experiments and say which of their figures come out again",
 }
 
 EPILOG = """examples:
@@ -19,11 +20,13 @@ EPILOG = """examples:
   dlx train model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 name=mystudy
   dlx train sweep=learning_rate data=fashion_mnist
   dlx report outputs/mystudy
+  dlx reproduce A2
 
 `dlx VERB --help` tells more of each.
 
-exit codes: 0 done; 1 a run failed or diverged, or a gradient is wrong; 2 the request,
-configuration or data was wrong; 4 storage failed; 130 interrupted."""
+exit codes: 0 done; 1 a run failed or diverged, a gradient is wrong, or a published figure
+is not reproduced; 2 the request, configuration or data was wrong; 4 storage failed; 130
+interrupted."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +71,10 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
         from dlx import evaluate
 
         return evaluate.main(arguments)
+    if verb == "reproduce":
+        from dlx.reproduce import command as reproduction
+
+        return reproduction.main(arguments)
     from dlx.report import command
 
     return command.main(list(arguments))

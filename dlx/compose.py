@@ -1,7 +1,9 @@
 """What Hydra is told of dlx: where `conf/` is, and the user's own; the launcher; a run's folder name."""
 
 import importlib
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +18,10 @@ from dlx.config import resolved
 from dlx.run.identity import folder_name
 
 PRIMARY = "train"  # conf/train.yaml; not "config", which a project of the user's may well have
+# A key whose value is a formula, with none of the marks or functions by which Hydra's grammar would read it.
+FORMULA = re.compile(
+    r"(loss\.function=)(?!(?:choice|range|interval|shuffle|sort|glob|tag|str)\()([^'\"$\\]+)"
+)
 
 
 def register() -> None:
@@ -67,6 +73,21 @@ class UserConfigFirst(SearchPathPlugin):
         folder = Path.cwd() / "conf"
         if folder.is_dir() and not folder.samefile(config_folder()):
             search_path.prepend(provider="user", path=f"file://{folder}")
+
+
+def quote_formulas(overrides: Iterable[str]) -> list[str]:
+    """Put quotation marks round the formulas of a request: Hydra takes the brackets of sin(x) for a call.
+
+    A comma separates choices as everywhere: no function of a formula takes two arguments.
+    """
+    found = [(override, FORMULA.fullmatch(override)) for override in overrides]
+    return [formula[1] + _quote(formula[2]) if formula else override for override, formula in found]
+
+
+def _quote(choices: str) -> str:
+    outside = r",(?![^()]*\))"  # a comma in brackets is a mistake that the formula's own parser explains
+    parts = [choice.strip() for choice in re.split(outside, choices)]
+    return ",".join(part if re.fullmatch(r"\w+", part) else f'"{part}"' for part in parts)
 
 
 def _folder(*, _root_: DictConfig) -> Any:

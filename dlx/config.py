@@ -50,6 +50,7 @@ class ScheduleSettings(Component):
 class DataSettings(Component):
     """Where the data is and how it is split: sizes are counts (int), fractions (float) or null.
 
+    `split_seed`: draws the split; null takes the samples in the source's own order.
     `val_from`: what validation is drawn from; "test" is the source's own test set, which is then none.
     """
 
@@ -58,7 +59,7 @@ class DataSettings(Component):
     val_size: Size
     val_from: Literal["train", "test"] = "train"
     test_size: Size
-    split_seed: Seed
+    split_seed: Seed | None
     stratify: bool
     standardise: Literal["none", "unit", "mean_std", "mean_image"]
 
@@ -153,8 +154,13 @@ def check(config: DictConfig) -> Settings:
 
     Raises RequestError with one line naming the key, the value and what is allowed.
     """
+    return check_values(resolved(config))
+
+
+def check_values(values: dict[str, Any]) -> Settings:
+    """Check a configuration that `resolved` has returned; raises as `check` does."""
     try:
-        return Settings.model_validate_json(json.dumps(resolved(config)))
+        return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise RequestError(describe(error)) from error
 

@@ -54,4 +54,5 @@ def _prepare(name: str, overrides: Sequence[str]) -> int:
 def _described() -> Iterator[tuple[str, str]]:
     """Yield each data set's name and the sentence at the top of its YAML."""
     for path in sorted((config_folder() / "data").glob("*.yaml")):
-        yield path.stem, path.read_text().splitlines()[1].removeprefix("# ")
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("# @package")]
+        yield path.stem, lines[1].removeprefix("# ")

@@ -126,6 +126,7 @@ def summary(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:
     data = run.data
     sizes = f"{len(data.train)} train, {len(data.val)} validation, {len(data.test)} test"
     shape = "x".join(map(str, data.input_shape))
+    classes = f"{len(data.classes)} classes, " if run.loss.classifies else ""
     augment = _arguments({key: value for key, value in settings.augment.items() if value})
     return {
         "model": f"{settings.model.name}{_arguments(settings.model.arguments)}, "
@@ -133,10 +134,11 @@ def summary(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:
         "optimizer": f"{settings.optimizer.name}{_arguments(settings.optimizer.arguments)}",
         "schedule": f"{settings.schedule.name}{_arguments(settings.schedule.arguments)}"
         + (f", warm-up of {settings.schedule.warmup:g} epochs" if settings.schedule.warmup else ""),
-        "data": f"{settings.data.name}, {sizes}, {shape}, {len(data.classes)} classes, "
+        "data": f"{settings.data.name}, {sizes}, {shape}, {classes}"
         f"standardised by {settings.data.standardise}",
         "augment": augment.removeprefix(", ") or "none",
-        "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {settings.loss.name}, "
+        "loss": f"{settings.loss.name}{_arguments(settings.loss.arguments)}",
+        "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, "
         f"seed {settings.seed}, {settings.dtype} on {run.device}",
         "folder": str(folder),
     }
@@ -164,26 +166,38 @@ def metrics(row: Row) -> str:
         ("val", row.val_loss, row.val_accuracy),
     ):
         if loss is not None:
-            parts.append(f"{split} loss {loss:.4f}")
+            parts.append(f"{split} loss {write_loss(loss)}")
         if accuracy is not None:
             parts.append(f"acc {accuracy:.4f}")
     return "  ".join(parts)
 
 
+def write_loss(value: float) -> str:
+    """Write a loss with four decimals, but the 1e300 of a run on its way out in short."""
+    return f"{value:.4f}" if abs(value) < 1e6 else f"{value:.3e}"
+
+
+def score(result: Result) -> tuple[str, str, str]:
+    """Return what a run is judged by, "val acc" or without one "val loss", and its last and best value."""
+    last, best = (row.get("val_accuracy") for row in (result.last, result.best))
+    if last is not None and best is not None:
+        return "val acc", f"{last:.4f}", f"{best:.4f}"
+    # A result as read has None for what was not finite.
+    losses = [row.get("val_loss") for row in (result.last, result.best)]
+    written = ["-" if loss is None else write_loss(loss) for loss in losses]
+    return "val loss", written[0], written[1]
+
+
 def brief(result: Result) -> str:
-    """Return the last epoch's validation accuracy and, in brackets, the best epoch's."""
-    last, best = result.last.get("val_accuracy"), result.best.get("val_accuracy")
-    if last is None or best is None:
-        return f"no val acc at epoch {result.last.get('epoch')}"
-    return f"val acc {last:.4f} (best {best:.4f})"
+    """Return the last epoch's score and, in brackets, the best epoch's."""
+    name, last, best = score(result)
+    return f"{name} {last} (best {best})"
 
 
 def headline(result: Result) -> str:
-    """Return the last epoch's validation accuracy and the best one's, each named for what it is."""
-    last, best = result.last, result.best
-    if last.get("val_accuracy") is None:
-        return f"ended at epoch {last.get('epoch')} without a validation accuracy"
+    """Return the last epoch's score and the best one's, each named for what it is."""
+    name, last, best = score(result)
     return (
-        f"val acc {last['val_accuracy']:.4f} at epoch {last['epoch']} (last), "
-        f"{best['val_accuracy']:.4f} at epoch {best['epoch']} (best)"
+        f"{name} {last} at epoch {result.last.get('epoch')} (last), "
+        f"{best} at epoch {result.best.get('epoch')} (best)"
     )

@@ -5,6 +5,7 @@ newcomer adds one file and one YAML. The class's own signature is the schema of 
 be one of its keyword arguments, of the annotated type and in the annotated range.
 """
 
+import functools
 import importlib
 import inspect
 import json
@@ -13,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from dlx.errors import RequestError, nearest, unknown
 
@@ -81,10 +82,11 @@ def check_arguments(
     missing = [k for k, p in named.items() if p.default is p.empty and k not in arguments]
     if missing:
         raise RequestError(f"{where}.{missing[0]}: '{builder.__name__}' needs a value for it")
-    checked = _validate({k: named[k] for k in arguments if k in named}, arguments, where)
+    checked = _validate(builder, tuple(k for k in arguments if k in named), arguments, where)
     return {**arguments, **checked}
 
 
+@functools.lru_cache(maxsize=128)
 def _parameters(builder: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(builder, eval_str=True).parameters
@@ -94,24 +96,29 @@ def _parameters(builder: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def _validate(
-    parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any], where: str
+    builder: Callable[..., Any], keys: tuple[str, ...], arguments: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for index, parameter in enumerate(parameters.values()):
-        annotation = parameter.annotation
-        if annotation is parameter.empty or isinstance(annotation, str):
-            annotation = Any
-        # The alias keeps any parameter name legal: pydantic reserves some ("model_...", "_...").
-        fields[f"field{index}"] = (annotation, Field(alias=parameter.name))
-    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    model = create_model("Arguments", __config__=config, **fields)
     try:
         # As JSON, where strict means what a YAML file's author means: a list will do for a tuple and 1
         # for 1.0, but "1" is no number and true is no integer.
-        values = model.model_validate_json(json.dumps({key: arguments[key] for key in parameters}))
+        values = _schema(builder, keys).model_validate_json(json.dumps({key: arguments[key] for key in keys}))
     except ValidationError as error:
         raise RequestError(describe(error, where)) from error
-    return {key: getattr(values, f"field{index}") for index, key in enumerate(parameters)}
+    return {key: getattr(values, f"field{index}") for index, key in enumerate(keys)}
+
+
+@functools.lru_cache(maxsize=128)  # a class takes pydantic 0.6 ms, and a grid's runs ask for the same eight
+def _schema(builder: Callable[..., Any], keys: tuple[str, ...]) -> type[BaseModel]:
+    """Make the class that checks the parameters `keys` of `builder`: field0, field1, ... in their order."""
+    fields: dict[str, Any] = {}
+    for index, key in enumerate(keys):
+        annotation = _parameters(builder)[key].annotation
+        if annotation is inspect.Parameter.empty or isinstance(annotation, str):
+            annotation = Any
+        # The alias keeps any parameter name legal: pydantic reserves some ("model_...", "_...").
+        fields[f"field{index}"] = (annotation, Field(alias=key))
+    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    return create_model("Arguments", __config__=config, **fields)
 
 
 def describe(error: ValidationError, where: str = "") -> str:

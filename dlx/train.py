@@ -15,8 +15,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from dlx.complaint import complaint, is_complaint
-from dlx.compose import PRIMARY, config_folder, register
-from dlx.config import check, resolved
+from dlx.compose import PRIMARY, config_folder, quote_formulas, register
+from dlx.config import check_values, resolved
 from dlx.errors import RequestError, unknown
 from dlx.progress import Display
 from dlx.run.paths import LOCK, discard_unstarted
@@ -95,7 +95,7 @@ def _call_hydra(arguments: Sequence[str], task: Task) -> None:
     entrypoint = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=PRIMARY)(task)
     argv, environment = sys.argv, os.environ.copy()
     handler = signal.signal(signal.SIGTERM, _terminate)
-    sys.argv = ["dlx train", *flags_first(arguments)]
+    sys.argv = ["dlx train", *_said_to_be_many(quote_formulas(flags_first(arguments)))]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print and exit with 1
     try:
         entrypoint()
@@ -113,7 +113,8 @@ def train(config: DictConfig, display: Display | None = None) -> Result:
     """
     folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
     try:
-        settings, values = check(config), resolved(config)
+        values = resolved(config)
+        settings = check_values(values)
         if display is None:  # under somebody else's launcher
             with Display([("", settings.epochs)]) as display:
                 return train(config, display)
@@ -173,6 +174,16 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
         if argument in VALUE_FLAGS:
             flags.extend(value for value in [next(rest, None)] if value is not None)
     return [*flags, *overrides]
+
+
+def _said_to_be_many(words: list[str]) -> list[str]:
+    """Add --multirun where nothing else is asked of Hydra.
+
+    It is what conf/train.yaml says anyway; but of a grid with a wrong key, Hydra complains about the grid
+    if it could not read that far.
+    """
+    other = any(word.startswith(("-", "hydra.mode=")) for word in words)
+    return words if other else ["--multirun", *words]
 
 
 def _terminate(number: int, _: FrameType | None) -> Any:

@@ -58,6 +58,8 @@ def test_every_model_passes_with_dropout_where_it_has_it(model, capsys):
         words.append("model.dropout=0.3")
     if model == "custom":
         words += custom("net_right")
+    if model == "point":
+        words.append("data=surface")
     if model == "lenet":
         images = np.random.default_rng(0).integers(0, 255, (40, 1, 20, 20), dtype=np.uint8)
         np.savez("images.npz", inputs=images, labels=np.arange(40) % 4)

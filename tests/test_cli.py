@@ -44,6 +44,8 @@ def test_a_flag_that_does_not_exist_is_refused():
         (["check", "--help"], ["torch", "torchvision", "pandas", "sklearn"]),
         (["evaluate", "--help"], ["torch", "hydra", "pandas", "scipy"]),
         (["report", "--help"], ["torch", "hydra", "pandas", "altair"]),
+        (["reproduce", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["reproduce", "--list"], ["torch", "torchvision", "pandas", "sklearn", "scipy.stats"]),
     ],
 )
 def test_what_a_command_does_not_need_it_does_not_import(arguments, never):

@@ -17,6 +17,7 @@ MODULES = {
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
+    ["dlx.reproduce"],
     ["dlx.train", "dlx.prepare", "dlx.check", "dlx.evaluate", "dlx.report"],
     ["dlx.complaint"],
     ["dlx.compose"],
@@ -26,13 +27,14 @@ LAYERS = [
     ["dlx.engine"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
     ["dlx.config", "dlx.rng", "dlx.device"],
-    ["dlx.registry", "dlx.run", "dlx.arguments"],
+    ["dlx.registry", "dlx.run", "dlx.arguments", "dlx.surfaces"],
+    ["dlx.expression"],
     ["dlx.errors"],
     ["dlx"],
 ]
 
 # Imported inside the functions that use them, so that nobody else pays.
-LATE = {"torchvision", "sklearn", "scipy", "PIL", "pooch", "filelock"}
+LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy"}
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.prepare",
@@ -43,9 +45,19 @@ WITHOUT_TORCH = [
     "dlx.compose",
     "dlx.sweep",
     "dlx.report",
+    "dlx.reproduce",
 ]
-WITHOUT_TORCH += ["dlx.config", "dlx.registry", "dlx.errors", "dlx.progress", "dlx.__main__"]
+WITHOUT_TORCH += [
+    "dlx.config",
+    "dlx.registry",
+    "dlx.errors",
+    "dlx.progress",
+    "dlx.__main__",
+    "dlx.surfaces",
+    "dlx.expression",
+]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
+WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.table", "dlx.run.arrays"]
 
 
 def imports(path, at_module_level=False):
@@ -99,6 +111,11 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.history",
         "dlx.run.result",
         "dlx.run.identity",
+        "dlx.surfaces",
+        "dlx.expression",
+        "dlx.run.predictions",
+        "dlx.run.probes",
+        "dlx.run.table",
         "dlx.errors",
     ]
     for name in imports(MODULES[module]):

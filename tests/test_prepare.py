@@ -11,6 +11,8 @@ def test_the_list_names_every_data_set_with_a_sentence(capsys):
     assert main(["data", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("digits ") and "8x8" in line for line in lines)
+    assert "surface        Gradient descent on a surface" in " ".join(lines)
+    assert not any(" dlx train " in line for line in lines)
     assert {line.split()[0] for line in lines} >= {"mnist", "fashion_mnist", "cifar10", "npz", "image_folder"}
 
 

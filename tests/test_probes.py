@@ -30,7 +30,9 @@ from dlx.run.result import read_result
 QUICK = ["data.train_size=100", "data.val_size=50", "batch_size=25", "epochs=3"]
 ALL = ["layers=true", "gradients=true", "steps=true", "classes=true", "logits=[1,3]", "train_samples=30"]
 ALL = [f"probes.{probe}" for probe in [*ALL, "images=4"]]
-MODELS = sorted(path.stem for path in (config_folder() / "model").glob("*.yaml") if path.stem != "custom")
+MODELS = sorted(
+    path.stem for path in (config_folder() / "model").glob("*.yaml") if path.stem not in ("custom", "point")
+)
 
 MODULES = """
 import torch
@@ -176,10 +178,12 @@ def test_a_retry_begins_the_files_anew():
         (["probes.logits=[1,9,4]"], "probes.logits=[1, 9, 4]: epoch 9 is after epochs=3"),
         (["data=blobs", "probes.images=2"], "probes.images=2: needs images (channels, height, width)"),
         (["probes.train_samples=-1"], "probes.train_samples=-1"),
+        (["data=surface", "probes.classes=true"], "probes.classes=True: loss.name=surface knows no"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_no_folder(words, message, capsys):
-    assert main(["train", *QUICK, *words]) == 2
+    quick = ["epochs=3"] if "data=surface" in words else QUICK
+    assert main(["train", *quick, *words]) == 2
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
@@ -233,3 +237,12 @@ def test_the_table_of_layers_is_in_every_result():
     linear = {"layer": "linear1", "module": "Linear", "output_shape": [8], "parameters": 64 * 8 + 8}
     assert linear in result.layers
     assert sum(layer["parameters"] for layer in result.layers) == result.parameters
+
+
+def test_layers_gradients_and_steps_of_a_descent_are_those_of_its_point(capsys):
+    words = ["data=surface", "loss.function=x**2+y**2", "optimizer.lr=0.1", "epochs=2", "name=descent"]
+    assert main(["train", *words, "probes.steps=true", "probes.gradients=true"]) == 0
+    [folder] = find_runs(Path("outputs/descent"))
+    assert read_steps(folder)["loss"].tolist() == [13, pytest.approx(0.64 * 13)]  # before each step
+    gradients = read_gradients(folder)
+    assert gradients["abs_gradient"][1] == pytest.approx(5)  # the mean of |2 * 3| and |2 * 2|

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dlx.progress import Display, metrics
+from dlx.progress import Display, brief, headline, metrics
 from dlx.run.history import Row
 from dlx.run.result import Result
 
@@ -37,6 +37,18 @@ def test_a_row_names_each_number_and_leaves_out_what_is_missing():
     assert metrics(ROW) == "train loss 0.2500  acc 0.7500  val loss 1.5000  acc 0.5000"
     before = Row(0, 0, 0.0, None, None, None, 1.5, None)
     assert metrics(before) == "val loss 1.5000"
+
+
+def test_a_run_without_an_accuracy_is_told_by_its_validation_loss():
+    rows = {"last": {"epoch": 2, "val_loss": -1.25}, "best": {"epoch": 1, "val_loss": -2.0}}
+    result = Result(status="completed", identity="0", config={}, **rows)
+    assert headline(result) == "val loss -1.2500 at epoch 2 (last), -2.0000 at epoch 1 (best)"
+    assert brief(result) == "val loss -1.2500 (best -2.0000)"
+    lost = result.model_copy(update={"last": {"epoch": 3, "val_loss": None}})  # as read: it was not finite
+    assert brief(lost) == "val loss - (best -2.0000)"
+    assert (
+        metrics(Row(3, 3, 0.5, 0.1, 1e300, None, float("inf"), None)) == "train loss 1.000e+300  val loss inf"
+    )
 
 
 def test_a_run_alone_ends_with_last_and_best_named_and_its_folder():

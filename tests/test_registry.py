@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from dlx.errors import RequestError
-from dlx.registry import check_arguments
+from dlx.registry import _schema, check_arguments
 
 
 def model(
@@ -69,3 +69,20 @@ def test_a_signature_with_keyword_arguments_takes_any():
     assert check_arguments(takes_any, {"width": 2, "depth": 5}, set(), "model") == {"width": 2, "depth": 5}
     with pytest.raises(RequestError, match=r"model.outputs: 'takes_any' takes no such setting"):
         check_arguments(takes_any, {"outputs": 2}, {"outputs"}, "model")
+
+
+def test_a_signature_is_read_once_and_two_of_one_name_are_kept_apart():
+    def narrow(*, width: Annotated[int, Field(le=10)]):
+        return None
+
+    def wide(*, width: Annotated[int, Field(le=1000)]):
+        return None
+
+    wide.__name__ = narrow.__name__
+    for _ in range(2):
+        assert check_arguments(wide, {"width": 100}, set(), "model") == {"width": 100}
+        with pytest.raises(RequestError, match=r"less than or equal to 10$"):
+            check_arguments(narrow, {"width": 100}, set(), "model")
+    assert check(width=3, norm="batch") == {"width": 3, "norm": "batch"}
+    assert check(norm="batch", width=3) == {"width": 3, "norm": "batch"}
+    assert _schema(model, ("width",)) is _schema(model, ("width",))

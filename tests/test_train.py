@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 
 from dlx.cli import main
+from dlx.errors import RequestError
 from dlx.run.checkpoint import read_checkpoint
 from dlx.run.history import COLUMNS, read_history
 from dlx.run.result import read_result
+from dlx.train import train_grid
 
 QUICK = ["data.train_size=100", "data.val_size=50", "model.width=8", "batch_size=25", "epochs=2"]
 
@@ -146,6 +149,32 @@ class Net(torch.nn.Module):
             raise RuntimeError("planted")
         return self.layers(x)
 """
+
+
+def test_who_asks_for_a_grid_sees_its_runs_before_anything_is_written_and_their_outcomes():
+    seen = []
+
+    def plan(jobs):
+        assert not Path("outputs").exists()
+        seen.extend((job.settings.seed, job.folder) for job in jobs)
+
+    first = train_grid([*QUICK, "seed=1"])
+    shutil.move("outputs", "before")
+    outcomes = train_grid([*QUICK, "seed=0,1"], plan)
+    assert [seed for seed, _ in seen] == [0, 1]
+    assert [(outcome.result.config["seed"], outcome.folder) for outcome in outcomes] == seen
+    assert outcomes[1].result.last["val_accuracy"] == first[0].result.last["val_accuracy"]
+    again = train_grid([*QUICK, "seed=1,0"])  # finished: not trained, and still outcomes, in this order
+    assert [outcome.folder for outcome in again] == [outcomes[1].folder, outcomes[0].folder]
+
+
+def test_a_plan_that_refuses_the_grid_ends_it_with_nothing_written():
+    def plan(jobs):
+        raise RequestError(f"not these {len(jobs)}")
+
+    with pytest.raises(RequestError, match="not these 2"):
+        train_grid([*QUICK, "seed=0,1"], plan)
+    assert not Path("outputs").exists()
 
 
 def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
@@ -393,3 +422,8 @@ def test_predictions_give_the_accuracy_of_the_result():
     accuracy = (stored["last_outputs"].argmax(1) == stored["labels"]).mean()
     assert accuracy == result.last["val_accuracy"]
     assert stored["last_outputs"].dtype == np.float32
+
+
+def test_a_wrong_key_beside_a_grid_is_the_one_that_is_named(capsys):
+    assert main(["train", "epoch=3", "seed=0,1"]) == 2
+    assert "epoch: there is no such key; did you mean 'epochs'?" in capsys.readouterr().err

@@ -23,14 +23,15 @@ DEFAULT_VALIDATION = 0.1
 
 
 def split(
-    source: Source, *, train_size: Size, val_size: Size, test_size: Size, seed: int, stratify: bool
+    source: Source, *, train_size: Size, val_size: Size, test_size: Size, seed: int | None, stratify: bool
 ) -> tuple[Arrays, Arrays, Arrays]:
     """Return (train, validation, test) of a source.
 
     A size is a count (int), a fraction of what it is drawn from, rounded down (float), or null:
     train: all that is left of the pool; validation: the source's own validation set, else a tenth of
     the pool; test: the source's own test set, else none. A size given where the source has such a set
-    of its own draws from that set, otherwise from the pool. `stratify` keeps the shares of the classes.
+    of its own draws from that set, otherwise from the pool. Without a `seed` the samples stay in the
+    source's own order. `stratify` keeps the shares of the classes.
     Raises RequestError if a split would be larger than what is there, or train or validation empty.
     """
     pool = source.train
@@ -88,7 +89,7 @@ def _shown(size: Size) -> str:
     return "null" if size is None else str(size)
 
 
-def _draw(own: Arrays, key: str, size: Size, seed: int, part: str, stratify: bool) -> Arrays:
+def _draw(own: Arrays, key: str, size: Size, seed: int | None, part: str, stratify: bool) -> Arrays:
     if size is None:
         return own
     count = _count(key, size, len(own), part)
@@ -99,9 +100,12 @@ def _take(arrays: Arrays, index: Tensor) -> Arrays:
     return Arrays(arrays.inputs.index_select(0, index), arrays.labels.index_select(0, index))
 
 
-def _order(labels_N: Tensor, seed: int, purpose: str, stratify: bool) -> Tensor:
-    """Return a random order [N] of the samples; stratified, every stretch of it has the classes' shares."""
-    order_N = torch.randperm(len(labels_N), generator=rng.generator(seed, purpose))
+def _order(labels_N: Tensor, seed: int | None, purpose: str, stratify: bool) -> Tensor:
+    """Return a random order [N] of the samples, or their own; stratified: every stretch has the shares."""
+    if seed is None:
+        order_N = torch.arange(len(labels_N))
+    else:
+        order_N = torch.randperm(len(labels_N), generator=rng.generator(seed, purpose))
     return _interleave(order_N, labels_N[order_N]) if stratify else order_N
 
 

@@ -31,7 +31,8 @@ class GradientProbe:
         rows: list[Sequence[object]] = []
         for (name, parameter), weight in zip(self._parameters.items(), weights.take(), strict=True):
             sums, count = self._gradients[name].take(), max(parameter.numel(), 1)
-            rows.append((epoch, name, float(sums.mean()) / count if len(sums) else None, weight / count))
+            gradient = sum(sums) / len(sums) / count if sums else None
+            rows.append((epoch, name, gradient, weight / count))
         return rows
 
 

@@ -49,9 +49,9 @@ def score(run: Run, folder: Path, result: Result, split: str) -> Score:
 
 
 def _check_same(run: Run, folder: Path, result: Result, epoch: int) -> None:
-    recorded = next(row["val_accuracy"] for row in (result.best, result.last) if row["epoch"] == epoch)
+    recorded = next(row.get("val_accuracy") for row in (result.best, result.last) if row["epoch"] == epoch)
     accuracy = evaluate(run, run.data.val, epoch)[2]
-    if recorded is not None and abs(accuracy - recorded) > SAME_ACCURACY:
+    if recorded is not None and accuracy is not None and abs(accuracy - recorded) > SAME_ACCURACY:
         raise RequestError(
             f"{folder}: rebuilt, its validation accuracy is {accuracy:.4f}, and {recorded:.4f} was recorded; "
             "the data or the model's code has changed since (rerun=true trains it again)"

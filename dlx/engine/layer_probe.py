@@ -1,11 +1,10 @@
 """What the layers give, by epoch: mean, mean absolute value and standard deviation of all values."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,15 +24,13 @@ class LayerProbe:
 
     def __init__(self, model: nn.Module) -> None:
         self._modules = {name: type(module).__name__ for name, module in named_layers(model).items()}
-        self._moments = {(phase, name): Moments() for phase in PHASES for name in self._modules}
+        scratch = Scratch()
+        self._moments = {(phase, name): Moments(scratch) for phase in PHASES for name in self._modules}
 
     def watch(self, phase: Phase, model: nn.Module) -> AbstractContextManager[None]:
         """Record what the layers of `model` give in this phase while the context lasts."""
-        return watch(model, partial(self.see, phase))
-
-    def see(self, phase: Phase, layer: str, output: Tensor) -> None:
-        """Take note of one output, [B, ...], of a layer."""
-        self._moments[phase, layer].add(output)
+        moments = {layer: self._moments[phase, layer] for layer in self._modules}
+        return watch(model, lambda layer, output: moments[layer].add(output))
 
     def rows(self, epoch: int) -> list[Sequence[object]]:
         """Return rows of layers.csv for what was seen since the last call, in the order of the model."""
@@ -52,7 +49,8 @@ class Moments:
     and LeVeque, 1983): sums of squares would cancel where the mean is large beside the deviation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: "Scratch") -> None:
+        self._scratch = scratch
         self._gathered: list[Tensor] = []
         self._waiting = 0  # values in those
         self._counts: list[int] = []  # values in each piece measured
@@ -60,12 +58,11 @@ class Moments:
 
     def add(self, values: Tensor) -> None:
         """Take note of values of any shape; the tensor may change afterwards."""
-        flat = values.reshape(-1)
-        if len(flat) >= GATHERED:
-            self._measure(flat)
+        if values.numel() >= GATHERED:
+            self._measure(values.reshape(-1))
             return
-        self._gathered.append(flat.clone())
-        self._waiting += len(flat)
+        self._gathered.append(values.clone())
+        self._waiting += values.numel()
         if self._waiting >= GATHERED:
             self._measure_gathered()
 
@@ -74,22 +71,49 @@ class Moments:
         self._measure_gathered()
         if not self._counts:
             return None
-        counts = np.array(self._counts, dtype=np.float64)
+        counts, measured = self._counts, self._measured.take()
         self._counts = []
-        sums, absolute, norms = self._measured.take().reshape(-1, 3).T
-        with np.errstate(invalid="ignore", over="ignore"):  # of a run that diverges
-            mean = sums.sum() / counts.sum()
-            squares = (norms**2).sum() + (counts * (sums / counts - mean) ** 2).sum()
-            return float(mean), float(absolute.sum() / counts.sum()), float(np.sqrt(squares / counts.sum()))
+        sums, absolute, norms = measured[0::3], measured[1::3], measured[2::3]
+        values = sum(counts)
+        mean = sum(sums) / values
+        shifts = [total / count - mean for total, count in zip(sums, counts, strict=True)]
+        squares = sum(norm * norm for norm in norms)  # ** raises where it overflows, as a run diverges
+        squares += sum(count * shift * shift for count, shift in zip(counts, shifts, strict=True))
+        return mean, sum(absolute) / values, math.sqrt(squares / values)
 
     def _measure_gathered(self) -> None:
         if self._gathered:
-            self._measure(torch.cat(self._gathered))
+            self._measure(torch.cat([values.flatten() for values in self._gathered]))
             self._gathered, self._waiting = [], 0
 
     def _measure(self, values: Tensor) -> None:
         values = values.to(torch.promote_types(values.dtype, torch.float32))  # float16 sums overflow
         total = values.sum()
-        # abs().sum(), since the norm of order 1 takes four times as long on a CPU.
-        self._measured.add(total, values.abs().sum(), torch.linalg.vector_norm(values - total / len(values)))
-        self._counts.append(len(values))
+        scratch = self._scratch.like(values)
+        absolute = torch.abs(values, out=scratch).sum()
+        centred = torch.sub(values, total / values.numel(), out=scratch)
+        self._measured.add(total, absolute, torch.linalg.vector_norm(centred))
+        self._counts.append(values.numel())
+
+
+class Scratch:
+    """Room to compute in, kept for the next tensor.
+
+    Fresh megabytes for each output of a convolution cost a CPU more than the sums: an epoch of `cnn` took
+    2.3 times as long as without the probe, and 1.2 times with this.
+    """
+
+    def __init__(self) -> None:
+        self._room: Tensor | None = None
+
+    def like(self, values: Tensor) -> Tensor:
+        """Return a tensor of the length, type and device of `values` [V], and of any content."""
+        room = self._room
+        if (
+            room is None
+            or room.dtype != values.dtype
+            or room.device != values.device
+            or len(room) < len(values)
+        ):
+            room = self._room = torch.empty_like(values)
+        return room[: len(values)]

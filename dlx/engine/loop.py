@@ -107,13 +107,14 @@ def epoch_end(run: Run, epoch: int, step: int, sums: Sums | None, seconds: Calla
         time=round(seconds(), 6),
         lr=float(run.optimizers[0].param_groups[0]["lr"]) if sums else None,
         train_loss=sums.mean_loss() if sums else None,
-        train_accuracy=sums.accuracy() if sums else None,
+        train_accuracy=sums.accuracy() if sums and run.loss.classifies else None,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
     )
     evaluate_aside = partial(_evaluate_aside, run, epoch=epoch)
     observed = run.probes.epoch_end(epoch, run.data, run.loss, outputs_NK, evaluate_aside)
-    return EpochEnd(row, outputs_NK, observed.columns, observed)
+    measured = run.loss.measures(outputs_NK, run.data.val.labels)
+    return EpochEnd(row, outputs_NK, {**measured, **observed.columns}, observed)
 
 
 def order(run: Run, epoch: int) -> Tensor:
@@ -126,8 +127,8 @@ def order(run: Run, epoch: int) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float]:
-    """Return the model's outputs [N, K] on a split, their mean loss and their accuracy."""
+def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float | None]:
+    """Return the model's outputs [N, K] on a split, their mean loss and their accuracy, if any."""
     run.model.eval()
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device):
         parts = [
@@ -136,12 +137,14 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float]:
         ]
     outputs_NK = torch.cat(parts)
     losses_N = run.loss.per_sample(outputs_NK, split.labels)
-    correct = run.loss.correct(outputs_NK, split.labels).sum()
-    return outputs_NK, float(losses_N.mean(dtype=accumulator(run.device))), int(correct) / len(split)
+    mean_loss = float(losses_N.mean(dtype=accumulator(run.device)))
+    if not run.loss.classifies:
+        return outputs_NK, mean_loss, None
+    return outputs_NK, mean_loss, int(run.loss.correct(outputs_NK, split.labels).sum()) / len(split)
 
 
 @torch.no_grad()
-def _evaluate_aside(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float]:
+def _evaluate_aside(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float | None]:
     """Evaluate for a probe: a user's module may write into its buffers, and gets them back as they were."""
     kept = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
     result = evaluate(run, split, epoch)

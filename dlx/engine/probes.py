@@ -23,7 +23,7 @@ from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
 Rows = Sequence[Sequence[object]]
 # Of a split: outputs [N, K], mean loss, accuracy, in evaluation mode.
-Evaluate = Callable[[Split], tuple[Tensor, float, float]]
+Evaluate = Callable[[Split], tuple[Tensor, float, float | None]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class StepProbe:
 
     def rows(self) -> Rows:
         """Return rows of steps.csv for the steps since the last call."""
-        losses = [float(total) / n for total, n in zip(self._sums.take(), self._samples, strict=True)]
+        losses = [total / n for total, n in zip(self._sums.take(), self._samples, strict=True)]
         first, self._steps, self._samples = self._steps + 1, self._steps + len(losses), []
         return list(enumerate(losses, start=first))
 

@@ -1,8 +1,6 @@
 """Numbers that a device computes one by one and the host fetches together, so that no step waits for them."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 STACKED = 1024  # loose tensors until they become one: a scalar by itself takes 512 bytes of a GPU
@@ -21,12 +19,12 @@ class Scalars:
         if len(self._loose) >= STACKED:
             self._stack()
 
-    def take(self) -> NDArray[np.float64]:
-        """Return all numbers added since the last call, [added], and forget them; waits for the device."""
+    def take(self) -> list[float]:
+        """Return all numbers added since the last call, in order, and forget them; waits for the device."""
         self._stack()
-        taken = [stacked.cpu().double() for stacked in self._stacked]
+        taken = [number for stacked in self._stacked for number in stacked.tolist()]
         self._stacked = []
-        return torch.cat(taken).numpy() if taken else np.zeros(0)
+        return taken
 
     def _stack(self) -> None:
         if self._loose:

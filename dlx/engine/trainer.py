@@ -125,6 +125,7 @@ def _write_predictions(folder: Path, run: Run, last: EpochEnd, best: EpochEnd) -
         labels=run.data.val.labels.cpu().numpy(),
         last_epoch=last.row.epoch,
         best_epoch=best.row.epoch,
+        exact=not run.loss.classifies,
     )
 
 

@@ -1,11 +1,11 @@
 """What a loss is here, and the registry of losses.
 
-Axes: B samples of a batch, K outputs of the model.
+Axes: B samples of a batch, N samples of a split, K outputs of the model.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -20,6 +20,7 @@ class Loss(ABC):
     """
 
     reduction: Literal["mean", "sum"]
+    classifies: ClassVar[bool] = True  # False: no output stands for a class, and there is no accuracy
 
     @abstractmethod
     def outputs(self, classes: int) -> int:
@@ -34,6 +35,10 @@ class Loss(ABC):
         if outputs_BK.shape[1] == 1:
             return (outputs_BK[:, 0] > 0) == (labels_B == 1)
         return outputs_BK.argmax(1) == labels_B
+
+    def measures(self, outputs_NK: Tensor, labels_N: Tensor) -> dict[str, float]:  # noqa: ARG002
+        """Return further columns of the history, of validation at an epoch's end; the same names always."""
+        return {}
 
     def reduce(self, losses_B: Tensor) -> Tensor:
         """Return the mean or the sum over the batch."""

@@ -27,12 +27,14 @@ class Summary:
 
     `metric` orders the table by its mean at the last epoch; `higher` says which end is better.
     `monitor` is the rule by which each run's best epoch was picked, "" if runs used different ones.
+    `exact`: every run moves a point over a surface, with no data to sample and nothing left to chance.
     """
 
     table: "pd.DataFrame"
     metric: str
     higher: bool
     monitor: str
+    exact: bool = False
 
 
 def aggregate(study: Study, layout: Layout) -> Summary:
@@ -56,6 +58,9 @@ def aggregate(study: Study, layout: Layout) -> Summary:
         metric,
         higher,
         str(monitors[0]) if len(monitors) == 1 else "",
+        all(
+            (s.get("loss.name"), s.get("model.name")) == ("surface", "point") for s in study.settings.values()
+        ),
     )
 
 

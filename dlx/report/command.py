@@ -34,8 +34,10 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     """Report the runs below `folders` into the folder `output`; `command` is quoted on the page."""
     from rich.console import Console
 
-    from dlx.report import aggregate, charts, curves, findings, listing, page, settings, tables, terminal
+    from dlx.report import aggregate, charts, findings, listing, page, settings, tables, terminal
     from dlx.report.load import load
+    from dlx.report.parameters import count_parameters
+    from dlx.report.pictures.gallery import gallery
 
     study = load(folders)
     _check_any(study, folders)
@@ -47,9 +49,20 @@ def report(folders: list[Path], output: Path, command: str) -> None:
 
     plots = output / "plots"
     plots.mkdir(parents=True, exist_ok=True)
-    figures = charts.draw(curves.trace(study, layout, summary), plots)
-    runs = listing.list_runs(study, layout, summary)
-    html = page.render(page.Page(title, finding, table, max(1, len(layout.keys)), figures, runs, command))
+    charts.discard_earlier(plots)
+    pictures = gallery(study, layout, summary)
+    html = page.render(
+        page.Page(
+            title,
+            finding,
+            table,
+            setting_columns=max(1, len(layout.keys)),
+            sections={heading: charts.draw(each, plots) for heading, each in pictures.items()},
+            parameters=count_parameters(study, layout, summary),
+            listing=listing.list_runs(study, layout, summary),
+            command=command,
+        )
+    )
     for name, text in (
         ("table.csv", tables.to_csv(summary)),
         ("table.md", tables.to_markdown(table)),

@@ -63,6 +63,8 @@ def trace(study: Study, layout: Layout, summary: Summary) -> Curves:
     import pandas as pd
 
     tall = _tall(study)
+    if summary.exact:  # training's curve is validation's, an epoch later
+        tall = tall[tall["split"] == "validation"]
     rank = pd.Series({int(setting): rank for rank, setting in enumerate(summary.table["setting"])})
     tall["rank"] = tall["run"].map(layout.of_run).map(rank)
     tall["label"] = tall["rank"].map(summary.table["label"])

@@ -23,6 +23,8 @@ def headline(summary: Summary) -> str:
     ranked = [row for row in rows if row[mean] == row[mean]]
     if not ranked:
         return f"No run completed, so there is nothing to compare. {_unlucky(summary.table)}".strip()
+    if summary.exact:
+        return " ".join([*_heights(rows, ranked), _unlucky(summary.table)]).strip()
     words = WORDS[summary.metric]
     first = ranked[0]
     if len(rows) == 1:
@@ -36,6 +38,25 @@ def headline(summary: Summary) -> str:
     elif first[f"{summary.metric}_last_count"] == 1:
         sentences.append("One run cannot say how much another seed would change it.")
     return " ".join([*sentences, _unlucky(summary.table)]).strip()
+
+
+def _heights(rows: list[dict[Any, Any]], ranked: list[dict[Any, Any]]) -> list[str]:
+    """Say where the paths over a surface end, of which no seed could make another."""
+    ends = [row["val_loss_last_mean"] for row in ranked]
+    written = [write_metric("val_loss", end) for end in ends]
+    if len(rows) == 1:
+        sentences = [f"Value of f after the last step: {written[0]}."]
+    else:
+        sentences = [f"Lowest value of f after the last step: {written[0]} with {ranked[0]['label']}."]
+    if len(ranked) > 1:
+        higher = write_metric("val_loss", ends[1] - ends[0])
+        sentences.append(f"Next: {written[1]} with {ranked[1]['label']}, higher by {higher}.")
+    lowest = min(ranked, key=lambda row: float(row["val_loss_best_mean"]))
+    if lowest["val_loss_best_mean"] < ends[0]:
+        best, step = write_metric("val_loss", lowest["val_loss_best_mean"]), int(lowest["best_epoch_min"])
+        by = f" with {lowest['label']}" if len(rows) > 1 else ""
+        sentences.append(f"Lowest on the way: {best}{by}, after step {step}.")
+    return sentences
 
 
 def _estimate(summary: Summary, row: dict[Any, Any], *, named: bool = True) -> str:

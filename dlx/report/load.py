@@ -24,7 +24,8 @@ class Study:
     `runs`: indexed by `run` (the folder's name below the study), with `folder status error seed monitor
     parameters epochs_run stopped_early seconds device torch last_epoch best_epoch` and, for every metric
     of `METRICS`, `<metric>_last` and `<metric>_best`: the values at the last epoch and at the epoch that
-    is best by the run's `monitor` (NaN where there is none).
+    is best by the run's `monitor` (NaN where there is none); `classes`: the names of the data's classes;
+    `layers`: the result's list of layers, as it stands there, or None.
     `settings`: by run, the resolved configuration with dotted keys.
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
     `left_out`: by run, why it is not among them.
@@ -104,7 +105,7 @@ def _read(folder: Path) -> "tuple[Result, pd.DataFrame | None]":
 
 _COLUMNS = (
     *("folder", "status", "error", "seed", "monitor", "parameters", "epochs_run", "stopped_early"),
-    *("seconds", "device", "torch", "last_epoch", "best_epoch"),
+    *("seconds", "device", "torch", "classes", "layers", "last_epoch", "best_epoch"),
     *(f"{metric}_{rule}" for rule in ("last", "best") for metric in METRICS),
 )
 
@@ -122,6 +123,8 @@ def _row(folder: Path, result: Result) -> dict[str, Any]:
         "seconds": _number(result.time_seconds),
         "device": result.device,
         "torch": result.versions.get("torch"),
+        "classes": result.data.get("classes"),
+        "layers": getattr(result, "layers", None),  # results of before it was written have none
     }
     for rule, values in (("last", result.last), ("best", result.best)):
         row[f"{rule}_epoch"] = _number(values.get("epoch"))

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from dlx import __version__
 from dlx.report.charts import Figure
@@ -12,40 +13,65 @@ from dlx.report.listing import Listing
 from dlx.report.tables import Table
 from dlx.report.text import visible
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 @dataclass(frozen=True)
 class Page:
-    """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page."""
+    """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page.
+
+    `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
+    """
 
     title: str
     finding: str
     table: Table
     setting_columns: int
-    figures: list[Figure]
+    sections: dict[str, list[Figure]]
+    parameters: list[tuple[str, Table]]
     listing: Listing
     command: str
 
 
 def render(page: Page) -> str:
     """Return the HTML. Every text is escaped but the charts, which the renderer has escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("dlx.report", "."),
+    return (
+        environment("dlx.report")
+        .get_template("page.html.jinja")
+        .render(
+            page=page,
+            title=visible(page.title),
+            command=visible(page.command),
+            charts={
+                figure.name: Markup(_own_ids(figure))  # noqa: S704
+                for figures in page.sections.values()
+                for figure in figures
+            },
+            written=now(),
+            versions=_versions(page.listing.torch),
+        )
+    )
+
+
+def environment(*packages: str) -> "Environment":
+    """Return Jinja's environment for templates that lie in these packages: everything is escaped."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package, ".") for package in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.jinja").render(
-        page=page,
-        title=visible(page.title),
-        command=visible(page.command),
-        charts={figure.name: Markup(_own_ids(figure)) for figure in page.figures},  # noqa: S704
-        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        versions=_versions(page.listing.torch),
-    )
+
+
+def now() -> str:
+    """Return the time of writing, as pages show it."""
+    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _own_ids(figure: Figure) -> str:

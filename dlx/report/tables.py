@@ -70,13 +70,14 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
     split, quantity = metric.split("_")
     others = [f"train_{quantity}", f"{split}_{'loss' if quantity == 'accuracy' else 'accuracy'}"]
     by = f"by {summary.monitor}" if summary.monitor else "by its monitor"
+    spread = "" if summary.exact else ", mean ± std"
     parts = [
-        (Column(_short(metric), "last epoch, mean ± std", 0, numeric=True), _estimate(metric, "last")),
-        (Column(_short(metric), f"best epoch, {by}, mean ± std", 1, numeric=True), _estimate(metric, "best")),
+        (Column(_short(metric), f"last epoch{spread}", 0, numeric=True), _estimate(metric, "last")),
+        (Column(_short(metric), f"best epoch, {by}{spread}", 1, numeric=True), _estimate(metric, "best")),
         (Column("best epoch", by, 2, numeric=True), _best_epoch),
     ]
     for rank, other in enumerate(dict.fromkeys(others), start=3):
-        if other != metric:
+        if other != metric and not summary.exact:  # there, training's is validation's of an epoch before
             parts.append((Column(_short(other), "last epoch, mean", rank, numeric=True), _mean(other)))
     return [
         *parts,
@@ -85,6 +86,11 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
 
 
 def _notes(summary: Summary) -> list[str]:
+    if summary.exact:
+        return [
+            "Best first, by val loss after the last step. An epoch is a step, and val loss the value of f.",
+            "The best epoch is the lowest point of the path; nothing here is left to chance.",
+        ]
     by = f"by {summary.monitor}" if summary.monitor else "by the run's own monitor"
     order = f"Best first, by mean {WORDS[summary.metric]} at the last epoch."
     means = "Mean ± standard deviation (n-1) over completed runs"
@@ -145,11 +151,16 @@ def _escape_markdown(text: str) -> str:
 
 def to_csv(summary: Summary) -> str:
     """Return every column of the summary at full precision, one row a setting; missing is empty."""
+    table = summary.table.drop(columns="setting")
+    return write_csv(table.columns, table.itertuples(index=False, name=None))
+
+
+def write_csv(columns: Iterable[object], rows: Iterable[Iterable[Any]]) -> str:
+    """Return a table as CSV: full precision, None and NaN empty, no text that runs as a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    table = summary.table.drop(columns="setting")
-    writer.writerow(_guard(str(name)) for name in table.columns)
-    writer.writerows(_csv_cells(row) for row in table.itertuples(index=False, name=None))
+    writer.writerow(_guard(str(name)) for name in columns)
+    writer.writerows(_csv_cells(row) for row in rows)
     return text.getvalue()
 
 

@@ -1,16 +1,29 @@
 """predictions.npz: the validation outputs of the last and the best epoch, and the labels.
 
 `last_outputs` and `best_outputs` [N, K], `labels` [N], `last_epoch`, `best_epoch`. Outputs are float16
-where no prediction changes by it, else float32; labels the smallest integer that fits.
+where no prediction changes by it, else float32, and as they are where they are no predictions of a class;
+labels the smallest integer that fits.
 """
 
-import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.run.paths import PREDICTIONS, write_atomically
+from dlx.run.arrays import read_arrays, write_arrays
+from dlx.run.paths import PREDICTIONS
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Validation outputs, float16 or float32, and what they should have said."""
+
+    last_outputs: NDArray[np.floating]  # [N, K]
+    best_outputs: NDArray[np.floating]  # [N, K]
+    labels: NDArray[np.integer]  # [N]
+    last_epoch: int
+    best_epoch: int
 
 
 def write_predictions(
@@ -21,18 +34,46 @@ def write_predictions(
     labels: NDArray[np.integer],
     last_epoch: int,
     best_epoch: int,
+    exact: bool = False,
 ) -> None:
-    """Write `folder`/predictions.npz, atomically."""
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        last_outputs=_compact(last),
-        best_outputs=_compact(best),
+    """Write `folder`/predictions.npz, atomically; `exact` keeps the outputs' type."""
+    write_arrays(
+        folder / PREDICTIONS,
+        last_outputs=last if exact else _compact(last),
+        best_outputs=best if exact else _compact(best),
         labels=labels.astype(np.min_scalar_type(int(labels.max()))),
         last_epoch=last_epoch,
         best_epoch=best_epoch,
     )
-    write_atomically(folder / PREDICTIONS, buffer.getvalue())
+
+
+def read_predictions(folder: Path) -> Predictions | None:
+    """Read `folder`/predictions.npz; None if the run has none.
+
+    Raises ValueError, with the file's name, if it is damaged or its arrays do not belong together.
+    """
+    path = folder / PREDICTIONS
+    arrays = read_arrays(path, ("last_outputs", "best_outputs", "labels", "last_epoch", "best_epoch"))
+    if arrays is None:
+        return None
+    last_NK, best_NK, labels_N, *epochs = arrays
+    if any(epoch.shape for epoch in epochs):
+        raise ValueError(f"{path}: an epoch is no number")
+    read = Predictions(last_NK, best_NK, labels_N, *map(int, epochs))
+    _check(path, read)
+    return read
+
+
+def _check(path: Path, read: Predictions) -> None:
+    labels_N, last_NK = read.labels, read.last_outputs
+    if last_NK.ndim != 2 or last_NK.shape != read.best_outputs.shape or not last_NK.size:
+        raise ValueError(f"{path}: outputs of shapes {last_NK.shape} and {read.best_outputs.shape}")
+    if labels_N.shape != last_NK.shape[:1] or labels_N.dtype.kind not in "iu":
+        raise ValueError(
+            f"{path}: {labels_N.dtype} labels of shape {labels_N.shape} for {len(last_NK)} samples"
+        )
+    if not 0 <= labels_N.min() <= labels_N.max() < max(2, last_NK.shape[1]):
+        raise ValueError(f"{path}: labels from {labels_N.min()} to {labels_N.max()}")
 
 
 def _compact(outputs: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -4,16 +4,15 @@ Each file is there only if its probe was on. Axes: E epochs, N samples, K output
 H height, W width.
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.run.paths import write_atomically
+from dlx.run.arrays import read_arrays, write_arrays
 from dlx.run.table import read_table
 
 if TYPE_CHECKING:
@@ -80,45 +79,41 @@ def write_logits(folder: Path, logits: Logits) -> None:
         short = logits.outputs.astype(np.float16)
     fits = (np.isfinite(short) == np.isfinite(logits.outputs)).all()
     outputs = short if fits else logits.outputs.astype(np.float32)
-    _write(folder / LOGITS, epochs=logits.epochs, outputs=outputs, labels=logits.labels)
+    write_arrays(folder / LOGITS, epochs=logits.epochs, outputs=outputs, labels=logits.labels)
 
 
 def read_logits(folder: Path) -> Logits | None:
     """Read logits.npz; None if the run has none. Raises ValueError if it is damaged."""
-    arrays = _read(folder / LOGITS, ("epochs", "outputs", "labels"))
-    return Logits(*arrays) if arrays else None
+    arrays = read_arrays(folder / LOGITS, ("epochs", "outputs", "labels"))
+    if arrays is None:
+        return None
+    epochs_E, outputs_ENK, labels_N = arrays
+    if outputs_ENK.ndim != 3 or outputs_ENK.shape[:2] != (*epochs_E.shape, *labels_N.shape):
+        raise ValueError(f"{folder / LOGITS}: outputs of shape {outputs_ENK.shape}, labels {labels_N.shape}")
+    return Logits(epochs_E, outputs_ENK, labels_N)
 
 
 def write_images(folder: Path, images: Images) -> None:
     """Write images.npz, atomically."""
-    _write(folder / IMAGES, before=images.before, after=images.after, labels=images.labels)
+    write_arrays(folder / IMAGES, before=images.before, after=images.after, labels=images.labels)
 
 
 def read_images(folder: Path) -> Images | None:
     """Read images.npz; None if the run has none. Raises ValueError if it is damaged."""
-    arrays = _read(folder / IMAGES, ("before", "after", "labels"))
-    return Images(*arrays) if arrays else None
+    arrays = read_arrays(folder / IMAGES, ("before", "after", "labels"))
+    if arrays is None:
+        return None
+    before_MCHW, after_MCHW, labels_M = arrays
+    if (
+        before_MCHW.ndim != 4
+        or before_MCHW.shape != after_MCHW.shape
+        or before_MCHW.shape[:1] != labels_M.shape
+    ):
+        raise ValueError(f"{folder / IMAGES}: shapes {before_MCHW.shape}, {after_MCHW.shape}")
+    return Images(before_MCHW, after_MCHW, labels_M)
 
 
 def _table(
     path: Path, columns: Sequence[str], counts: Sequence[str], words: Sequence[str] = ()
 ) -> "pd.DataFrame | None":
     return read_table(path, columns, counts=counts, words=words) if path.is_file() else None
-
-
-def _write(path: Path, **arrays: NDArray[np.generic]) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomically(path, buffer.getvalue())
-
-
-def _read(path: Path, names: Sequence[str]) -> list[NDArray[Any]] | None:
-    from zipfile import BadZipFile
-
-    if not path.is_file():
-        return None
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            return [file[name] for name in names]
-    except (KeyError, BadZipFile, EOFError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error

@@ -1,6 +1,7 @@
 """The Hydra launcher: checks every run of a grid, then trains those that are not finished, one by one."""
 
 import functools
+import json
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,17 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides, run_job
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dlx.config import Settings, check, resolved
+from dlx.config import Settings, check_values, resolved
 from dlx.errors import RequestError, is_storage_error
 from dlx.progress import Display
+from dlx.run.identity import OUTPUT_KEYS
 from dlx.run.paths import write_atomically
+from dlx.sweep.composition import compose_grid
 from dlx.sweep.finished import finished_result
 from dlx.sweep.summary import Outcome, RunsFailedError, print_summary
+
+# Keys whose value, once its type and range are right, keeps no run from being built.
+NO_FAULT = (*OUTPUT_KEYS, "seed", "seeds")
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class Job:
 
     label: str  # the overrides in which it differs from the others, "optimizer.lr=0.1 seed=2"
     config: DictConfig  # with Hydra's node
+    values: dict[str, Any]  # of the configuration, resolved, without Hydra's node
     settings: Settings
     folder: Path
 
@@ -44,9 +52,12 @@ class GridLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Train the grid. Raises RequestError before any training, RunsFailedError after all of it."""
+        loader = self.hydra_context.config_loader
+        assert isinstance(loader, ConfigLoaderImpl), "Hydra has no other"
+        configs = compose_grid(loader, self.config, job_overrides)
         jobs = [
-            self._compose(overrides, label, initial_job_idx + index)
-            for index, (overrides, label) in enumerate(zip(job_overrides, labels(job_overrides), strict=True))
+            _job(config, label, initial_job_idx + index)
+            for index, (config, label) in enumerate(zip(configs, labels(job_overrides), strict=True))
         ]
         plan = getattr(self.task_function, "plan", None)  # of train.Task
         if plan is not None:
@@ -70,31 +81,21 @@ class GridLauncher(Launcher):
             raise RunsFailedError(outcomes)
         return returns
 
-    def _compose(self, overrides: Sequence[str], label: str, number: int) -> Job:
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        with open_dict(config):
-            config.hydra.job.id = number
-            config.hydra.job.num = number
-        try:
-            settings = check(config)
-        except RequestError as error:
-            raise _with_label(error, label) from error
-        folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
-        return Job(label, config, settings, folder)
-
     def _run(self, job: Job, display: Display) -> JobReturn:
-        finished = finished_result(job.folder, resolved(job.config), job.settings)
+        finished = finished_result(job.folder, job.values, job.settings)
         if finished is not None:
             display.skip(job.folder, finished)
             returned = JobReturn(overrides=job.config.hydra.overrides.task, status=JobStatus.COMPLETED)
             returned.return_value = finished
             return returned
+        with open_dict(job.config):  # by its own keys Hydra would resolve and hash the configuration again
+            job.config.hydra.runtime.output_dir = str(job.folder)
         returned = run_job(
             hydra_context=self.hydra_context,
             task_function=functools.partial(self.task_function, display=display),
             config=job.config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
+            job_dir_key="hydra.runtime.output_dir",
+            job_subdir_key=None,
         )
         if returned.status != JobStatus.COMPLETED:
             error = returned._return_value
@@ -106,6 +107,19 @@ class GridLauncher(Launcher):
     def _write_sweep_config(self, study: Path) -> None:
         study.mkdir(parents=True, exist_ok=True)
         write_atomically(study / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
+
+
+def _job(config: DictConfig, label: str, number: int) -> Job:
+    with open_dict(config):
+        config.hydra.job.id = number
+        config.hydra.job.num = number
+    values = resolved(config)  # 3 ms: once, and kept
+    try:
+        settings = check_values(values)
+    except RequestError as error:
+        raise _with_label(error, label) from error
+    folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
+    return Job(label, config, values, settings, folder)
 
 
 def labels(job_overrides: Sequence[Sequence[str]]) -> list[str]:
@@ -128,15 +142,23 @@ def _short(override: str, words: Counter[str]) -> str:
 
 
 def _check_buildable(jobs: Sequence[Job]) -> None:
-    """Build each unfinished run once and let it go, so that what is wrong is said before any training."""
+    """Build each unfinished run once and let it go, so that what is wrong is said before any training.
+
+    Of runs that differ in their seeds alone the first stands for all, but for a module of the user's own.
+    """
+    built: set[str] = set()
     for job in jobs:
-        if finished_result(job.folder, resolved(job.config), job.settings) is None:
+        key = json.dumps({name: value for name, value in job.values.items() if name not in NO_FAULT})
+        if key in built and job.settings.model.name != "custom":
+            continue
+        if finished_result(job.folder, job.values, job.settings) is None:
             from dlx.build import build  # imports torch, which a finished study does not need
 
             try:
                 build(job.settings)
             except RequestError as error:
                 raise _with_label(error, job.label) from error
+            built.add(key)
 
 
 def _with_label(error: RequestError, label: str) -> RequestError:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dlx.progress import score
 from dlx.run.result import Result
 
 
@@ -40,8 +41,10 @@ def print_summary(outcomes: Sequence[Outcome], study: Path) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("\nrun", overflow="fold")
     table.add_column("\nstatus")
-    table.add_column("val acc\nlast", justify="right")
-    table.add_column("val acc\nbest (epoch)", justify="right")
+    scores = {score(outcome.result)[0] for outcome in outcomes if outcome.result}
+    named = " or ".join(sorted(scores)) or "val acc"
+    table.add_column(f"{named}\nlast", justify="right")
+    table.add_column(f"{named}\nbest (epoch)", justify="right")
     table.add_column("\nseconds", justify="right")
     for outcome in outcomes:
         table.add_row(*_cells(outcome))
@@ -54,11 +57,11 @@ def _cells(outcome: Outcome) -> list[Text]:
     result = outcome.result
     if result is None:
         return [Text(outcome.label), Text("failed", style="red"), *[Text("-")] * 3]
-    last, best = result.last.get("val_accuracy"), result.best.get("val_accuracy")
+    _, last, best = score(result)
     return [
         Text(outcome.label),
         Text(result.status, style="" if outcome.succeeded else "yellow"),
-        Text("-" if last is None else f"{last:.4f}"),
-        Text("-" if best is None else f"{best:.4f} ({result.best['epoch']})"),
+        Text(last),
+        Text(best if best == "-" else f"{best} ({result.best['epoch']})"),
         Text(f"{result.time_seconds or 0:.1f}"),
     ]

@@ -199,3 +199,12 @@ def test_more_than_a_sources_own_sets_hold_is_refused():
         parts(with_own_sets(), test_size=41)
     with pytest.raises(RequestError, match=r"data\.val_size=31: the data has only 30 validation samples"):
         parts(with_own_sets(), val_size=31)
+
+
+def test_without_a_seed_the_samples_keep_their_own_order():
+    train, val, test = parts(pool_only(), seed=None, train_size=50, val_size=20, test_size=30)
+    assert numbers(val) == list(range(20))
+    assert numbers(train) == list(range(20, 70))
+    assert numbers(test) == list(range(70, 100))
+    _, val, test = parts(with_own_sets(), seed=None, val_size=5)
+    assert (numbers(val), numbers(test)) == (list(range(1000, 1005)), list(range(2000, 2040)))

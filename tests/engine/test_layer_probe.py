@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlx.engine.layer_probe import GATHERED, LayerProbe, Moments
+from dlx.engine.layer_probe import GATHERED, LayerProbe, Moments, Scratch
 
 
 def draws(*shape, seed=0, dtype=torch.float64):
@@ -13,7 +13,7 @@ def draws(*shape, seed=0, dtype=torch.float64):
 
 
 def statistics(pieces):
-    moments = Moments()
+    moments = Moments(Scratch())
     for piece in pieces:
         moments.add(piece)
     return moments.take()
@@ -31,7 +31,7 @@ def test_moments_are_those_of_all_values_however_they_come(sizes):
 
 
 def test_moments_of_no_values_are_none_and_taking_forgets():
-    moments = Moments()
+    moments = Moments(Scratch())
     assert moments.take() is None
     moments.add(draws(4))
     assert moments.take() is not None
@@ -56,10 +56,19 @@ def test_pieces_of_different_means_merge():
 
 def test_a_tensor_may_change_once_it_was_seen():
     values = torch.ones(5)
-    moments = Moments()
+    moments = Moments(Scratch())
     moments.add(values)
     values.zero_()
     assert moments.take() == (1.0, 1.0, 0.0)
+
+
+def test_layers_of_different_sizes_and_types_share_one_scratch():
+    scratch, pieces = Scratch(), [draws(9), draws(3), draws(20, dtype=torch.float32), draws(12) + 5]
+    moments = [Moments(scratch) for _ in pieces]
+    for each, piece in zip(moments, pieces, strict=True):
+        each.add(piece)
+    for each, piece in zip(moments, pieces, strict=True):
+        assert each.take() == pytest.approx(expected([piece]), rel=1e-5)
 
 
 def test_values_of_half_precision_do_not_overflow():
@@ -67,14 +76,19 @@ def test_values_of_half_precision_do_not_overflow():
 
 
 def test_what_is_not_finite_stays_so_and_says_nothing_of_other_layers():
-    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    model = nn.Sequential(nn.Identity(), nn.Sigmoid())
     probe = LayerProbe(model)
-    probe.see("training", "0", torch.tensor([1.0, torch.inf, -torch.inf]))
-    probe.see("training", "1", torch.ones(2))
+    with probe.watch("training", model):
+        model(torch.tensor([1.0, torch.inf, -torch.inf]))
     first, second = probe.rows(4)
-    assert np.isnan(first[4])
+    assert np.isnan([first[4], first[6]]).all()
     assert first[5] == np.inf
-    assert second == (4, "training", "1", "ReLU", 1.0, 1.0, 0.0)
+    assert second[:4] == (4, "training", "1", "Sigmoid")
+    assert second[4] == pytest.approx((1 + torch.sigmoid(torch.tensor(1.0)).item()) / 3)
+
+
+def test_values_whose_squares_overflow_are_infinitely_spread():
+    assert statistics([torch.tensor([1e300, -1e300], dtype=torch.float64)])[2] == np.inf
 
 
 class Twice(nn.Module):

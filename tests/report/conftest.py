@@ -80,6 +80,31 @@ class StudyBuilder:
         untrained: Epoch = (None, None, 2.3, 0.1)
         return [untrained, *((1 - value, value + 0.01, 1.1 - value, value) for value in val_accuracies)]
 
+    def descent(
+        self,
+        slug: str,
+        places: list[tuple[float, float]],
+        heights: list[float],
+        changes: dict[str, Any] | None = None,
+        status: str = "completed",
+    ) -> Path:
+        """Write a run of a point over a surface, x squared plus y squared if no other is named."""
+        named = {
+            "model.name": "point",
+            "loss.name": "surface",
+            "loss.function": "bowl",
+            "data.name": "surface",
+        }
+        epochs: list[Epoch] = [(None, None, height, None) for height in heights]
+        lowest = heights.index(min(heights))
+        best = {"epoch": lowest, "val_loss": heights[lowest]}
+        changes = named | {"monitor": "val_loss"} | (changes or {})
+        folder = self.run(slug, epochs, changes, status=status, best=best)
+        writer = HistoryWriter(folder / "history.csv", extra=("x", "y"))
+        for epoch, ((x, y), values) in enumerate(zip(places, epochs, strict=True)):
+            writer.append(Row(epoch, epoch, 0.1 * epoch, 0.1, *values), {"x": x, "y": y})
+        return folder
+
 
 @pytest.fixture
 def study(tmp_path: Path) -> StudyBuilder:

@@ -1,91 +1,47 @@
-"""Charts: valid Vega-Lite, few colours however many settings, SVG that is XML."""
+"""Charts as files: SVG that is XML, PNG, and of an earlier report's files only its own are removed."""
 
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import pytest
+from dlx.report.charts import Chart, discard_earlier, draw
 
-from dlx.report.aggregate import aggregate
-from dlx.report.charts import COLOURS, GREY, PANELS, compare, draw, each
-from dlx.report.curves import Curves, trace
-from dlx.report.load import load
-from dlx.report.settings import lay_out
-
-
-def traced(study: Any) -> Curves:
-    loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
-    return trace(loaded, layout, aggregate(loaded, layout))
-
-
-def many(study: Any, settings: int) -> Curves:
-    for place in range(settings):
-        study.run(f"run{place}", study.curve(0.5, 0.9 - place / 100), {"optimizer.lr": 0.1 + place})
-    return traced(study)
+HOSTILE = "</text><script>"
+VEGA_LITE: dict[str, Any] = {
+    "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+    "data": {"values": [{"x": HOSTILE}]},
+    "mark": "point",
+    "encoding": {"x": {"field": "x", "type": "nominal"}},
+}
+VEGA: dict[str, Any] = {
+    "$schema": "https://vega.github.io/schema/vega/v6.json",
+    "width": 10,
+    "height": 10,
+    "marks": [{"type": "text", "encode": {"enter": {"text": {"value": HOSTILE}}}}],
+}
 
 
-def marks(spec: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return each layer's mark and colour, over all panels."""
-    panels = spec.get("vconcat") or spec.get("concat") or [spec]
-    return [
-        (layer["mark"]["type"], layer["encoding"].get("color"))
-        for panel in panels
-        for layer in panel["layer"]
-    ]
-
-
-@pytest.mark.parametrize("settings", [1, 2, 9, 14])
-def test_charts_are_valid_vega_lite(study: Any, settings: int) -> None:
-    altair = pytest.importorskip("altair")
-    curves = many(study, settings)
-    for metric in ("accuracy", "loss"):
-        for chart in (compare, each):
-            spec = chart(curves.of(metric=metric), metric)
-            kind = {"vconcat": altair.VConcatChart, "concat": altair.ConcatChart, "layer": altair.LayerChart}
-            kind[next(key for key in kind if key in spec)].from_dict(spec, validate=True)
-
-
-def test_beyond_eight_settings_the_others_are_grey(study: Any) -> None:
-    curves = many(study, 9).of(metric="accuracy")
-    spec = compare(curves, "accuracy")
-    coloured = next(colour for _, colour in marks(spec) if "scale" in colour)
-    assert coloured["scale"]["domain"] == curves.labels[:8]
-    assert coloured["scale"]["range"] == list(COLOURS)
-    assert ("line", {"value": GREY}) in marks(spec)
-
-
-def test_small_multiples_stop_at_twelve(study: Any) -> None:
-    spec = each(many(study, 14).of(metric="accuracy"), "accuracy")
-    assert len(spec["concat"]) == PANELS
-    assert spec["columns"] == 4
-
-
-def test_a_band_is_drawn_only_over_several_seeds(study: Any) -> None:
-    study.run("a", study.curve(0.5, 0.9), seed=0)
-    assert "area" not in dict(marks(each(traced(study).of(metric="loss"), "loss")))
-    study.run("b", study.curve(0.5, 0.8), seed=1)
-    assert "area" in dict(marks(each(traced(study).of(metric="loss"), "loss")))
-
-
-def test_files_are_svg_and_png_and_captions_say_what_is_drawn(study: Any, tmp_path: Path) -> None:
-    study.run("a<b>&", study.curve(0.5, 0.9), {"model.norm": "</text><script>"}, seed=0)
-    study.run("b", study.curve(0.5, 0.8), {"model.norm": "</text><script>"}, seed=1, status="diverged")
-    study.run("c", study.curve(0.5, 0.8), seed=0)
-    figures = draw(traced(study), tmp_path)
-    names = ["accuracy", "loss", "accuracy_by_setting", "loss_by_setting"]
-    assert [figure.name for figure in figures] == names
-    assert "Thin lines are diverged runs (1)" in figures[0].caption
-    for name in names:
-        root = ElementTree.fromstring((tmp_path / f"{name}.svg").read_text())
+def test_charts_become_svg_and_png(tmp_path: Path) -> None:
+    figures = draw([Chart("lite", "t", "c", VEGA_LITE), Chart("full", "t", "c", VEGA, wide=True)], tmp_path)
+    assert [(figure.name, figure.wide) for figure in figures] == [("lite", False), ("full", True)]
+    for figure in figures:
+        root = ElementTree.fromstring((tmp_path / f"{figure.name}.svg").read_text())
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert not [node for node in root.iter() if node.tag.endswith("script")]
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert "norm &lt;/text&gt;&lt;script&gt;" in figures[0].svg
+        assert HOSTILE in "".join(root.itertext())
+        assert (tmp_path / f"{figure.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert figure.svg.endswith("</svg>")
 
 
-def test_what_an_earlier_report_drew_does_not_stay(study: Any, tmp_path: Path) -> None:
-    (tmp_path / "loss_by_setting.png").touch()
-    study.run("a", study.curve(0.5, 0.9))
-    draw(traced(study), tmp_path)
-    assert not (tmp_path / "loss_by_setting.png").exists()
+def test_a_chart_without_a_specification_is_only_words(tmp_path: Path) -> None:
+    (figure,) = draw([Chart("words", "title", "caption", None)], tmp_path)
+    assert (figure.svg, figure.caption) == ("", "caption")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_an_earlier_report_drew_does_not_stay_and_files_of_others_do(tmp_path: Path) -> None:
+    draw([Chart("earlier", "t", "c", VEGA_LITE)], tmp_path)
+    for name in ("mine.svg", "mine.png"):
+        (tmp_path / name).write_text("<svg/>")
+    discard_earlier(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.png", "mine.svg"]

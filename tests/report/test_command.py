@@ -1,6 +1,7 @@
 """`dlx report` from end to end: the files, the page, the refusals, and what it never imports."""
 
 import html
+import math
 import os
 import re
 import subprocess
@@ -8,13 +9,44 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from dlx.errors import RequestError
 from dlx.report.command import main
+from dlx.run.predictions import write_predictions
+from dlx.run.probes import (
+    GRADIENT_COLUMNS,
+    LAYER_COLUMNS,
+    STEP_COLUMNS,
+    Images,
+    Logits,
+    write_images,
+    write_logits,
+)
+from dlx.run.table import TableWriter
 
 HOSTILE = "<script>alert(1)</script>[/]\n=cmd|x"
+
+
+class Checker(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.ids += [str(value) for name, value in attrs if name == "id"]
+        if tag not in ("meta", "br", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.ids += [str(value) for name, value in attrs if name == "id"]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +59,40 @@ def reported(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     study.run("lost", study.curve(0.5), {"model.norm": HOSTILE}, seed=2, status="diverged")
     study.run("crashed", study.curve(0.5), seed=2, status="failed", error="<img src=x onerror=y>")
     study.run("<u>running", study.curve(0.5), status=None)
+    assert main([str(study.folder)]) == 0
+    return study.folder / "report"
+
+
+@pytest.fixture(scope="module")
+def watched(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with every file there is and hostile names in each, and a run whose files are all damaged."""
+    study = builder(tmp_path_factory.mktemp("outputs") / "watched")
+    files = ["layers.csv", "gradients.csv", "steps.csv", "logits.npz", "images.npz", "predictions.npz"]
+    for place in range(3):
+        changes = {"model.width": 10**place, "batch_size": 8 + place, "model.norm": HOSTILE}
+        folder = study.run(
+            f"{HOSTILE.replace('/', '')}{place}",
+            study.curve(0.5, 0.8),
+            changes,
+            data={"classes": [HOSTILE, "dog"]},
+            layers=[{"layer": HOSTILE, "module": HOSTILE, "output_shape": [2], "parameters": 5}],
+        )
+        TableWriter(folder / files[0], LAYER_COLUMNS).append(
+            [(1, "training", HOSTILE, HOSTILE, 1.0, 1.0, 1.0)]
+        )
+        TableWriter(folder / files[1], GRADIENT_COLUMNS).append(
+            [(1, HOSTILE, 1.0, 2.0), (1, "zero", 0.0, 0.0)]
+        )
+        losses = [(step, math.nan if step == 7 else 2.0) for step in range(1, 9)]
+        TableWriter(folder / files[2], STEP_COLUMNS).append(losses)
+        outputs, labels = np.eye(2), np.array([0, 1])
+        write_logits(folder, Logits(np.array([1]), outputs[None], labels))
+        images = np.random.default_rng(0).random((2, 1, 8, 8))
+        write_images(folder, Images(images, images + place, labels))
+        write_predictions(folder, last=outputs, best=outputs, labels=labels, last_epoch=2, best_epoch=2)
+    torn = study.run("<u>torn", study.curve(0.9), {"model.norm": HOSTILE}, seed=1)
+    for name in files:
+        (torn / name).write_bytes(b"\xff\x00")
     assert main([str(study.folder)]) == 0
     return study.folder / "report"
 
@@ -51,8 +117,9 @@ def test_every_file_is_written(reported: Path) -> None:
     ]
 
 
-def test_the_page_loads_nothing(reported: Path) -> None:
-    text = page(reported)
+@pytest.mark.parametrize("made", ["reported", "watched"])
+def test_the_page_loads_nothing(made: str, request: pytest.FixtureRequest) -> None:
+    text = page(request.getfixturevalue(made))
     assert "default-src 'none'" in text
     assert not re.search(r"@import|<(script|link|img|iframe|object|base)\b", text)
     assert not re.findall(r"""(?:src|href|action)\s*=\s*["']?\s*(?:\w+:)?//""", text)
@@ -69,28 +136,26 @@ def test_the_page_shows_hostile_names_as_text(reported: Path) -> None:
     assert "<title>&lt;b&gt;[red] \\udcff" in text
 
 
-def test_the_page_is_well_formed_and_its_ids_are_its_own(reported: Path) -> None:
-    class Checker(HTMLParser):
-        def __init__(self) -> None:
-            super().__init__()
-            self.open: list[str] = []
-            self.ids: list[str] = []
-
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            self.ids += [str(value) for name, value in attrs if name == "id"]
-            if tag not in ("meta", "br", "img"):
-                self.open.append(tag)
-
-        def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            self.ids += [str(value) for name, value in attrs if name == "id"]
-
-        def handle_endtag(self, tag: str) -> None:
-            assert self.open.pop() == tag
-
+@pytest.mark.parametrize("made", ["reported", "watched"])
+def test_the_page_is_well_formed_and_its_ids_are_its_own(made: str, request: pytest.FixtureRequest) -> None:
     checker = Checker()
-    checker.feed(page(reported))
+    checker.feed(page(request.getfixturevalue(made)))
     assert checker.open == []
     assert len(checker.ids) == len(set(checker.ids))
+
+
+def test_every_picture_is_drawn_in_its_section_under_any_name(watched: Path) -> None:
+    text = page(watched)
+    names = "steps swept_model_width swept_batch_size classes confusion confidence logits layers_mean"
+    names += " layers_abs_mean layers_std abs_gradient abs_weight images"
+    assert set(names.split()) <= {file.stem for file in (watched / "plots").glob("*.png")}
+    headings = re.findall(r"<h2>([^<]*)</h2>", text)
+    sections = ["Curves", "Swept values", "Classes", "Inside the net", "Images", "Parameters"]
+    assert [heading for heading in headings if heading in sections] == sections
+    assert "Left out because layers.csv is damaged: &lt;u&gt;torn" in text
+    assert not re.search(r"<(script|u|b)>", text)
+    for file in (watched / "plots").glob("*.svg"):
+        assert not [node for node in ElementTree.parse(file).iter() if node.tag.endswith("script")]
 
 
 def test_the_page_names_runs_rules_and_what_was_left_out(reported: Path) -> None:

@@ -1,0 +1,75 @@
+"""Accuracy and loss by epoch: all settings in one panel, and a panel for each."""
+
+from dlx.report.aggregate import Summary
+from dlx.report.charts import Chart, Spec
+from dlx.report.curves import Curves, trace
+from dlx.report.load import Study
+from dlx.report.pictures.panel import describe, metric_axis, panel
+from dlx.report.pictures.style import (
+    COLOURS,
+    PANELS,
+    QUANTITY,
+    SPLITS,
+    chart,
+    colour,
+    epoch_axis,
+    legend_below,
+)
+from dlx.report.settings import Layout
+from dlx.report.text import write_count
+
+
+def epochs(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+    """Draw every metric by epoch, once all settings together and once one by one."""
+    curves = trace(study, layout, summary)
+    together, apart = [], []
+    many = len(curves.labels) > 1
+    for metric in curves.axes:
+        part = curves.of(metric=metric)
+        if many:
+            caption = describe(part, len(COLOURS), "the others are thin and grey")
+            together.append(Chart(metric, f"{metric.title()} by epoch", caption, compare(part, metric)))
+        name, title = (f"{metric}_by_setting", "setting by setting") if many else (metric, "by epoch")
+        caption = describe(part, PANELS, "the others are not drawn")
+        apart.append(Chart(name, f"{metric.title()} {title}", caption, each(part, metric), wide=many))
+    return together + apart
+
+
+def compare(curves: Curves, metric: str) -> Spec:
+    """Put all settings into one panel for validation and one for training, the first eight in colour."""
+    splits = [split for split in SPLITS if split in set(curves.estimates["split"])]
+    labels = curves.labels[: len(COLOURS)]
+    panels = [
+        {"width": 440, "height": 190}
+        | panel(
+            curves.of(split=split),
+            colour("label", labels, legend_below(labels)),
+            x=epoch_axis("epoch" if split == splits[-1] else None, curves.epochs),
+            y=metric_axis(curves.axes[metric], f"{split} {QUANTITY[metric]}"),
+        )
+        for split in splits
+    ]
+    return chart(
+        f"{metric} by epoch, {write_count(len(curves.labels), 'setting')}", {"vconcat": panels, "spacing": 40}
+    )
+
+
+def each(curves: Curves, metric: str) -> Spec:
+    """Give each of the first twelve settings a panel on equal axes: validation solid, training dashed."""
+    labels = curves.labels[:PANELS]
+    across = min(len(labels), 4)
+    size = {"width": 440, "height": 260} if len(labels) == 1 else {"width": 216, "height": 130}
+    splits = [split for split in SPLITS if split in {*curves.estimates["split"], *curves.diverged["split"]}]
+    legend = {"orient": "top", "title": None}
+    panels = [
+        size
+        | ({"title": label} if len(labels) > 1 else {})
+        | panel(
+            curves.of(label=label),
+            colour("split", splits, legend),
+            x=epoch_axis("epoch" if place + across >= len(labels) else None, curves.epochs),
+            y=metric_axis(curves.axes[metric], QUANTITY[metric] if place % across == 0 else None),
+        )
+        for place, label in enumerate(labels)
+    ]
+    return chart(f"{metric} by epoch, setting by setting", {"concat": panels, "columns": across})

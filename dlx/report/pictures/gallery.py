@@ -1,0 +1,47 @@
+"""Which pictures there are, in the order of the page: the one place that knows them all.
+
+A picture is a function of the study, its layout and its summary. It reads what it needs, computes a frame,
+and returns charts: none, if the runs hold nothing for it.
+"""
+
+from collections.abc import Callable, Iterable
+
+from dlx.report.aggregate import Summary
+from dlx.report.charts import Chart
+from dlx.report.load import Study
+from dlx.report.pictures.classes import classes
+from dlx.report.pictures.confidence import confidence
+from dlx.report.pictures.confusion import confusion
+from dlx.report.pictures.epochs import epochs
+from dlx.report.pictures.images import images
+from dlx.report.pictures.layers import layers
+from dlx.report.pictures.logits import logits
+from dlx.report.pictures.magnitudes import magnitudes
+from dlx.report.pictures.pace import pace
+from dlx.report.pictures.steps import steps
+from dlx.report.pictures.surface import surface
+from dlx.report.pictures.swept import swept
+from dlx.report.settings import Layout
+
+Picture = Callable[[Study, Layout, Summary], Iterable[Chart]]
+
+SECTIONS: tuple[tuple[str, tuple[Picture, ...]], ...] = (
+    ("Curves", (surface, epochs, pace, steps)),
+    ("Swept values", (swept,)),
+    ("Classes", (classes, confusion)),
+    ("Inside the net", (confidence, logits, layers, magnitudes)),
+    ("Images", (images,)),
+)
+
+
+def gallery(study: Study, layout: Layout, summary: Summary) -> dict[str, list[Chart]]:
+    """Return the charts of every section that has any, and of the first section in any case.
+
+    Within a section narrow charts come first, since two of them share a row of the page.
+    """
+    sections: dict[str, list[Chart]] = {}
+    for heading, pictures in SECTIONS:
+        charts = [chart for picture in pictures for chart in picture(study, layout, summary)]
+        if charts or not sections:
+            sections[heading] = sorted(charts, key=lambda chart: chart.wide)
+    return sections

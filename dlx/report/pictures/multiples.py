@@ -1,0 +1,126 @@
+"""Small multiples by epoch: a panel for each layer or parameter, settings by colour, the split by dashes."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dlx.report.charts import Spec
+from dlx.report.pictures.style import (
+    DASHES,
+    INK,
+    PANELS,
+    SPLITS,
+    chart,
+    colour,
+    epoch_axis,
+    layer,
+    legend_below,
+    nominal,
+    quantitative,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ACROSS = 4
+DECADES = 100.0  # values that span more are drawn on a logarithmic axis
+TINY = 0.005  # below, 2e-4 is easier to read than 0.0002
+
+
+@dataclass(frozen=True)
+class Multiples:
+    """`frame`: columns `panel label split epoch value`, one row a point.
+
+    `panels` and `labels` are in the order in which they are shown. `ticks`: of the panels whose values
+    span two decades, which get a logarithmic axis. `tiny`: panels whose numbers are best written as powers.
+    """
+
+    frame: "pd.DataFrame"
+    panels: list[str]
+    labels: list[str]
+    ticks: dict[str, list[float]]
+    tiny: set[str]
+    held: bool
+
+    @property
+    def caption(self) -> list[str]:
+        """Return the sentences on axes and lines that every such picture needs."""
+        sentences = ["Solid is validation, dashed is training"] if len(set(self.frame["split"])) > 1 else []
+        sentences.append("Each panel has its own vertical axis")
+        if self.ticks:
+            sentences[-1] += ", logarithmic where the values span two decades"
+        if self.held:
+            sentences.append("Zeros are drawn at the foot of a logarithmic axis")
+        return sentences
+
+
+def arrange(frame: "pd.DataFrame", panels: list[str], labels: list[str], *, positive: bool) -> Multiples:
+    """Keep the first twelve panels; `positive` values that span two decades get a logarithmic axis.
+
+    Zeros there are held at the panel's smallest value above 0.
+    """
+    panels = panels[:PANELS]
+    frame = frame[frame["panel"].isin(panels) & frame["value"].abs().lt(float("inf"))]
+    above = frame[frame["value"] > 0].groupby("panel")["value"].agg(["min", "max"])
+    wide = above[above["max"] / above["min"] > DECADES] if positive else above[:0]
+    floors = frame["panel"].map(wide["min"])
+    held = frame["value"] < floors  # NaN, where the axis is linear, is below nothing
+    frame = frame.assign(value=frame["value"].where(~held, floors))
+    ticks = {str(panel): powers(low, high) for panel, low, high in wide.itertuples()}
+    largest = frame["value"].abs().groupby(frame["panel"]).max()
+    tiny = {
+        panel for panel in panels if largest.get(panel, 1.0) < TINY or min(ticks.get(panel, [1.0])) < TINY
+    }
+    return Multiples(frame, panels, labels, ticks, tiny, bool(held.any()))
+
+
+def powers(low: float, high: float) -> list[float]:
+    """Return the powers of ten between two positive numbers, thinned to about four."""
+    exponents = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+    return [10.0**exponent for exponent in exponents[:: len(exponents) // 5 + 1]]
+
+
+def multiples(plan: Multiples, quantity: str | None, description: str) -> Spec:
+    """Draw the panels, four in a row, with one legend below all."""
+    across = min(ACROSS, len(plan.panels))
+    splits = [split for split in SPLITS if split in set(plan.frame["split"])]
+    last = int(plan.frame["epoch"].max()) if len(plan.frame) else 0
+    legend = legend_below(plan.labels, wide=True) if len(plan.labels) > 1 else None
+    width = (1000 - 52 * across) // across if across > 1 else 440
+    panels = []
+    for place, name in enumerate(plan.panels):
+        encoding = {
+            "x": epoch_axis("epoch" if place + across >= len(plan.panels) else None, last),
+            "y": _values(plan, name, quantity if place % across == 0 else None),
+            "color": colour("label", plan.labels, legend),
+        }
+        if len(splits) > 1:
+            encoding["strokeDash"] = nominal("split") | {"scale": DASHES, "legend": None}
+        mark = {"type": "line", "strokeWidth": 1.6, "strokeJoin": "round"}
+        part = plan.frame[plan.frame["panel"] == name]
+        panels.append(
+            {"width": width, "height": 110, "layer": [_heading(name, width), layer(part, mark, encoding)]}
+        )
+    return chart(description, {"concat": panels, "columns": across, "spacing": {"row": 60, "column": 52}})
+
+
+def _values(plan: Multiples, name: str, title: str | None) -> Spec:
+    ticks: Spec = {"tickCount": 4} | ({"format": "~e"} if name in plan.tiny else {})
+    if name not in plan.ticks:
+        return quantitative("value", title, ticks, {"zero": False})
+    return quantitative("value", title, ticks | {"values": plan.ticks[name]}, {"type": "log", "nice": False})
+
+
+def _heading(name: str, width: int) -> Spec:
+    """Write a panel's name as a mark: a title would sit higher where a label sticks out above the axis."""
+    mark = {
+        "type": "text",
+        "align": "left",
+        "dy": -16,
+        "fontSize": 12,
+        "fontWeight": "bold",
+        "color": INK,
+        "limit": width,
+    }
+    encoding = {"x": {"value": 0}, "y": {"value": 0}, "text": {"value": name}}
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}

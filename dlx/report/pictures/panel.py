@@ -1,0 +1,70 @@
+"""One panel of curves: bands over seeds, means, and diverged runs up to a cross."""
+
+from dlx.report.charts import Spec
+from dlx.report.curves import Axis, Curves
+from dlx.report.pictures.style import DASHES, GREY, layer, nominal
+
+BAND = {"type": "area", "fillOpacity": 0.16}
+CROSS = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 60, "strokeWidth": 1.6}
+
+
+def panel(curves: Curves, colour: Spec, x: Spec, y: Spec) -> Spec:
+    """Draw bands, means and diverged runs over each other; what `colour` does not name is thin and grey."""
+    field, shown = colour["field"], colour["scale"]["domain"]
+    dashes = nominal("split") | {"legend": None, "scale": DASHES}
+    named = {"color": colour} | ({"strokeDash": dashes} if field == "split" else {})
+    others = {"detail": nominal("label"), "color": {"value": GREY}}
+    each_run = {"detail": nominal("run")}
+    curve = {"type": "line", "strokeJoin": "round"}
+
+    def along(y_field: str) -> Spec:
+        return {"x": x, "y": y | {"field": y_field}}
+
+    means, alone = curves.estimates, curves.diverged
+    bands = means[means[field].isin(shown) & (means["n"] > 1)]
+    layers = [layer(bands, BAND, along("low") | {"y2": {"field": "high"}, "color": colour})]
+    for encoding, width, mean, run in (
+        (others, 0.8, ~means[field].isin(shown), ~alone[field].isin(shown)),
+        (named, 1.8, means[field].isin(shown), alone[field].isin(shown)),
+    ):
+        layers += [
+            layer(means[mean], curve | {"strokeWidth": width}, along("mean") | encoding),
+            layer(alone[run], curve | {"strokeWidth": 0.9}, along("value") | encoding | each_run),
+            layer(alone[run & alone["last"]], CROSS, along("value") | {"color": encoding["color"]}),
+        ]
+    return {"layer": [each for each in layers if each["data"]["values"]] or layers[:1]}
+
+
+def metric_axis(axis: Axis, title: str | None) -> Spec:
+    """Return the y channel of a metric, but for its field."""
+    scale = {"type": "log" if axis.log else "linear", "domain": [axis.low, axis.high], "nice": False}
+    ticks: Spec = {"title": title, "tickCount": 5} | (
+        {"values": list(axis.ticks), "format": "~g"} if axis.log else {}
+    )
+    return {"type": "quantitative", "scale": scale, "axis": ticks}
+
+
+def describe(curves: Curves, shown: int, others: str) -> str:
+    """Say what the lines, bands and crosses are, and what is not to be seen."""
+    axis = next(iter(curves.axes.values()))
+    alone = curves.diverged["run"].nunique()
+    if (curves.estimates["n"] > 1).any():
+        sentences = [
+            "Lines are means over the completed runs of a setting; bands reach from the lowest to the highest"
+        ]
+    else:
+        sentences = ["Each line is a single run" if len(curves.estimates) else "No run completed"]
+    if len(curves.labels) > shown:
+        sentences.append(f"The first {shown} of {len(curves.labels)} settings in the table; {others}")
+    if alone:
+        sentences.append(
+            f"Thin lines are diverged runs ({alone}), each ending at a cross where it leaves the axis or was "
+            "last finite"
+        )
+    if axis.log:
+        sentences.append("The loss axis is logarithmic")
+    if axis.cut:
+        sentences.append("Values beyond the axis are drawn at its edge")
+    if curves.step > 1:
+        sentences.append(f"Every {curves.step}th epoch is drawn")
+    return ". ".join(sentences) + "."

@@ -1,0 +1,107 @@
+"""How every picture looks: colours, axes, legends and the frame of a chart."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dlx.report.charts import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart, with two in place of the yellow
+# that vanishes on white and the black that vanishes on dark; neighbours in rank differ most.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b", "#7b61c9")
+GREY = "#a8adb3"
+SHADE = "#1268b3"  # of cells and bars that white text may stand on; the same on a dark page
+INK = "#24292f"
+PANELS = 12
+SPLITS = ("validation", "training")
+QUANTITY = {"accuracy": "accuracy (fraction)", "loss": "loss (mean per sample)"}
+FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+
+DASHES = {"domain": list(SPLITS), "range": [[1, 0], [5, 3]]}
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+
+def chart(description: str, body: Spec) -> Spec:
+    """Add what every chart has: a description for screen readers, type and quiet axes."""
+    quiet = {"domainColor": "#9aa0a6", "tickColor": "#9aa0a6", "gridColor": "#e4e7eb"}
+    small = {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"}
+    return {
+        "$schema": SCHEMA,
+        "description": description,
+        "background": "white",
+        "padding": 8,
+        **({} if "layer" in body else {"bounds": "flush"}),  # of several panels
+        **({"spacing": {"row": 56, "column": 44}} if "concat" in body else {}),
+        **body,
+        "config": {
+            "font": FONT,
+            "view": {"stroke": None},
+            "axis": quiet | small | {"labelColor": "#4a4f55", "titleColor": INK, "titlePadding": 8},
+            "legend": small | {"labelFontSize": 12, "labelColor": INK},
+            "title": {
+                "fontSize": 12,
+                "fontWeight": "bold",
+                "anchor": "start",
+                "frame": "group",
+                "color": INK,
+                "limit": 216,
+            },
+        },
+    }
+
+
+def colour(field: str, values: Sequence[str], legend: Spec | None) -> Spec:
+    """Return a colour channel for `values`, the first eight at most, in their order."""
+    scale = {"domain": list(values), "range": list(COLOURS[: len(values)])}
+    strokes = {"symbolType": "stroke", "symbolStrokeWidth": 2.5, "symbolOpacity": 1}
+    return nominal(field) | {"scale": scale, "legend": None if legend is None else strokes | legend}
+
+
+def legend_below(labels: Sequence[str], *, wide: bool = False) -> Spec:
+    """Return a legend below the panels, in as many columns as the longest label leaves room for."""
+    longest = max(map(len, labels), default=0)
+    columns = 1 if longest > 30 else 2 if longest > 16 else 3
+    return {
+        "orient": "bottom",
+        # Not vertical: in as many columns as here, the renderer would shuffle a row that is not full.
+        "direction": "horizontal",
+        "columns": 2 * columns if wide else columns,
+        "labelLimit": 440 if longest > 30 else 210,
+        "title": None,
+    }
+
+
+def nominal(field: str) -> Spec:
+    """Return a channel that tells values apart and has no legend of its own."""
+    return {"field": field, "type": "nominal"}
+
+
+def quantitative(field: str, title: str | None, axis: Spec | None = None, scale: Spec | None = None) -> Spec:
+    """Return a channel along an axis."""
+    return {
+        "field": field,
+        "type": "quantitative",
+        "axis": {"title": title} | (axis or {}),
+        "scale": scale or {},
+    }
+
+
+def epoch_axis(title: str | None, last: int) -> Spec:
+    """Return the x channel of curves by epoch, from 0 to the last one."""
+    scale = {"domain": [0, last], "nice": False}
+    return quantitative("epoch", title, {"grid": False, "tickMinStep": 1, "tickCount": 6}, scale)
+
+
+def layer(data: "pd.DataFrame", mark: Spec, encoding: Spec) -> Spec:
+    """Return one layer of a panel, holding of `data` the fields it draws."""
+    fields = [value["field"] for value in encoding.values() if "field" in value] if len(data) else []
+    return {"data": {"values": records(data, fields)}, "mark": mark, "encoding": encoding}
+
+
+def records(data: "pd.DataFrame", fields: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of some columns as dictionaries."""
+    names = list(dict.fromkeys(fields))
+    columns = [data[name].tolist() for name in names]  # a sixth of the time of DataFrame.to_dict
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

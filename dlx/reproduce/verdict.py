@@ -1,0 +1,110 @@
+"""What the runs say of a published figure or order: reproduced, not reproduced, or too few to say."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dlx.reproduce import statistics
+from dlx.reproduce.claim import Figure, Order
+from dlx.reproduce.statistics import LEVEL, Interval
+
+Word = Literal["REPRODUCED", "NOT REPRODUCED", "UNDERPOWERED"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`interval`: of a figure, where one new run would fall; `mean`: of the runs, or of the differences.
+
+    `p`: of the order that was published. `note`: what would settle it, or what it rests on.
+    """
+
+    word: Word
+    note: str = ""
+    mean: float | None = None
+    interval: Interval | None = None
+    p: float | None = None
+
+
+def judge_figure(figure: Figure, values_K: Sequence[float], rounding: float) -> Verdict:
+    """Judge a published figure by the K completed runs' values; `rounding` widens what was published."""
+    low, high = figure.ends
+    mean = math.fsum(values_K) / len(values_K) if values_K else None
+    if figure.tolerance is not None and values_K:
+        off = max(max(low - value, value - high, 0.0) for value in values_K)
+        word: Word = "REPRODUCED" if off <= figure.tolerance else "NOT REPRODUCED"
+        return Verdict(word, f"deterministic: off by {off:.1e}, allowed {figure.tolerance:.1e}", mean)
+    if len(values_K) < 2:
+        return Verdict("UNDERPOWERED", "an interval needs 2 completed runs", mean)
+    interval = statistics.prediction_interval(values_K)
+    low, high = low - rounding, high + rounding
+    judge = _judge_value if math.isfinite(low) and math.isfinite(high) else _judge_bound
+    word, note = judge(interval, low, high, figure.useful_width)
+    return Verdict(word, note, interval.mean, interval)
+
+
+def _judge_value(interval: Interval, low: float, high: float, width: float) -> tuple[Word, str]:
+    """Judge a value that was published as lying in [low, high], by whether one new run may fall there."""
+    if interval.high < low or high < interval.low:
+        return "NOT REPRODUCED", ""
+    if interval.width <= width:
+        return "REPRODUCED", ""
+    needed = statistics.seeds_for_width(interval.std, width)
+    if needed is not None:
+        return "UNDERPOWERED", f"{needed} seeds would make the interval narrower than {width:.2g}"
+    widest = statistics.widest_limit(interval.std)
+    if widest < width:
+        return "UNDERPOWERED", f"more than {statistics.MOST_SEEDS:,} seeds would be needed"
+    return "UNDERPOWERED", f"no number of seeds settles it: the interval would still be {widest:.2g} wide"
+
+
+def _judge_bound(interval: Interval, low: float, high: float, _: float) -> tuple[Word, str]:
+    """Judge "at least `low`" or "at most `high`", by whether a new run is sure to keep or to miss it."""
+    if low <= interval.low and interval.high <= high:
+        return "REPRODUCED", ""
+    if interval.high < low or high < interval.low:
+        return "NOT REPRODUCED", ""
+    inside = interval.mean - low if math.isinf(high) else high - interval.mean
+    needed = statistics.seeds_for_width(interval.std, 2 * abs(inside)) if inside else None
+    if needed is None:
+        return "UNDERPOWERED", "no number of seeds settles it: single runs fall on both sides of the bound"
+    return "UNDERPOWERED", f"{needed} seeds would place the interval on one side of the bound"
+
+
+def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, float]) -> Verdict:
+    """Judge an order by the values, by seed, of its two sides; a seed that lacks either is no pair."""
+    sign = -1 if order.lower_is_better and order.equal is None else 1
+    differences_K = [sign * (first[seed] - second[seed]) for seed in first if seed in second]
+    if not differences_K:
+        return Verdict("UNDERPOWERED", "no seed has both runs completed")
+    mean = math.fsum(differences_K) / len(differences_K)
+    if order.margin is None:
+        p, against = (
+            statistics.sign_flip_p(differences_K),
+            statistics.sign_flip_p([-d for d in differences_K]),
+        )
+        effect = mean
+    else:
+        p, against = (
+            test(differences_K, order.margin) for test in (statistics.equivalence_p, statistics.beyond_p)
+        )
+        effect = order.margin - abs(mean)
+    if p <= LEVEL:
+        return Verdict("REPRODUCED", mean=sign * mean, p=p)
+    if against <= LEVEL:
+        return Verdict("NOT REPRODUCED", f"the opposite has p {against:.2g}", sign * mean, p=p)
+    return Verdict("UNDERPOWERED", _needed(differences_K, effect), sign * mean, p=p)
+
+
+def _needed(differences_K: Sequence[float], effect: float) -> str:
+    """Say how many seeds would decide an order, and whether these could have."""
+    count = len(differences_K)
+    std = statistics.prediction_interval(differences_K).std if count > 1 else math.nan
+    needed = statistics.seeds_for_sign(effect, std) if count > 1 else None
+    best = statistics.smallest_p(count)
+    words = [f"{count} pairs cannot reach p {LEVEL:g}, at best {best:.2g}"] if best > LEVEL else []
+    if needed is not None:
+        words.append(f"about {max(needed, count + 1)} seeds would decide it")
+    elif count > 1:
+        words.append("no number of seeds in sight decides it")
+    return "; ".join(words)

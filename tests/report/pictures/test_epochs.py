@@ -1,0 +1,76 @@
+"""Curves by epoch: valid Vega-Lite, few colours however many settings, captions that say what is drawn."""
+
+from typing import Any
+
+import pytest
+
+from dlx.report.aggregate import aggregate
+from dlx.report.curves import Curves, trace
+from dlx.report.load import load
+from dlx.report.pictures.epochs import compare, each, epochs
+from dlx.report.pictures.style import COLOURS, GREY, PANELS
+from dlx.report.settings import lay_out
+
+
+def traced(study: Any) -> Curves:
+    loaded = load([study.folder])
+    layout = lay_out(loaded.settings)
+    return trace(loaded, layout, aggregate(loaded, layout))
+
+
+def many(study: Any, settings: int) -> Curves:
+    for place in range(settings):
+        study.run(f"run{place}", study.curve(0.5, 0.9 - place / 100), {"optimizer.lr": 0.1 + place})
+    return traced(study)
+
+
+def marks(spec: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return each layer's mark and colour, over all panels."""
+    panels = spec.get("vconcat") or spec.get("concat") or [spec]
+    return [
+        (layer["mark"]["type"], layer["encoding"].get("color"))
+        for panel in panels
+        for layer in panel["layer"]
+    ]
+
+
+@pytest.mark.parametrize("settings", [1, 2, 9, 14])
+def test_charts_are_valid_vega_lite(study: Any, settings: int) -> None:
+    altair = pytest.importorskip("altair")
+    curves = many(study, settings)
+    for metric in ("accuracy", "loss"):
+        for chart in (compare, each):
+            altair.Chart.from_dict(chart(curves.of(metric=metric), metric), validate=True)
+
+
+def test_beyond_eight_settings_the_others_are_grey(study: Any) -> None:
+    curves = many(study, 9).of(metric="accuracy")
+    spec = compare(curves, "accuracy")
+    coloured = next(colour for _, colour in marks(spec) if "scale" in colour)
+    assert coloured["scale"]["domain"] == curves.labels[:8]
+    assert coloured["scale"]["range"] == list(COLOURS)
+    assert ("line", {"value": GREY}) in marks(spec)
+
+
+def test_small_multiples_stop_at_twelve(study: Any) -> None:
+    spec = each(many(study, 14).of(metric="accuracy"), "accuracy")
+    assert len(spec["concat"]) == PANELS
+    assert spec["columns"] == 4
+
+
+def test_a_band_is_drawn_only_over_several_seeds(study: Any) -> None:
+    study.run("a", study.curve(0.5, 0.9), seed=0)
+    assert "area" not in dict(marks(each(traced(study).of(metric="loss"), "loss")))
+    study.run("b", study.curve(0.5, 0.8), seed=1)
+    assert "area" in dict(marks(each(traced(study).of(metric="loss"), "loss")))
+
+
+def test_captions_say_what_is_drawn(study: Any) -> None:
+    study.run("a", study.curve(0.5, 0.9), {"model.norm": "batch"}, seed=0)
+    study.run("b", study.curve(0.5, 0.8), {"model.norm": "batch"}, seed=1, status="diverged")
+    study.run("c", study.curve(0.5, 0.8), seed=0)
+    loaded = load([study.folder])
+    layout = lay_out(loaded.settings)
+    charts = epochs(loaded, layout, aggregate(loaded, layout))
+    assert [chart.name for chart in charts] == ["accuracy", "loss", "accuracy_by_setting", "loss_by_setting"]
+    assert "Thin lines are diverged runs (1)" in charts[0].caption

@@ -1,0 +1,75 @@
+"""predictions.npz: read back as written, None where there is no file, damage refused by name."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlx.run.arrays import write_arrays
+from dlx.run.paths import PREDICTIONS
+from dlx.run.predictions import read_predictions, write_predictions
+
+
+def written(folder: Path) -> bytes:
+    outputs = np.random.default_rng(0).normal(size=(6, 3))
+    labels = np.array([0, 1, 2, 0, 1, 2])
+    write_predictions(folder, last=outputs, best=outputs[::-1], labels=labels, last_epoch=9, best_epoch=4)
+    return (folder / PREDICTIONS).read_bytes()
+
+
+def test_predictions_come_back(tmp_path: Path) -> None:
+    written(tmp_path)
+    back = read_predictions(tmp_path)
+    assert back is not None
+    expected = np.random.default_rng(0).normal(size=(6, 3))
+    np.testing.assert_allclose(back.last_outputs, expected, rtol=1e-3)
+    np.testing.assert_array_equal(back.best_outputs, back.last_outputs[::-1])
+    assert back.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert (back.last_epoch, back.best_epoch) == (9, 4)
+
+
+def test_a_run_without_the_file_has_none(tmp_path: Path) -> None:
+    assert read_predictions(tmp_path) is None
+
+
+def test_a_flipped_bit_is_refused_or_harmless_and_nothing_else_is_raised(tmp_path: Path) -> None:
+    content = written(tmp_path)
+    refused = 0
+    for place in range(0, 8 * len(content), 3):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        (tmp_path / PREDICTIONS).write_bytes(flipped)
+        with contextlib.suppress(ValueError):
+            read_predictions(tmp_path)
+            continue
+        refused += 1
+    assert refused > len(content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"labels": np.array([0])}, "labels of shape"),
+        ({"labels": np.array([0.0, 1.0])}, "float64 labels"),
+        ({"labels": np.array([0, 5])}, "labels from 0 to 5"),
+        ({"best_outputs": np.zeros((2, 3))}, "outputs of shapes"),
+        ({"last_outputs": np.zeros(2)}, "outputs of shapes"),
+        ({"last_epoch": np.array([1, 2])}, "an epoch is no number"),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(
+    tmp_path: Path, changes: dict[str, np.ndarray], reason: str
+) -> None:
+    outputs = np.eye(2)
+    arrays = {"last_outputs": outputs, "best_outputs": outputs, "labels": np.array([0, 1])}
+    write_arrays(tmp_path / PREDICTIONS, **{**arrays, "last_epoch": 1, "best_epoch": 1, **changes})
+    with pytest.raises(ValueError, match=reason):
+        read_predictions(tmp_path)
+
+
+def test_a_bare_array_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / PREDICTIONS).open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match=PREDICTIONS):
+        read_predictions(tmp_path)

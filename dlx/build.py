@@ -22,7 +22,7 @@ from dlx.engine.layer_probe import LayerProbe
 from dlx.engine.layers import LayerFacts, describe_layers, watch
 from dlx.engine.probes import Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
-from dlx.errors import RequestError, unknown
+from dlx.errors import RequestError
 from dlx.loss.registry import Loss, losses
 from dlx.model.custom import said
 from dlx.model.init import initialise
@@ -30,7 +30,6 @@ from dlx.model.registry import models
 from dlx.optimizer.registry import optimizers
 from dlx.optimizer.schedule import build_schedule
 
-ENGINES = ("auto", "loop")
 DEFAULT_THREADS = torch.get_num_threads()  # read once: a run of a sweep must not inherit another's
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -40,8 +39,6 @@ def build(settings: Settings) -> Run:
 
     Raises RequestError if anything does not fit.
     """
-    if settings.engine.name not in ENGINES:
-        raise unknown("engine.name", settings.engine.name, ENGINES)
     device, dtype = devices.select(settings.device), getattr(torch, settings.dtype)
     torch.set_num_threads(settings.threads or DEFAULT_THREADS)
     data = _load(json.dumps(settings.data.model_dump()), dtype, device)
@@ -154,6 +151,8 @@ def _try_model(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) 
 
 def _build_probes(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) -> Probes:
     probes = settings.probes
+    if probes.layers and settings.engine.name == "stacked":
+        raise RequestError("probes.layers=True: layers are watched in a run of its own; say engine=loop")
     if probes.classes and not loss.classifies:
         raise RequestError(f"probes.classes=True: loss.name={settings.loss.name} knows no classes")
     if probes.images and len(data.input_shape) != 3:

@@ -80,6 +80,13 @@ class EarlyStoppingSettings(_Closed):
     min_delta: Annotated[float, Field(ge=0)]
 
 
+class EngineSettings(_Closed):
+    """`loop` trains runs one by one, `stacked` those of equal shapes as one, up to `width` of them."""
+
+    name: Literal["auto", "loop", "stacked"]
+    width: Annotated[int, Field(ge=1)] = 16
+
+
 class ProbeSettings(_Closed):
     """What to record of the net's inside (see engine/probes.py); off by default, and no number changes."""
 
@@ -105,7 +112,7 @@ class Settings(_Closed):
     data: DataSettings
     augment: dict[str, bool | int | float]
     loss: Component
-    engine: Component
+    engine: EngineSettings
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     shuffle: bool

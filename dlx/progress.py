@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class Display:
-    """Shows the runs of a grid, in order; `runs` holds each one's label and its number of epochs."""
+    """Shows the runs of a grid; `runs` holds each one's label and its number of epochs."""
 
     def __init__(self, runs: Sequence[tuple[str, int]], console: Console | None = None) -> None:
-        self._runs = runs
+        self.runs = runs
         self._console = console or Console(highlight=False)
-        self._live = self._console.is_terminal
-        self._index = 0
-        self._epochs_done = 0
-        self._progress = Progress(
+        self.live = self._console.is_terminal
+        self._epochs = [0] * len(runs)
+        self._ended = 0
+        self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[state]}", markup=False),
@@ -35,49 +35,72 @@ class Display:
             console=self._console,
             transient=True,
             refresh_per_second=4,  # often enough to read; the drawing shares the cores with the training
-            disable=not self._live,
+            disable=not self.live,
         )
         self._all: TaskID | None = None
-        self._one: TaskID | None = None
 
     def __enter__(self) -> Self:
-        self._progress.start()
-        if len(self._runs) > 1:
-            self._all = self._progress.add_task(
-                "runs", total=sum(epochs for _, epochs in self._runs), state=f"0/{len(self._runs)}"
-            )
+        self.progress.start()
+        if len(self.runs) > 1:
+            total = sum(epochs for _, epochs in self.runs)
+            self._all = self.progress.add_task("runs", total=total, state=f"0/{len(self.runs)}")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self.progress.stop()
+
+    def of(self, index: int) -> "RunDisplay":
+        """Return the part of the display that shows one run; several may be shown at once."""
+        return RunDisplay(self, index)
+
+    def advance(self, index: int, epoch: int, *, ended: bool = False) -> None:
+        """Move the bar of all runs: this one is at `epoch`."""
+        self._epochs[index] = epoch
+        self._ended += ended
+        if self._all is not None:
+            state = f"{self._ended}/{len(self.runs)}"
+            self.progress.update(self._all, completed=sum(self._epochs), state=state)
+
+    def print(self, line: str) -> None:
+        """Print a line above the bars; in a log, a line is a line."""
+        self.progress.console.print(Text(line), soft_wrap=not self.live)
+
+
+class RunDisplay:
+    """Shows one run of a grid from its start to its end."""
+
+    def __init__(self, display: Display, index: int) -> None:
+        self._display = display
+        self._index = index
+        self._label, self._epochs = display.runs[index]
+        self._alone = len(display.runs) == 1
+        self._position = "" if self._alone else f"[{index + 1}/{len(display.runs)}] "
+        self._bar: TaskID | None = None
 
     def start(self, run: "Run", settings: Settings, folder: Path) -> None:
-        """Show that the next run begins; of a run alone, its settings in short."""
-        label, epochs = self._runs[self._index]
-        if len(self._runs) == 1:
-            self._progress.console.print(_grid(summary(run, settings, folder)))
-        elif not self._live:
-            self._print(f"{self._position()}{label}")
-        self._one = self._progress.add_task("epoch", total=epochs, state="")
+        """Show that the run begins; of a run alone, its settings in short."""
+        if self._alone:
+            self._display.progress.console.print(_grid(summary(run, settings, folder)))
+        elif not self._display.live:
+            self._display.print(f"{self._position}{self._label}")
+        self._bar = self._display.progress.add_task("epoch", total=self._epochs, state="")
 
     def epoch(self, row: Row) -> None:
         """Show an epoch's end."""
-        epochs = self._runs[self._index][1]
-        if not self._live:
-            self._print(f"{self._position()}epoch {row.epoch:>{len(str(epochs))}}/{epochs}  {metrics(row)}")
-        if self._one is not None:
-            self._progress.update(
-                self._one, completed=row.epoch, state=f"{row.epoch}/{epochs}  {metrics(row)}"
-            )
-        if self._all is not None:
-            self._progress.update(self._all, completed=self._epochs_done + row.epoch)
+        if not self._display.live:
+            width = len(str(self._epochs))
+            self._display.print(f"{self._position}epoch {row.epoch:>{width}}/{self._epochs}  {metrics(row)}")
+        if self._bar is not None:
+            state = f"{row.epoch}/{self._epochs}  {metrics(row)}"
+            self._display.progress.update(self._bar, completed=row.epoch, state=state)
+        self._display.advance(self._index, row.epoch)
 
     def end(self, folder: Path, result: Result) -> None:
-        """Show the headline numbers of the run that ended, and its folder."""
+        """Show the headline numbers of the run, which has ended, and its folder."""
         seconds = f"{result.time_seconds or 0:.1f} s"
-        if len(self._runs) == 1:
+        if self._alone:
             self._close(f"{result.status} in {seconds}: {headline(result)}", folder)
         else:
             status = "" if result.status == "completed" else f"{result.status}, "
@@ -85,11 +108,11 @@ class Display:
 
     def wait(self, folder: Path) -> None:
         """Show that another process trains this very run, and that this one waits for it."""
-        self._print(f"{self._position()}another process trains {folder}; waiting for it")
+        self._display.print(f"{self._position}another process trains {folder}; waiting for it")
 
     def skip(self, folder: Path, result: Result) -> None:
         """Show that the run is finished already and is not trained again."""
-        if len(self._runs) == 1:
+        if self._alone:
             self._close(f"{result.status} before, not trained again; {headline(result)}", folder)
         else:
             self._close(f"{result.status} before, {brief(result)}", None)
@@ -100,25 +123,13 @@ class Display:
         self._close(f"failed: {type(error).__name__}: {first}", None)
 
     def _close(self, line: str, folder: Path | None) -> None:
-        label, epochs = self._runs[self._index]
-        self._print(f"{self._position()}{label}: {line}" if len(self._runs) > 1 else line)
+        self._display.print(line if self._alone else f"{self._position}{self._label}: {line}")
         if folder is not None:
-            self._print(str(folder))
-        if self._one is not None:
-            self._progress.remove_task(self._one)
-            self._one = None
-        self._index += 1
-        self._epochs_done += epochs
-        if self._all is not None:
-            self._progress.update(
-                self._all, completed=self._epochs_done, state=f"{self._index}/{len(self._runs)}"
-            )
-
-    def _position(self) -> str:
-        return f"[{self._index + 1}/{len(self._runs)}] " if len(self._runs) > 1 else ""
-
-    def _print(self, line: str) -> None:
-        self._progress.console.print(Text(line), soft_wrap=not self._live)  # in a log, a line is a line
+            self._display.print(str(folder))
+        if self._bar is not None:
+            self._display.progress.remove_task(self._bar)
+            self._bar = None
+        self._display.advance(self._index, self._epochs, ended=True)
 
 
 def summary(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """The one entrypoint of training: Hydra composes the configuration, `train` trains one run of it."""
 
+import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -18,14 +18,16 @@ from dlx.complaint import complaint, is_complaint
 from dlx.compose import PRIMARY, config_folder, quote_formulas, register
 from dlx.config import check_values, resolved
 from dlx.errors import RequestError, unknown
-from dlx.progress import Display
-from dlx.run.paths import LOCK, discard_unstarted
+from dlx.progress import Display, RunDisplay
+from dlx.run.paths import discard_unstarted
 from dlx.run.result import Result
-from dlx.sweep.finished import finished_result
+from dlx.sweep.finished import finished_result, lock
 from dlx.sweep.summary import Outcome, RunsFailedError
 
 if TYPE_CHECKING:
-    from dlx.sweep.launcher import Job
+    from dlx.sweep.job import Job
+
+log = logging.getLogger(__name__)
 
 # Hydra's flags; those of the first kind are followed by a value of their own.
 VALUE_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
@@ -68,7 +70,7 @@ class Task:
     plan: "Callable[[Sequence[Job]], None] | None" = None
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def __call__(self, config: DictConfig, display: Display | None = None) -> Result:
+    def __call__(self, config: DictConfig, display: RunDisplay | None = None) -> Result:
         """Train one run."""
         return train(config, display)
 
@@ -106,7 +108,7 @@ def _call_hydra(arguments: Sequence[str], task: Task) -> None:
         signal.signal(signal.SIGTERM, handler)
 
 
-def train(config: DictConfig, display: Display | None = None) -> Result:
+def train(config: DictConfig, display: RunDisplay | None = None) -> Result:
     """Train one composed run in Hydra's output folder; a finished one is returned, not trained again.
 
     Raises RequestError, leaving no folder, for what is wrong with the request.
@@ -116,44 +118,25 @@ def train(config: DictConfig, display: Display | None = None) -> Result:
         values = resolved(config)
         settings = check_values(values)
         if display is None:  # under somebody else's launcher
-            with Display([("", settings.epochs)]) as display:
-                return train(config, display)
+            with Display([("", settings.epochs)]) as own:
+                return train(config, own.of(0))
         with lock(folder, display):
             finished = finished_result(folder, values, settings)
             if finished is not None:
                 display.skip(folder, finished)
                 return finished
             from dlx.build import build  # imports torch
+            from dlx.engine.recorder import Recorder
             from dlx.engine.trainer import execute
 
             run = build(settings)
             display.start(run, settings, folder)
-            result = execute(run, settings, values, folder, display.epoch)
+            result = execute(Recorder(run, settings, values, folder, display.epoch, log))
             display.end(folder, result)
             return result
     except RequestError:
         discard_unstarted(folder)
         raise
-
-
-@contextmanager
-def lock(folder: Path, display: Display) -> Iterator[None]:
-    """Hold the run's folder, after waiting for another process that trains the same run.
-
-    The kernel lets go of the lock when a process dies, however it dies.
-    """
-    from filelock import FileLock, Timeout
-
-    held = FileLock(folder / LOCK)
-    try:
-        held.acquire(timeout=0)
-    except Timeout:
-        display.wait(folder)
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()
 
 
 def flags_first(arguments: Sequence[str]) -> list[str]:

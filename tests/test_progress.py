@@ -27,9 +27,9 @@ def shown(runs, *, terminal=False, width=80):
     with Display(runs, console) as display:
         for index in range(len(runs)):
             if index % 2:
-                display.fail(ValueError("no good\nat all"))
+                display.of(index).fail(ValueError("no good\nat all"))
             else:
-                display.skip(Path("outputs/study/run"), RESULT)
+                display.of(index).skip(Path("outputs/study/run"), RESULT)
     return output.getvalue()
 
 

@@ -41,7 +41,9 @@ class LinearTwin(Twin):
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__(members)
-        if members[0].bias is None:
+        first = members[0]
+        assert isinstance(first, nn.Linear)
+        if cast(Tensor | None, first.bias) is None:  # torch's stub says it is always there
             self.bias = None
 
     def forward(self, x_RBF: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from dlx.reproduce.request import train_words
 from dlx.reproduce.verdict import Verdict, judge_figure, judge_order
 from dlx.run.identity import flatten
 from dlx.run.result import Result
-from dlx.sweep.launcher import Job
+from dlx.sweep.job import Job
 from dlx.sweep.summary import Outcome, RunsFailedError
 from dlx.train import train_grid
 

@@ -28,6 +28,8 @@ class Result(BaseModel):
     layers: list[dict[str, Any]] = []  # layer, module, output_shape of one sample, parameters
     data: dict[str, Any] = {}  # sizes of the splits, input shape, classes
     time_seconds: float | None = None
+    engine: str | None = None  # loop or stacked
+    cohort: int = 1  # how many runs were trained as one
     device: str | None = None
     threads: int | None = None
     versions: dict[str, str] = {}

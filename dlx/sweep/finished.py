@@ -1,12 +1,15 @@
-"""Whether a run has been trained already."""
+"""Whether a run has been trained already, and whether somebody else trains it now."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from dlx.config import Settings
 from dlx.errors import RequestError
+from dlx.progress import RunDisplay
 from dlx.run.identity import identity
-from dlx.run.paths import RESULT
+from dlx.run.paths import LOCK, RESULT
 from dlx.run.result import Result, read_result
 
 
@@ -27,3 +30,23 @@ def finished_result(folder: Path, config: dict[str, Any], settings: Settings) ->
     if result.identity != identity(config):
         raise RequestError(f"{folder / RESULT}: belongs to another configuration; rerun=true replaces it")
     return result
+
+
+@contextmanager
+def lock(folder: Path, display: RunDisplay) -> Iterator[None]:
+    """Hold the run's folder, after waiting for another process that trains the same run.
+
+    The kernel lets go of the lock when a process dies, however it dies.
+    """
+    from filelock import FileLock, Timeout
+
+    held = FileLock(folder / LOCK)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        display.wait(folder)
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()

@@ -1,11 +1,10 @@
-"""The Hydra launcher: checks every run of a grid, then trains those that are not finished, one by one."""
+"""The Hydra launcher: checks every run of a grid, then trains the unfinished, alone or in cohorts."""
 
 import functools
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +14,20 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dlx.config import Settings, check_values, resolved
+from dlx.config import check_values, resolved
 from dlx.errors import RequestError, is_storage_error
-from dlx.progress import Display
+from dlx.progress import Display, RunDisplay
 from dlx.run.identity import OUTPUT_KEYS
 from dlx.run.paths import write_atomically
+from dlx.sweep.cohorts import cohorts
 from dlx.sweep.composition import compose_grid
 from dlx.sweep.finished import finished_result
+from dlx.sweep.job import Job
 from dlx.sweep.summary import Outcome, RunsFailedError, print_summary
+from dlx.sweep.together import Member, train_together
 
 # Keys whose value, once its type and range are right, keeps no run from being built.
 NO_FAULT = (*OUTPUT_KEYS, "seed", "seeds")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run of the grid, composed and checked."""
-
-    label: str  # the overrides in which it differs from the others, "optimizer.lr=0.1 seed=2"
-    config: DictConfig  # with Hydra's node
-    values: dict[str, Any]  # of the configuration, resolved, without Hydra's node
-    settings: Settings
-    folder: Path
 
 
 class GridLauncher(Launcher):
@@ -62,26 +53,27 @@ class GridLauncher(Launcher):
         plan = getattr(self.task_function, "plan", None)  # of train.Task
         if plan is not None:
             plan(jobs)
-        _check_buildable(jobs)
+        keys = _check_buildable(jobs)
         self._write_sweep_config(jobs[0].folder.parent)
-        returns: list[JobReturn] = []
-        outcomes: list[Outcome] = getattr(self.task_function, "outcomes", [])
+        returns: dict[int, JobReturn] = {}
         with Display([(job.label, job.settings.epochs) for job in jobs]) as display:
-            for job in jobs:
-                returned = self._run(job, display)
-                returns.append(returned)
-                failed = returned.status != JobStatus.COMPLETED
-                value = returned._return_value  # the property would raise a failed run's exception here
-                outcomes.append(
-                    Outcome(job.label, job.folder, None if failed else value, value if failed else None)
-                )
+            for cohort in cohorts(keys, max(job.settings.engine.width for job in jobs)):
+                if len(cohort) == 1:
+                    returned = [self._run(jobs[cohort[0]], display.of(cohort[0]))]
+                else:
+                    members = [Member(jobs[place], display.of(place)) for place in cohort]
+                    returned = train_together(members, self.hydra_context)
+                returns |= dict(zip(cohort, returned, strict=True))
+        # Added to as the runs of a grid end, in the grid's order.
+        outcomes: list[Outcome] = getattr(self.task_function, "outcomes", [])
+        outcomes += [_outcome(job, returns[place]) for place, job in enumerate(jobs)]
         if len(jobs) > 1:
             print_summary(outcomes, jobs[0].folder.parent)
         if not all(outcome.succeeded for outcome in outcomes):
             raise RunsFailedError(outcomes)
-        return returns
+        return [returns[place] for place in range(len(jobs))]
 
-    def _run(self, job: Job, display: Display) -> JobReturn:
+    def _run(self, job: Job, display: RunDisplay) -> JobReturn:
         finished = finished_result(job.folder, job.values, job.settings)
         if finished is not None:
             display.skip(job.folder, finished)
@@ -141,24 +133,43 @@ def _short(override: str, words: Counter[str]) -> str:
     return f"{word if words[word] == 1 else key}={value}"
 
 
-def _check_buildable(jobs: Sequence[Job]) -> None:
+def _check_buildable(jobs: Sequence[Job]) -> list[Hashable | None]:
     """Build each unfinished run once and let it go, so that what is wrong is said before any training.
 
-    Of runs that differ in their seeds alone the first stands for all, but for a module of the user's own.
+    Runs that differ in their seeds alone are built once for all, but for users' own modules. Returns by
+    run what must be equal for a cohort; None for a run that is to be trained alone, or not at all.
     """
-    built: set[str] = set()
+    built: dict[str, Hashable | None] = {}
+    keys: list[Hashable | None] = []
     for job in jobs:
-        key = json.dumps({name: value for name, value in job.values.items() if name not in NO_FAULT})
-        if key in built and job.settings.model.name != "custom":
+        alike = json.dumps({name: value for name, value in job.values.items() if name not in NO_FAULT})
+        if finished_result(job.folder, job.values, job.settings) is not None:
+            keys.append(None)
             continue
-        if finished_result(job.folder, job.values, job.settings) is None:
-            from dlx.build import build  # imports torch, which a finished study does not need
-
+        if alike not in built or job.settings.model.name == "custom":
             try:
-                build(job.settings)
+                built[alike] = _build(job)
             except RequestError as error:
                 raise _with_label(error, job.label) from error
-            built.add(key)
+        keys.append(built[alike])
+    return keys
+
+
+def _build(job: Job) -> Hashable | None:
+    from dlx.build import build  # imports torch, which a finished study does not need
+
+    run = build(job.settings)
+    if job.settings.engine.name != "stacked":
+        return None
+    from dlx.engine.stacked import cohort_key
+
+    return (job.settings.threads, *cohort_key(run))
+
+
+def _outcome(job: Job, returned: JobReturn) -> Outcome:
+    value = returned._return_value  # the property would raise a failed run's exception here
+    failed = returned.status != JobStatus.COMPLETED
+    return Outcome(job.label, job.folder, None if failed else value, value if failed else None)
 
 
 def _with_label(error: RequestError, label: str) -> RequestError:

@@ -1,0 +1,120 @@
+"""`engine=stacked` from the command line: the files of every run, as if it had run alone."""
+
+from pathlib import Path
+
+import pytest
+
+from dlx.cli import main
+from dlx.run.checkpoint import read_checkpoint
+from dlx.run.history import read_history
+from dlx.run.paths import find_runs
+from dlx.run.predictions import read_predictions
+from dlx.run.result import read_result
+
+QUICK = ["data.train_size=90", "data.val_size=40", "batch_size=25", "epochs=2"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def trained(engine, *words, code=0):
+    """The runs of a study by the request without its engine."""
+    assert main(["train", *QUICK, *words, f"engine={engine}", f"name={engine}"]) == code
+    runs = {}
+    for folder in find_runs(Path(f"outputs/{engine}")):
+        config = dict(read_result(folder).config)
+        key = str({name: config[name] for name in config if name not in ("engine", "name")})
+        runs[key] = folder
+    return runs
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=mlp,mlp_bn,mlp_ln", "model.dropout=0,0.3", "optimizer=sgd,adam"],
+        ["model=mlp", "optimizer=muon,rmsprop", "schedule=one_cycle,cosine", "loss.label_smoothing=0,0.1"],
+        ["model=cnn", "model.channels=[3,4]", "augment.noise=0,0.2", "augment.flip=true,false", "keep=best"],
+        ["model=resnet", "model.blocks=1", "model.width=4", "seed=0,1,2", "augment.shift=1"],
+        [
+            "data.split_seed=0,1",
+            "seed=0,1",
+            "probes.gradients=true",
+            "probes.steps=true",
+            "probes.classes=true",
+        ],
+    ],
+)
+def test_every_runs_files_are_as_if_it_had_run_alone(words):
+    alone, together = trained("loop", *words), trained("stacked", *words)
+    assert sorted(alone) == sorted(together)
+    for key, folder in together.items():
+        result, own = read_result(folder), read_result(alone[key])
+        assert (result.status, result.engine, own.engine) == ("completed", "stacked", "loop")
+        assert result.cohort > 1
+        mine, theirs = read_history(folder / "history.csv"), read_history(alone[key] / "history.csv")
+        assert list(mine.columns) == list(theirs.columns)
+        for name in ("train_loss", "val_loss"):
+            assert mine[name][1] == pytest.approx(theirs[name][1], rel=1e-4)
+        assert {path.name for path in folder.iterdir()} == {path.name for path in alone[key].iterdir()}
+        assert "completed after epoch 2" in (folder / "train.log").read_text()
+        assert read_predictions(folder).labels.tolist() == read_predictions(alone[key]).labels.tolist()
+        if result.checkpoint_sha256:
+            weights = read_checkpoint(folder, result.checkpoint_sha256)["model"]
+            shapes = read_checkpoint(alone[key], own.checkpoint_sha256)["model"]
+            assert {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in shapes.items()}
+    losses = [read_history(folder / "history.csv")["val_loss"][2] for folder in together.values()]
+    assert len(set(losses)) == len(losses), "members must differ"
+
+
+def test_a_run_that_diverges_is_ended_and_its_neighbours_go_on(capsys):
+    words = ["optimizer=sgd", "optimizer.lr=0.1,1e30,0.01"]
+    together = trained("stacked", *words, code=1)
+    statuses = sorted(read_result(folder).status for folder in together.values())
+    assert statuses == ["completed", "completed", "diverged"]
+    assert "1 of 3 runs did not complete" in capsys.readouterr().err
+    alone = trained("loop", *words, code=1)
+    for key, folder in together.items():
+        mine, own = read_result(folder), read_result(alone[key])
+        assert (mine.status, mine.epochs_run) == (own.status, own.epochs_run)
+        if mine.status == "completed":
+            assert mine.last["val_loss"] == pytest.approx(own.last["val_loss"], rel=1e-4)
+
+
+def test_runs_stop_early_one_by_one():
+    words = ["epochs=30", "early_stopping.patience=2", "optimizer.lr=0.001,0", "monitor=val_loss"]
+    ended = {folder.name: read_result(folder) for folder in trained("stacked", *words).values()}
+    assert sorted(result.stopped_early for result in ended.values()) == [False, True]
+    assert sorted(result.epochs_run for result in ended.values()) == [2, 30]
+
+
+def test_finished_runs_are_not_trained_again_and_a_wider_grid_trains_the_rest(capsys):
+    trained("stacked", "seed=0,1")
+    before = {run: (run / "history.csv").read_bytes() for run in find_runs(Path("outputs/stacked"))}
+    capsys.readouterr()
+    runs = trained("stacked", "seed=0,1,2,3")
+    assert capsys.readouterr().out.count("completed before") == 2
+    assert len(runs) == 4
+    assert all((run / "history.csv").read_bytes() == content for run, content in before.items())
+
+
+def test_the_width_bounds_the_cohorts():
+    runs = trained("stacked", "seed=0,1,2,3,4", "engine.width=2")
+    assert sorted(read_result(run).cohort for run in runs.values()) == [1, 2, 2, 2, 2]
+
+
+def test_what_cannot_be_stacked_is_said_in_one_line_before_any_training(capsys):
+    Path("odd.py").write_text(
+        "from torch import nn\n"
+        "def Net(outputs: int):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, outputs), nn.Softplus())\n"
+    )
+    words = ["model=custom", "model.target=odd:Net", "engine=stacked", "seed=0,1"]
+    assert main(["train", *QUICK, *words]) == 2
+    error = capsys.readouterr().err
+    assert "engine=stacked: 2 (Softplus) has no stacked twin; engine=loop trains it" in error
+    assert error.count("\n") == 1
+    assert not Path("outputs").exists()
+    assert main(["train", "engine=stacked", "probes.layers=true"]) == 2
+    assert "probes.layers=True: layers are watched in a run of its own" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from dlx.report.charts import Chart, Spec
 from dlx.report.load import Study
 from dlx.report.pictures.ends import end_values, measures
 from dlx.report.pictures.style import COLOURS, GREY, chart, colour, layer, legend_below, nominal, quantitative
+from dlx.report.pictures.ticks import log_ticks
 from dlx.report.settings import Layout
 from dlx.report.settings import label as label_of
 from dlx.report.text import visible, write_count
@@ -30,7 +31,8 @@ class Sweep:
     of `measures`. `lines`: those of at least two values, the one with the best setting first; the line of a
     setting that no line joins is "". `scale`: linear, log, or symlog, which has a place for 0 and whose
     unit is `smallest`, the smallest value above 0. `spans`: by measure, the lowest and highest value, one
-    for last and best. `missing`: settings without a completed run.
+    for last and best. `ticks`: of the measures that span two decades and are drawn on a logarithmic axis.
+    `missing`: settings without a completed run.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Sweep:
     scale: str
     smallest: float
     spans: dict[str, tuple[float, float]]
+    ticks: dict[str, list[float]]
     missing: int
 
 
@@ -123,6 +126,7 @@ def against(layout: Layout, summary: Summary, key: str, values: "pd.DataFrame") 
     shown = measures(summary)
     word = next(iter(given.values()))[0]
     above = [number for _, number in given.values() if number > 0]
+    spans = {name: _span(frame, [name, *_pair(name)]) for name in shown}
     return Sweep(
         key=key,
         heading=visible(layout.names[key]),
@@ -132,7 +136,8 @@ def against(layout: Layout, summary: Summary, key: str, values: "pd.DataFrame") 
         lines=lines,
         scale=_scale([number for _, number in given.values()]),
         smallest=min(above, default=1.0),
-        spans={name: _span(frame, [name, *_pair(name)]) for name in shown},
+        spans=spans,
+        ticks={name: log_ticks(*ends) for name, ends in spans.items() if 0 < ends[0] < ends[1] / 100},
         missing=len(given) - frame["setting"].nunique(),
     )
 
@@ -165,17 +170,7 @@ def points(sweep: Sweep) -> Spec:
     panels = []
     for measure, title in sweep.measures.items():
         of = sweep.frame["measure"] == measure
-        low, high = sweep.spans[measure]
-        log = 0 < low < high / 100
-        scale: Spec = {
-            "type": "log" if log else "linear",
-            "domain": [low, high],
-            "nice": not log,
-            "zero": False,
-        }
-        if log:
-            del scale["zero"]
-        y = quantitative("mean", None, {"tickCount": 5} | ({"format": "~g"} if log else {}), scale)
+        y = _y(sweep, measure)
         x = _x(sweep)
         layers = []
         for chosen, encoding, width in (
@@ -196,6 +191,14 @@ def points(sweep: Sweep) -> Spec:
         heading = {"text": title, "limit": width + 30, "fontWeight": "normal", "offset": 10}
         panels.append({"width": width, "height": 190, "title": heading, "layer": drawn})
     return chart(f"results against {sweep.heading}", {"hconcat": panels, "spacing": 44})
+
+
+def _y(sweep: Sweep, measure: str) -> Spec:
+    domain = list(sweep.spans[measure])
+    if measure not in sweep.ticks:
+        return quantitative("mean", None, {"tickCount": 5}, {"domain": domain, "nice": True, "zero": False})
+    ticks = {"values": sweep.ticks[measure], "format": "~g"}
+    return quantitative("mean", None, ticks, {"type": "log", "domain": domain, "nice": False})
 
 
 def _x(sweep: Sweep) -> Spec:

@@ -1,6 +1,7 @@
 """Results against a swept number: a figure for each key, a line for each choice of the other keys."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,24 +98,13 @@ def against(layout: Layout, summary: Summary, key: str, values: "pd.DataFrame") 
 
     `values`: by run, a column for each measure (see `ends.end_values`).
     """
-    import pandas as pd
-
     given = numbers(layout, key)
     others = [other for other in layout.keys if other != key]
     line_of = {
         place: label_of({other: layout.rows[place][other] for other in others}, layout.names)
         for place in given
     }
-    tall = (
-        values.rename_axis("run").reset_index().melt(id_vars="run", var_name="measure").dropna(subset="value")
-    )
-    tall = tall.assign(setting=tall["run"].map(layout.of_run))
-    estimates = (
-        tall[tall["setting"].isin(given)]
-        .groupby(["setting", "measure"])["value"]
-        .agg(mean="mean", low="min", high="max", n="count")
-        .reset_index()
-    )
+    estimates = _estimate(values.assign(setting=values.index.map(layout.of_run)), given)
     frame = estimates.assign(
         value=estimates["setting"].map({place: number for place, (_, number) in given.items()}),
         line=estimates["setting"].map(line_of),
@@ -124,14 +114,13 @@ def against(layout: Layout, summary: Summary, key: str, values: "pd.DataFrame") 
     lines = [line for line in order if joined.get(line, 0) > 1]
     frame["line"] = frame["line"].where(frame["line"].isin(lines), "")
     shown = measures(summary)
-    word = next(iter(given.values()))[0]
     above = [number for _, number in given.values() if number > 0]
     spans = {name: _span(frame, [name, *_pair(name)]) for name in shown}
     return Sweep(
         key=key,
         heading=visible(layout.names[key]),
-        word=word,
-        frame=pd.DataFrame(frame),
+        word=next(iter(given.values()))[0],
+        frame=frame,
         measures={name: title for name, title in shown.items() if (frame["measure"] == name).any()},
         lines=lines,
         scale=_scale([number for _, number in given.values()]),
@@ -140,6 +129,13 @@ def against(layout: Layout, summary: Summary, key: str, values: "pd.DataFrame") 
         ticks={name: log_ticks(*ends) for name, ends in spans.items() if 0 < ends[0] < ends[1] / 100},
         missing=len(given) - frame["setting"].nunique(),
     )
+
+
+def _estimate(values: "pd.DataFrame", settings: Collection[int]) -> "pd.DataFrame":
+    """Return mean, lowest, highest and count by setting and measure, of those settings."""
+    tall = values.melt(id_vars="setting", var_name="measure").dropna(subset="value")
+    grouped = tall[tall["setting"].isin(list(settings))].groupby(["setting", "measure"])["value"]
+    return grouped.agg(mean="mean", low="min", high="max", n="count").reset_index()
 
 
 def _pair(measure: str) -> list[str]:

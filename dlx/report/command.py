@@ -63,16 +63,19 @@ def report(folders: list[Path], output: Path, command: str) -> None:
             command=command,
         )
     )
-    for name, text in (
-        ("table.csv", tables.to_csv(summary)),
-        ("table.md", tables.to_markdown(table)),
-        ("index.html", html),
-    ):
-        # A folder's name may hold bytes that are no UTF-8; they are written as escapes.
-        write_atomically(output / name, text.encode(errors="backslashreplace"))
+    _write(
+        output,
+        {"table.csv": tables.to_csv(summary), "table.md": tables.to_markdown(table), "index.html": html},
+    )
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     terminal.show(Console(highlight=False), title, finding, table, study.left_out, output / "index.html")
+
+
+def _write(output: Path, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        # A folder's name may hold bytes that are no UTF-8; they are written as escapes.
+        write_atomically(output / name, text.encode(errors="backslashreplace"))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -49,4 +49,4 @@ def beside(study: Study, found: "Found[pd.DataFrame]") -> Multiples:
     both = pd.concat([tall, logits]).astype({"value": "float64"}).dropna(subset="value")
     means = both.groupby(["panel", "label", "split", "epoch"], sort=False)["value"].mean().reset_index()
     panels = [panel for panel in (*QUANTITY.values(), LOGIT) if (means["panel"] == panel).any()]
-    return arrange(means, panels, list(found.by_setting), positive=False)
+    return arrange(means, panels, list(found.by_setting), may_be_log={QUANTITY["loss"], LOGIT})

@@ -67,7 +67,7 @@ def by_layer(found: "Found[pd.DataFrame]", names: list[str], statistic: str) -> 
     panels = [visible(name) for name in names]
     if len(panels) > PANELS:
         panels = [*panels[: PANELS - 1], panels[-1]]
-    return arrange(means, panels, list(found.by_setting), positive=statistic != "mean")
+    return arrange(means, panels, list(found.by_setting), may_be_log=() if statistic == "mean" else panels)
 
 
 def in_net_order(found: "Found[pd.DataFrame]", column: str) -> list[str]:

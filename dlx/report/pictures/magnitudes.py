@@ -50,7 +50,8 @@ def by_parameter(found: "Found[pd.DataFrame]", names: list[str], column: str) ->
     means = frame.groupby(["parameter", "label", "epoch"], sort=False)[column].mean().reset_index()
     means = means.rename(columns={"parameter": "panel", column: "value"}).assign(split="training")
     means["panel"] = means["panel"].map(visible)
-    return arrange(means, [visible(name) for name in names], list(found.by_setting), positive=True)
+    panels = [visible(name) for name in names]
+    return arrange(means, panels, list(found.by_setting), may_be_log=panels)
 
 
 def weights_first(names: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """Small multiples by epoch: a panel for each layer or parameter, settings by colour, the split by dashes."""
 
-import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,14 @@ from dlx.report.pictures.style import (
     nominal,
     quantitative,
 )
+from dlx.report.pictures.ticks import log_ticks
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ACROSS = 4
 DECADES = 100.0  # values that span more are drawn on a logarithmic axis
-TINY = 0.005  # below, 2e-4 is easier to read than 0.0002
+TINY, HUGE = 0.005, 1e5  # outside, 2e-4 is easier to read than 0.0002
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,15 @@ class Multiples:
     """`frame`: columns `panel label split epoch value`, one row a point.
 
     `panels` and `labels` are in the order in which they are shown. `ticks`: of the panels whose values
-    span two decades, which get a logarithmic axis. `tiny`: panels whose numbers are best written as powers.
+    span two decades, which get a logarithmic axis. `as_powers`: panels whose numbers are best
+    written as 2e-4. `held`: whether a zero is drawn at the foot of a logarithmic axis.
     """
 
     frame: "pd.DataFrame"
     panels: list[str]
     labels: list[str]
     ticks: dict[str, list[float]]
-    tiny: set[str]
+    as_powers: set[str]
     held: bool
 
     @property
@@ -54,30 +56,25 @@ class Multiples:
         return sentences
 
 
-def arrange(frame: "pd.DataFrame", panels: list[str], labels: list[str], *, positive: bool) -> Multiples:
-    """Keep the first twelve panels; `positive` values that span two decades get a logarithmic axis.
+def arrange(
+    frame: "pd.DataFrame", panels: list[str], labels: list[str], *, may_be_log: Collection[str]
+) -> Multiples:
+    """Keep the first twelve panels; those of `may_be_log` that span two decades get a logarithmic axis.
 
     Zeros there are held at the panel's smallest value above 0.
     """
     panels = panels[:PANELS]
     frame = frame[frame["panel"].isin(panels) & frame["value"].abs().lt(float("inf"))]
     above = frame[frame["value"] > 0].groupby("panel")["value"].agg(["min", "max"])
-    wide = above[above["max"] / above["min"] > DECADES] if positive else above[:0]
+    wide = above[(above["max"] / above["min"] > DECADES) & above.index.isin(list(may_be_log))]
     floors = frame["panel"].map(wide["min"])
     held = frame["value"] < floors  # NaN, where the axis is linear, is below nothing
     frame = frame.assign(value=frame["value"].where(~held, floors))
-    ticks = {str(panel): powers(low, high) for panel, low, high in wide.itertuples()}
+    ticks = {str(panel): log_ticks(low, high) for panel, low, high in wide.itertuples()}
     largest = frame["value"].abs().groupby(frame["panel"]).max()
-    tiny = {
-        panel for panel in panels if largest.get(panel, 1.0) < TINY or min(ticks.get(panel, [1.0])) < TINY
-    }
-    return Multiples(frame, panels, labels, ticks, tiny, bool(held.any()))
-
-
-def powers(low: float, high: float) -> list[float]:
-    """Return the powers of ten between two positive numbers, thinned to about four."""
-    exponents = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
-    return [10.0**exponent for exponent in exponents[:: len(exponents) // 5 + 1]]
+    written = {panel: ticks.get(panel) or [largest.get(panel, 1.0)] for panel in panels}
+    as_powers = {panel for panel, values in written.items() if min(values) < TINY or max(values) >= HUGE}
+    return Multiples(frame, panels, labels, ticks, as_powers, bool(held.any()))
 
 
 def multiples(plan: Multiples, quantity: str | None, description: str) -> Spec:
@@ -105,7 +102,7 @@ def multiples(plan: Multiples, quantity: str | None, description: str) -> Spec:
 
 
 def _values(plan: Multiples, name: str, title: str | None) -> Spec:
-    ticks: Spec = {"tickCount": 4} | ({"format": "~e"} if name in plan.tiny else {})
+    ticks: Spec = {"tickCount": 4} | ({"format": "~e"} if name in plan.as_powers else {})
     if name not in plan.ticks:
         return quantitative("value", title, ticks, {"zero": False})
     return quantitative("value", title, ticks | {"values": plan.ticks[name]}, {"type": "log", "nice": False})

@@ -1,6 +1,5 @@
 """Validation and training curves against update steps and against seconds, beside those against epochs."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from dlx.report.pictures.style import (
     legend_below,
     quantitative,
 )
+from dlx.report.pictures.ticks import log_ticks
 from dlx.report.settings import Layout
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Pace:
     Both are means over the completed runs of a setting at equal epochs, in `diverged` each run's own.
     `spans`: by field (epoch, and step or time where they tell more) the first and last value to show.
     `log`: fields whose settings end more than a decade apart; there epoch 0 (no step yet) has no place.
-    `ticks`: of those, the powers of ten, and their halves and fifths if there are fewer than three.
+    `ticks`: of those, the places of the labels.
     """
 
     curves: Curves
@@ -92,18 +92,8 @@ def measure(study: Study, layout: Layout, curves: Curves) -> Pace:
         spans[field] = (float(first), float(both[field].max()))
         if is_log:
             log.append(field)
-    ticks = {field: _powers(*spans[field]) for field in log}
+    ticks = {field: log_ticks(*spans[field]) for field in log}
     return Pace(replace(curves, estimates=estimates, diverged=diverged), spans, tuple(log), ticks)
-
-
-def _powers(low: float, high: float) -> list[float]:
-    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for times in ((1,), (1, 2, 5)):
-        ticks = [time * 10.0**exponent for exponent in exponents for time in times]
-        ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) > 2:
-            break
-    return ticks
 
 
 def _thin(estimates: "pd.DataFrame") -> "pd.DataFrame":

@@ -8,6 +8,7 @@ from dlx.report.charts import Chart, Spec
 from dlx.report.load import Study
 from dlx.report.pictures.reading import Found, read_first
 from dlx.report.pictures.style import COLOURS, GREY, chart, colour, layer, legend_below, nominal, quantitative
+from dlx.report.pictures.ticks import log_ticks
 from dlx.report.settings import Layout
 from dlx.report.text import visible, write_value
 from dlx.run.probes import STEPS, read_steps
@@ -24,15 +25,15 @@ TITLE = "Training loss by update step"
 class Smoothed:
     """`frame`: columns `line step loss`, a row for each point drawn, the mean of `window` steps up to it.
 
-    `lines`: in the order of the table. `every`: how many steps lie between two points. `log`: whether the
-    losses span more than two decades.
+    `lines`: in the order of the table. `every`: how many steps lie between two points. `ticks`: of the
+    loss axis if its values span more than two decades and it is logarithmic, else none.
     """
 
     frame: "pd.DataFrame"
     lines: list[str]
     window: int
     every: int
-    log: bool
+    ticks: list[float]
 
 
 def steps(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
@@ -87,18 +88,19 @@ def smooth(lines: "dict[str, list[pd.DataFrame]]") -> Smoothed:
         parts.append(pd.DataFrame({"line": line, "step": points.index, "loss": points.to_numpy()}))
     frame = pd.concat(parts, ignore_index=True)
     low, high = frame["loss"].min(), frame["loss"].max()
-    return Smoothed(frame, list(means), window, every, bool(low > 0 and high / low > 100))
+    return Smoothed(frame, list(means), window, every, log_ticks(low, high) if 0 < low < high / 100 else [])
 
 
 def trail(smoothed: Smoothed) -> Spec:
     """Draw the lines over each other."""
-    y_scale = {"type": "log" if smoothed.log else "linear", "zero": False, "nice": not smoothed.log}
+    y_scale: Spec = {"type": "log", "nice": False} if smoothed.ticks else {"zero": False}
+    y_axis = {"values": smoothed.ticks, "format": "~g"} if smoothed.ticks else {"tickCount": 6}
     named = smoothed.lines[: len(COLOURS)]
     along = {
         "x": quantitative(
             "step", "update steps", {"grid": False, "tickMinStep": 1, "tickCount": 8}, {"nice": False}
         ),
-        "y": quantitative("loss", "training loss (mean per sample)", {"tickCount": 6}, y_scale),
+        "y": quantitative("loss", "training loss (mean per sample)", y_axis, y_scale),
     }
     legend = legend_below(named, wide=True) if len(named) > 1 else None
     mark = {"type": "line", "strokeJoin": "round"}

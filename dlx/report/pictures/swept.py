@@ -1,6 +1,7 @@
 """Results against a swept number: a figure for each key, a line for each choice of the other keys."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from dlx.report.charts import Chart, Spec
 from dlx.report.load import Study
 from dlx.report.pictures.ends import end_values, measures
 from dlx.report.pictures.style import COLOURS, GREY, chart, colour, layer, legend_below, nominal, quantitative
+from dlx.report.pictures.ticks import log_ticks
 from dlx.report.settings import Layout
 from dlx.report.settings import label as label_of
 from dlx.report.text import visible, write_count
@@ -30,7 +32,8 @@ class Sweep:
     of `measures`. `lines`: those of at least two values, the one with the best setting first; the line of a
     setting that no line joins is "". `scale`: linear, log, or symlog, which has a place for 0 and whose
     unit is `smallest`, the smallest value above 0. `spans`: by measure, the lowest and highest value, one
-    for last and best. `missing`: settings without a completed run.
+    for last and best. `ticks`: of the measures that span two decades and are drawn on a logarithmic axis.
+    `missing`: settings without a completed run.
     """
 
     key: str
@@ -42,6 +45,7 @@ class Sweep:
     scale: str
     smallest: float
     spans: dict[str, tuple[float, float]]
+    ticks: dict[str, list[float]]
     missing: int
 
 
@@ -94,24 +98,13 @@ def against(layout: Layout, summary: Summary, key: str, values: "pd.DataFrame") 
 
     `values`: by run, a column for each measure (see `ends.end_values`).
     """
-    import pandas as pd
-
     given = numbers(layout, key)
     others = [other for other in layout.keys if other != key]
     line_of = {
         place: label_of({other: layout.rows[place][other] for other in others}, layout.names)
         for place in given
     }
-    tall = (
-        values.rename_axis("run").reset_index().melt(id_vars="run", var_name="measure").dropna(subset="value")
-    )
-    tall = tall.assign(setting=tall["run"].map(layout.of_run))
-    estimates = (
-        tall[tall["setting"].isin(given)]
-        .groupby(["setting", "measure"])["value"]
-        .agg(mean="mean", low="min", high="max", n="count")
-        .reset_index()
-    )
+    estimates = _estimate(values.assign(setting=values.index.map(layout.of_run)), given)
     frame = estimates.assign(
         value=estimates["setting"].map({place: number for place, (_, number) in given.items()}),
         line=estimates["setting"].map(line_of),
@@ -121,20 +114,28 @@ def against(layout: Layout, summary: Summary, key: str, values: "pd.DataFrame") 
     lines = [line for line in order if joined.get(line, 0) > 1]
     frame["line"] = frame["line"].where(frame["line"].isin(lines), "")
     shown = measures(summary)
-    word = next(iter(given.values()))[0]
     above = [number for _, number in given.values() if number > 0]
+    spans = {name: _span(frame, [name, *_pair(name)]) for name in shown}
     return Sweep(
         key=key,
         heading=visible(layout.names[key]),
-        word=word,
-        frame=pd.DataFrame(frame),
+        word=next(iter(given.values()))[0],
+        frame=frame,
         measures={name: title for name, title in shown.items() if (frame["measure"] == name).any()},
         lines=lines,
         scale=_scale([number for _, number in given.values()]),
         smallest=min(above, default=1.0),
-        spans={name: _span(frame, [name, *_pair(name)]) for name in shown},
+        spans=spans,
+        ticks={name: log_ticks(*ends) for name, ends in spans.items() if 0 < ends[0] < ends[1] / 100},
         missing=len(given) - frame["setting"].nunique(),
     )
+
+
+def _estimate(values: "pd.DataFrame", settings: Collection[int]) -> "pd.DataFrame":
+    """Return mean, lowest, highest and count by setting and measure, of those settings."""
+    tall = values.melt(id_vars="setting", var_name="measure").dropna(subset="value")
+    grouped = tall[tall["setting"].isin(list(settings))].groupby(["setting", "measure"])["value"]
+    return grouped.agg(mean="mean", low="min", high="max", n="count").reset_index()
 
 
 def _pair(measure: str) -> list[str]:
@@ -165,17 +166,7 @@ def points(sweep: Sweep) -> Spec:
     panels = []
     for measure, title in sweep.measures.items():
         of = sweep.frame["measure"] == measure
-        low, high = sweep.spans[measure]
-        log = 0 < low < high / 100
-        scale: Spec = {
-            "type": "log" if log else "linear",
-            "domain": [low, high],
-            "nice": not log,
-            "zero": False,
-        }
-        if log:
-            del scale["zero"]
-        y = quantitative("mean", None, {"tickCount": 5} | ({"format": "~g"} if log else {}), scale)
+        y = _y(sweep, measure)
         x = _x(sweep)
         layers = []
         for chosen, encoding, width in (
@@ -196,6 +187,14 @@ def points(sweep: Sweep) -> Spec:
         heading = {"text": title, "limit": width + 30, "fontWeight": "normal", "offset": 10}
         panels.append({"width": width, "height": 190, "title": heading, "layer": drawn})
     return chart(f"results against {sweep.heading}", {"hconcat": panels, "spacing": 44})
+
+
+def _y(sweep: Sweep, measure: str) -> Spec:
+    domain = list(sweep.spans[measure])
+    if measure not in sweep.ticks:
+        return quantitative("mean", None, {"tickCount": 5}, {"domain": domain, "nice": True, "zero": False})
+    ticks = {"values": sweep.ticks[measure], "format": "~g"}
+    return quantitative("mean", None, ticks, {"type": "log", "domain": domain, "nice": False})
 
 
 def _x(sweep: Sweep) -> Spec:

@@ -34,3 +34,12 @@ def test_the_last_layer_is_the_logits_beside_means_of_the_histories(
 def test_the_picture_has_three_panels(study: Any, drawn: Any, write: Any) -> None:
     write(study.run("a", study.curve(0.5)) / LAYERS, LAYER_COLUMNS, ROWS)
     assert len(drawn(confidence)["confidence"].spec["concat"]) == 3
+
+
+def test_a_loss_on_its_way_out_does_not_flatten_the_others(study: Any, loaded: Any, write: Any) -> None:
+    huge = [(None, None, 2.3, 0.1), (2e13, 0.1, 2.0, 0.1), (1.0, 0.5, 1.0, 0.5)]
+    write(study.run("a", huge) / LAYERS, LAYER_COLUMNS, ROWS)
+    read, layout, summary = loaded()
+    plan = beside(read, read_first(read, layout, summary, LAYERS, read_layers, 6))
+    assert set(plan.ticks) == {QUANTITY["loss"]}
+    assert QUANTITY["loss"] in plan.as_powers

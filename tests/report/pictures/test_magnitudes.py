@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from dlx.report.pictures.magnitudes import by_parameter, magnitudes, weights_first
-from dlx.report.pictures.multiples import powers
 from dlx.report.pictures.reading import read_first
 from dlx.run.probes import GRADIENT_COLUMNS, GRADIENTS, read_gradients
 
@@ -58,8 +57,3 @@ def test_weights_come_first_in_the_nets_order() -> None:
         "a.bias",
         "scale",
     ]
-
-
-def test_powers_of_ten_are_thinned() -> None:
-    assert powers(0.002, 30.0) == [0.01, 0.1, 1.0, 10.0]
-    assert powers(1e-9, 1.0) == [1e-9, 1e-6, 1e-3, 1.0]

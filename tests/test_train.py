@@ -213,7 +213,10 @@ def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
         (["augment.flip=2"], "augment.flip"),
         (["data=digits", "data.train_size=5000"], "data.train_size=5000"),
         (["data=fashion_mnist", "data.root=nowhere"], "nowhere"),
-        (["engine.name=stacks"], "engine.name: there is no 'stacks'"),
+        (
+            ["engine.name=stacks"],
+            "engine.name='stacks': input should be 'auto', 'loop' or 'stacked'; did you mean 'stacked'?",
+        ),
         (["device=cuda:99"], "device=cuda:99"),
         (["schedule=cosine", "schedule.warmup=2"], "the warm-up must end before epochs=2"),
         (["batch_size=25,500"], "[in batch_size=500]"),

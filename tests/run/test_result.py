@@ -63,7 +63,7 @@ def test_what_is_no_result_is_refused_by_name(tmp_path: Path, content: bytes, co
 
 
 def test_keys_of_later_versions_are_kept(tmp_path: Path) -> None:
-    write_result(tmp_path, result(cohort=7))
+    write_result(tmp_path, result(colour=7))
     again = read_result(tmp_path)
     assert again is not None
-    assert again.model_extra == {"cohort": 7}
+    assert again.model_extra == {"colour": 7}

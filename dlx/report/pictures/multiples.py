@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from dlx.report.charts import Spec
 from dlx.report.pictures.style import (
     DASHES,
-    INK,
     PANELS,
     SPLITS,
     chart,
     colour,
     epoch_axis,
+    heading,
     layer,
     legend_below,
     nominal,
@@ -96,7 +96,7 @@ def multiples(plan: Multiples, quantity: str | None, description: str) -> Spec:
         mark = {"type": "line", "strokeWidth": 1.6, "strokeJoin": "round"}
         part = plan.frame[plan.frame["panel"] == name]
         panels.append(
-            {"width": width, "height": 110, "layer": [_heading(name, width), layer(part, mark, encoding)]}
+            {"width": width, "height": 110, "layer": [heading(name, width), layer(part, mark, encoding)]}
         )
     return chart(description, {"concat": panels, "columns": across, "spacing": {"row": 60, "column": 52}})
 
@@ -106,18 +106,3 @@ def _values(plan: Multiples, name: str, title: str | None) -> Spec:
     if name not in plan.ticks:
         return quantitative("value", title, ticks, {"zero": False})
     return quantitative("value", title, ticks | {"values": plan.ticks[name]}, {"type": "log", "nice": False})
-
-
-def _heading(name: str, width: int) -> Spec:
-    """Write a panel's name as a mark: a title would sit higher where a label sticks out above the axis."""
-    mark = {
-        "type": "text",
-        "align": "left",
-        "dy": -16,
-        "fontSize": 12,
-        "fontWeight": "bold",
-        "color": INK,
-        "limit": width,
-    }
-    encoding = {"x": {"value": 0}, "y": {"value": 0}, "text": {"value": name}}
-    return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}

@@ -94,6 +94,14 @@ def epoch_axis(title: str | None, last: int) -> Spec:
     return quantitative("epoch", title, {"grid": False, "tickMinStep": 1, "tickCount": 6}, scale)
 
 
+def heading(name: str, width: int, *, bold: bool = True) -> Spec:
+    """Write a panel's name as a mark: a title would sit higher where a label sticks out above the axis."""
+    mark = {"type": "text", "align": "left", "dy": -16, "fontSize": 12, "color": INK, "limit": width}
+    mark |= {"fontWeight": "bold"} if bold else {}
+    encoding = {"x": {"value": 0}, "y": {"value": 0}, "text": {"value": name}}
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
+
+
 def layer(data: "pd.DataFrame", mark: Spec, encoding: Spec) -> Spec:
     """Return one layer of a panel, holding of `data` the fields it draws."""
     fields = [value["field"] for value in encoding.values() if "field" in value] if len(data) else []

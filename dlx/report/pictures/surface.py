@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
 from dlx.report.load import Study
-from dlx.report.pictures.style import PANELS, chart, records
+from dlx.report.pictures.style import PANELS, chart, heading, records
 from dlx.report.settings import Layout
 from dlx.report.terrain import STEPS, Terrain, survey
 from dlx.report.text import visible, write_value
@@ -76,7 +76,7 @@ def _panel(terrain: Terrain, label: str, *, legend: bool, x_title: str | None, y
         *(layer(terrain.ends[terrain.ends["kind"] == kind], mark) for kind, mark in _ENDS),
     ]
     size = {"width": width, "height": round(width * box.height / box.width)}
-    return size | {"layer": [*layers, _heading(label, width)]}
+    return size | {"layer": [*layers, heading(label, width)]}
 
 
 _LINE: Spec = {"type": "line", "strokeJoin": "round", "strokeCap": "round"}
@@ -88,13 +88,6 @@ _ENDS: tuple[tuple[str, Spec], ...] = (
     ("left", _CROSS | {"stroke": "white", "strokeWidth": 4.5}),
     ("left", _CROSS | {"stroke": PATH, "strokeWidth": 2.4}),
 )
-
-
-def _heading(label: str, width: int) -> Spec:
-    """Write a panel's name as a mark: a title would sit higher where a tick's label sticks out above."""
-    mark = {"type": "text", "align": "left", "dy": -12, "fontSize": 12, "fontWeight": "bold", "limit": width}
-    encoding = {"x": {"value": 0}, "y": {"value": 0}, "text": {"value": label}}
-    return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
 
 
 def _ground(terrain: Terrain, width: int, *, legend: bool) -> Spec:

@@ -9,7 +9,17 @@ from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
 from dlx.report.load import Study
 from dlx.report.pictures.ends import end_values, measures
-from dlx.report.pictures.style import COLOURS, GREY, chart, colour, layer, legend_below, nominal, quantitative
+from dlx.report.pictures.style import (
+    COLOURS,
+    GREY,
+    chart,
+    colour,
+    heading,
+    layer,
+    legend_below,
+    nominal,
+    quantitative,
+)
 from dlx.report.pictures.ticks import log_ticks
 from dlx.report.settings import Layout
 from dlx.report.settings import label as label_of
@@ -21,6 +31,7 @@ if TYPE_CHECKING:
 KEYS = 6  # figures; a search over more keys is better read from the table
 VALUES = 3  # of a key, at least: two points make no curve
 TICKS = 8
+LONG = 1e5  # from here on a tick is written as a power
 DECADE = 10.0
 
 
@@ -184,8 +195,8 @@ def points(sweep: Sweep) -> Spec:
             ]
         drawn = [each for each in layers if each["data"]["values"]]
         width = (960 - 44 * len(sweep.measures)) // len(sweep.measures)
-        heading = {"text": title, "limit": width + 30, "fontWeight": "normal", "offset": 10}
-        panels.append({"width": width, "height": 190, "title": heading, "layer": drawn})
+        drawn.append(heading(title, width + 30, bold=False))
+        panels.append({"width": width, "height": 190, "layer": drawn})
     return chart(f"results against {sweep.heading}", {"hconcat": panels, "spacing": 44})
 
 
@@ -193,7 +204,8 @@ def _y(sweep: Sweep, measure: str) -> Spec:
     domain = list(sweep.spans[measure])
     if measure not in sweep.ticks:
         return quantitative("mean", None, {"tickCount": 5}, {"domain": domain, "nice": True, "zero": False})
-    ticks = {"values": sweep.ticks[measure], "format": "~g"}
+    values = sweep.ticks[measure]
+    ticks = {"values": values, "format": "~e" if max(values) >= LONG else "~g"}
     return quantitative("mean", None, ticks, {"type": "log", "domain": domain, "nice": False})
 
 
@@ -208,7 +220,7 @@ def _x(sweep: Sweep) -> Spec:
     if len(given) <= TICKS or sweep.scale == "symlog":
         ticks |= {"values": given, "format": "~g"}
     elif sweep.scale == "log":
-        ticks |= {"format": "~g"}
+        ticks |= {"values": log_ticks(given[0], given[-1]), "format": "~g"}
     title = f"{sweep.heading} ({sweep.word}…)" if sweep.word else sweep.heading
     return quantitative("value", title, ticks, scale)
 

@@ -99,7 +99,7 @@ def test_a_random_search_is_points_without_lines(study: Any, loaded: Any, drawn:
     assert sweep_of(loaded, "optimizer.lr").lines == []
     charts = drawn(swept)
     assert set(charts) == {"swept_optimizer_lr", "swept_model_width"}
-    (points,) = charts["swept_optimizer_lr"].spec["hconcat"][0]["layer"]
+    points, _ = charts["swept_optimizer_lr"].spec["hconcat"][0]["layer"]
     assert points["mark"]["type"] == "point"
     assert points["encoding"]["color"] == {"value": COLOURS[0]}
 

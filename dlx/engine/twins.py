@@ -43,7 +43,7 @@ class LinearTwin(Twin):
         super().__init__(members)
         first = members[0]
         assert isinstance(first, nn.Linear)
-        if cast(Tensor | None, first.bias) is None:  # torch's stub says it is always there
+        if cast(Tensor | None, first.bias) is None:  # torch's types say that it is always there
             self.bias = None
 
     def forward(self, x_RBF: Tensor) -> Tensor:

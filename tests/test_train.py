@@ -412,9 +412,19 @@ def test_a_module_that_writes_into_its_input_and_draws_in_evaluation_trains_as_i
 def test_the_threads_of_one_run_are_not_the_next_ones():
     import torch
 
-    default = torch.get_num_threads()
-    assert dlx_train(f"threads={default + 1},null") == 0
-    assert sorted(read_result(run).threads for run in runs()) == [default, default + 1]
+    from dlx.build import CORES
+
+    assert dlx_train(f"threads={CORES + 1},null") == 0
+    assert sorted(read_result(run).threads for run in runs()) == [1, CORES + 1]
+    assert torch.get_num_threads() == 1
+
+
+def test_a_net_with_much_to_do_in_a_step_takes_every_core():
+    from dlx.build import CORES
+
+    large = ["model.sizes=[4000]", "data.train_size=300", "batch_size=300", "epochs=1", "name=large"]
+    assert main(["train", *large]) == 0
+    assert [read_result(run).threads for run in runs("large")] == [CORES]
 
 
 def test_predictions_give_the_accuracy_of_the_result():

@@ -7,6 +7,7 @@ arithmetic happens: a residual block's output is that of its last activation.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
@@ -56,6 +57,19 @@ def watch(model: nn.Module, see: See) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def multiply_adds(layers: Sequence[LayerFacts]) -> int:
+    """Return how many multiplications of a weight and a value one sample's forward pass takes, about.
+
+    A weight is used once for each place of its layer's output: pixels of a convolution, steps of a sequence.
+    Layers whose output shape is unknown count once.
+    """
+    total = 0
+    for layer in layers:
+        shape = layer.output_shape or ()
+        total += layer.parameters * prod(shape[1:] if layer.module.startswith("Conv") else shape[:-1])
+    return total
 
 
 def describe_layers(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlx.engine.layers import MODEL, describe_layers, named_layers, watch
+from dlx.engine.layers import MODEL, LayerFacts, describe_layers, multiply_adds, named_layers, watch
 from dlx.model.registry import models
 
 
@@ -109,3 +109,14 @@ def test_watching_does_not_keep_torch_from_its_fused_evaluation():
     x = torch.zeros(2, 3, 8)
     assert "linear1" in dict(seen(layer, x))
     assert seen(layer.eval(), x) == []
+
+
+def test_multiply_adds_count_a_kernel_at_every_pixel_and_a_linear_layer_at_every_step():
+    facts = [
+        LayerFacts("conv1", "Conv2d", (6, 28, 28), 156),
+        LayerFacts("pool1", "MaxPool2d", (6, 14, 14), 0),
+        LayerFacts("attention", "Linear", (7, 20), 100),
+        LayerFacts("output", "Linear", (10,), 850),
+        LayerFacts("lstm", "LSTM", None, 33),
+    ]
+    assert multiply_adds(facts) == 156 * 784 + 100 * 7 + 850 + 33

@@ -40,6 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run `dlx evaluate` with these arguments and return 0; raises RequestError for what is wrong."""
     given = _parser().parse_args(arguments)
     chosen = [run for folder in given.folders for run in choose(folder, every=given.all)]
+    for run in chosen:  # before the first look, which would be recorded and not shown
+        if run.result.checkpoint_sha256 is None:
+            raise RequestError(f"{run.folder}: has no checkpoint; train it with keep=best or keep=last")
     studies = dict.fromkeys(run.folder.resolve().parent for run in chosen)
     earlier = [look for study in studies for look in _looks(study, given.split)]
     looks = [evaluate(run, given.split) for run in chosen]

@@ -78,6 +78,15 @@ def test_runs_without_a_checkpoint_are_refused(tmp_path, monkeypatch, capsys):
     assert "has no checkpoint" in capsys.readouterr().err
 
 
+def test_where_one_run_has_no_checkpoint_none_is_looked_at(study, capsys):
+    main(["train", *QUICK, "optimizer.lr=0.02", "name=study"])
+    assert main(["evaluate", str(study), "--all"]) == 2
+    error = capsys.readouterr().err
+    assert "lr0.02" in error
+    assert "has no checkpoint" in error
+    assert not list(study.rglob("evaluations.csv"))
+
+
 def test_data_that_has_changed_is_noticed(study, capsys):
     [run] = [run for run in study.glob("mlp*lr0.01*") if run.is_dir()]
     content = result_of(run)

@@ -75,9 +75,9 @@ class Stack(nn.Module):
     def hand_out_gradients(self) -> None:
         """Give the members' parameters their parts of the stack's gradients, which are then cleared."""
         for whole, views in self._shares:
-            if whole.grad is None:
-                continue
-            for view, gradient in zip(views, whole.grad.unbind(0), strict=True):
+            # None where the step did not reach the parameter: an earlier step's would be taken again.
+            parts = [None] * len(views) if whole.grad is None else whole.grad.unbind(0)
+            for view, gradient in zip(views, parts, strict=True):
                 view.grad = gradient
             whole.grad = None
 

@@ -130,6 +130,16 @@ def test_the_members_parameters_are_views_whose_changes_the_stack_sees():
     torch.testing.assert_close(stack(x)[0], before[0])
 
 
+def test_a_parameter_that_a_step_does_not_reach_has_no_gradient_of_an_earlier_one():
+    members = [member("linear", {}, (5,), seed) for seed in range(MEMBERS)]
+    stack = Stack(members)
+    stack(batches((5,))[0]).sum().backward()
+    stack.hand_out_gradients()
+    assert all(p.grad is not None for model in members for p in model.parameters())
+    stack.hand_out_gradients()  # after a step whose backward pass went elsewhere
+    assert all(p.grad is None for model in members for p in model.parameters())
+
+
 class Own(nn.Module):
     def forward(self, x):
         return x

@@ -5,7 +5,7 @@ Axes and layouts as in stack.py: flat [R, B, F]; images [R, B, C, H, W] at the e
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -48,10 +48,35 @@ class LinearTwin(Twin):
 
     def forward(self, x_RBF: Tensor) -> Tensor:
         """Return each member's product with its own weights."""
-        weight_RFK = self.weight.transpose(1, 2)
-        if self.bias is None:
+        out: Tensor = _Products.apply(x_RBF, self.weight, self.bias)
+        return out
+
+
+class _Products(torch.autograd.Function):
+    """R linear layers as one product.
+
+    torch's own backward pass gives the weights' gradient as [R, F, K], which is then copied into the weights'
+    layout: 784-128-64-10 took 700 us a run-step with that copy, 240 without.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x_RBF: Tensor, weight_RKF: Tensor, bias_RK: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x_RBF, weight_RKF)
+        weight_RFK = weight_RKF.transpose(1, 2)
+        if bias_RK is None:
             return torch.bmm(x_RBF, weight_RFK)
-        return torch.baddbmm(self.bias[:, None, :], x_RBF, weight_RFK)
+        return torch.baddbmm(bias_RK[:, None, :], x_RBF, weight_RFK)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (out_RBK,) = gradients
+        x_RBF, weight_RKF = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        return (
+            torch.bmm(out_RBK, weight_RKF) if wanted[0] else None,
+            torch.bmm(out_RBK.transpose(1, 2), x_RBF) if wanted[1] else None,
+            out_RBK.sum(1) if wanted[2] else None,
+        )
 
 
 class ConvTwin(Twin):

@@ -65,21 +65,12 @@ class Stack(nn.Module):
         self.body = _twin(models)
         # Each stacked parameter beside the members' views of it, in the order of `parameters()`.
         views = zip(*(model.parameters() for model in models), strict=True)
-        self._shares = list(zip(self.body.parameters(), views, strict=True))
+        self.shares = list(zip(self.body.parameters(), views, strict=True))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the members' outputs, [R, B, K]."""
         out: Tensor = self.body(x)
         return out
-
-    def hand_out_gradients(self) -> None:
-        """Give the members' parameters their parts of the stack's gradients, which are then cleared."""
-        for whole, views in self._shares:
-            # None where the step did not reach the parameter: an earlier step's would be taken again.
-            parts = [None] * len(views) if whole.grad is None else whole.grad.unbind(0)
-            for view, gradient in zip(views, parts, strict=True):
-                view.grad = gradient
-            whole.grad = None
 
     def use_generators(self, generators: Sequence[torch.Generator]) -> None:
         """Let every dropout draw member r's mask from generators[r]."""

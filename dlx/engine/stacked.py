@@ -4,7 +4,7 @@ Every draw (order, augmentation, dropout) comes from the run's own generators, s
 masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, K outputs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from dlx import rng
 from dlx.augment.pipeline import TRANSFORMS
 from dlx.device import Timer, accumulator
+from dlx.engine.joint_steps import JointSteps, likeness
 from dlx.engine.loop import Sums, epoch_end, order, set_learning_rates
 from dlx.engine.run import EpochEnd, Run
 from dlx.engine.stack import Stack, UnstackableError, check_stackable, signature
@@ -39,24 +40,24 @@ def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]
     """
     timer, before, step = Timer(runs[0].device), 0.0, 0
     shares = dict.fromkeys(active, 0.0)
-    places: list[int] = []
+    cohort: _Cohort | None = None
     for epoch in range(runs[0].epochs + 1):
-        if places != sorted(active):
-            places = sorted(active)
-            if not places:
+        if cohort is None or set(cohort.places) != active:
+            if cohort is not None:
+                cohort.steps.part()
+            if not active:
                 return
-            members = [runs[place] for place in places]
-            stack = Stack([run.model for run in members])
-        sums: Sequence[Sums | None] = [None] * len(members)
+            cohort = _Cohort(runs, active)
+        sums: Sequence[Sums | None] = [None] * len(cohort.runs)
         if epoch > 0:
-            sums, step = _train_epoch(stack, members, epoch, step)
+            sums, step = _train_epoch(cohort, epoch, step)
         ends = {}
-        for place, run, own in zip(places, members, sums, strict=True):
-            seconds = partial(_share, timer, before, shares[place], len(members))
+        for place, run, own in zip(cohort.places, cohort.runs, sums, strict=True):
+            seconds = partial(_share, timer, before, shares[place], len(cohort.runs))
             ends[place] = epoch_end(run, epoch, step, own, seconds)
         now = timer.seconds()
-        for place in places:
-            shares[place] += (now - before) / len(members)
+        for place in cohort.places:
+            shares[place] += (now - before) / len(cohort.runs)
         before = now
         yield ends
 
@@ -65,22 +66,49 @@ def _share(timer: Timer, before: float, already: float, members: int) -> float:
     return already + (timer.seconds() - before) / members
 
 
-def _train_epoch(stack: Stack, runs: Sequence[Run], epoch: int, step: int) -> tuple[list[Sums], int]:
-    first = runs[0]
+class _Cohort:
+    """The active runs as one: `places[r]` and `runs[r]` belong to row r of `stack`."""
+
+    def __init__(self, runs: Sequence[Run], active: set[int]) -> None:
+        likenesses = {place: _likeness(runs[place]) for place in sorted(active)}
+        first = {key: place for place, key in reversed(likenesses.items())}
+        # Runs that may step together stand together, in the order of the first of them.
+        self.places = sorted(likenesses, key=lambda place: (first[likenesses[place]], place))
+        self.runs = [runs[place] for place in self.places]
+        self.stack = Stack([run.model for run in self.runs])
+        self.steps = JointSteps(
+            self.stack,
+            [run.optimizers for run in self.runs],
+            [likenesses[place] for place in self.places],
+        )
+        self.losses = _by_loss(self.runs)
+
+
+def _likeness(run: Run) -> Hashable:
+    """Return what is equal for runs whose steps may be taken as one."""
+    alike = likeness(run.optimizers)
+    reads_gradients = run.probes.gradients is not None  # each parameter's, which only an own step hands out
+    return ("alone", id(run)) if alike is None or reads_gradients else (run.schedule, alike)
+
+
+def _train_epoch(cohort: _Cohort, epoch: int, step: int) -> tuple[list[Sums], int]:
+    runs, first = cohort.runs, cohort.runs[0]
     order_RN = torch.stack([order(run, epoch) for run in runs])
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
-    stack.use_generators([rng.generator(run.seeds.dropout, "dropout", epoch, run.device) for run in runs])
+    cohort.stack.use_generators(
+        [rng.generator(run.seeds.dropout, "dropout", epoch, run.device) for run in runs]
+    )
     loss_R = torch.zeros(len(runs), device=first.device, dtype=accumulator(first.device))
     correct_R = torch.zeros(len(runs), device=first.device, dtype=torch.long)
     samples = 0
-    stack.train()
+    cohort.stack.train()
     for start in range(0, order_RN.shape[1], first.batch_size):
         index_RB = order_RN[:, start : start + first.batch_size]
         if first.drop_last and index_RB.shape[1] < first.batch_size:
             break
         for run in runs:
             set_learning_rates(run, run.schedule(step))
-        losses_RB, right_R = _step(stack, runs, index_RB, augment_draws)
+        losses_RB, right_R = _step(cohort, index_RB, augment_draws)
         loss_R += losses_RB.sum(1)
         correct_R += right_R
         samples += index_RB.shape[1]
@@ -89,28 +117,28 @@ def _train_epoch(stack: Stack, runs: Sequence[Run], epoch: int, step: int) -> tu
 
 
 def _step(
-    stack: Stack, runs: Sequence[Run], index_RB: Tensor, augment_draws: Sequence[torch.Generator]
+    cohort: _Cohort, index_RB: Tensor, augment_draws: Sequence[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
     """Take one step of every run; return its losses [R, B], detached, and right answers [R]."""
+    runs = cohort.runs
     x, labels_RB = _batches(runs, index_RB)
     x = _augmented(runs, x, augment_draws)
-    outputs_RBK = stack(x)
+    outputs_RBK = cohort.stack(x)
     losses_RB = torch.empty_like(labels_RB, dtype=outputs_RBK.dtype)
     right_R = torch.empty(len(runs), device=x.device, dtype=torch.long)
     total = torch.zeros((), device=x.device, dtype=outputs_RBK.dtype)
-    for loss, rows in _by_loss(runs):
+    for loss, rows in cohort.losses:
         flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
-        part_RB = loss.per_sample(flat, labels).view(len(rows), -1)
+        part_RB = loss.per_sample(flat, labels).view(len(labels_RB[rows]), -1)
         # A run's reduced loss depends on its own parameters alone: the sum's gradient is each run's own.
         total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
         losses_RB[rows] = part_RB.detach()
-        right_R[rows] = loss.correct(flat.detach(), labels).view(len(rows), -1).sum(1)
+        right_R[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape).sum(1)
     total.backward()  # type: ignore[no-untyped-call]
-    stack.hand_out_gradients()
+    cohort.steps.hand_out_gradients()
     for row, run in enumerate(runs):
         run.probes.after_backward(losses_RB[row].sum(), index_RB.shape[1])
-        for optimizer in run.optimizers:
-            optimizer.step()
+    cohort.steps.step()
     return losses_RB, right_R
 
 
@@ -143,8 +171,8 @@ def _augmented(runs: Sequence[Run], x: Tensor, generators: Sequence[torch.Genera
     return x
 
 
-def _by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int]]]:
-    """Return the different losses, each with the rows of the runs that have it."""
+def _by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int] | slice]]:
+    """Return the different losses, each with the rows of the runs that have it; all rows as a slice."""
     groups: list[tuple[Loss, list[int]]] = []
     for row, run in enumerate(runs):
         rows = next((rows for loss, rows in groups if loss == run.loss), None)
@@ -152,4 +180,4 @@ def _by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int]]]:
             groups.append((run.loss, [row]))
         else:
             rows.append(row)
-    return groups
+    return [(loss, slice(None) if len(rows) == len(runs) else rows) for loss, rows in groups]

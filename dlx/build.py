@@ -160,8 +160,6 @@ def _try_model(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) 
 
 def _build_probes(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) -> Probes:
     probes = settings.probes
-    if probes.layers and settings.engine.name == "stacked":
-        raise RequestError("probes.layers=True: layers are watched in a run of its own; say engine=loop")
     if probes.classes and not loss.classifies:
         raise RequestError(f"probes.classes=True: loss.name={settings.loss.name} knows no classes")
     if probes.images and len(data.input_shape) != 3:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from dlx.cli import main
@@ -116,5 +117,17 @@ def test_what_cannot_be_stacked_is_said_in_one_line_before_any_training(capsys):
     assert "engine=stacked: 2 (Softplus) has no stacked twin; engine=loop trains it" in error
     assert error.count("\n") == 1
     assert not Path("outputs").exists()
-    assert main(["train", "engine=stacked", "probes.layers=true"]) == 2
-    assert "probes.layers=True: layers are watched in a run of its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", [["mlp_bn", "model.dropout=0,0.3"], ["cnn", "model.channels=[3,4]"]])
+def test_the_layers_of_every_run_are_watched_as_if_it_had_run_alone(model):
+    words = [f"model={model[0]}", *model[1:], "seed=0,1,2", "probes.layers=true", "epochs=1"]
+    alone, together = trained("loop", *words), trained("stacked", *words)
+    for key, folder in together.items():
+        mine, own = (pd.read_csv(run / "layers.csv") for run in (folder, alone[key]))
+        names = ["epoch", "phase", "layer", "module"]
+        pd.testing.assert_frame_equal(mine[names], own[names])
+        numbers = ["mean", "abs_mean", "std"]
+        pd.testing.assert_frame_equal(mine[numbers], own[numbers], rtol=1e-3, atol=1e-4)
+    means = [pd.read_csv(folder / "layers.csv")["abs_mean"].iloc[-1] for folder in together.values()]
+    assert len(set(means)) == len(means), "members must differ"

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dlx.engine.layers import named_layers, watch
+from dlx.engine.layers import See, named_layers, watch
 from dlx.engine.scalars import Scalars
 
 Phase = Literal["training", "validation"]
@@ -29,8 +29,12 @@ class LayerProbe:
 
     def watch(self, phase: Phase, model: nn.Module) -> AbstractContextManager[None]:
         """Record what the layers of `model` give in this phase while the context lasts."""
+        return watch(model, self.see(phase))
+
+    def see(self, phase: Phase) -> See:
+        """Return what to call with a layer's name and what it gave in this phase."""
         moments = {layer: self._moments[phase, layer] for layer in self._modules}
-        return watch(model, lambda layer, output: moments[layer].add(output))
+        return lambda layer, output: moments[layer].add(output)
 
     def rows(self, epoch: int) -> list[Sequence[object]]:
         """Return rows of layers.csv for what was seen since the last call, in the order of the model."""

@@ -4,7 +4,7 @@ Batches are index slices of tensors that live on the device, and sums stay there
 the step never waits for the device. Axes: N samples, B of a batch, K outputs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +18,9 @@ from dlx.engine.run import EpochEnd, Run
 from dlx.model.layers import use_generator
 from dlx.run.history import Row
 
+# Outputs [N, K], mean loss, accuracy (None where the loss knows no right answer).
+Validation = tuple[Tensor, float, float | None]
+
 EVALUATION_BATCH = 1000  # fits the memory that any model here needs to train, and amortises the calls
 
 
@@ -28,7 +31,9 @@ def train(run: Run) -> Iterator[EpochEnd]:
     for epoch in range(run.epochs + 1):
         if epoch > 0:
             step, sums = _train_epoch(run, epoch, step)
-        yield epoch_end(run, epoch, step, sums, timer.seconds)
+        with run.probes.watch("validation", run.model):
+            validation = evaluate(run, run.data.val, epoch)
+        yield epoch_end(run, epoch, step, sums, validation, timer.seconds())
 
 
 @dataclass
@@ -94,17 +99,18 @@ def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, sums: Sums)
     sums.samples += len(index_B)
 
 
-def epoch_end(run: Run, epoch: int, step: int, sums: Sums | None, seconds: Callable[[], float]) -> EpochEnd:
-    """Validate `run` and return what is reported of the epoch; `sums` of its training, None before the first.
+def epoch_end(
+    run: Run, epoch: int, step: int, sums: Sums | None, validation: Validation, seconds: float
+) -> EpochEnd:
+    """Return what is reported of an epoch: `sums` of its training (None before the first), its validation.
 
-    `seconds` since training began are read when validation is over.
+    `seconds` since training began.
     """
-    with run.probes.watch("validation", run.model):
-        outputs_NK, val_loss, val_accuracy = evaluate(run, run.data.val, epoch)
+    outputs_NK, val_loss, val_accuracy = validation
     row = Row(
         epoch=epoch,
         step=step,
-        time=round(seconds(), 6),
+        time=round(seconds, 6),
         lr=float(run.optimizers[0].param_groups[0]["lr"]) if sums else None,
         train_loss=sums.mean_loss() if sums else None,
         train_accuracy=sums.accuracy() if sums and run.loss.classifies else None,
@@ -127,7 +133,7 @@ def order(run: Run, epoch: int) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float | None]:
+def evaluate(run: Run, split: Split, epoch: int) -> Validation:
     """Return the model's outputs [N, K] on a split, their mean loss and their accuracy, if any."""
     run.model.eval()
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device):
@@ -135,7 +141,11 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float |
             run.model(split.slice(start, start + EVALUATION_BATCH)[0])
             for start in range(0, len(split), EVALUATION_BATCH)
         ]
-    outputs_NK = torch.cat(parts)
+    return score(run, torch.cat(parts), split)
+
+
+def score(run: Run, outputs_NK: Tensor, split: Split) -> Validation:
+    """Return the outputs on a split with their mean loss and their accuracy, if any."""
     losses_N = run.loss.per_sample(outputs_NK, split.labels)
     mean_loss = float(losses_N.mean(dtype=accumulator(run.device)))
     if not run.loss.classifies:
@@ -144,7 +154,7 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float |
 
 
 @torch.no_grad()
-def _evaluate_aside(run: Run, split: Split, epoch: int) -> tuple[Tensor, float, float | None]:
+def _evaluate_aside(run: Run, split: Split, epoch: int) -> Validation:
     """Evaluate for a probe: a user's module may write into its buffers, and gets them back as they were."""
     kept = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
     result = evaluate(run, split, epoch)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from dlx.data.dataset import Dataset, Split
 from dlx.engine.gradient_probe import GradientProbe
 from dlx.engine.layer_probe import LayerProbe, Phase
+from dlx.engine.layers import See
 from dlx.engine.scalars import Scalars
 from dlx.loss.registry import Loss
 from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
@@ -70,6 +71,10 @@ class Probes:
     def watch(self, phase: Phase, model: nn.Module) -> AbstractContextManager[None]:
         """Return the context in which an epoch's steps are taken, or its validation split is evaluated."""
         return nullcontext() if self.layers is None else self.layers.watch(phase, model)
+
+    def see(self, phase: Phase) -> See | None:
+        """Return what wants to see the layers' outputs in this phase; for an engine that watches itself."""
+        return None if self.layers is None else self.layers.see(phase)
 
     def after_backward(self, loss_sum: Tensor, samples: int) -> None:
         """Take note of a step whose gradients are there and whose optimizer has not stepped yet.

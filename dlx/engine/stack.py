@@ -9,12 +9,14 @@ where grouped convolutions and torch's own batch norm and pooling see R times th
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from dlx.engine.twins import TWINS, DropoutTwin
+from dlx.engine.layers import See, watch
+from dlx.engine.twins import TWINS, DropoutTwin, by_member
 from dlx.model.layers import Dropout
 from dlx.model.resnet import BasicBlock
 
@@ -71,6 +73,21 @@ class Stack(nn.Module):
         """Return the members' outputs, [R, B, K]."""
         out: Tensor = self.body(x)
         return out
+
+    @contextmanager
+    def watch(self, sees: Sequence[See | None]) -> Iterator[None]:
+        """Call sees[r](name, output) for each layer of member r, as `layers.watch` does for a lone model."""
+
+        def see_members(layer: str, output: Tensor) -> None:
+            for see, part in zip(sees, by_member(output, len(sees)), strict=True):
+                if see is not None:
+                    see(layer, part)
+
+        if not any(sees):
+            yield
+            return
+        with watch(self.body, see_members):
+            yield
 
     def use_generators(self, generators: Sequence[torch.Generator]) -> None:
         """Let every dropout draw member r's mask from generators[r]."""

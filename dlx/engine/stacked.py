@@ -5,7 +5,6 @@ masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, 
 """
 
 from collections.abc import Hashable, Iterator, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,7 +13,16 @@ from dlx import rng
 from dlx.augment.pipeline import TRANSFORMS
 from dlx.device import Timer, accumulator
 from dlx.engine.joint_steps import JointSteps, likeness
-from dlx.engine.loop import Sums, epoch_end, order, set_learning_rates
+from dlx.engine.loop import (
+    EVALUATION_BATCH,
+    Sums,
+    Validation,
+    epoch_end,
+    evaluate,
+    order,
+    score,
+    set_learning_rates,
+)
 from dlx.engine.run import EpochEnd, Run
 from dlx.engine.stack import Stack, UnstackableError, check_stackable, signature
 from dlx.errors import RequestError
@@ -51,19 +59,16 @@ def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]
         sums: Sequence[Sums | None] = [None] * len(cohort.runs)
         if epoch > 0:
             sums, step = _train_epoch(cohort, epoch, step)
-        ends = {}
-        for place, run, own in zip(cohort.places, cohort.runs, sums, strict=True):
-            seconds = partial(_share, timer, before, shares[place], len(cohort.runs))
-            ends[place] = epoch_end(run, epoch, step, own, seconds)
+        validations = _validate(cohort, epoch)
         now = timer.seconds()
         for place in cohort.places:
             shares[place] += (now - before) / len(cohort.runs)
         before = now
-        yield ends
-
-
-def _share(timer: Timer, before: float, already: float, members: int) -> float:
-    return already + (timer.seconds() - before) / members
+        rows = zip(cohort.places, cohort.runs, sums, validations, strict=True)
+        yield {
+            place: epoch_end(run, epoch, step, own, validation, shares[place])
+            for place, run, own, validation in rows
+        }
 
 
 class _Cohort:
@@ -102,17 +107,18 @@ def _train_epoch(cohort: _Cohort, epoch: int, step: int) -> tuple[list[Sums], in
     correct_R = torch.zeros(len(runs), device=first.device, dtype=torch.long)
     samples = 0
     cohort.stack.train()
-    for start in range(0, order_RN.shape[1], first.batch_size):
-        index_RB = order_RN[:, start : start + first.batch_size]
-        if first.drop_last and index_RB.shape[1] < first.batch_size:
-            break
-        for run in runs:
-            set_learning_rates(run, run.schedule(step))
-        losses_RB, right_R = _step(cohort, index_RB, augment_draws)
-        loss_R += losses_RB.sum(1)
-        correct_R += right_R
-        samples += index_RB.shape[1]
-        step += 1
+    with cohort.stack.watch([run.probes.see("training") for run in runs]):
+        for start in range(0, order_RN.shape[1], first.batch_size):
+            index_RB = order_RN[:, start : start + first.batch_size]
+            if first.drop_last and index_RB.shape[1] < first.batch_size:
+                break
+            for run in runs:
+                set_learning_rates(run, run.schedule(step))
+            losses_RB, right_R = _step(cohort, index_RB, augment_draws)
+            loss_R += losses_RB.sum(1)
+            correct_R += right_R
+            samples += index_RB.shape[1]
+            step += 1
     return [Sums(loss, correct, samples) for loss, correct in zip(loss_R, correct_R, strict=True)], step
 
 
@@ -140,6 +146,28 @@ def _step(
         run.probes.after_backward(losses_RB[row].sum(), index_RB.shape[1])
     cohort.steps.step()
     return losses_RB, right_R
+
+
+@torch.no_grad()
+def _validate(cohort: _Cohort, epoch: int) -> list[Validation]:
+    """Validate every run: as one where all have the same split, which then goes through the stack once."""
+    runs, split = cohort.runs, cohort.runs[0].data.val
+    if not all(run.data.val is split for run in runs):
+        return [_validate_alone(run, epoch) for run in runs]
+    cohort.stack.eval()
+    parts = []
+    batch = max(1, EVALUATION_BATCH // len(runs))
+    with cohort.stack.watch([run.probes.see("validation") for run in runs]):
+        for start in range(0, len(split), batch):
+            inputs, _ = split.slice(start, start + batch)
+            parts.append(cohort.stack(inputs.expand(len(runs), *inputs.shape)))
+    outputs_RNK = torch.cat(parts, 1)
+    return [score(run, outputs_NK, split) for run, outputs_NK in zip(runs, outputs_RNK, strict=True)]
+
+
+def _validate_alone(run: Run, epoch: int) -> Validation:
+    with run.probes.watch("validation", run.model):
+        return evaluate(run, run.data.val, epoch)
 
 
 def _batches(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,8 +48,14 @@ class LinearTwin(Twin):
 
     def forward(self, x_RBF: Tensor) -> Tensor:
         """Return each member's product with its own weights."""
+        if _shared(x_RBF):
+            return self._of_one_input(x_RBF[0])
         out: Tensor = _Products.apply(x_RBF, self.weight, self.bias)
         return out
+
+    def _of_one_input(self, x_BF: Tensor) -> Tensor:
+        out_BRK = torch.mm(x_BF, self.weight.flatten(0, 1).T).view(len(x_BF), self.members, -1)
+        return (out_BRK if self.bias is None else out_BRK + self.bias).transpose(0, 1)
 
 
 class _Products(torch.autograd.Function):
@@ -96,16 +102,11 @@ class ConvTwin(Twin):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve each member's channels with its own kernels."""
-        bias = None if self.bias is None else self.bias.flatten()
-        return F.conv2d(
-            grouped(x),
-            self.weight.flatten(0, 1),
-            bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups * self.members,
-        )
+        weight, bias = self.weight.flatten(0, 1), None if self.bias is None else self.bias.flatten()
+        if _shared(x) and self.groups == 1:  # all kernels go over the one input
+            return F.conv2d(x[0], weight, bias, self.stride, self.padding, self.dilation)
+        groups = self.groups * self.members
+        return F.conv2d(grouped(x), weight, bias, self.stride, self.padding, self.dilation, groups)
 
 
 class BatchNormTwin(Twin):
@@ -216,17 +217,29 @@ class GroupedTwin(nn.Module):
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.layer = copy.deepcopy(members[0])
+        self.layers = [copy.deepcopy(members[0])]  # in a list, so that this is a layer and not around one
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer to R times the channels."""
-        out: Tensor = self.layer(grouped(x))
+        out: Tensor = self.layers[0](grouped(x))
         return out
 
 
 def elementwise(members: Sequence[nn.Module]) -> nn.Module:
     """Return a copy of a layer that works on each value by itself, which any layout suits."""
     return copy.deepcopy(members[0])
+
+
+def by_member(x: Tensor, members: int) -> tuple[Tensor, ...]:
+    """Return each member's part of what a twin gave, [B, ...] as the member's own layer gives it."""
+    if x.dim() == 4:  # [B, R*C, H, W]
+        return x.view(len(x), members, -1, *x.shape[2:]).unbind(1)
+    return x.unbind(0)
+
+
+def _shared(x: Tensor) -> bool:
+    """Say whether all members are given one and the same input, an expanded view."""
+    return len(x) > 1 and x.dim() != 4 and x.stride(0) == 0
 
 
 def grouped(x: Tensor) -> Tensor:

@@ -4,4 +4,5 @@ import sys
 
 from dlx.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # a process that trains a cohort imports this module under another name
+    sys.exit(main())

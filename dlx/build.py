@@ -38,13 +38,14 @@ THREADED_WORK = 50e6
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def build(settings: Settings) -> Run:
+def build(settings: Settings, threads: int | None = None) -> Run:
     """Build the run that `settings` describe: data on the device, fresh weights, optimizer, schedule.
 
+    And set torch's threads: those of the settings, else `threads`, else as many as the net's size pays for.
     Raises RequestError if anything does not fit.
     """
     device, dtype = devices.select(settings.device), getattr(torch, settings.dtype)
-    torch.set_num_threads(settings.threads or CORES)
+    torch.set_num_threads(settings.threads or threads or CORES)
     data = _load(json.dumps(settings.data.model_dump()), dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
     if settings.monitor == "val_accuracy" and not loss.classifies:
@@ -54,7 +55,7 @@ def build(settings: Settings) -> Run:
     model = _build_model(settings, data, loss.outputs(len(data.classes))).to(device=device, dtype=dtype)
     _check_batches(settings, data, model)
     layers = _try_model(settings, data, model, loss)
-    torch.set_num_threads(settings.threads or _threads(layers, settings.batch_size))
+    torch.set_num_threads(settings.threads or threads or _threads(layers, settings.batch_size))
     steps = steps_per_epoch(len(data.train), settings.batch_size, drop_last=settings.drop_last)
     return Run(
         data=data,

@@ -81,10 +81,13 @@ class EarlyStoppingSettings(_Closed):
 
 
 class EngineSettings(_Closed):
-    """`loop` trains runs one by one, `stacked` those of equal shapes as one, up to `width` of them."""
+    """`loop` trains runs one by one, `stacked` those of equal shapes as one, `auto` where that is faster.
+
+    At most `width` as one; None: as many as a short measurement says.
+    """
 
     name: Literal["auto", "loop", "stacked"]
-    width: Annotated[int, Field(ge=1)] = 16
+    width: Annotated[int, Field(ge=1)] | None = None
 
 
 class ProbeSettings(_Closed):

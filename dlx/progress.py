@@ -1,5 +1,6 @@
-"""What a person sees while runs train: live bars on a terminal, one line an epoch elsewhere."""
+"""What a person sees while runs train: live bars on a terminal, lines elsewhere."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,21 +19,27 @@ if TYPE_CHECKING:
     from dlx.engine.run import Run
 
 
+SHOWN = 8  # runs with a bar of their own: of those that train at once, the first
+PAUSE = 30.0  # seconds between lines on a grid's progress in a log
+
+
 class Display:
     """Shows the runs of a grid; `runs` holds each one's label and its number of epochs."""
 
     def __init__(self, runs: Sequence[tuple[str, int]], console: Console | None = None) -> None:
         self.runs = runs
-        self._console = console or Console(highlight=False)
-        self.live = self._console.is_terminal
+        self.console = console or Console(highlight=False)
+        self.live = self.console.is_terminal
+        self._of = [RunDisplay(self, index) for index in range(len(runs))]
         self._epochs = [0] * len(runs)
         self._ended = 0
+        self._said = time.monotonic()
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[state]}", markup=False),
             TimeRemainingColumn(compact=True),
-            console=self._console,
+            console=self.console,
             transient=True,
             refresh_per_second=4,  # often enough to read; the drawing shares the cores with the training
             disable=not self.live,
@@ -53,7 +60,13 @@ class Display:
 
     def of(self, index: int) -> "RunDisplay":
         """Return the part of the display that shows one run; several may be shown at once."""
-        return RunDisplay(self, index)
+        return self._of[index]
+
+    def add_bar(self, epochs: int) -> TaskID | None:
+        """Return a new run's bar; None where there are enough of them, or no terminal."""
+        if not self.live or len(self.progress.tasks) > SHOWN:
+            return None
+        return self.progress.add_task("epoch", total=epochs, state="")
 
     def advance(self, index: int, epoch: int, *, ended: bool = False) -> None:
         """Move the bar of all runs: this one is at `epoch`."""
@@ -62,6 +75,10 @@ class Display:
         if self._all is not None:
             state = f"{self._ended}/{len(self.runs)}"
             self.progress.update(self._all, completed=sum(self._epochs), state=state)
+        if not self.live and len(self.runs) > 1 and time.monotonic() - self._said > PAUSE:
+            self._said = time.monotonic()
+            share = sum(self._epochs) / sum(epochs for _, epochs in self.runs)
+            self.print(f"{self._ended} of {len(self.runs)} runs ended, {share:.0%} of all epochs")
 
     def print(self, line: str) -> None:
         """Print a line above the bars; in a log, a line is a line."""
@@ -78,20 +95,21 @@ class RunDisplay:
         self._alone = len(display.runs) == 1
         self._position = "" if self._alone else f"[{index + 1}/{len(display.runs)}] "
         self._bar: TaskID | None = None
+        self._begun = False
+        self.closed = False
 
     def start(self, run: "Run", settings: Settings, folder: Path) -> None:
         """Show that the run begins; of a run alone, its settings in short."""
         if self._alone:
-            self._display.progress.console.print(_grid(summary(run, settings, folder)))
-        elif not self._display.live:
-            self._display.print(f"{self._position}{self._label}")
-        self._bar = self._display.progress.add_task("epoch", total=self._epochs, state="")
+            self._display.console.print(_grid(summary(run, settings, folder)))
+        self._begin()
 
     def epoch(self, row: Row) -> None:
-        """Show an epoch's end."""
-        if not self._display.live:
+        """Show an epoch's end: in a log, a line of a run alone; a grid's runs have one when they end."""
+        self._begin()
+        if self._alone and not self._display.live:
             width = len(str(self._epochs))
-            self._display.print(f"{self._position}epoch {row.epoch:>{width}}/{self._epochs}  {metrics(row)}")
+            self._display.print(f"epoch {row.epoch:>{width}}/{self._epochs}  {metrics(row)}")
         if self._bar is not None:
             state = f"{row.epoch}/{self._epochs}  {metrics(row)}"
             self._display.progress.update(self._bar, completed=row.epoch, state=state)
@@ -122,7 +140,15 @@ class RunDisplay:
         first = str(error).splitlines()[0] if str(error) else ""
         self._close(f"failed: {type(error).__name__}: {first}", None)
 
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._bar = self._display.add_bar(self._epochs)
+
     def _close(self, line: str, folder: Path | None) -> None:
+        if self.closed:  # as finished before, by another process
+            return
+        self.closed = True
         self._display.print(line if self._alone else f"{self._position}{self._label}: {line}")
         if folder is not None:
             self._display.print(str(folder))

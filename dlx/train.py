@@ -18,7 +18,7 @@ from dlx.complaint import complaint, is_complaint
 from dlx.compose import PRIMARY, config_folder, quote_formulas, register
 from dlx.config import check_values, resolved
 from dlx.errors import RequestError, unknown
-from dlx.progress import Display, RunDisplay
+from dlx.progress import Display
 from dlx.run.paths import discard_unstarted
 from dlx.run.result import Result
 from dlx.sweep.finished import finished_result, lock
@@ -70,9 +70,9 @@ class Task:
     plan: "Callable[[Sequence[Job]], None] | None" = None
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def __call__(self, config: DictConfig, display: RunDisplay | None = None) -> Result:
-        """Train one run."""
-        return train(config, display)
+    def __call__(self, config: DictConfig) -> Result:
+        """Train one run, for a launcher that is not ours."""
+        return train(config)
 
 
 def train_grid(
@@ -108,7 +108,7 @@ def _call_hydra(arguments: Sequence[str], task: Task) -> None:
         signal.signal(signal.SIGTERM, handler)
 
 
-def train(config: DictConfig, display: RunDisplay | None = None) -> Result:
+def train(config: DictConfig) -> Result:
     """Train one composed run in Hydra's output folder; a finished one is returned, not trained again.
 
     Raises RequestError, leaving no folder, for what is wrong with the request.
@@ -117,10 +117,7 @@ def train(config: DictConfig, display: RunDisplay | None = None) -> Result:
     try:
         values = resolved(config)
         settings = check_values(values)
-        if display is None:  # under somebody else's launcher
-            with Display([("", settings.epochs)]) as own:
-                return train(config, own.of(0))
-        with lock(folder, display):
+        with Display([("", settings.epochs)]) as whole, lock(folder, display := whole.of(0)):
             finished = finished_result(folder, values, settings)
             if finished is not None:
                 display.skip(folder, finished)

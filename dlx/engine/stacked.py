@@ -24,17 +24,13 @@ from dlx.engine.loop import (
     set_learning_rates,
 )
 from dlx.engine.run import EpochEnd, Run
-from dlx.engine.stack import Stack, UnstackableError, check_stackable, signature
-from dlx.errors import RequestError
+from dlx.engine.stack import Stack, check_stackable, signature
 from dlx.loss.registry import Loss
 
 
 def cohort_key(run: Run) -> tuple[object, ...]:
-    """Return what must be equal for runs to train as one; raises RequestError if this one cannot."""
-    try:
-        check_stackable(run.model)
-    except UnstackableError as error:
-        raise RequestError(f"engine=stacked: {error}; engine=loop trains it") from error
+    """Return what must be equal for runs to train as one; raises UnstackableError if this one cannot."""
+    check_stackable(run.model)
     sizes = (len(run.data.train), run.batch_size, run.epochs, run.drop_last)
     return (signature(run.model), run.data.input_shape, *sizes, str(run.device))
 

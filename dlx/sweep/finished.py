@@ -33,7 +33,7 @@ def finished_result(folder: Path, config: dict[str, Any], settings: Settings) ->
 
 
 @contextmanager
-def lock(folder: Path, display: RunDisplay) -> Iterator[None]:
+def lock(folder: Path, display: RunDisplay | None) -> Iterator[None]:
     """Hold the run's folder, after waiting for another process that trains the same run.
 
     The kernel lets go of the lock when a process dies, however it dies.
@@ -44,7 +44,8 @@ def lock(folder: Path, display: RunDisplay) -> Iterator[None]:
     try:
         held.acquire(timeout=0)
     except Timeout:
-        display.wait(folder)
+        if display is not None:
+            display.wait(folder)
         held.acquire()
     try:
         yield

@@ -1,39 +1,53 @@
-"""The Hydra launcher: checks every run of a grid, then trains the unfinished, alone or in cohorts."""
+"""The Hydra launcher: checks every run of a grid, plans, then has the unfinished trained in cohorts."""
 
-import functools
-import json
-import shlex
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.utils import JobReturn, JobStatus, filter_overrides, run_job
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlx.config import check_values, resolved
-from dlx.errors import RequestError, is_storage_error
-from dlx.progress import Display, RunDisplay
-from dlx.run.identity import OUTPUT_KEYS
+from dlx.errors import RequestError
+from dlx.progress import Display
 from dlx.run.paths import write_atomically
-from dlx.sweep.cohorts import cohorts
+from dlx.run.result import read_result
+from dlx.sweep import cohorts, pool
 from dlx.sweep.composition import compose_grid
-from dlx.sweep.finished import finished_result
+from dlx.sweep.follow import Follower
 from dlx.sweep.job import Job
+from dlx.sweep.planner import Plan, Planner
 from dlx.sweep.summary import Outcome, RunsFailedError, print_summary
-from dlx.sweep.together import Member, train_together
+from dlx.sweep.together import Work, train_together
+from dlx.sweep.trial import sketch_runs, with_label
 
-# Keys whose value, once its type and range are right, keeps no run from being built.
-NO_FAULT = (*OUTPUT_KEYS, "seed", "seeds")
+Trained = Iterator[tuple[int, list[JobReturn]]]
 
 
 class GridLauncher(Launcher):
     """Nothing is written before every run has been composed, checked and, if unfinished, built once."""
 
     __module__ = "hydra_plugins.dlx.launcher"  # an alias, see compose.py
+
+    def __init__(
+        self,
+        inner: Literal["basic", "joblib"] = "basic",
+        processes: int | None = None,
+        memory: float = 0.5,
+        joblib: Mapping[str, Any] | None = None,
+    ) -> None:
+        if inner not in ("basic", "joblib"):
+            raise RequestError(f"hydra.launcher.inner={inner}: allowed are basic and joblib")
+        if not (processes is None or (isinstance(processes, int) and processes >= 1)):
+            raise RequestError(f"hydra.launcher.processes={processes}: at least 1, or null")
+        if not 0 < memory <= 1:
+            raise RequestError(f"hydra.launcher.memory={memory}: a share above 0, at most 1")
+        self._inner, self._joblib = inner, joblib or {}
+        self._planner = Planner(processes, memory)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra gives before it calls `launch`."""
@@ -50,55 +64,75 @@ class GridLauncher(Launcher):
             _job(config, label, initial_job_idx + index)
             for index, (config, label) in enumerate(zip(configs, labels(job_overrides), strict=True))
         ]
-        plan = getattr(self.task_function, "plan", None)  # of train.Task
-        if plan is not None:
-            plan(jobs)
-        keys = _check_buildable(jobs)
-        self._write_sweep_config(jobs[0].folder.parent)
-        returns: dict[int, JobReturn] = {}
+        look_at = getattr(self.task_function, "plan", None)  # of train.Task
+        if look_at is not None:
+            look_at(jobs)
+        sketches = sketch_runs(jobs)
+        study = jobs[0].folder.parent
+        plan = self._planner.plan(jobs, sketches, cohorts.recorded(study))
+        self._write_study(study, jobs, plan)
         with Display([(job.label, job.settings.epochs) for job in jobs]) as display:
-            for cohort in cohorts(keys, max(job.settings.engine.width for job in jobs)):
-                if len(cohort) == 1:
-                    returned = [self._run(jobs[cohort[0]], display.of(cohort[0]))]
-                else:
-                    members = [Member(jobs[place], display.of(place)) for place in cohort]
-                    returned = train_together(members, self.hydra_context)
-                returns |= dict(zip(cohort, returned, strict=True))
+            returns = {
+                place: _finished(job, display, place)
+                for place, (job, sketch) in enumerate(zip(jobs, sketches, strict=True))
+                if sketch is None
+            }
+            for place, returned in self._train(jobs, plan, display):
+                returns[place] = returned
+                _show_end(jobs[place], returned, display, place)
         # Added to as the runs of a grid end, in the grid's order.
         outcomes: list[Outcome] = getattr(self.task_function, "outcomes", [])
         outcomes += [_outcome(job, returns[place]) for place, job in enumerate(jobs)]
         if len(jobs) > 1:
-            print_summary(outcomes, jobs[0].folder.parent)
+            print_summary(outcomes, study)
         if not all(outcome.succeeded for outcome in outcomes):
             raise RunsFailedError(outcomes)
         return [returns[place] for place in range(len(jobs))]
 
-    def _run(self, job: Job, display: RunDisplay) -> JobReturn:
-        finished = finished_result(job.folder, job.values, job.settings)
-        if finished is not None:
-            display.skip(job.folder, finished)
-            returned = JobReturn(overrides=job.config.hydra.overrides.task, status=JobStatus.COMPLETED)
-            returned.return_value = finished
-            return returned
-        with open_dict(job.config):  # by its own keys Hydra would resolve and hash the configuration again
-            job.config.hydra.runtime.output_dir = str(job.folder)
-        returned = run_job(
-            hydra_context=self.hydra_context,
-            task_function=functools.partial(self.task_function, display=display),
-            config=job.config,
-            job_dir_key="hydra.runtime.output_dir",
-            job_subdir_key=None,
-        )
-        if returned.status != JobStatus.COMPLETED:
-            error = returned._return_value
-            if is_storage_error(error):  # the next run would fare no better
-                raise error
-            display.fail(error)
-        return returned
+    def _train(self, jobs: Sequence[Job], plan: Plan, display: Display) -> Iterator[tuple[int, JobReturn]]:
+        """Yield each run's place and return as its cohort ends."""
+        works = [Work(tuple(jobs[place] for place in each.places), each.threads) for each in plan.cohorts]
+        for number, returned in self._trained(works, plan, display):
+            yield from zip(plan.cohorts[number].places, returned, strict=True)
 
-    def _write_sweep_config(self, study: Path) -> None:
+    def _trained(self, works: Sequence[Work], plan: Plan, display: Display) -> Trained:
+        if plan.processes == 1 and self._inner == "basic":
+            for number, work in enumerate(works):
+                displays = [display.of(place) for place in plan.cohorts[number].places]
+                yield number, train_together(work, displays, self.hydra_context)
+            return
+        places = [place for cohort in plan.cohorts for place in cohort.places]
+        follower = Follower(
+            [job for work in works for job in work.jobs], [display.of(place) for place in places]
+        )
+        if self._inner == "joblib":
+            yield from pool.through_joblib(works, plan.processes, follower.look, self._joblib)
+        else:
+            yield from pool.basic(works, plan.processes, follower.look)
+
+    def _write_study(self, study: Path, jobs: Sequence[Job], plan: Plan) -> None:
         study.mkdir(parents=True, exist_ok=True)
         write_atomically(study / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
+        if plan.cohorts:
+            folders = [[jobs[place].folder.name for place in cohort.places] for cohort in plan.cohorts]
+            threads = [cohort.threads for cohort in plan.cohorts]
+            cohorts.record(study, list(zip(folders, threads, strict=True)))
+
+
+def _finished(job: Job, display: Display, place: int) -> JobReturn:
+    returned = JobReturn(overrides=job.config.hydra.overrides.task, status=JobStatus.COMPLETED)
+    result = read_result(job.folder)
+    assert result is not None, "it was there when the run was sketched"
+    returned.return_value = result
+    display.of(place).skip(job.folder, result)
+    return returned
+
+
+def _show_end(job: Job, returned: JobReturn, display: Display, place: int) -> None:
+    if returned.status == JobStatus.COMPLETED:
+        display.of(place).end(job.folder, returned.return_value)
+    else:
+        display.of(place).fail(returned._return_value)  # the property would raise it here
 
 
 def _job(config: DictConfig, label: str, number: int) -> Job:
@@ -109,7 +143,7 @@ def _job(config: DictConfig, label: str, number: int) -> Job:
     try:
         settings = check_values(values)
     except RequestError as error:
-        raise _with_label(error, label) from error
+        raise with_label(error, label) from error
     folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
     return Job(label, config, values, settings, folder)
 
@@ -133,44 +167,7 @@ def _short(override: str, words: Counter[str]) -> str:
     return f"{word if words[word] == 1 else key}={value}"
 
 
-def _check_buildable(jobs: Sequence[Job]) -> list[Hashable | None]:
-    """Build each unfinished run once and let it go, so that what is wrong is said before any training.
-
-    Runs that differ in their seeds alone are built once for all, but for users' own modules. Returns by
-    run what must be equal for a cohort; None for a run that is to be trained alone, or not at all.
-    """
-    built: dict[str, Hashable | None] = {}
-    keys: list[Hashable | None] = []
-    for job in jobs:
-        alike = json.dumps({name: value for name, value in job.values.items() if name not in NO_FAULT})
-        if finished_result(job.folder, job.values, job.settings) is not None:
-            keys.append(None)
-            continue
-        if alike not in built or job.settings.model.name == "custom":
-            try:
-                built[alike] = _build(job)
-            except RequestError as error:
-                raise _with_label(error, job.label) from error
-        keys.append(built[alike])
-    return keys
-
-
-def _build(job: Job) -> Hashable | None:
-    from dlx.build import build  # imports torch, which a finished study does not need
-
-    run = build(job.settings)
-    if job.settings.engine.name != "stacked":
-        return None
-    from dlx.engine.stacked import cohort_key
-
-    return (job.settings.threads, *cohort_key(run))
-
-
 def _outcome(job: Job, returned: JobReturn) -> Outcome:
     value = returned._return_value  # the property would raise a failed run's exception here
     failed = returned.status != JobStatus.COMPLETED
     return Outcome(job.label, job.folder, None if failed else value, value if failed else None)
-
-
-def _with_label(error: RequestError, label: str) -> RequestError:
-    return RequestError(f"{error} [in {shlex.quote(label)}]") if label else error

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from dlx.errors import is_storage_error
 from dlx.progress import RunDisplay
+from dlx.run.history import Row
 from dlx.run.paths import LOG
 from dlx.run.result import Result
 from dlx.sweep.finished import finished_result, lock
@@ -28,25 +29,39 @@ if TYPE_CHECKING:
 FORMAT = "%(asctime)s %(levelname)s %(message)s"  # as conf/train.yaml's
 
 
+@dataclass(frozen=True)
+class Work:
+    """Runs that train as one, or one alone: all that a process needs to know, here or on another machine.
+
+    It pickles with the standard library. `threads`: of torch, where a run's settings do not say.
+    """
+
+    jobs: tuple[Job, ...]
+    threads: int | None
+
+
 @dataclass
 class Member:
     """A run of the cohort and what becomes of it."""
 
     job: Job
-    display: RunDisplay
+    display: RunDisplay | None
     recorder: "Recorder | None" = None
     result: Result | None = None
     returned: JobReturn | None = field(default=None)
 
 
-def train_together(members: Sequence[Member], hydra_context: HydraContext) -> list[JobReturn]:
+def train_together(
+    work: Work, displays: Sequence[RunDisplay | None], hydra_context: HydraContext
+) -> list[JobReturn]:
     """Train the runs as one; return what `run_job` says of each, in order.
 
-    A run that another process has finished meanwhile is not trained again. Raises OSError where nothing can
-    be written.
+    `displays`: a run's, or None where nobody looks. A run that another process has finished meanwhile is not
+    trained again. Raises OSError where nothing can be written.
     """
+    members = [Member(job, display) for job, display in zip(work.jobs, displays, strict=True)]
     with ExitStack() as stack:
-        _enter(members, 0, hydra_context, stack)
+        _enter(members, 0, work.threads, hydra_context, stack)
     returns = []
     for member in members:
         assert member.returned is not None
@@ -54,12 +69,17 @@ def train_together(members: Sequence[Member], hydra_context: HydraContext) -> li
             error = member.returned._return_value
             if is_storage_error(error):  # the next cohort would fare no better
                 raise error
-            member.display.fail(error)
         returns.append(member.returned)
     return returns
 
 
-def _enter(members: Sequence[Member], place: int, hydra_context: HydraContext, stack: ExitStack) -> None:
+def _enter(
+    members: Sequence[Member],
+    place: int,
+    threads: int | None,
+    hydra_context: HydraContext,
+    stack: ExitStack,
+) -> None:
     """Run the job at `place` around those behind it."""
     if place == len(members):
         _train([member for member in members if member.recorder is not None])
@@ -67,13 +87,13 @@ def _enter(members: Sequence[Member], place: int, hydra_context: HydraContext, s
     member = members[place]
 
     def task(_: DictConfig) -> Result:
-        _prepare(member, stack)
-        _enter(members, place + 1, hydra_context, stack)
+        _prepare(member, threads, stack)
+        _enter(members, place + 1, threads, hydra_context, stack)
         if member.result is None:  # the innermost raised: every run around it failed with it
             raise next(m.returned._return_value for m in members[::-1] if m.returned is not None)
         return member.result
 
-    with open_dict(member.job.config):
+    with open_dict(member.job.config):  # by its own keys Hydra would resolve and hash the configuration again
         member.job.config.hydra.runtime.output_dir = str(member.job.folder)
     member.returned = run_job(
         hydra_context=hydra_context,
@@ -84,7 +104,7 @@ def _enter(members: Sequence[Member], place: int, hydra_context: HydraContext, s
     )
 
 
-def _prepare(member: Member, stack: ExitStack) -> None:
+def _prepare(member: Member, threads: int | None, stack: ExitStack) -> None:
     """Lock the run's folder and build the run, unless it has been finished meanwhile."""
     from dlx.build import build  # imports torch
     from dlx.engine.recorder import Recorder
@@ -93,21 +113,30 @@ def _prepare(member: Member, stack: ExitStack) -> None:
     stack.enter_context(lock(job.folder, member.display))
     member.result = finished_result(job.folder, job.values, job.settings)
     if member.result is not None:
-        member.display.skip(job.folder, member.result)
+        if member.display is not None:
+            member.display.skip(job.folder, member.result)
         return
-    run = build(job.settings)
-    member.display.start(run, job.settings, job.folder)
+    run = build(job.settings, threads)
+    if member.display is not None:
+        member.display.start(run, job.settings, job.folder)
     log = stack.enter_context(_log_of(job.folder))
-    member.recorder = Recorder(run, job.settings, job.values, job.folder, member.display.epoch, log)
+    on_epoch = member.display.epoch if member.display is not None else _unseen
+    member.recorder = Recorder(run, job.settings, job.values, job.folder, on_epoch, log)
 
 
 def _train(members: Sequence[Member]) -> None:
-    from dlx.engine.trainer import execute_together
+    from dlx.engine.trainer import execute, execute_together
 
     recorders = [member.recorder for member in members if member.recorder is not None]
-    for member, result in zip(members, execute_together(recorders), strict=True):
+    if not recorders:  # all finished by another process
+        return
+    results = execute_together(recorders) if len(recorders) > 1 else [execute(recorders[0])]
+    for member, result in zip(members, results, strict=True):
         member.result = result
-        member.display.end(member.job.folder, result)
+
+
+def _unseen(_: Row) -> None:
+    """Show an epoch's end to nobody: whoever looks reads the history."""
 
 
 @contextmanager

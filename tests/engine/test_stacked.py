@@ -6,7 +6,7 @@ import torch
 from dlx.augment.pipeline import build_augment
 from dlx.engine import loop, stacked
 from dlx.engine.run import Seeds
-from dlx.errors import RequestError
+from dlx.engine.stack import UnstackableError
 from dlx.loss.registry import losses
 
 
@@ -86,7 +86,5 @@ def test_what_must_be_equal_is_in_the_key_and_what_may_differ_is_not(make_run):
 
 def test_a_model_without_a_twin_is_refused_by_name(make_run):
     model = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.Softplus())
-    with pytest.raises(
-        RequestError, match=r"engine=stacked: 1 \(Softplus\) has no stacked twin; engine=loop"
-    ):
+    with pytest.raises(UnstackableError, match=r"1 \(Softplus\) has no stacked twin"):
         stacked.cohort_key(make_run(model=model))

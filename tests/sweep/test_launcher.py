@@ -37,9 +37,9 @@ def test_runs_that_differ_in_seeds_alone_are_tried_once_but_for_a_users_own_mode
     calls = []
     build = dlx.build.build
 
-    def spy(settings):
+    def spy(settings, *threads):
         calls.append((settings.optimizer.arguments["lr"], settings.seed))
-        return build(settings)
+        return build(settings, *threads)
 
     monkeypatch.setattr(dlx.build, "build", spy)
     words = ["seed=0,1,2", "optimizer.lr=0.1,0.01", "data.train_size=50", "epochs=1", "name=s"]

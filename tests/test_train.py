@@ -320,11 +320,11 @@ def test_an_interrupt_keeps_finished_runs_and_exits_with_130(monkeypatch, capsys
         return execute(*arguments)
 
     monkeypatch.setattr(trainer, "execute", interrupted)
-    assert dlx_train("seed=0,1,2") == 130
+    assert dlx_train("seed=0,1,2", "engine=loop") == 130
     assert [read_result(run) is not None for run in runs()] == [True, False]
     monkeypatch.setattr(trainer, "execute", execute)
     capsys.readouterr()
-    assert dlx_train("seed=0,1,2") == 0
+    assert dlx_train("seed=0,1,2", "engine=loop") == 0
     assert capsys.readouterr().out.count("completed before") == 1
     assert len(runs()) == 3
 

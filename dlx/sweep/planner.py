@@ -50,8 +50,8 @@ class Planner:
         again, on as many threads.
         """
         todo = {place: sketch for place, sketch in enumerate(sketches) if sketch is not None}
-        side_by_side = self._side_by_side(jobs, todo)
         worth = sum(_estimate([sketch]) for sketch in todo.values()) > WORTH_A_PROCESS
+        side_by_side = self._side_by_side(jobs, todo) if worth else 1
         places = {jobs[place].folder.name: place for place in todo}
         cohorts = []
         for folders, threads in recorded:
@@ -67,7 +67,7 @@ class Planner:
         cohorts += [Cohort(tuple(rows[row] for row in part), threads) for part in parts]
         seconds = {cohort: _estimate([todo[place] for place in cohort.places]) for cohort in cohorts}
         cohorts.sort(key=lambda cohort: (-seconds[cohort], cohort.places))
-        return Plan(cohorts, min(side_by_side, len(cohorts)) if worth else 1)
+        return Plan(cohorts, max(1, min(side_by_side, len(cohorts))))
 
     def _side_by_side(self, jobs: Sequence[Job], todo: dict[int, Sketch]) -> int:
         """Return how many cohorts may train at once: on a GPU one, which has the whole of it."""

@@ -34,6 +34,15 @@ SETTINGS = {
 BATCH = 6
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """What is this small only waits for a second thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def member(name, seed, **changes):
     """A float64 net and its optimizers."""
     with torch.random.fork_rng(devices=[]):

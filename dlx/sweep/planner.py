@@ -20,6 +20,7 @@ from dlx.sweep.trial import Sketch
 WORTH_A_PROCESS = 6.0
 UNMEASURED = 32
 # Of a step, where nothing is measured: its calls, and a multiply-add forward and backward.
+LEAST_SAMPLES = 1000  # where the data set is not cut to a number
 SECONDS_A_STEP, SECONDS_A_MULTIPLY_ADD = 4e-4, 6e-11
 
 
@@ -68,6 +69,17 @@ class Planner:
         seconds = {cohort: _estimate([todo[place] for place in cohort.places]) for cohort in cohorts}
         cohorts.sort(key=lambda cohort: (-seconds[cohort], cohort.places))
         return Plan(cohorts, max(1, min(side_by_side, len(cohorts))))
+
+    def expects_processes(self, jobs: Sequence[Job]) -> bool:
+        """Say whether there is so much to do that processes will be wanted, from the settings alone."""
+        samples = [job.settings.data.train_size for job in jobs]
+        steps = sum(
+            job.settings.epochs
+            * (count if isinstance(count, int) else LEAST_SAMPLES)
+            / job.settings.batch_size
+            for job, count in zip(jobs, samples, strict=True)
+        )
+        return self._processes > 1 and len(jobs) > 1 and steps * SECONDS_A_STEP > WORTH_A_PROCESS
 
     def _side_by_side(self, jobs: Sequence[Job], todo: dict[int, Sketch]) -> int:
         """Return how many cohorts may train at once: on a GPU one, which has the whole of it."""

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from dlx.cli import main
 from dlx.run.checkpoint import read_checkpoint
@@ -15,9 +17,16 @@ from dlx.run.result import read_result
 QUICK = ["data.train_size=90", "data.val_size=40", "batch_size=25", "epochs=2"]
 
 
+IMAGES = ["data=npz", "data.root=.", "data.path=images.npz"]  # of 12 x 12 pixels, in 4 classes
+
+
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    draws = np.random.default_rng(0)
+    labels = draws.integers(0, 4, 140)
+    inputs = draws.integers(0, 100, (140, 1, 12, 12)) + 50 * labels[:, None, None, None]
+    np.savez("images.npz", inputs=inputs.astype(np.uint8), labels=labels)
 
 
 def trained(engine, *words, code=0):
@@ -37,6 +46,14 @@ def trained(engine, *words, code=0):
         ["model=mlp,mlp_bn,mlp_ln", "model.dropout=0,0.3", "optimizer=sgd,adam"],
         ["model=mlp", "optimizer=muon,rmsprop", "schedule=one_cycle,cosine", "loss.label_smoothing=0,0.1"],
         ["model=cnn", "model.channels=[3,4]", "augment.noise=0,0.2", "augment.flip=true,false", "keep=best"],
+        [
+            *IMAGES,
+            "model=lenet",
+            "augment.noise=0.1",
+            "augment.shift=0,1",
+            "schedule=one_cycle",
+            "optimizer.lr=0.01,0.02",
+        ],
         ["model=resnet", "model.blocks=1", "model.width=4", "seed=0,1,2", "augment.shift=1"],
         [
             "data.split_seed=0,1",
@@ -67,6 +84,19 @@ def test_every_runs_files_are_as_if_it_had_run_alone(words):
             assert {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in shapes.items()}
     losses = [read_history(folder / "history.csv")["val_loss"][2] for folder in together.values()]
     assert len(set(losses)) == len(losses), "members must differ"
+
+
+def test_final_accuracies_over_ten_seeds_do_not_differ_between_the_engines():
+    words = ["model=mlp_bn", "model.dropout=0.2", "augment.noise=0.3", "schedule=cosine", "epochs=6"]
+    words += [f"seed={','.join(map(str, range(10)))}", "data.train_size=400", "data.val_size=300"]
+    alone, together = trained("loop", *words), trained("stacked", *words)
+    accuracies = [
+        [read_result(runs[key]).last["val_accuracy"] for key in alone] for runs in (alone, together)
+    ]
+    assert np.std(accuracies[1]) > 0, "members must differ"
+    differences = np.subtract(*accuracies)
+    assert abs(differences.mean()) < 0.01
+    assert differences.std() == 0 or stats.ttest_1samp(differences, 0).pvalue > 0.01
 
 
 def test_a_run_that_diverges_is_ended_and_its_neighbours_go_on(capsys):

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 8  # runs with a bar of their own: of those that train at once, the first
+LABEL = 24  # letters of a run's label beside its bar
 PAUSE = 30.0  # seconds between lines on a grid's progress in a log
 
 
@@ -36,7 +39,7 @@ class Display:
         self._said = time.monotonic()
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[state]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=self.console,
@@ -62,11 +65,12 @@ class Display:
         """Return the part of the display that shows one run; several may be shown at once."""
         return self._of[index]
 
-    def add_bar(self, epochs: int) -> TaskID | None:
+    def add_bar(self, label: str, epochs: int) -> TaskID | None:
         """Return a new run's bar; None where there are enough of them, or no terminal."""
         if not self.live or len(self.progress.tasks) > SHOWN:
             return None
-        return self.progress.add_task("epoch", total=epochs, state="")
+        short = label if len(label) <= LABEL else f"{label[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
+        return self.progress.add_task(short or "epoch", total=epochs, state="")
 
     def advance(self, index: int, epoch: int, *, ended: bool = False) -> None:
         """Move the bar of all runs: this one is at `epoch`."""
@@ -111,7 +115,8 @@ class RunDisplay:
             width = len(str(self._epochs))
             self._display.print(f"epoch {row.epoch:>{width}}/{self._epochs}  {metrics(row)}")
         if self._bar is not None:
-            state = f"{row.epoch}/{self._epochs}  {metrics(row)}"
+            shown = row if self._alone else replace(row, train_loss=None, train_accuracy=None)
+            state = f"{row.epoch}/{self._epochs}  {metrics(shown)}"
             self._display.progress.update(self._bar, completed=row.epoch, state=state)
         self._display.advance(self._index, row.epoch)
 
@@ -143,7 +148,7 @@ class RunDisplay:
     def _begin(self) -> None:
         if not self._begun:
             self._begun = True
-            self._bar = self._display.add_bar(self._epochs)
+            self._bar = self._display.add_bar(self._label, self._epochs)
 
     def _close(self, line: str, folder: Path | None) -> None:
         if self.closed:  # as finished before, by another process
@@ -156,6 +161,14 @@ class RunDisplay:
             self._display.progress.remove_task(self._bar)
             self._bar = None
         self._display.advance(self._index, self._epochs, ended=True)
+
+
+def checking(runs: int) -> AbstractContextManager[object]:
+    """Show, on a terminal, that a grid is being checked; for a run alone that takes no time."""
+    console = Console(highlight=False)
+    if runs == 1 or not console.is_terminal:
+        return nullcontext()
+    return console.status(Text(f"checking {runs} runs"))
 
 
 def summary(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:

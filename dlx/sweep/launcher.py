@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlx.config import check_values, resolved
 from dlx.errors import RequestError
-from dlx.progress import Display
+from dlx.progress import Display, checking
 from dlx.run.paths import write_atomically
 from dlx.run.result import read_result
 from dlx.sweep import cohorts, pool
@@ -69,9 +69,10 @@ class GridLauncher(Launcher):
             look_at(jobs)
         if self._inner == "basic" and self._planner.expects_processes(jobs):
             pool.warm_up()
-        sketches = sketch_runs(jobs)
         study = jobs[0].folder.parent
-        plan = self._planner.plan(jobs, sketches, cohorts.recorded(study))
+        with checking(len(jobs)):
+            sketches = sketch_runs(jobs)
+            plan = self._planner.plan(jobs, sketches, cohorts.recorded(study))
         self._write_study(study, jobs, plan)
         with Display([(job.label, job.settings.epochs) for job in jobs]) as display:
             returns = {

@@ -2,9 +2,9 @@
 
 import math
 
-import psutil
 import torch
 
+from dlx.data.memory import available_bytes
 from dlx.engine.run import Run
 
 STATES = 4  # tensors of a parameter's size: itself, its gradient, two moments of Adam's
@@ -26,8 +26,6 @@ def bytes_of_data(run: Run) -> int:
     return sum(split.inputs.nbytes + split.labels.nbytes for split in splits)
 
 
-def free_bytes(device: torch.device) -> int:
-    """Return what is free on the device, or in main memory where the device is not a CUDA one."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+def free_bytes(device: torch.device) -> int | None:
+    """Return what is free on a CUDA device, for any other in main memory; None where nobody tells."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else available_bytes()

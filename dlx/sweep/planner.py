@@ -98,7 +98,7 @@ class Planner:
             if sketch.key is None or sketch.key in widths:
                 continue
             engine = jobs[place].settings.engine
-            most = min(counts[sketch.key], self._most_in_memory(sketch, side_by_side))
+            most = self._most_in_memory(sketch, counts[sketch.key], side_by_side)
             if engine.width is not None:
                 widths[sketch.key] = min(most, engine.width)
             elif not measured or most == 1:
@@ -107,12 +107,15 @@ class Planner:
                 widths[sketch.key] = _best_width(sketch, most, alone=engine.name == "auto")
         return widths
 
-    def _most_in_memory(self, sketch: Sketch, side_by_side: int) -> int:
+    def _most_in_memory(self, sketch: Sketch, count: int, side_by_side: int) -> int:
+        """Return how many of `count` runs may train as one, beside as many other cohorts; at least one."""
         from dlx.engine.memory import bytes_as_member, bytes_of_data, free_bytes
 
-        run = sketch.example
-        share = self._memory * free_bytes(run.device) / side_by_side - bytes_of_data(run)
-        return max(1, int(share // bytes_as_member(run)))
+        run, free = sketch.example, free_bytes(sketch.example.device)
+        if free is None:
+            return count
+        room = self._memory * free / side_by_side - bytes_of_data(run)
+        return min(count, max(1, int(room // bytes_as_member(run))))
 
 
 def _best_width(sketch: Sketch, most: int, *, alone: bool) -> int:

@@ -1,11 +1,10 @@
 """Trains one run, step by step: any nn.Module, any torch.optim optimizer.
 
-Batches are index slices of tensors that live on the device, and sums stay there until the epoch ends:
-the step never waits for the device. Axes: N samples, B of a batch, K outputs.
+Batches are index slices of tensors that live on the device, and results stay there until the epoch ends:
+no step waits for the device. Axes: N samples, B of a batch, K outputs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -15,6 +14,7 @@ from dlx import rng
 from dlx.data.dataset import Split
 from dlx.device import Timer, accumulator
 from dlx.engine.run import EpochEnd, Run
+from dlx.engine.tally import Means, Tally
 from dlx.model.layers import use_generator
 from dlx.run.history import Row
 
@@ -27,40 +27,20 @@ EVALUATION_BATCH = 1000  # fits the memory that any model here needs to train, a
 def train(run: Run) -> Iterator[EpochEnd]:
     """Train `run`, yielding before the first epoch and after each one; stop iterating to stop training."""
     timer = Timer(run.device)
-    step, sums = 0, None
+    step, training = 0, None
     for epoch in range(run.epochs + 1):
         if epoch > 0:
-            step, sums = _train_epoch(run, epoch, step)
+            step, training = _train_epoch(run, epoch, step)
         with run.probes.watch("validation", run.model):
             validation = evaluate(run, run.data.val, epoch)
-        yield epoch_end(run, epoch, step, sums, validation, timer.seconds())
+        yield epoch_end(run, epoch, step, training, validation, timer.seconds())
 
 
-@dataclass
-class Sums:
-    """An epoch's sums, kept on the device: the loss [], the correct answers []."""
-
-    loss: Tensor
-    correct: Tensor
-    samples: int = 0
-
-    def mean_loss(self) -> float:
-        """Return the mean loss per sample."""
-        return float(self.loss) / self.samples
-
-    def accuracy(self) -> float:
-        """Return the fraction of correct answers."""
-        return int(self.correct) / self.samples
-
-
-def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Sums]:
+def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Means]:
     order_N = order(run, epoch)
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
     use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
-    sums = Sums(
-        loss=torch.zeros((), device=run.device, dtype=accumulator(run.device)),
-        correct=torch.zeros((), device=run.device, dtype=torch.long),
-    )
+    tally = Tally()
     run.model.train()
     # A user's own module may draw from torch's global state; lend it one that follows from the seed.
     draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
@@ -70,9 +50,9 @@ def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Sums]:
             if run.drop_last and len(index_B) < run.batch_size:
                 break
             set_learning_rates(run, run.schedule(step))
-            _step(run, index_B, augment_draws, sums)
+            _step(run, index_B, augment_draws, tally)
             step += 1
-    return step, sums
+    return step, tally.means()[0]
 
 
 def set_learning_rates(run: Run, factor: float) -> None:
@@ -82,27 +62,32 @@ def set_learning_rates(run: Run, factor: float) -> None:
             group["lr"] = group["initial_lr"] * factor
 
 
-def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, sums: Sums) -> None:
+def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, tally: Tally) -> None:
     inputs, labels_B = run.data.train.batch(index_B)
     if run.augment is not None:
         inputs = run.augment(inputs, augment_draws)
     outputs_BK = run.model(inputs)
     losses_B = run.loss.per_sample(outputs_BK, labels_B)
     run.loss.reduce(losses_B).backward()  # type: ignore[no-untyped-call]
-    loss_sum = losses_B.detach().sum()
-    run.probes.after_backward(loss_sum, len(index_B))
+    run.probes.after_backward(losses_B.detach())
     for optimizer in run.optimizers:
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    sums.loss += loss_sum
-    sums.correct += run.loss.correct(outputs_BK.detach(), labels_B).sum()
-    sums.samples += len(index_B)
+    clear_gradients(run)
+    tally.add(losses_B.detach(), run.loss.correct(outputs_BK.detach(), labels_B))
+
+
+def clear_gradients(run: Run) -> None:
+    """Forget the gradients of every parameter that is stepped: a tenth of the time of `zero_grad`."""
+    for optimizer in run.optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
 
 def epoch_end(
-    run: Run, epoch: int, step: int, sums: Sums | None, validation: Validation, seconds: float
+    run: Run, epoch: int, step: int, training: Means | None, validation: Validation, seconds: float
 ) -> EpochEnd:
-    """Return what is reported of an epoch: `sums` of its training (None before the first), its validation.
+    """Return what is reported of an epoch: of its training (None before the first) and its validation.
 
     `seconds` since training began.
     """
@@ -111,9 +96,9 @@ def epoch_end(
         epoch=epoch,
         step=step,
         time=round(seconds, 6),
-        lr=float(run.optimizers[0].param_groups[0]["lr"]) if sums else None,
-        train_loss=sums.mean_loss() if sums else None,
-        train_accuracy=sums.accuracy() if sums and run.loss.classifies else None,
+        lr=float(run.optimizers[0].param_groups[0]["lr"]) if training else None,
+        train_loss=training.loss if training else None,
+        train_accuracy=training.accuracy if training and run.loss.classifies else None,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
     )

@@ -76,15 +76,15 @@ class Probes:
         """Return what wants to see the layers' outputs in this phase; for an engine that watches itself."""
         return None if self.layers is None else self.layers.see(phase)
 
-    def after_backward(self, loss_sum: Tensor, samples: int) -> None:
+    def after_backward(self, losses_B: Tensor) -> None:
         """Take note of a step whose gradients are there and whose optimizer has not stepped yet.
 
-        `loss_sum` [] is the sum of the batch's losses, detached; nobody writes into it afterwards.
+        `losses_B` are the batch's losses, detached.
         """
         if self.gradients is not None:
             self.gradients.step()
         if self.steps is not None:
-            self.steps.step(loss_sum, samples)
+            self.steps.step(losses_B.sum(), len(losses_B))
 
     def epoch_end(
         self, epoch: int, data: Dataset, loss: Loss, val_outputs_NK: Tensor, evaluate: Evaluate

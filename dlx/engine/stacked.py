@@ -11,11 +11,10 @@ from torch import Tensor
 
 from dlx import rng
 from dlx.augment.pipeline import TRANSFORMS
-from dlx.device import Timer, accumulator
+from dlx.device import Timer
 from dlx.engine.joint_steps import JointSteps, likeness
 from dlx.engine.loop import (
     EVALUATION_BATCH,
-    Sums,
     Validation,
     epoch_end,
     evaluate,
@@ -25,6 +24,7 @@ from dlx.engine.loop import (
 )
 from dlx.engine.run import EpochEnd, Run
 from dlx.engine.stack import Stack, check_stackable, signature
+from dlx.engine.tally import Means, Tally
 from dlx.loss.registry import Loss
 
 
@@ -52,15 +52,15 @@ def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]
             if not active:
                 return
             cohort = _Cohort(runs, active)
-        sums: Sequence[Sums | None] = [None] * len(cohort.runs)
+        training: Sequence[Means | None] = [None] * len(cohort.runs)
         if epoch > 0:
-            sums, step = _train_epoch(cohort, epoch, step)
+            training, step = _train_epoch(cohort, epoch, step)
         validations = _validate(cohort, epoch)
         now = timer.seconds()
         for place in cohort.places:
             shares[place] += (now - before) / len(cohort.runs)
         before = now
-        rows = zip(cohort.places, cohort.runs, sums, validations, strict=True)
+        rows = zip(cohort.places, cohort.runs, training, validations, strict=True)
         yield {
             place: epoch_end(run, epoch, step, own, validation, shares[place])
             for place, run, own, validation in rows
@@ -92,16 +92,14 @@ def _likeness(run: Run) -> Hashable:
     return ("alone", id(run)) if alike is None or reads_gradients else (run.schedule, alike)
 
 
-def _train_epoch(cohort: _Cohort, epoch: int, step: int) -> tuple[list[Sums], int]:
+def _train_epoch(cohort: _Cohort, epoch: int, step: int) -> tuple[list[Means], int]:
     runs, first = cohort.runs, cohort.runs[0]
     order_RN = torch.stack([order(run, epoch) for run in runs])
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
     cohort.stack.use_generators(
         [rng.generator(run.seeds.dropout, "dropout", epoch, run.device) for run in runs]
     )
-    loss_R = torch.zeros(len(runs), device=first.device, dtype=accumulator(first.device))
-    correct_R = torch.zeros(len(runs), device=first.device, dtype=torch.long)
-    samples = 0
+    tally = Tally()
     cohort.stack.train()
     with cohort.stack.watch([run.probes.see("training") for run in runs]):
         for start in range(0, order_RN.shape[1], first.batch_size):
@@ -110,24 +108,21 @@ def _train_epoch(cohort: _Cohort, epoch: int, step: int) -> tuple[list[Sums], in
                 break
             for run in runs:
                 set_learning_rates(run, run.schedule(step))
-            losses_RB, right_R = _step(cohort, index_RB, augment_draws)
-            loss_R += losses_RB.sum(1)
-            correct_R += right_R
-            samples += index_RB.shape[1]
+            tally.add(*_step(cohort, index_RB, augment_draws))
             step += 1
-    return [Sums(loss, correct, samples) for loss, correct in zip(loss_R, correct_R, strict=True)], step
+    return tally.means(), step
 
 
 def _step(
     cohort: _Cohort, index_RB: Tensor, augment_draws: Sequence[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """Take one step of every run; return its losses [R, B], detached, and right answers [R]."""
+    """Take one step of every run; return its losses [R, B], detached, and right answers [R, B]."""
     runs = cohort.runs
     x, labels_RB = _batches(runs, index_RB)
     x = _augmented(runs, x, augment_draws)
     outputs_RBK = cohort.stack(x)
     losses_RB = torch.empty_like(labels_RB, dtype=outputs_RBK.dtype)
-    right_R = torch.empty(len(runs), device=x.device, dtype=torch.long)
+    right_RB = torch.empty_like(labels_RB, dtype=torch.bool)
     total = torch.zeros((), device=x.device, dtype=outputs_RBK.dtype)
     for loss, rows in cohort.losses:
         flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
@@ -135,13 +130,13 @@ def _step(
         # A run's reduced loss depends on its own parameters alone: the sum's gradient is each run's own.
         total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
         losses_RB[rows] = part_RB.detach()
-        right_R[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape).sum(1)
+        right_RB[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape)
     total.backward()  # type: ignore[no-untyped-call]
     cohort.steps.hand_out_gradients()
     for row, run in enumerate(runs):
-        run.probes.after_backward(losses_RB[row].sum(), index_RB.shape[1])
+        run.probes.after_backward(losses_RB[row])
     cohort.steps.step()
-    return losses_RB, right_R
+    return losses_RB, right_RB
 
 
 @torch.no_grad()

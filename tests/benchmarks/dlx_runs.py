@@ -1,5 +1,6 @@
 """dlx from outside: `dlx train` as a user types it, whole commands on the clock."""
 
+import math
 import os
 import subprocess
 import sys
@@ -27,7 +28,8 @@ class Command:
 def train(commands: Sequence[Command], *, at_once: int = 1) -> Wall:
     """Run the commands, so many at once, and return their wall time.
 
-    `training` is from the first run's start to the end of the last epoch of all; `start_up` is the rest.
+    `training` is the time in which at least one command was between its first run's start and the end of its
+    last epoch; `start_up` is the rest.
     Raises RuntimeError for a command that fails or leaves other than its runs, with what it printed last.
     """
     with TemporaryDirectory() as folder, ThreadPoolExecutor(at_once) as pool:
@@ -36,7 +38,7 @@ def train(commands: Sequence[Command], *, at_once: int = 1) -> Wall:
         running = [pool.submit(_run, command, work / str(i)) for i, command in enumerate(commands)]
         spans = [future.result() for future in running]
         whole = time.perf_counter() - began
-    training = max(end for _, end in spans) - min(start for start, _ in spans)
+    training = covered(spans)
     return Wall(whole=whole, start_up=whole - training, training=training)
 
 
@@ -54,6 +56,15 @@ def _began(run: Path) -> float:
     """Return when a run was about to train: the time of the first line in its log, seconds of the epoch."""
     with (run / "train.log").open(encoding="utf-8") as log:
         return datetime.fromisoformat(log.readline()[: len("2026-11-21 12:00:00,000")]).timestamp()
+
+
+def covered(spans: Sequence[tuple[float, float]]) -> float:
+    """Return how much time these spans, (start, end) each, cover together."""
+    total, until = 0.0, -math.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
 
 
 def call(words: Sequence[str], folder: Path) -> None:

@@ -19,6 +19,14 @@ def test_commands_are_timed_from_their_first_run_to_their_last_epoch():
     assert wall.start_up == pytest.approx(wall.whole - wall.training)
 
 
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [([(1, 4)], 3), ([(5, 7), (1, 4)], 5), ([(1, 4), (3, 7)], 6), ([(1, 9), (3, 4), (8, 10)], 9)],
+)
+def test_time_that_two_commands_share_counts_once(spans, seconds):
+    assert dlx_runs.covered(spans) == seconds
+
+
 @pytest.mark.slow
 def test_a_command_that_trains_other_than_its_runs_has_failed():
     with pytest.raises(RuntimeError, match="1 runs, not 2"):

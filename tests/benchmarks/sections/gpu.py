@@ -11,7 +11,6 @@ VARIANTS: tuple[tuple[str, ...], ...] = (
     ("engine.graphs=true",),
     ("engine.compile=true",),
     ("engine.bf16=true",),
-    ("dtype=bfloat16",),
 )
 
 ABOUT = """

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="X",
         help="of the suite's epochs that notebook, skorch and Lightning train, the rest scaled; default 1/25",
     )
-    parser.add_argument("--full", action="store_true", help="everybody trains all epochs; an hour a round")
+    parser.add_argument("--full", action="store_true", help="everybody trains all epochs of the suite")
     parser.add_argument(
         "--engine", default="auto", metavar="NAME", help="of dlx, in the bounds; default auto"
     )

@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from types import FrameType
 
@@ -44,7 +44,7 @@ class Looks(threading.Thread):
     def __init__(self, watched: int) -> None:
         super().__init__(daemon=True)
         self.watched = watched
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._stopped = threading.Event()
 
     def run(self) -> None:

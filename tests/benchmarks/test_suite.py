@@ -1,0 +1,62 @@
+"""The recipes of A2 to A6 are the runs of dlx's presets."""
+
+import pytest
+
+from dlx.errors import RequestError
+from dlx.train import train_grid
+from tests.benchmarks.recipe import Recipe, shortened
+from tests.benchmarks.suite import RECIPES, SUITE
+
+
+class PlannedError(RequestError):
+    """Ends the request once it has been planned."""
+
+
+def planned(preset, monkeypatch, folder):
+    """The recipes that `dlx train sweep=preset` would train."""
+    recipes = []
+
+    def plan(jobs):
+        for job in jobs:
+            settings, augment = job.settings, job.settings.augment
+            width = settings.model.arguments["width"]
+            recipes.append(
+                Recipe(
+                    hidden=(width, int(width * settings.model.arguments["taper"])),
+                    norm=settings.model.arguments["norm"],
+                    optimizer=settings.optimizer.name,
+                    lr=settings.optimizer.arguments["lr"],
+                    batch_size=settings.batch_size,
+                    epochs=settings.epochs,
+                    seed=settings.seed,
+                    noise=augment["noise"],
+                    shift=augment["shift"],
+                    flip=augment["flip"],
+                )
+            )
+        raise PlannedError
+
+    monkeypatch.chdir(folder)
+    with pytest.raises(PlannedError):
+        train_grid([f"sweep={preset}"], plan)
+    return recipes
+
+
+@pytest.mark.parametrize("preset", SUITE)
+def test_a_presets_runs_are_its_recipes(preset, monkeypatch, tmp_path):
+    assert planned(preset, monkeypatch, tmp_path) == SUITE[preset]
+
+
+def test_the_suite_has_37_runs():
+    assert len(RECIPES) == 37
+
+
+@pytest.mark.parametrize(
+    ("epochs", "share", "kept"), [(150, 1 / 25, 6), (250, 1 / 25, 10), (20, 1 / 25, 2), (1, 0.5, 1)]
+)
+def test_a_share_of_the_epochs_is_two_at_least_and_never_more_than_all(epochs, share, kept):
+    assert shortened(Recipe(epochs=epochs), share).epochs == kept
+
+
+def test_steps_count_the_smaller_last_batch():
+    assert Recipe(batch_size=32, epochs=2).steps == 2 * 32  # 31 full ones and one of 8

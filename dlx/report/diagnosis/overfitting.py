@@ -1,0 +1,98 @@
+"""Overfitting: validation loss turns up while training loss goes on falling, and from which epoch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlx.report.diagnosis.check import Check, Found, Told, Verdict, by_block
+from dlx.report.diagnosis.evidence import Block, Evidence
+from dlx.report.diagnosis.trend import Flags, Floats, average, end_level, hinge, local_noise, noise, smooth
+
+ERRORS = 5.0  # standard errors, that the loss must have risen by
+AVERAGED = 5  # epochs behind the level of the minimum, and of the end
+SHARE = 0.05  # of its minimum
+TRAIN_SHARE = 0.1  # of training loss at the turn, that it must have fallen by since
+SERIOUS = 0.25
+DROP = 0.03  # of validation accuracy, from which overfitting costs something
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where validation loss is lowest [R], counted from epoch 1, and what it came to from there."""
+
+    epoch_R: Floats
+    lowest_R: Floats
+    end_R: Floats
+    noise_R: Floats
+    train_R: Floats
+    train_end_R: Floats
+    up_R: Flags
+
+
+def turn(block: Block) -> Turn:
+    """Find the minimum of the smoothed validation loss, and whether the loss rose for good after it."""
+    loss_RE, train_RE = block.curves["val_loss"], block.curves["train_loss"]
+    half = max(1, block.epochs // 40)
+    smoothed_RE = average(smooth(loss_RE, 2), half)
+    least_R = smoothed_RE.argmin(axis=1)
+    rows_R = np.arange(len(loss_RE))
+    lowest_R, end_R = smoothed_RE[rows_R, least_R], end_level(loss_RE)
+    noise_R, end_noise_R = local_noise(loss_RE)[rows_R, least_R], noise(loss_RE[:, -block.epochs // 3 :])
+    rise_R, error_R = end_R - lowest_R, np.sqrt((noise_R**2 + end_noise_R**2) / AVERAGED)
+    train_R, train_end_R = smooth(train_RE, 2)[rows_R, least_R], end_level(train_RE)
+    falling_R = train_R - train_end_R > TRAIN_SHARE * np.abs(train_R)
+    up_R = (rise_R > ERRORS * error_R) & (rise_R > SHARE * np.abs(lowest_R)) & falling_R
+    bottom_RE = smoothed_RE <= (lowest_R + 2 * error_R)[:, None]
+    half_way_RE = smoothed_RE >= (lowest_R + 0.5 * rise_R)[:, None]
+    epoch_E = np.arange(block.epochs)
+    begin_R = bottom_RE.argmax(axis=1)
+    until_R = np.where(half_way_RE & (epoch_E > least_R[:, None]), epoch_E, block.epochs).min(axis=1)
+    inside_RE = (epoch_E >= begin_R[:, None]) & (epoch_E <= until_R[:, None])
+    bend_R = hinge(smooth(loss_RE, 1), inside_RE)
+    return Turn(bend_R + 1.0, lowest_R, end_R, noise_R, train_R, train_end_R, up_R)
+
+
+def examine(block: Block) -> Verdict:
+    """Fire where the loss turned up; it is a problem from a quarter of its minimum, or if accuracy fell."""
+    found = turn(block)
+    share_R = (found.end_R - found.lowest_R) / np.abs(found.lowest_R)
+    return Verdict(
+        able_R=block.finite("val_loss", "train_loss"),
+        fired_R=found.up_R,
+        problem_R=(share_R >= SERIOUS) | (accuracy_change(block, found) < -DROP),
+        numbers={
+            "epoch": found.epoch_R,
+            "lowest": found.lowest_R,
+            "end": found.end_R,
+            "share": share_R,
+            "noise": found.noise_R,
+            "train_loss": found.train_R,
+            "train_loss_end": found.train_end_R,
+        },
+        reason="no validation and training loss at every epoch",
+    )
+
+
+def accuracy_change(block: Block, found: Turn) -> Floats:
+    """Return how much validation accuracy changed from the turn to the end [R]; NaN if there is none."""
+    accuracy_RE = block.curves["val_accuracy"]
+    at_turn_R = smooth(accuracy_RE, 2)[np.arange(len(accuracy_RE)), found.epoch_R.astype(np.int64) - 1]
+    return np.asarray(end_level(accuracy_RE) - at_turn_R, dtype=np.float64)
+
+
+def find(evidence: Evidence) -> Found:
+    """Look at every run that completed."""
+    return by_block(evidence, examine)
+
+
+def describe(told: Told) -> str:
+    """Say from where, how far up, beside which noise, and what training did meanwhile."""
+    return (
+        f"Overfits from {told.epoch()}{told.where}: validation loss turns up from {told.loss('lowest')} "
+        f"to {told.loss('end')} (by {told.percent('share')}; its epoch-to-epoch noise is "
+        f"{told.loss('noise')}) while training loss falls from {told.loss('train_loss')} "
+        f"to {told.loss('train_loss_end')}."
+    )
+
+
+CHECK = Check("overfitting", find, describe)

@@ -15,7 +15,7 @@ from dlx.report.diagnosis.trend import (
     smooth,
 )
 
-ERRORS = 4.0  # standard errors of the change over the last fifth
+ERRORS = 3.5  # standard errors of the change over the last fifth
 LOSS_SHARE = 0.03  # of the loss, that it must have fallen by
 FALL_SHARE = 0.1  # or of its fall since before training, for a net that has hardly begun
 ACCURACY_GAIN = 0.015

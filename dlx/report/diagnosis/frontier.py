@@ -23,16 +23,33 @@ def find(sweep: Sweep) -> tuple[list[Finding], list[str]]:
     limits: list[tuple[str, float, float, Counter[str]]] = []
     holding: list[str] = []
     for name, counts in count(sweep).items():
-        steady = [rate for rate, counter in counts.items() if 2 * counter["lost"] < counter["runs"]]
-        lost = [rate for rate in counts if steady and rate > min(steady) and rate not in steady]
-        if lost:
-            first = min(lost)
-            limits.append((name, max(rate for rate in steady if rate < first), first, counts[first]))
-        elif steady:
+        cut = frontier(counts)
+        if cut:
+            limits.append((name, *cut, counts[cut[1]]))
+        elif not any(counter["lost"] for counter in counts.values()):
             holding.append(f"{name or 'all runs'} up to {write_value(max(counts))}")
     if not limits:
         return [], []
     return [_finding(limits, holding)], []
+
+
+def frontier(counts: Counts) -> tuple[float, float] | None:
+    """Return the highest rate below and the lowest above the cut that parts steady runs from lost ones best.
+
+    None if the majority is not lost above it, or not steady below. A rate so low that nothing is learned in
+    time lies on the steady side, and counts against the cut.
+    """
+    rates = list(counts)
+    best, right = None, -1
+    for place in range(1, len(rates)):
+        below = sum((counts[rate] for rate in rates[:place]), Counter[str]())
+        above = sum((counts[rate] for rate in rates[place:]), Counter[str]())
+        steady = below["runs"] - below["lost"]
+        if steady + above["lost"] > right:
+            right = steady + above["lost"]
+            parted = 2 * steady > below["runs"] and 2 * above["lost"] > above["runs"]
+            best = (rates[place - 1], rates[place]) if parted else None
+    return best
 
 
 def count(sweep: Sweep) -> dict[str, Counts]:

@@ -57,7 +57,7 @@ def of_settings(check: Check, found: Found, layout: Layout, summary: Summary) ->
 
 
 def mixed(found: Mapping[str, Found], layout: Layout, summary: Summary) -> list[Finding]:
-    """Return a finding for every setting most of whose runs fail to train, but no majority in one way.
+    """Return a finding for every setting in most of whose runs training goes wrong, but not in one way.
 
     One seed stays at chance, the next forgets, a third is stuck above: each is a minority.
     """
@@ -80,7 +80,7 @@ def mixed(found: Mapping[str, Found], layout: Layout, summary: Summary) -> list[
                 "setting",
                 str(label),
                 "problem",
-                f"Training fails in {len(failed)} of {total} runs, not always in one way: {words}.",
+                f"Training goes wrong in {len(failed)} of {total} runs, not always in one way: {words}.",
                 {"fired": float(len(failed)), "runs": float(total)}
                 | {kind: float(count) for kind, count in counts.items()},
             )

@@ -18,7 +18,7 @@ DROP = 0.03  # of validation accuracy, from which overfitting costs something
 
 @dataclass(frozen=True)
 class Turn:
-    """Where validation loss is lowest [R], counted from epoch 1, and what it came to from there."""
+    """Where validation loss turns up [R], counted from epoch 1, its minimum, and what it came to."""
 
     epoch_R: Floats
     lowest_R: Floats
@@ -30,7 +30,7 @@ class Turn:
 
 
 def turn(block: Block) -> Turn:
-    """Find the minimum of the smoothed validation loss, and whether the loss rose for good after it."""
+    """Find where the smoothed validation loss turns up, and whether it rose for good from its minimum."""
     loss_RE, train_RE = block.curves["val_loss"], block.curves["train_loss"]
     half = max(1, block.epochs // 40)
     smoothed_RE = average(smooth(loss_RE, 2), half)
@@ -38,18 +38,26 @@ def turn(block: Block) -> Turn:
     rows_R = np.arange(len(loss_RE))
     lowest_R, end_R = smoothed_RE[rows_R, least_R], end_level(loss_RE)
     noise_R, end_noise_R = local_noise(loss_RE)[rows_R, least_R], noise(loss_RE[:, -block.epochs // 3 :])
-    rise_R, error_R = end_R - lowest_R, np.sqrt((noise_R**2 + end_noise_R**2) / AVERAGED)
+    rise_R, error_R = end_R - lowest_R, np.hypot(noise_R, end_noise_R) / AVERAGED**0.5
     train_R, train_end_R = smooth(train_RE, 2)[rows_R, least_R], end_level(train_RE)
     falling_R = train_R - train_end_R > TRAIN_SHARE * np.abs(train_R)
     up_R = (rise_R > ERRORS * error_R) & (rise_R > SHARE * np.abs(lowest_R)) & falling_R
-    bottom_RE = smoothed_RE <= (lowest_R + 2 * error_R)[:, None]
-    half_way_RE = smoothed_RE >= (lowest_R + 0.5 * rise_R)[:, None]
-    epoch_E = np.arange(block.epochs)
-    begin_R = bottom_RE.argmax(axis=1)
-    until_R = np.where(half_way_RE & (epoch_E > least_R[:, None]), epoch_E, block.epochs).min(axis=1)
-    inside_RE = (epoch_E >= begin_R[:, None]) & (epoch_E <= until_R[:, None])
-    bend_R = hinge(smooth(loss_RE, 1), inside_RE)
+    inside_RE = _around(smoothed_RE, lowest_R + 2 * error_R, lowest_R + 0.5 * rise_R)
+    bend_R = np.maximum(hinge(smooth(loss_RE, 1), inside_RE), least_R)
     return Turn(bend_R + 1.0, lowest_R, end_R, noise_R, train_R, train_end_R, up_R)
+
+
+def _around(smoothed_RE: Floats, bottom_R: Floats, half_way_R: Floats) -> Flags:
+    """Return the epochs from the first at the bottom to the first halfway up behind the minimum [R, E].
+
+    The bend is looked for there: a loss may lie flat for long before it turns, and level off after.
+    """
+    epoch_E = np.arange(smoothed_RE.shape[1])
+    begin_R = (smoothed_RE <= bottom_R[:, None]).argmax(axis=1)
+    least_R = smoothed_RE.argmin(axis=1)
+    up_RE = (smoothed_RE >= half_way_R[:, None]) & (epoch_E > least_R[:, None])
+    until_R = np.where(up_RE, epoch_E, len(epoch_E)).min(axis=1)
+    return np.asarray((epoch_E >= begin_R[:, None]) & (epoch_E <= until_R[:, None]), dtype=np.bool_)
 
 
 def examine(block: Block) -> Verdict:

@@ -16,7 +16,7 @@ from dlx.report.text import visible, write_metric
 KIND = "ranking not settled"
 EARLIER = 0.8
 LUCK = 0.01  # how often any pair of settings may be called reversed by chance
-ACCURACY = 0.005  # a change of the difference that is worth a line
+ACCURACY = 0.01  # a change of the difference that is worth a line
 LOSS_SHARE = 0.02
 
 

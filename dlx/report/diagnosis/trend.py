@@ -32,8 +32,8 @@ def local_noise(curve_RE: Floats, half: int = 15) -> Floats:
 
 
 def smooth(curve_RE: Floats, half: int) -> Floats:
-    """Return the running median over 2 half + 1 epochs; at both ends the curve's end value is repeated."""
-    padded_RE = np.pad(curve_RE, ((0, 0), (half, half)), mode="edge")
+    """Return the running median over 2 half + 1 epochs; beyond its ends the curve is mirrored."""
+    padded_RE = np.pad(curve_RE, ((0, 0), (half, half)), mode="reflect")
     windows_REW = np.lib.stride_tricks.sliding_window_view(padded_RE, 2 * half + 1, axis=1)
     return np.asarray(np.median(windows_REW, axis=2), dtype=np.float64)
 
@@ -63,26 +63,21 @@ def hinge(curve_RE: Floats, inside_RE: Flags) -> NDArray[np.int64]:
     follow from those over the epochs behind T.
     """
     epoch_E = np.arange(curve_RE.shape[1], dtype=np.float64)
-    weight_RE = inside_RE.astype(np.float64)
-    centred_RE = curve_RE - np.nanmean(np.where(inside_RE, curve_RE, np.nan), axis=1, keepdims=True)
+    ones_RE = inside_RE.astype(np.float64)
+    mean_R = (ones_RE * curve_RE).sum(axis=1) / np.fmax(1, ones_RE.sum(axis=1))
+    centred_RE = ones_RE * (curve_RE - mean_R[:, None])
 
     def behind(values_RE: Floats) -> Floats:
-        return np.asarray(np.cumsum((weight_RE * values_RE)[:, ::-1], axis=1)[:, ::-1])
+        return np.asarray(np.cumsum(values_RE[:, ::-1], axis=1)[:, ::-1], dtype=np.float64)
 
-    ones, first, second = (
-        behind(np.ones_like(curve_RE)),
-        behind(epoch_E + 0 * curve_RE),
-        behind(epoch_E**2 + 0 * curve_RE),
-    )
-    y, xy = behind(centred_RE), behind(epoch_E * centred_RE)
-    sum_RT = first - epoch_E * ones
-    square_RT = second - 2 * epoch_E * first + epoch_E**2 * ones
-    product_RT = xy - epoch_E * y
-    spread_RT = square_RT - sum_RT**2 / ones[:, :1]
-    explained_RT = np.where(
-        (spread_RT > 1e-9) & (product_RT > 0), product_RT**2 / np.fmax(spread_RT, 1e-9), -1.0
-    )
-    return np.asarray(np.where(inside_RE, explained_RT, -1.0).argmax(axis=1))
+    count_RT, first_RT = behind(ones_RE), behind(epoch_E * ones_RE)
+    sum_RT = first_RT - epoch_E * count_RT
+    square_RT = behind(epoch_E**2 * ones_RE) - 2 * epoch_E * first_RT + epoch_E**2 * count_RT
+    product_RT = behind(epoch_E * centred_RE) - epoch_E * behind(centred_RE)
+    spread_RT = square_RT - sum_RT**2 / np.fmax(1, count_RT[:, :1])
+    climbs_RT = inside_RE & (spread_RT > 1e-9) & (product_RT > 0)
+    explained_RT = np.where(climbs_RT, product_RT**2 / np.fmax(spread_RT, 1e-9), -1.0)
+    return np.asarray(explained_RT.argmax(axis=1))
 
 
 def change_over(curve_RE: Floats) -> Floats:

@@ -52,6 +52,11 @@ class Told:
         """Say whether any run has this number."""
         return any(name in numbers for numbers in self.numbers)
 
+    def some(self, name: str) -> str:
+        """Say of how many of these runs the number speaks; nothing if it speaks of all."""
+        having = sum(name in numbers for numbers in self.numbers)
+        return f" (in {having} of them)" if having < len(self.numbers) else ""
+
     def between(self, name: str, write: Callable[[float], str]) -> str:
         """Write the number: its range over the runs, one value where both ends are written alike."""
         values = [numbers[name] for numbers in self.numbers if name in numbers]

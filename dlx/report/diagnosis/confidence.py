@@ -79,11 +79,13 @@ def describe(told: Told) -> str:
             f"at the last epoch mean confidence is {told.accuracy('confidence')} and accuracy "
             f"{told.accuracy('accuracy')}; expected calibration error {told.accuracy('calibration_error')} "
             f"in 15 bins, where chance alone gives {told.accuracy('by_chance')}"
+            f"{told.some('by_chance')}"
         )
     if told.has("lowest"):
         parts.append(
             f"validation loss rises from {told.loss('lowest')} (at {told.epoch()}) to {told.loss('end')} "
             f"while accuracy stays (change {told.between('accuracy_change', lambda value: f'{value:+.3f}')})"
+            f"{told.some('lowest')}"
         )
     return f"Over-confident{told.where}: {'; '.join(parts)}."
 

@@ -75,11 +75,12 @@ def describe(told: Told) -> str:
     if told.has("fall"):
         parts.append(
             f"validation loss fell by {told.loss('fall')} ({told.percent('share')}), "
-            f"epoch-to-epoch noise {told.loss('noise')}"
+            f"epoch-to-epoch noise {told.loss('noise')}{told.some('fall')}"
         )
     if told.has("gain"):
         parts.append(
             f"validation accuracy rose by {told.accuracy('gain')}, noise {told.accuracy('gain_noise')}"
+            f"{told.some('gain')}"
         )
     window = told.between("window", lambda value: f"{value:.0f}")
     return f"Still improving at the end{told.where}: over the last {window} epochs {'; '.join(parts)}."

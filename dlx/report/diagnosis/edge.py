@@ -11,6 +11,7 @@ from dlx.run.identity import comparable
 
 KIND = "edge of the grid"
 VALUES = 3  # of a key: of two, both are an edge
+OWN = 4  # degrees of freedom from which two settings' own variance is an estimate
 LUCK = 0.01  # how often an edge may be called best though an interior value is as good
 
 
@@ -67,8 +68,8 @@ def _at_edge(line: dict[float, int], best: int) -> bool:
 def beyond(sweep: Sweep, line: dict[float, int], best: int) -> tuple[float, float] | None:
     """Return how many standard errors the best is ahead of the best interior value, and how many are luck.
 
-    The error comes from seeds, pooled over these two settings or over the sweep, whichever is larger; of
-    single runs, from the validation sample.
+    The error comes from seeds, pooled over the sweep, or over these two settings if they have enough runs to
+    say that they vary more; of single runs, from the validation sample.
     """
     interior = [place for value, place in line.items() if value not in (min(line), max(line))]
     rival = max(interior, key=lambda place: sweep.sign * float(sweep.ends[place].mean()))
@@ -86,8 +87,8 @@ def _variance(sweep: Sweep, one_n: Floats, other_n: Floats, rival: int) -> tuple
     variance, freedom = sweep.seeds()
     if freedom:
         own, own_freedom = pooled([one_n, other_n])
-        larger = own > variance
-        return (own, own_freedom) if larger else (variance, freedom)
+        believed = own_freedom >= OWN and own > variance
+        return (own, own_freedom) if believed else (variance, freedom)
     place = next(iter(run for run, setting in sweep.layout.of_run.items() if setting == rival), "")
     for block in sweep.evidence.blocks:
         if place in block.runs and sweep.metric.endswith("accuracy"):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dlx.report.diagnosis.answers import Answers, read_answers
-from dlx.report.diagnosis.trend import Floats
+from dlx.report.diagnosis.trend import Floats, smooth
 from dlx.report.load import METRICS, Study
 
 LARGEST = 1e100  # beyond, squares overflow
@@ -37,6 +37,11 @@ class Block:
     def epochs(self) -> int:
         """Return E."""
         return int(self.curves[METRICS[0]].shape[1])
+
+    @cached_property
+    def smoothed(self) -> dict[str, Floats]:
+        """Return the curves' running medians over five epochs."""
+        return {name: smooth(curve_RE, 2) for name, curve_RE in self.curves.items()}
 
     def finite(self, *metrics: str) -> Any:
         """Say of each run whether these curves have a value at every epoch [R]."""

@@ -4,10 +4,9 @@ import numpy as np
 
 from dlx.report.diagnosis.check import Check, Found, Told, Verdict, by_block
 from dlx.report.diagnosis.evidence import Block, Evidence
-from dlx.report.diagnosis.trend import Floats, smooth
+from dlx.report.diagnosis.trend import Floats
 
 DEVIATIONS = 3.0  # of a guesser's accuracy; one run in 740 would pass by luck
-HALF = 2
 
 
 def guessing(block: Block) -> Floats:
@@ -18,9 +17,8 @@ def guessing(block: Block) -> Floats:
 
 def examine(block: Block) -> Verdict:
     """Compare the best of five epochs' medians with what guessing reaches."""
-    accuracy_RE = block.curves["val_accuracy"]
     bound_R = guessing(block)
-    best_R = smooth(accuracy_RE, HALF).max(axis=1)
+    best_R = block.smoothed["val_accuracy"].max(axis=1)
     return Verdict(
         able_R=block.finite("val_accuracy") & np.isfinite(bound_R),
         fired_R=best_R <= bound_R,

@@ -33,13 +33,13 @@ def turn(block: Block) -> Turn:
     """Find where the smoothed validation loss turns up, and whether it rose for good from its minimum."""
     loss_RE, train_RE = block.curves["val_loss"], block.curves["train_loss"]
     half = max(1, block.epochs // 40)
-    smoothed_RE = average(smooth(loss_RE, 2), half)
+    smoothed_RE = average(block.smoothed["val_loss"], half)
     least_R = smoothed_RE.argmin(axis=1)
     rows_R = np.arange(len(loss_RE))
     lowest_R, end_R = smoothed_RE[rows_R, least_R], end_level(loss_RE)
     noise_R, end_noise_R = local_noise(loss_RE)[rows_R, least_R], noise(loss_RE[:, -block.epochs // 3 :])
     rise_R, error_R = end_R - lowest_R, np.hypot(noise_R, end_noise_R) / AVERAGED**0.5
-    train_R, train_end_R = smooth(train_RE, 2)[rows_R, least_R], end_level(train_RE)
+    train_R, train_end_R = block.smoothed["train_loss"][rows_R, least_R], end_level(train_RE)
     falling_R = train_R - train_end_R > TRAIN_SHARE * np.abs(train_R)
     up_R = (rise_R > ERRORS * error_R) & (rise_R > SHARE * np.abs(lowest_R)) & falling_R
     inside_RE = _around(smoothed_RE, lowest_R + 2 * error_R, lowest_R + 0.5 * rise_R)
@@ -83,9 +83,9 @@ def examine(block: Block) -> Verdict:
 
 def accuracy_change(block: Block, found: Turn) -> Floats:
     """Return how much validation accuracy changed from the turn to the end [R]; NaN if there is none."""
-    accuracy_RE = block.curves["val_accuracy"]
-    at_turn_R = smooth(accuracy_RE, 2)[np.arange(len(accuracy_RE)), found.epoch_R.astype(np.int64) - 1]
-    return np.asarray(end_level(accuracy_RE) - at_turn_R, dtype=np.float64)
+    rows_R, turn_R = np.arange(len(block.runs)), found.epoch_R.astype(np.int64) - 1
+    at_turn_R = block.smoothed["val_accuracy"][rows_R, turn_R]
+    return np.asarray(end_level(block.curves["val_accuracy"]) - at_turn_R, dtype=np.float64)
 
 
 def find(evidence: Evidence) -> Found:

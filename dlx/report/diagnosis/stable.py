@@ -7,7 +7,7 @@ import numpy as np
 
 from dlx.report.diagnosis.check import Check, Found, Told, Verdict, by_block
 from dlx.report.diagnosis.evidence import Block, Evidence
-from dlx.report.diagnosis.trend import Floats, end_level, local_noise, noise, smooth
+from dlx.report.diagnosis.trend import Floats, end_level, local_noise, noise
 
 REACH = 10  # epochs within which a spike has begun and gone
 DEVIATIONS = 10.0  # of the epoch-to-epoch noise
@@ -51,7 +51,7 @@ def examine(block: Block) -> Verdict:
     val_spike_R, val_epoch_R = spikes(loss_RE, scale_R)
     train_spike_R, train_epoch_R = spikes(train_RE, scale_R)
     dip_R, dip_epoch_R = spikes(-accuracy_RE, np.full(len(scale_R), DIP))
-    best_RE = smooth(learned_RE, 2)
+    best_RE = block.smoothed["train_accuracy"]
     fall_R = best_RE.max(axis=1) - end_level(learned_RE)
     fallen_R = (fall_R > FALL) & (fall_R > DEVIATIONS / 2 * noise(learned_RE))
     swing_R = noise(accuracy_RE[:, block.epochs // 3 :])
@@ -90,16 +90,25 @@ def describe(told: Told) -> str:
         parts.append(
             f"training accuracy fell from {told.accuracy('best_train_accuracy')} "
             f"(at {told.epoch('best_epoch')}) to {told.accuracy('train_accuracy')} at the end"
+            f"{told.some('train_accuracy')}"
         )
     if told.has("swing"):
-        parts.append(f"validation accuracy swings by {told.accuracy('swing')} from epoch to epoch")
+        parts.append(
+            f"validation accuracy swings by {told.accuracy('swing')} from epoch to epoch{told.some('swing')}"
+        )
     if told.has("dip"):
-        parts.append(f"validation accuracy dips by {told.accuracy('dip')} at {told.epoch('dip_epoch')}")
+        parts.append(
+            f"validation accuracy dips by {told.accuracy('dip')} at {told.epoch('dip_epoch')}{told.some('dip')}"
+        )
     if told.has("val_spike"):
-        parts.append(f"validation loss jumps by {told.loss('val_spike')} at {told.epoch('val_spike_epoch')}")
+        parts.append(
+            f"validation loss jumps by {told.loss('val_spike')} at {told.epoch('val_spike_epoch')}"
+            f"{told.some('val_spike')}"
+        )
     if told.has("train_spike"):
         parts.append(
             f"training loss jumps by {told.loss('train_spike')} at {told.epoch('train_spike_epoch')}"
+            f"{told.some('train_spike')}"
         )
     return f"Unstable{told.where}: {'; '.join(parts)}."
 

@@ -5,7 +5,7 @@ import numpy as np
 from dlx.report.diagnosis.check import Check, Found, Told, Verdict, by_block
 from dlx.report.diagnosis.evidence import Block, Evidence
 from dlx.report.diagnosis.learned import guessing
-from dlx.report.diagnosis.trend import SHORTEST, change_error, change_over, end_level, fifth, smooth
+from dlx.report.diagnosis.trend import SHORTEST, change_error, change_over, end_level, fifth
 
 BEHIND = 0.1  # of accuracy, behind the study's best run in training and half of it in validation
 GAP = 2.0  # standard deviations of validation accuracy
@@ -41,11 +41,11 @@ def examine(block: Block, peak_train: float, peak_val: float) -> Verdict:
     loss_RE = block.curves["train_loss"]
     fall_R, way_R = -change_over(loss_RE[:, -window:]), loss_RE[:, 0] - end_level(loss_RE)
     on_its_way_R = fall_R > np.fmax(SLOW * way_R, ERRORS * change_error(loss_RE[:, -window:]))
-    fallen_R = smooth(train_RE, 2).max(axis=1) - train_R > BEHIND
+    fallen_R = block.smoothed["train_accuracy"].max(axis=1) - train_R > BEHIND
     flat_R = (np.abs(change_over(train_RE[:, -window:])) < FLAT) & ~on_its_way_R & ~fallen_R
     halfway_R = (block.chance_R + 1) / 2
     behind_R = (train_R < peak_train - BEHIND) & (val_R < peak_val - BEHIND / 2)
-    learned_R = smooth(val_RE, 2).max(axis=1) > guessing(block)
+    learned_R = block.smoothed["val_accuracy"].max(axis=1) > guessing(block)
     return Verdict(
         able_R=block.finite("train_loss", "train_accuracy", "val_accuracy")
         & np.isfinite(deviation_R + halfway_R),

@@ -1,8 +1,8 @@
 """Studies with a known truth, made in memory: curves as nets draw them, with noise and planted pathologies.
 
-Losses and accuracies approach their ends exponentially, at different speeds. An accuracy of p on n samples has
-the noise of n draws; a loss has a relative noise of 0.5 to 3%, with heavy tails (Student's t with 5 degrees
-of freedom) and a correlation of up to 0.5 from epoch to epoch. Axes: R runs, E epochs with epoch 0.
+Losses and accuracies approach their ends exponentially, at different speeds. An accuracy of p on n samples
+has the noise of n draws; a loss has a relative noise of 0.5 to 3%, with heavy tails (Student's t with 5
+degrees of freedom) and a correlation of up to 0.5 from epoch to epoch. Axes: R runs, E epochs from epoch 0.
 """
 
 from dataclasses import dataclass, field
@@ -30,6 +30,7 @@ class Curves:
     val_loss: np.ndarray
     val_accuracy: np.ndarray
     status: str = "completed"
+    planted: str = ""  # the pathology, by the name of the method that made it
     truth: dict[str, float] = field(default_factory=dict)
 
 
@@ -68,23 +69,40 @@ class Simulator:
         run.val_accuracy = run.val_accuracy - drop * since
         run.train_loss = run.train_loss * np.exp(-self.e / self.epochs)
         run.truth = {"epoch": float(run.val_loss[1:].argmin() + 1)}
+        run.planted = "overfitting"
         return run
 
     def not_converged(self) -> Curves:
-        """Stop a run within one to three of its time constants."""
-        return self.clean(speed=self.draw.uniform(0.35, 1.0))
+        """Stop a run within one to three of its time constants.
+
+        The study is no noisier than a fifth of the fall over its last fifth, which could not be seen else.
+        """
+        run = self.clean(speed=self.draw.uniform(0.35, 1.0))
+        fall = run.val_loss[-1 - self.epochs // 5] / run.val_loss[-1] - 1
+        self.noise = min(self.noise, fall / 5)
+        run.planted = "not_converged"
+        return run
+
+    def overtaking(self) -> Curves:
+        """Learn late: validate at 0.6 until 80% of the epochs, at 0.8 from 90% on."""
+        run = self.clean(accuracy=0.6, speed=1 / 60)
+        late = np.clip((self.e / self.epochs - 0.8) / 0.1, 0, 1)
+        run.val_accuracy = run.val_accuracy + 0.2 * late
+        run.train_accuracy = run.train_accuracy + 0.2 * late
+        run.planted = "not_converged"
+        return run
 
     def never_learned(self) -> Curves:
         """Guess at every epoch."""
         flat = np.ones(self.epochs + 1)
-        return Curves(BEGIN * flat, CHANCE * flat, BEGIN * flat, CHANCE * flat)
+        return Curves(BEGIN * flat, CHANCE * flat, BEGIN * flat, CHANCE * flat, planted="never_learned")
 
     def underfitting(self) -> Curves:
         """Arrive early, far below what the others reach, without a gap."""
         end = self.draw.uniform(0.25, 0.4)
         way = np.exp(-self.e / (self.epochs * self.draw.uniform(1 / 60, 1 / 20)))
         loss, accuracy = 1.7 + (BEGIN - 1.7) * way, end - (end - CHANCE) * way
-        return Curves(loss, accuracy, loss.copy(), accuracy.copy())
+        return Curves(loss, accuracy, loss.copy(), accuracy.copy(), planted="underfitting")
 
     def spiked(self) -> Curves:
         """Throw the run back one to four times, for one to three epochs."""
@@ -97,6 +115,7 @@ class Simulator:
             run.train_loss[hit] += 0.5 * height
             run.val_accuracy[hit] -= dip
             run.train_accuracy[hit] -= 0.5 * dip
+        run.planted = "spiked"
         return run
 
     def forgetful(self) -> Curves:
@@ -106,13 +125,15 @@ class Simulator:
         after = self.e > run.truth["epoch"]
         run.val_loss[after] = run.train_loss[after] = BEGIN
         run.val_accuracy[after] = run.train_accuracy[after] = CHANCE
+        run.planted = "forgetful"
         return run
 
     def diverged(self) -> Curves:
         """Lose the loss at a known epoch, where the history ends."""
         run = self.clean()
         epoch = int(self.draw.uniform(0.1, 0.9) * self.epochs)
-        run = Curves(*(getattr(run, name)[: epoch + 1] for name in METRICS), "diverged", {"epoch": epoch})
+        curves = [getattr(run, name)[: epoch + 1] for name in METRICS]
+        run = Curves(*curves, status="diverged", planted="diverged", truth={"epoch": float(epoch)})
         run.train_loss[epoch] = run.val_loss[epoch] = np.nan
         return run
 

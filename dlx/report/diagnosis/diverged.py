@@ -4,6 +4,7 @@ import numpy as np
 
 from dlx.report.diagnosis.check import Check, Found, Told
 from dlx.report.diagnosis.evidence import Evidence
+from dlx.report.load import METRICS
 
 
 def find(evidence: Evidence) -> Found:
@@ -13,7 +14,10 @@ def find(evidence: Evidence) -> Found:
         rows_EM = evidence.rows.get(run)
         numbers = {}
         if rows_EM is not None:
-            lost_E = np.isnan(rows_EM[:, 2]) | (np.isnan(rows_EM[:, 0]) & (np.arange(len(rows_EM)) > 0))
+            train_E, val_E = (
+                np.isnan(rows_EM[:, METRICS.index(name)]) for name in ("train_loss", "val_loss")
+            )
+            lost_E = (train_E & (np.arange(len(rows_EM)) > 0)) | (val_E & ~val_E.all())
             numbers = {"epoch": float(lost_E.argmax() if lost_E.any() else len(rows_EM))}
         found.numbers[run] = numbers
         found.problems.add(run)

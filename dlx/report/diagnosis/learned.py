@@ -1,4 +1,4 @@
-"""Never learned: validation accuracy no better than guessing at any epoch."""
+"""Never learned: no better than guessing at any epoch, or, without an accuracy, than before training."""
 
 import numpy as np
 
@@ -16,14 +16,23 @@ def guessing(block: Block) -> Floats:
 
 
 def examine(block: Block) -> Verdict:
-    """Compare the best of five epochs' medians with what guessing reaches."""
-    bound_R = guessing(block)
+    """Compare the best of five epochs' medians with guessing; where there is no accuracy, with epoch 0."""
+    accurate_R, bound_R = block.finite("val_accuracy"), guessing(block)
     best_R = block.smoothed["val_accuracy"].max(axis=1)
+    begun_R, lowest_R = block.untrained["val_loss"], block.smoothed["val_loss"].min(axis=1)
+    lossy_R = ~accurate_R & block.finite("val_loss") & np.isfinite(begun_R)
     return Verdict(
-        able_R=block.finite("val_accuracy") & np.isfinite(bound_R),
-        fired_R=best_R <= bound_R,
+        able_R=accurate_R & np.isfinite(bound_R) | lossy_R,
+        fired_R=np.where(lossy_R, lowest_R >= begun_R, best_R <= bound_R),
         problem_R=np.ones(len(best_R), dtype=bool),
-        numbers={"accuracy": best_R, "chance": block.chance_R, "bound": bound_R, "samples": block.samples_R},
+        numbers={
+            "accuracy": np.where(lossy_R, np.nan, best_R),
+            "chance": np.where(lossy_R, np.nan, block.chance_R),
+            "bound": np.where(lossy_R, np.nan, bound_R),
+            "samples": np.where(lossy_R, np.nan, block.samples_R),
+            "lowest": np.where(lossy_R, lowest_R, np.nan),
+            "begun": np.where(lossy_R, begun_R, np.nan),
+        },
         reason="no validation accuracy, or the number of classes or validation samples is not known",
     )
 
@@ -34,7 +43,12 @@ def find(evidence: Evidence) -> Found:
 
 
 def describe(told: Told) -> str:
-    """Set the accuracy beside chance."""
+    """Set the accuracy beside chance, or the loss beside what it was before training."""
+    if told.has("lowest"):
+        return (
+            f"Never learned{told.where}: validation loss was never below {told.loss('lowest')}, "
+            f"and {told.loss('begun')} before training."
+        )
     return (
         f"Never learned{told.where}: validation accuracy stayed at or below {told.accuracy('accuracy')}, "
         f"guessing gives {told.accuracy('chance')} and by luck up to {told.accuracy('bound')} "

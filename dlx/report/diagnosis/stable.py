@@ -98,7 +98,8 @@ def describe(told: Told) -> str:
         )
     if told.has("dip"):
         parts.append(
-            f"validation accuracy dips by {told.accuracy('dip')} at {told.epoch('dip_epoch')}{told.some('dip')}"
+            f"validation accuracy dips by {told.accuracy('dip')} at {told.epoch('dip_epoch')}"
+            f"{told.some('dip')}"
         )
     if told.has("val_spike"):
         parts.append(

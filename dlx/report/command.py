@@ -80,7 +80,7 @@ def report(folders: list[Path], output: Path, command: str) -> None:
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     diagnosed = words.lines(diagnosis, layout)
     terminal.show(
-        Console(highlight=False), title, finding, table, diagnosed, study.left_out, output / "index.html"
+        Console(highlight=False), title, finding, table, study.left_out, output / "index.html", diagnosed
     )
 
 

@@ -20,9 +20,9 @@ def show(
     title: str,
     finding: str,
     table: Table,
-    diagnosed: Sequence[str],
     left_out: Mapping[str, str],
     page: Path,
+    diagnosed: Sequence[str] = (),
 ) -> None:
     """Print the report. All text goes through `Text`, for rich's markup would act on a name like `[/]`."""
     console.print(Text(visible(title), style="bold"))

@@ -49,8 +49,8 @@ def diagnose(study: Study, layout: Layout, summary: Summary) -> Diagnosis:
     sweep = gather(evidence, layout, summary, problems)
     findings: list[Finding] = []
     unchecked = [
-        (check.kind, "a path over a surface draws no sample") for check in RUN_CHECKS if summary.exact
-    ][1:]
+        (check.kind, "a path over a surface draws no sample") for check in RUN_CHECKS if check not in checks
+    ]
     for sweep_check in SWEEP_CHECKS:
         new, reasons = sweep_check.find(sweep)
         findings += new

@@ -6,12 +6,11 @@ Axes: R runs, E epochs (the first is epoch 1), N validation samples, K outputs.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dlx.report.diagnosis.answers import Answers, read_answers
-from dlx.report.diagnosis.trend import Floats, smooth
+from dlx.report.diagnosis.trend import Flags, Floats, smooth
 from dlx.report.load import METRICS, Study
 
 LARGEST = 1e100  # beyond, squares overflow
@@ -43,9 +42,10 @@ class Block:
         """Return the curves' running medians over five epochs."""
         return {name: smooth(curve_RE, 2) for name, curve_RE in self.curves.items()}
 
-    def finite(self, *metrics: str) -> Any:
+    def finite(self, *metrics: str) -> Flags:
         """Say of each run whether these curves have a value at every epoch [R]."""
-        return np.logical_and.reduce([np.isfinite(self.curves[name]).all(axis=1) for name in metrics])
+        whole = [np.isfinite(self.curves[name]).all(axis=1) for name in metrics]
+        return np.asarray(np.all(whole, axis=0), dtype=np.bool_)
 
 
 class Evidence:
@@ -104,7 +104,7 @@ class Evidence:
         classes = self.study.runs["classes"]
         chance_R, samples_R = np.full(len(runs), np.nan), np.full(len(runs), np.nan)
         for place, run in enumerate(runs):
-            known = self.answers.get(run)
+            known = self.answers.get(run)  # exact; the settings may give a share, or nothing
             size = self.study.settings[run].get("data.val_size")
             if isinstance(classes[run], list) and len(classes[run]) > 1:
                 chance_R[place] = 1 / len(classes[run])

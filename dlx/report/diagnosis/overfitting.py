@@ -13,6 +13,9 @@ AVERAGED = 5  # epochs behind the level of the minimum, and of the end
 SHARE = 0.05  # of its minimum
 TRAIN_SHARE = 0.1  # of training loss at the turn, that it must have fallen by since
 SERIOUS = 0.25
+WAY_UP = (
+    0.35  # of the rise, that the bend is looked for in: of all, a loss that climbs ever faster bends late
+)
 DROP = 0.03  # of validation accuracy, from which overfitting costs something
 
 
@@ -42,20 +45,20 @@ def turn(block: Block) -> Turn:
     train_R, train_end_R = block.smoothed["train_loss"][rows_R, least_R], end_level(train_RE)
     falling_R = train_R - train_end_R > TRAIN_SHARE * np.abs(train_R)
     up_R = (rise_R > ERRORS * error_R) & (rise_R > SHARE * np.abs(lowest_R)) & falling_R
-    inside_RE = _around(smoothed_RE, lowest_R + 2 * error_R, lowest_R + 0.5 * rise_R)
+    inside_RE = _around(smoothed_RE, lowest_R + 2 * error_R, lowest_R + WAY_UP * rise_R)
     bend_R = np.maximum(hinge(smooth(loss_RE, 1), inside_RE), least_R)
     return Turn(bend_R + 1.0, lowest_R, end_R, noise_R, train_R, train_end_R, up_R)
 
 
-def _around(smoothed_RE: Floats, bottom_R: Floats, half_way_R: Floats) -> Flags:
-    """Return the epochs from the first at the bottom to the first halfway up behind the minimum [R, E].
+def _around(smoothed_RE: Floats, bottom_R: Floats, upper_R: Floats) -> Flags:
+    """Return the epochs from the first at the bottom to the first at `upper_R` behind the minimum [R, E].
 
     The bend is looked for there: a loss may lie flat for long before it turns, and level off after.
     """
     epoch_E = np.arange(smoothed_RE.shape[1])
     begin_R = (smoothed_RE <= bottom_R[:, None]).argmax(axis=1)
     least_R = smoothed_RE.argmin(axis=1)
-    up_RE = (smoothed_RE >= half_way_R[:, None]) & (epoch_E > least_R[:, None])
+    up_RE = (smoothed_RE >= upper_R[:, None]) & (epoch_E > least_R[:, None])
     until_R = np.where(up_RE, epoch_E, len(epoch_E)).min(axis=1)
     return np.asarray((epoch_E >= begin_R[:, None]) & (epoch_E <= until_R[:, None]), dtype=np.bool_)
 

@@ -3,6 +3,8 @@
 Axes: R runs, E epochs.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from dlx.report.diagnosis.check import Check, Found, Told, Verdict, by_block
@@ -85,32 +87,21 @@ def find(evidence: Evidence) -> Found:
 
 def describe(told: Told) -> str:
     """Name the worst of each sort that occurs."""
-    parts = []
-    if told.has("best_train_accuracy"):
-        parts.append(
+    sorts: dict[str, Callable[[], str]] = {
+        "train_accuracy": lambda: (
             f"training accuracy fell from {told.accuracy('best_train_accuracy')} "
             f"(at {told.epoch('best_epoch')}) to {told.accuracy('train_accuracy')} at the end"
-            f"{told.some('train_accuracy')}"
-        )
-    if told.has("swing"):
-        parts.append(
-            f"validation accuracy swings by {told.accuracy('swing')} from epoch to epoch{told.some('swing')}"
-        )
-    if told.has("dip"):
-        parts.append(
-            f"validation accuracy dips by {told.accuracy('dip')} at {told.epoch('dip_epoch')}"
-            f"{told.some('dip')}"
-        )
-    if told.has("val_spike"):
-        parts.append(
+        ),
+        "swing": lambda: f"validation accuracy swings by {told.accuracy('swing')} from epoch to epoch",
+        "dip": lambda: f"validation accuracy dips by {told.accuracy('dip')} at {told.epoch('dip_epoch')}",
+        "val_spike": lambda: (
             f"validation loss jumps by {told.loss('val_spike')} at {told.epoch('val_spike_epoch')}"
-            f"{told.some('val_spike')}"
-        )
-    if told.has("train_spike"):
-        parts.append(
+        ),
+        "train_spike": lambda: (
             f"training loss jumps by {told.loss('train_spike')} at {told.epoch('train_spike_epoch')}"
-            f"{told.some('train_spike')}"
-        )
+        ),
+    }
+    parts = [f"{write()}{told.some(name)}" for name, write in sorts.items() if told.has(name)]
     return f"Unstable{told.where}: {'; '.join(parts)}."
 
 

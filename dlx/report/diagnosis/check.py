@@ -77,7 +77,7 @@ class Told:
 
     def percent(self, name: str) -> str:
         """Write a share in per cent, two digits or so."""
-        return f"{self.between(name, lambda value: f'{100 * value:,.{0 if value >= 0.1 else 1}f}')}%"
+        return f"{self.between(name, lambda value: f'{100 * value:,.{0 if value >= 0.095 else 1}f}')}%"
 
     def times(self, name: str) -> str:
         """Write a ratio with two digits or so."""

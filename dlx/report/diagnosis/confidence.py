@@ -74,6 +74,7 @@ def rises(block: Block) -> Verdict:
 def describe(told: Told) -> str:
     """Give the calibration error, and the loss that rose for it."""
     parts = []
+    change = told.between("accuracy_change", "{:+.3f}".format) if told.has("accuracy_change") else ""
     if told.has("calibration_error"):
         parts.append(
             f"at the last epoch mean confidence is {told.accuracy('confidence')} and accuracy "
@@ -84,7 +85,7 @@ def describe(told: Told) -> str:
     if told.has("lowest"):
         parts.append(
             f"validation loss rises from {told.loss('lowest')} (at {told.epoch()}) to {told.loss('end')} "
-            f"while accuracy stays (change {told.between('accuracy_change', lambda value: f'{value:+.3f}')})"
+            f"while accuracy does not fall (change {change})"
             f"{told.some('lowest')}"
         )
     return f"Over-confident{told.where}: {'; '.join(parts)}."

@@ -73,7 +73,7 @@ def _finding(keys: list[str], parts: list[float], sweep: Sweep) -> Finding:
     rest = max(0.0, 1 - sum(parts))
     sentence = (
         f"What mattered most: of the variance of {sweep.metric.replace('_', ' ')} between the "
-        f"{len(sweep.ends)} settings, {', '.join(named)} by itself, {100 * rest:.0f}% in combination."
+        f"{len(sweep.ends)} settings, {', '.join(named)} each by itself, {100 * rest:.0f}% in combination."
     )
     numbers = {visible(keys[place]): parts[place] for place in order} | {"interactions": rest}
     return Finding(KIND, "sweep", "", "note", sentence, numbers)

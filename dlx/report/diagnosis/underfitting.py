@@ -1,11 +1,16 @@
 """Underfitting: training accuracy itself low and flat, with no gap to validation."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from dlx.report.diagnosis.check import Check, Found, Told, Verdict, by_block
 from dlx.report.diagnosis.evidence import Block, Evidence
 from dlx.report.diagnosis.learned import guessing
-from dlx.report.diagnosis.trend import SHORTEST, change_error, change_over, end_level, fifth
+from dlx.report.diagnosis.trend import SHORTEST, Floats, change_error, change_over, end_level, fifth
+from dlx.report.settings import is_seed
+from dlx.run.identity import comparable
 
 BEHIND = 0.1  # of accuracy, behind the study's best run in training and half of it in validation
 GAP = 2.0  # standard deviations of validation accuracy
@@ -15,20 +20,39 @@ SLOW = 0.05  # of the fall of training loss: more than that in the last fifth is
 
 
 def find(evidence: Evidence) -> Found:
-    """Look at every run that completed, beside the best of them."""
+    """Look at every run that completed, beside the best of those on the same data."""
+    data = {run: _data(evidence.study.settings[run]) for run in evidence.completed}
     blocks = [block for block in evidence.blocks if block.epochs >= SHORTEST]
-    peak_train = highest(blocks, "train_accuracy")
-    peak_val = highest(blocks, "val_accuracy")
-    return by_block(evidence, lambda block: examine(block, peak_train, peak_val))
+    train, val = (highest(blocks, data, metric) for metric in ("train_accuracy", "val_accuracy"))
+
+    def beside_the_best(block: Block) -> Verdict:
+        return examine(
+            block,
+            np.array([train.get(data[run], 0.0) for run in block.runs]),
+            np.array([val.get(data[run], 0.0) for run in block.runs]),
+        )
+
+    return by_block(evidence, beside_the_best)
 
 
-def highest(blocks: list[Block], metric: str) -> float:
-    """Return the highest accuracy that any run ended with, 0 if there is none."""
-    ends = [end_level(block.curves[metric][block.finite(metric)]) for block in blocks]
-    return max((float(end_R.max()) for end_R in ends if len(end_R)), default=0.0)
+def _data(settings: Mapping[str, Any]) -> str:
+    """Return what a run was trained on, but for how it was split."""
+    return comparable(
+        {key: value for key, value in settings.items() if key.startswith("data.") and not is_seed(key)}
+    )
 
 
-def examine(block: Block, peak_train: float, peak_val: float) -> Verdict:
+def highest(blocks: list[Block], data: Mapping[str, str], metric: str) -> dict[str, float]:
+    """Return the highest accuracy that any run on the same data ended with."""
+    peaks: dict[str, float] = {}
+    for block in blocks:
+        ends_R = np.where(block.finite(metric), end_level(block.curves[metric]), 0.0)
+        for run, end in zip(block.runs, ends_R.tolist(), strict=True):
+            peaks[data[run]] = max(end, peaks.get(data[run], 0.0))
+    return peaks
+
+
+def examine(block: Block, peak_train_R: Floats, peak_val_R: Floats) -> Verdict:
     """Fire where training accuracy is flat, has no gap to validation, and is low.
 
     Low is less than halfway from guessing to certainty, or behind the best run in training as well as in
@@ -44,7 +68,7 @@ def examine(block: Block, peak_train: float, peak_val: float) -> Verdict:
     fallen_R = block.smoothed["train_accuracy"].max(axis=1) - train_R > BEHIND
     flat_R = (np.abs(change_over(train_RE[:, -window:])) < FLAT) & ~on_its_way_R & ~fallen_R
     halfway_R = (block.chance_R + 1) / 2
-    behind_R = (train_R < peak_train - BEHIND) & (val_R < peak_val - BEHIND / 2)
+    behind_R = (train_R < peak_train_R - BEHIND) & (val_R < peak_val_R - BEHIND / 2)
     learned_R = block.smoothed["val_accuracy"].max(axis=1) > guessing(block)
     return Verdict(
         able_R=block.finite("train_loss", "train_accuracy", "val_accuracy")
@@ -57,7 +81,7 @@ def examine(block: Block, peak_train: float, peak_val: float) -> Verdict:
         numbers={
             "train_accuracy": train_R,
             "val_accuracy": val_R,
-            "best_train_accuracy": np.where(behind_R, peak_train, np.nan),
+            "best_train_accuracy": np.where(behind_R, peak_train_R, np.nan),
             "halfway": np.where(behind_R, np.nan, halfway_R),
         },
         reason="no training and validation accuracy, or the number of classes or samples is not known",

@@ -89,7 +89,6 @@ class Simulator:
         late = np.clip((self.e / self.epochs - 0.8) / 0.1, 0, 1)
         run.val_accuracy = run.val_accuracy + 0.2 * late
         run.train_accuracy = run.train_accuracy + 0.2 * late
-        run.planted = "not_converged"
         return run
 
     def never_learned(self) -> Curves:

@@ -55,7 +55,7 @@ def test_over_confidence_without_predictions_needs_accuracy_that_stays(quiet: An
     curves.val_loss = curves.val_loss * (1 + 0.01 * np.maximum(0, quiet.e - 40))
     curves.train_loss = curves.train_loss * np.exp(-quiet.e / 100)
     found = of_run(one_run(quiet, curves))
-    assert "while accuracy stays" in found["over-confident"].sentence
+    assert "while accuracy does not fall" in found["over-confident"].sentence
     curves.val_accuracy = curves.val_accuracy - 0.003 * np.maximum(0, quiet.e - 40)
     assert "over-confident" not in of_run(one_run(quiet, curves))
 
@@ -125,6 +125,9 @@ def test_underfitting_is_low_beside_the_best_run_in_training_and_validation(quie
     findings = diagnose(*quiet.study(runs)).findings
     named = {(one.subject, one.kind) for one in findings if one.scope == "run"}
     assert named == {("run0000", "underfitting")}
+    for place, (changes, _) in enumerate(runs):
+        changes["data.train_size"] = place  # not the same data: nothing to be behind
+    assert [one.kind for one in diagnose(*quiet.study(runs)).findings if one.scope == "run"] == []
 
 
 def test_divergence_is_dated_and_needs_no_history(quiet: Any) -> None:
@@ -167,6 +170,13 @@ def test_losses_at_the_end_of_floats_raise_nothing(quiet: Any) -> None:
     study, layout, summary = quiet.study([({}, quiet.clean()), ({"optimizer.lr": 1}, quiet.clean())])
     study.histories.loc[study.histories["run"] == "run0000", ["val_loss", "train_loss"]] *= 1e300
     assert diagnose(study, layout, summary).findings is not None
+
+
+def test_a_path_over_a_surface_has_no_sample_to_diagnose(quiet: Any) -> None:
+    study, layout, summary = quiet.study([({}, quiet.overfitting()), ({"optimizer.lr": 1}, quiet.diverged())])
+    found = diagnose(study, layout, replace(summary, exact=True))
+    assert {one.kind for one in found.findings if one.scope == "run"} == {"diverged"}
+    assert ("overfitting", "a path over a surface draws no sample") in found.unchecked
 
 
 def test_runs_of_different_lengths_are_checked_each(simulator: Any) -> None:

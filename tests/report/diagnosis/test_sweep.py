@@ -134,7 +134,7 @@ def test_importance_needs_a_crossed_grid_and_differences_beyond_seeds(made: Any)
     full = [(r, b) for r in (1.0, 2.0, 3.0) for b in (16, 32)]
     found = of_sweep(grid(full, 0.1))["importance"]
     assert found.numbers == pytest.approx({"optimizer.lr": 1, "batch_size": 0, "interactions": 0}, abs=1e-12)
-    assert "lr 100%, batch_size 0% by itself, 0% in combination" in found.sentence
+    assert "lr 100%, batch_size 0% each by itself, 0% in combination" in found.sentence
     assert "differ no more than seeds do" in dict(grid(full, 0.0).unchecked)["importance"]
     assert "not crossed: 5 of 6" in dict(grid(full[:-1], 0.1).unchecked)["importance"]
 

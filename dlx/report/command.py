@@ -35,6 +35,8 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     from rich.console import Console
 
     from dlx.report import aggregate, charts, findings, listing, page, settings, tables, terminal
+    from dlx.report.diagnosis import words
+    from dlx.report.diagnosis.diagnose import diagnose
     from dlx.report.load import load
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
@@ -45,6 +47,7 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     summary = aggregate.aggregate(study, layout)
     table = tables.tabulate(summary, layout)
     finding = findings.headline(summary)
+    diagnosis = diagnose(study, layout, summary)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
 
     plots = output / "plots"
@@ -59,17 +62,26 @@ def report(folders: list[Path], output: Path, command: str) -> None:
             setting_columns=max(1, len(layout.keys)),
             sections={heading: charts.draw(each, plots) for heading, each in pictures.items()},
             parameters=count_parameters(study, layout, summary),
+            diagnosis=diagnosis,
             listing=listing.list_runs(study, layout, summary),
             command=command,
         )
     )
     _write(
         output,
-        {"table.csv": tables.to_csv(summary), "table.md": tables.to_markdown(table), "index.html": html},
+        {
+            "table.csv": tables.to_csv(summary),
+            "table.md": tables.to_markdown(table),
+            "diagnosis.csv": words.to_csv(diagnosis),
+            "index.html": html,
+        },
     )
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
-    terminal.show(Console(highlight=False), title, finding, table, study.left_out, output / "index.html")
+    diagnosed = words.lines(diagnosis, layout)
+    terminal.show(
+        Console(highlight=False), title, finding, table, study.left_out, output / "index.html", diagnosed
+    )
 
 
 def _write(output: Path, texts: dict[str, str]) -> None:

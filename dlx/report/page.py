@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dlx import __version__
 from dlx.report.charts import Figure
+from dlx.report.diagnosis.finding import Diagnosis
 from dlx.report.listing import Listing
 from dlx.report.tables import Table
 from dlx.report.text import visible
@@ -30,6 +31,7 @@ class Page:
     setting_columns: int
     sections: dict[str, list[Figure]]
     parameters: list[tuple[str, Table]]
+    diagnosis: Diagnosis
     listing: Listing
     command: str
 
@@ -60,13 +62,15 @@ def environment(*packages: str) -> "Environment":
     """Return Jinja's environment for templates that lie in these packages: everything is escaped."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    templates = Environment(
         loader=ChoiceLoader([PackageLoader(package, ".") for package in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["visible"] = visible
+    return templates
 
 
 def now() -> str:

@@ -1,6 +1,6 @@
-"""The report in a terminal: the table as far as it fits, then what was left out and where the page is."""
+"""In a terminal: the table as far as it fits, the diagnosis, what was left out, where the page is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -16,7 +16,13 @@ NAMED = 10  # runs left out that are named here; the page names all
 
 
 def show(
-    console: Console, title: str, finding: str, table: Table, left_out: Mapping[str, str], page: Path
+    console: Console,
+    title: str,
+    finding: str,
+    table: Table,
+    left_out: Mapping[str, str],
+    page: Path,
+    diagnosed: Sequence[str] = (),
 ) -> None:
     """Print the report. All text goes through `Text`, for rich's markup would act on a name like `[/]`."""
     console.print(Text(visible(title), style="bold"))
@@ -29,6 +35,8 @@ def show(
         *([f"{write_count(hidden, 'column')} more on the page and in table.csv."] if hidden else []),
     ]
     console.print(Text("\n".join(["", *notes]), style="dim"))
+    if diagnosed:
+        console.print(Text("\n".join(["", *(f"- {line}" for line in diagnosed)])))
     if left_out:
         console.print(Text(f"\nLeft out: {write_count(len(left_out), 'run')}", style="yellow"))
         for run, reason in list(left_out.items())[:NAMED]:

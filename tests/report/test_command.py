@@ -110,6 +110,7 @@ def test_every_file_is_written(reported: Path) -> None:
     ]
     assert sorted(file.name for file in (reported / "plots").iterdir()) == sorted(plots)
     assert sorted(file.name for file in reported.iterdir()) == [
+        "diagnosis.csv",
         "index.html",
         "plots",
         "table.csv",

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dlx.data.dataset import Dataset, Split
+from dlx.device import accumulator
 from dlx.engine.gradient_probe import GradientProbe
 from dlx.engine.layer_probe import LayerProbe, Phase
 from dlx.engine.layers import See
@@ -84,7 +85,7 @@ class Probes:
         if self.gradients is not None:
             self.gradients.step()
         if self.steps is not None:
-            self.steps.step(losses_B.sum(), len(losses_B))
+            self.steps.step(losses_B.sum(dtype=accumulator(losses_B.device)), len(losses_B))
 
     def epoch_end(
         self, epoch: int, data: Dataset, loss: Loss, val_outputs_NK: Tensor, evaluate: Evaluate

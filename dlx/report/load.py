@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.run.history import read_history
+from dlx.run.history import read_columns
 from dlx.run.identity import comparable, flatten, requested
 from dlx.run.paths import HISTORY, find_runs
 from dlx.run.result import Result, read_result
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
+
+    History = dict[str, NDArray[Any]]
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 PREFERENCE = ("completed", "diverged", "failed")  # of runs with equal settings the first is kept
@@ -46,7 +49,7 @@ def load(folders: Iterable[Path]) -> Study:
 
     rows: dict[str, dict[str, Any]] = {}
     settings: dict[str, dict[str, Any]] = {}
-    histories: list[pd.DataFrame] = []
+    histories: dict[str, History] = {}
     left_out: dict[str, str] = {}
     for run, folder in _named(list(folders)).items():
         try:
@@ -57,14 +60,14 @@ def load(folders: Iterable[Path]) -> Study:
         rows[run] = _row(folder, result)
         settings[run] = flatten(result.config)
         if history is not None:
-            histories.append(history.assign(run=run))
+            histories[run] = history
     for run, reason in _repeats(rows, settings).items():
         left_out[run] = reason
         del rows[run], settings[run]
     return Study(
         pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("run"),
         settings,
-        _joined([history for history in histories if history["run"].iloc[0] in rows]),
+        _joined({run: history for run, history in histories.items() if run in rows}),
         left_out,
     )
 
@@ -86,7 +89,7 @@ def _named(folders: list[Path]) -> dict[str, Path]:
     return runs
 
 
-def _read(folder: Path) -> "tuple[Result, pd.DataFrame | None]":
+def _read(folder: Path) -> "tuple[Result, History | None]":
     result = read_result(folder)
     if result is None:
         raise ValueError("no result.json: still training, or interrupted")
@@ -97,8 +100,8 @@ def _read(folder: Path) -> "tuple[Result, pd.DataFrame | None]":
     path = folder / HISTORY
     if not path.is_file():
         raise ValueError(f"no {HISTORY}, though the run {result.status}")
-    history = read_history(path)
-    if history.empty:
+    history = read_columns(path)
+    if not len(history["epoch"]):
         raise ValueError(f"{HISTORY} holds no epoch")
     return result, history
 
@@ -151,10 +154,20 @@ def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]
     return repeats
 
 
-def _joined(histories: "list[pd.DataFrame]") -> "pd.DataFrame":
+def _joined(histories: "dict[str, History]") -> "pd.DataFrame":
+    """Stack histories, NaN where a run has no such column; 2000 frames would take ten times as long."""
+    import numpy as np
     import pandas as pd
 
     if not histories:
         return pd.DataFrame(columns=["run", "epoch", *METRICS])
-    frame = pd.concat(histories, ignore_index=True)
-    return frame[["run", *(name for name in frame.columns if name != "run")]]
+    lengths = [len(history["epoch"]) for history in histories.values()]
+    columns: dict[str, Any] = {"run": np.repeat(np.array(list(histories), dtype="object"), lengths)}
+    for name in dict.fromkeys(name for history in histories.values() for name in history):
+        columns[name] = np.concatenate(
+            [
+                history.get(name, np.full(length, np.nan))
+                for history, length in zip(histories.values(), lengths, strict=True)
+            ]
+        )
+    return pd.DataFrame(columns)

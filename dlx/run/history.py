@@ -6,12 +6,14 @@ Equal runs have equal bytes but for `time`.
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dlx.run.table import TableWriter, read_table
+from dlx.run import table
+from dlx.run.table import TableWriter
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,24 @@ class HistoryWriter:
 
 
 def read_history(path: Path) -> "pd.DataFrame":
-    """Read a history; columns as `Row` (numbers of other names may follow), one row an epoch from 0.
+    """Read a history into a frame, one row an epoch; see `read_columns`, whose ValueError it raises."""
+    import pandas as pd
 
-    Missing values are NaN. Raises ValueError, with the file's name, for a damaged table (see
-    `read_table`) and for a missing epoch.
+    return pd.DataFrame(read_columns(path))
+
+
+def read_columns(path: Path) -> "dict[str, NDArray[Any]]":
+    """Read a history by column: `Row`'s (numbers of other names may follow), a value an epoch from 0.
+
+    Counts are int64, all else float64, NaN where missing. Raises ValueError, with the file's name, for a
+    damaged table (see `table.read_columns`) and for a missing epoch.
     """
-    frame = read_table(path, COLUMNS, counts=COUNTS)
-    if frame["epoch"].tolist() != list(range(len(frame))):
+    import numpy as np
+
+    columns = table.read_columns(path, COLUMNS, counts=COUNTS)
+    if columns["epoch"] != list(range(len(columns["epoch"]))):
         raise ValueError(f"{path}: the epochs are not 0, 1, 2, ...")
-    return frame
+    return {
+        name: np.array(values, dtype="int64" if name in COUNTS else "float64")
+        for name, values in columns.items()
+    }

@@ -70,6 +70,7 @@ def test_further_columns_are_kept(tmp_path: Path) -> None:
 DAMAGE = {
     "the last line is cut short": lambda text: text[:-3],
     "the header does not begin with": lambda text: text.replace("train_loss", "training_loss"),
+    "the header names a column twice": lambda text: text.replace("val_accuracy", "val_accuracy,val_loss"),
     "line 3 has 7 values": lambda text: text.replace("0.75\n2,", "2,").replace(",0.5,2,", ",0.5\n2,"),
     "line 3 has 9 values": lambda text: text.replace("\n2,", ",1.0\n2,"),
     "the epochs are not 0, 1, 2": lambda text: text.replace("\n1,", "\n3,"),
@@ -99,5 +100,5 @@ def test_pandas_alone_would_have_accepted_a_cut_number(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "history.csv").touch()
-    with pytest.raises(ValueError, match="cut short"):
+    with pytest.raises(ValueError, match="the file is empty"):
         read_history(tmp_path / "history.csv")

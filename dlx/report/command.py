@@ -69,7 +69,15 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     )
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
-    terminal.show(Console(highlight=False), title, finding, table, study.left_out, output / "index.html")
+    terminal.show(
+        Console(highlight=False),
+        title,
+        finding,
+        table,
+        study.left_out,
+        output / "index.html",
+        study.running,
+    )
 
 
 def _write(output: Path, texts: dict[str, str]) -> None:
@@ -132,10 +140,11 @@ def _check_any(study: "Study", folders: list[Path]) -> None:
     if not study.runs.empty:
         return
     where = visible(" or ".join(str(folder) for folder in folders))
-    if not study.left_out:
+    unended = study.running | study.left_out
+    if not unended:
         raise RequestError(f"there is no run in {where} (a run's folder holds .hydra/config.yaml)")
-    run, reason = next(iter(study.left_out.items()))
+    run, reason = next(iter(unended.items()))
     raise RequestError(
-        f"none of the {len(study.left_out)} runs in {where} can be reported; "
+        f"none of the {len(unended)} runs in {where} can be reported; "
         f"the first, {visible(run)}: {visible(reason)}"
     )

@@ -3,6 +3,8 @@
 Equal runs have equal bytes but for `time`.
 """
 
+import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -32,6 +34,7 @@ class Row:
 
 COLUMNS = tuple(field.name for field in fields(Row))
 COUNTS = ("epoch", "step")
+TAIL = 65536  # bytes in which the last row lies
 
 
 class HistoryWriter:
@@ -73,3 +76,22 @@ def read_columns(path: Path) -> "dict[str, NDArray[Any]]":
         name: np.array(values, dtype="int64" if name in COUNTS else "float64")
         for name, values in columns.items()
     }
+
+
+def read_last(path: Path) -> dict[str, float]:
+    """Read the last whole row of a history that may still be written to, NaN where a value is missing.
+
+    Raises ValueError, with the file's name, if there is no such row.
+    """
+    with path.open("rb") as file:
+        header = file.readline().decode(errors="replace").rstrip("\n").split(",")
+        start = file.tell()
+        file.seek(max(start, file.seek(0, os.SEEK_END) - TAIL))
+        *lines, _ = file.read().decode(errors="replace").split("\n")  # what follows the last newline is cut
+    cells = lines[-1].split(",") if lines else []
+    if tuple(header[: len(COLUMNS)]) != COLUMNS or len(cells) != len(header):
+        raise ValueError(f"{path}: no whole row yet" if not lines else f"{path}: the last row is damaged")
+    try:
+        return {name: float(cell) if cell else math.nan for name, cell in zip(header, cells, strict=True)}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,4 +1,4 @@
-"""Charts -> SVG and PNG, without a browser.
+"""Charts -> SVG, PNG and PDF, without a browser.
 
 A chart is a plain Vega-Lite (or Vega) dictionary, which vl-convert renders as it is: importing altair to
 build the same dictionaries takes 0.4 s, a third of a small report (a test checks them by its schema).
@@ -42,21 +42,22 @@ class Figure:
 
 
 def draw(charts: Iterable[Chart], folder: Path) -> list[Figure]:
-    """Write every chart to `folder` as SVG and PNG (twice the pixels) and return them for the page."""
+    """Write every chart to `folder` as SVG, PNG (twice the pixels) and PDF, and return them for the page."""
     import vl_convert
 
     figures, pictures = [], {}
-    with ThreadPoolExecutor(max_workers=1) as pool:  # the PNG of a chart is made beside the SVG of the next
+    with ThreadPoolExecutor(max_workers=1) as pool:  # PNG and PDF of a chart are made beside the next's SVG
         for name, title, caption, spec, wide in charts:
             svg = ""
             if spec is not None:
                 vega = "/schema/vega/" in spec["$schema"]
                 svg = vl_convert.vega_to_svg(spec) if vega else vl_convert.vegalite_to_svg(spec)
                 (folder / f"{name}.svg").write_text(f"{svg}\n{MARK}", encoding="utf-8")
-                pictures[name] = pool.submit(vl_convert.svg_to_png, svg, scale=2)
+                pictures[f"{name}.png"] = pool.submit(vl_convert.svg_to_png, svg, scale=2)
+                pictures[f"{name}.pdf"] = pool.submit(vl_convert.svg_to_pdf, svg)
             figures.append(Figure(name, title, caption, wide, svg))
     for name, picture in pictures.items():
-        (folder / f"{name}.png").write_bytes(picture.result())
+        (folder / name).write_bytes(picture.result())
     return figures
 
 
@@ -65,4 +66,5 @@ def discard_earlier(folder: Path) -> None:
     for path in folder.glob("*.svg"):
         if path.read_bytes().endswith(MARK.encode()):
             path.unlink()
-            path.with_suffix(".png").unlink(missing_ok=True)
+            for kind in (".png", ".pdf"):
+                path.with_suffix(kind).unlink(missing_ok=True)

@@ -34,7 +34,18 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     """Report the runs below `folders` into the folder `output`; `command` is quoted on the page."""
     from rich.console import Console
 
-    from dlx.report import aggregate, charts, findings, listing, page, settings, tables, terminal
+    from dlx.report import (
+        aggregate,
+        charts,
+        findings,
+        latex,
+        listing,
+        page,
+        report_json,
+        settings,
+        tables,
+        terminal,
+    )
     from dlx.report.load import load
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
@@ -63,10 +74,13 @@ def report(folders: list[Path], output: Path, command: str) -> None:
             command=command,
         )
     )
-    _write(
-        output,
-        {"table.csv": tables.to_csv(summary), "table.md": tables.to_markdown(table), "index.html": html},
-    )
+    named = {"table": table}
+    facts = {"title": title, "finding": finding, "command": command}
+    texts = {"table.csv": tables.to_csv(summary)}
+    texts |= {f"{name}.md": tables.to_markdown(each) for name, each in named.items()}
+    texts |= {f"{name}.tex": latex.to_latex(each) for name, each in named.items()}
+    texts |= {"report.json": report_json.to_json(study, layout, summary, facts, named)}
+    _write(output, texts | {"index.html": html})
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     terminal.show(
@@ -89,8 +103,8 @@ def _write(output: Path, texts: dict[str, str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dlx report",
-        description="Summarise runs: a table in the terminal; table.csv, table.md, plots/ and one index.html "
-        "that opens offline in DIR/report/.",
+        description="Summarise runs: a table in the terminal; in DIR/report/ one index.html that opens "
+        "offline, the table as CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF.",
         epilog="Example: dlx report outputs/demo",
     )
     parser.add_argument(

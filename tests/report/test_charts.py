@@ -1,4 +1,4 @@
-"""Charts as files: SVG that is XML, PNG, and of an earlier report's files only its own are removed."""
+"""Charts as files: SVG that is XML, PNG, PDF, and of an earlier report's files only its own are removed."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ VEGA: dict[str, Any] = {
 }
 
 
-def test_charts_become_svg_and_png(tmp_path: Path) -> None:
+def test_charts_become_svg_png_and_pdf(tmp_path: Path) -> None:
     figures = draw([Chart("lite", "t", "c", VEGA_LITE), Chart("full", "t", "c", VEGA, wide=True)], tmp_path)
     assert [(figure.name, figure.wide) for figure in figures] == [("lite", False), ("full", True)]
     for figure in figures:
@@ -30,6 +30,7 @@ def test_charts_become_svg_and_png(tmp_path: Path) -> None:
         assert not [node for node in root.iter() if node.tag.endswith("script")]
         assert HOSTILE in "".join(root.itertext())
         assert (tmp_path / f"{figure.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / f"{figure.name}.pdf").read_bytes().startswith(b"%PDF")
         assert figure.svg.endswith("</svg>")
 
 
@@ -41,7 +42,7 @@ def test_a_chart_without_a_specification_is_only_words(tmp_path: Path) -> None:
 
 def test_what_an_earlier_report_drew_does_not_stay_and_files_of_others_do(tmp_path: Path) -> None:
     draw([Chart("earlier", "t", "c", VEGA_LITE)], tmp_path)
-    for name in ("mine.svg", "mine.png"):
+    for name in ("mine.svg", "mine.png", "mine.pdf"):
         (tmp_path / name).write_text("<svg/>")
     discard_earlier(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.png", "mine.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.pdf", "mine.png", "mine.svg"]

@@ -106,14 +106,16 @@ def test_every_file_is_written(reported: Path) -> None:
         f"{name}{way}.{kind}"
         for name in ("accuracy", "loss")
         for way in ("", "_by_setting")
-        for kind in ("png", "svg")
+        for kind in ("pdf", "png", "svg")
     ]
     assert sorted(file.name for file in (reported / "plots").iterdir()) == sorted(plots)
     assert sorted(file.name for file in reported.iterdir()) == [
         "index.html",
         "plots",
+        "report.json",
         "table.csv",
         "table.md",
+        "table.tex",
     ]
 
 

@@ -7,14 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.errors import RequestError, nearest
+from dlx.errors import RequestError
+from dlx.report.folders import find_folders
 from dlx.report.text import visible
-from dlx.run.paths import REPORT, find_runs, newest_study, write_atomically
+from dlx.run.paths import REPORT, write_atomically
 
 if TYPE_CHECKING:
     from dlx.report.load import Study
-
-OUTPUTS = Path("outputs")
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +23,7 @@ def main(arguments: list[str]) -> int:
     report cannot be written.
     """
     options = _parser().parse_args(arguments)
-    folders = _folders(options.folders)
+    folders = find_folders(options.folders)
     output = options.output or folders[0] / REPORT
     report(folders, output, shlex.join(["dlx", "report", *arguments]))
     return 0
@@ -119,35 +118,6 @@ def _parser() -> argparse.ArgumentParser:
         "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"
     )
     return parser
-
-
-def _folders(given: list[Path]) -> list[Path]:
-    if not given:
-        newest = newest_study(OUTPUTS)
-        if newest is None:
-            raise RequestError(
-                f"there is no run under {OUTPUTS}/; train one with `dlx train`, or name a folder"
-            )
-        return [newest]
-    for folder in given:
-        if not folder.is_dir():
-            raise RequestError(f"there is no folder '{visible(str(folder))}'{visible(_hint(folder))}")
-    return given
-
-
-def _hint(folder: Path) -> str:
-    """Point at the study that was meant: one beside `folder` or under outputs/ with a similar name."""
-    studies = {
-        each.name: str(each)
-        for parent in (folder.parent, OUTPUTS)
-        if parent.is_dir()
-        for each in sorted(parent.iterdir())
-        if each.is_dir() and next(iter(find_runs(each)), None)
-    }
-    hint = nearest(folder.name, studies)
-    for name, path in studies.items():
-        hint = hint.replace(f"'{name}'", f"'{path}'")
-    return hint
 
 
 def _check_any(study: "Study", folders: list[Path]) -> None:

@@ -2,8 +2,10 @@
 
 import argparse
 import io
+import math
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ from dlx.run.paths import REPORT, write_atomically
 if TYPE_CHECKING:
     from dlx.report.load import Study
 
+PAGE = "index.html"
+
 
 def main(arguments: list[str]) -> int:
     """Write the report and print its table; return 0.
@@ -25,12 +29,31 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     folders = find_folders(options.folders)
     output = options.output or folders[0] / REPORT
-    report(folders, output, shlex.join(["dlx", "report", *arguments]))
-    return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
+    command = shlex.join(["dlx", "report", *arguments])
+    if options.watch is None:
+        report(folders, output, command)
+        return 0
+    from dlx.report.watch import watch
+
+    return watch(folders, partial(report, folders, output, command), output / PAGE, options.watch)
 
 
-def report(folders: list[Path], output: Path, command: str) -> None:
-    """Report the runs below `folders` into the folder `output`; `command` is quoted on the page."""
+def report(
+    folders: list[Path],
+    output: Path,
+    command: str,
+    study: "Study | None" = None,
+    *,
+    refresh: int | None = None,
+    show: bool = True,
+) -> None:
+    """Report the runs below `folders` into the folder `output`; `command` is quoted on the page.
+
+    `study`: what has been read of them already. `refresh`: seconds after which the page reloads itself.
+    `show`: whether the table is printed.
+    """
     from rich.console import Console
 
     from dlx.report import (
@@ -49,7 +72,7 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
 
-    study = load(folders)
+    study = study or load(folders)
     _check_any(study, folders)
     layout = settings.lay_out(study.settings)
     summary = aggregate.aggregate(study, layout)
@@ -71,6 +94,7 @@ def report(folders: list[Path], output: Path, command: str) -> None:
             parameters=count_parameters(study, layout, summary),
             listing=listing.list_runs(study, layout, summary),
             command=command,
+            refresh=refresh,
         )
     )
     named = {"table": table}
@@ -79,16 +103,16 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     texts |= {f"{name}.md": tables.to_markdown(each) for name, each in named.items()}
     texts |= {f"{name}.tex": latex.to_latex(each) for name, each in named.items()}
     texts |= {"report.json": report_json.to_json(study, layout, summary, facts, named)}
-    _write(output, texts | {"index.html": html})
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
+    _write(output, texts | {PAGE: html})
+    if not show:
+        return
     terminal.show(
         Console(highlight=False),
         title,
         finding,
         table,
         study.left_out,
-        output / "index.html",
+        output / PAGE,
         study.running,
     )
 
@@ -115,9 +139,28 @@ def _parser() -> argparse.ArgumentParser:
         "outputs/ that was written to last)",
     )
     parser.add_argument(
+        "--watch",
+        metavar="SECONDS",
+        nargs="?",
+        type=_seconds,
+        const=10.0,
+        help="renew the report while runs train, looking every SECONDS (default: 10), until all have "
+        "ended or Ctrl-C; the page reloads itself meanwhile",
+    )
+    parser.add_argument(
         "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"
     )
     return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds above 0; folders come first")
+    return seconds
 
 
 def _check_any(study: "Study", folders: list[Path]) -> None:

@@ -22,6 +22,7 @@ class Page:
     """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page.
 
     `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
+    `refresh`: seconds after which the page reloads itself, while somebody watches a sweep.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Page:
     parameters: list[tuple[str, Table]]
     listing: Listing
     command: str
+    refresh: int | None = None
 
 
 def render(page: Page) -> str:
@@ -54,6 +56,11 @@ def render(page: Page) -> str:
             versions=_versions(page.listing.torch),
         )
     )
+
+
+def settled(html: bytes) -> bytes:
+    """Return a page that no longer reloads itself."""
+    return re.sub(rb'<meta http-equiv="refresh" content="\d+">\n', b"", html)
 
 
 def environment(*packages: str) -> "Environment":

@@ -53,6 +53,7 @@ class Reader:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
+        self.parsed = 0  # folders read, one that has changed counted again
         self._known: dict[Path, tuple[Stamp, Ended | Unended | str]] = {}
 
     def read(self, folder: Path) -> Ended | Unended:
@@ -61,6 +62,7 @@ class Reader:
         known = self._known.get(folder)
         if known is None or known[0] != stamp:
             known = self._known[folder] = (stamp, _try(folder))
+            self.parsed += 1
         if isinstance(known[1], str):
             raise ValueError(known[1])  # noqa: TRY004 (what is remembered is the reason of a ValueError)
         return known[1]

@@ -37,7 +37,7 @@ LAYERS = [
 OFFERED = {"dlx": ["dlx.report.frames"]}
 
 # Imported inside the functions that use them, so that nobody else pays.
-LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy"}
+LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tensorboard"}
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.prepare",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dlx.report.load import Study
 
 PAGE = "index.html"
+EVENTS = "tensorboard"
 
 
 def main(arguments: list[str]) -> int:
@@ -32,12 +33,17 @@ def main(arguments: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     command = shlex.join(["dlx", "report", *arguments])
+    if options.tensorboard:
+        from dlx.report.event_files import check_installed
+
+        check_installed()
+    write = partial(report, folders, output, command, events=options.tensorboard)
     if options.watch is None:
-        report(folders, output, command)
+        write()
         return 0
     from dlx.report.watch import watch
 
-    return watch(folders, partial(report, folders, output, command), output / PAGE, options.watch)
+    return watch(folders, write, output / PAGE, options.watch)
 
 
 def report(
@@ -46,13 +52,14 @@ def report(
     command: str,
     study: "Study | None" = None,
     *,
+    events: bool = False,
     refresh: int | None = None,
     show: bool = True,
 ) -> None:
     """Report the runs below `folders` into the folder `output`; `command` is quoted on the page.
 
-    `study`: what has been read of them already. `refresh`: seconds after which the page reloads itself.
-    `show`: whether the table is printed.
+    `study`: what has been read of them already. `events`: whether TensorBoard's files are written.
+    `refresh`: seconds after which the page reloads itself. `show`: whether the table is printed.
     """
     from rich.console import Console
 
@@ -104,6 +111,10 @@ def report(
     texts |= {f"{name}.tex": latex.to_latex(each) for name, each in named.items()}
     texts |= {"report.json": report_json.to_json(study, layout, summary, facts, named)}
     _write(output, texts | {PAGE: html})
+    if events:
+        from dlx.report.event_files import write_events
+
+        write_events(study, layout, output / EVENTS)
     if not show:
         return
     terminal.show(
@@ -115,6 +126,8 @@ def report(
         output / PAGE,
         study.running,
     )
+    if events:
+        print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
 
 
 def _write(output: Path, texts: dict[str, str]) -> None:
@@ -126,6 +139,7 @@ def _write(output: Path, texts: dict[str, str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dlx report",
+        usage="dlx report [DIR ...] [--watch [SECONDS]] [--tensorboard] [--output DIR]",
         description="Summarise runs: a table in the terminal; in DIR/report/ one index.html that opens "
         "offline, the table as CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF.",
         epilog="Example: dlx report outputs/demo",
@@ -146,6 +160,12 @@ def _parser() -> argparse.ArgumentParser:
         const=10.0,
         help="renew the report while runs train, looking every SECONDS (default: 10), until all have "
         "ended or Ctrl-C; the page reloads itself meanwhile",
+    )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="write event files for TensorBoard, too, in tensorboard/ beside the page (needs the extra "
+        "dlx[tensorboard])",
     )
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 EVENTS = "events.out.tfevents.0.dlx"  # one name, so that a second export replaces the first
 NO_SCALARS = ("run", "epoch", "time")  # the axes TensorBoard has itself
-METRICS = ("val_accuracy", "val_loss", "train_accuracy", "train_loss")  # of the hyperparameters' table
 
 
 def check_installed() -> None:
@@ -38,7 +37,6 @@ def write_events(study: Study, layout: Layout, folder: Path) -> None:
     for earlier in folder.rglob(EVENTS):
         earlier.unlink()
     swept = [*layout.keys, *layout.seeds]
-    _write(folder, [_experiment(swept)])
     histories = {str(run): history for run, history in study.histories.groupby("run", sort=False)}
     for run, row in zip(study.runs.index, study.runs.to_dict(orient="records"), strict=True):
         settings = {key: study.settings[run].get(key) for key in swept}
@@ -79,15 +77,6 @@ def _scalars(history: "pd.DataFrame", folder: Path) -> Iterator[Any]:
             value=[Summary.Value(tag=name, simple_value=value) for name, value in present.items()]
         )
         yield Event(wall_time=began + time, step=epoch, summary=summary)
-
-
-def _experiment(swept: list[str]) -> Any:
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.plugins.hparams.summary_v2 import HParam, Metric, hparams_config_pb
-
-    metrics = [Metric(name, display_name=name.replace("_", " ")) for name in METRICS]
-    summary = hparams_config_pb([HParam(visible(key)) for key in swept], metrics)
-    return Event(summary=summary)
 
 
 def _session(run: str, settings: dict[str, Any], *, completed: bool) -> tuple[Any, Any]:

@@ -37,7 +37,7 @@ def test_tensorboard_reads_scalars_by_epoch_and_settings_by_run(study: Any, tmp_
     study.run("c", study.curve(0.25), {"optimizer.lr": 0.3}, status="failed")
     loaded = load([study.folder])
     write_events(loaded, lay_out(loaded.settings), tmp_path / "out")
-    assert sorted(path.parent.name for path in (tmp_path / "out").rglob(EVENTS)) == ["a", "b", "c", "out"]
+    assert sorted(path.parent.name for path in (tmp_path / "out").rglob(EVENTS)) == ["a", "b", "c"]
     events = read(tmp_path / "out" / "a")
     assert [(each.step, each.value) for each in events.Scalars("val_accuracy")] == [
         (0, pytest.approx(0.1)),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dlx.report.text import write_value
+from dlx.report.text import visible, write_value
 from dlx.run.identity import comparable, requested
 
 SEED_KEYS = ("seed", "data.split_seed")
@@ -111,7 +111,7 @@ def short_names(shown: Iterable[str], keys: Iterable[str]) -> dict[str, str]:
     names = {}
     for key in shown:
         group, _, leaf = key.rpartition(".")
-        names[key] = group if leaf == "name" and group else leaf if leaves[leaf] == 1 else key
+        names[key] = visible(group if leaf == "name" and group else leaf if leaves[leaf] == 1 else key)
     return names
 
 

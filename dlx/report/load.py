@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.report.reader import Reader, Unended, write_error
 from dlx.report.text import write_metric, write_seconds
+from dlx.run.history import COLUMNS
 from dlx.run.identity import comparable, flatten, requested
 from dlx.run.paths import RESULT, find_runs
 from dlx.run.result import Result
@@ -172,7 +173,7 @@ def _joined(histories: "dict[str, History]") -> "pd.DataFrame":
     import pandas as pd
 
     if not histories:
-        return pd.DataFrame(columns=["run", "epoch", *METRICS])
+        return pd.DataFrame(columns=["run", *COLUMNS]).astype({"epoch": "int64", "step": "int64"})
     lengths = [len(history["epoch"]) for history in histories.values()]
     columns: dict[str, Any] = {"run": np.repeat(np.array(list(histories), dtype="object"), lengths)}
     for name in dict.fromkeys(name for history in histories.values() for name in history):

@@ -67,10 +67,8 @@ def aggregate(study: Study, layout: Layout) -> Summary:
 def _settings(layout: Layout) -> "pd.DataFrame":
     import pandas as pd
 
-    frame = pd.DataFrame({"label": layout.labels})
-    for key in layout.keys:
-        frame[key] = pd.Series([row[key] for row in layout.rows], dtype="object")
-    return frame
+    columns = {key: pd.Series([row[key] for row in layout.rows], dtype="object") for key in layout.keys}
+    return pd.DataFrame({"label": pd.Series(layout.labels, dtype="object")} | columns)
 
 
 def _counts(runs: "pd.DataFrame", place: "pd.Series[int]") -> "pd.DataFrame":

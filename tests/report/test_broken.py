@@ -213,3 +213,20 @@ def test_thousands_of_keys_are_reported(study: Any, tmp_path: Path) -> None:
     report = reported(study.folder, tmp_path / "out")
     assert len(report["settings"]) == 4
     assert all(len(row["label"]) < 400 for row in report["settings"])
+
+
+@pytest.mark.parametrize("key", ["run", "epoch", "status", "seconds"])
+def test_keys_named_like_columns_of_runs_are_reported(study: Any, tmp_path: Path, key: str) -> None:
+    for place in range(2):
+        study.run(f"run{place}", study.curve(0.5, 0.6 + place / 10), {key: f"<{place}>"}, seed=place)
+    report = reported(study.folder, tmp_path / "out")
+    assert [row["values"] for row in report["settings"]] == [{key: "<1>"}, {key: "<0>"}]
+
+
+@pytest.mark.parametrize("key", ["label", "runs", "setting", "completed", "val_accuracy_last_mean"])
+def test_keys_named_like_columns_of_the_table_are_refused(
+    study: Any, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    for place in range(2):
+        study.run(f"run{place}", study.curve(0.5), {key: place}, seed=place)
+    assert f"'{key}' has the name of a column" in refused(study.folder, capsys)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dlx.errors import RequestError
 from dlx.report.folders import find_folders
 from dlx.report.text import visible
-from dlx.run.paths import REPORT, write_atomically
+from dlx.run.paths import REPORT
 
 if TYPE_CHECKING:
     from dlx.report.load import Study
@@ -63,18 +63,7 @@ def report(
     """
     from rich.console import Console
 
-    from dlx.report import (
-        aggregate,
-        charts,
-        findings,
-        latex,
-        listing,
-        page,
-        report_json,
-        settings,
-        tables,
-        terminal,
-    )
+    from dlx.report import aggregate, charts, files, findings, listing, page, settings, tables, terminal
     from dlx.report.load import load
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
@@ -104,36 +93,19 @@ def report(
             refresh=refresh,
         )
     )
-    named = {"table": table}
     facts = {"title": title, "finding": finding, "command": command}
-    texts = {"table.csv": tables.to_csv(summary)}
-    texts |= {f"{name}.md": tables.to_markdown(each) for name, each in named.items()}
-    texts |= {f"{name}.tex": latex.to_latex(each) for name, each in named.items()}
-    texts |= {"report.json": report_json.to_json(study, layout, summary, facts, named)}
-    _write(output, texts | {PAGE: html})
+    texts = files.list_files(study, layout, summary, facts, {"table": table})
+    files.write_files(output, texts | {PAGE: html})  # the page last, as its links lead to the others
     if events:
         from dlx.report.event_files import write_events
 
         write_events(study, layout, output / EVENTS)
     if not show:
         return
-    terminal.show(
-        Console(highlight=False),
-        title,
-        finding,
-        table,
-        study.left_out,
-        output / PAGE,
-        study.running,
-    )
+    console, place = Console(highlight=False), output / PAGE
+    terminal.show(console, title, finding, table, study.left_out, place, study.running)
     if events:
         print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
-
-
-def _write(output: Path, texts: dict[str, str]) -> None:
-    for name, text in texts.items():
-        # A folder's name may hold bytes that are no UTF-8; they are written as escapes.
-        write_atomically(output / name, text.encode(errors="backslashreplace"))
 
 
 def _parser() -> argparse.ArgumentParser:

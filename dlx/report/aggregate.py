@@ -1,8 +1,10 @@
 """Runs -> one row a setting: mean, standard deviation and count over its seeds, best first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dlx.errors import RequestError
 from dlx.report.load import METRICS, Study
 from dlx.report.settings import Layout
 
@@ -38,14 +40,17 @@ class Summary:
 
 
 def aggregate(study: Study, layout: Layout) -> Summary:
-    """Aggregate the runs of each setting and order the settings."""
+    """Aggregate the runs of each setting and order the settings.
+
+    Raises RequestError if a swept key has the name of a column.
+    """
     import pandas as pd
 
     place = pd.Series(layout.of_run)
     completed = study.runs[study.runs["status"] == "completed"]
-    table = pd.concat(
-        [_settings(layout), _counts(study.runs, place), _estimates(completed, place)], axis="columns"
-    )
+    own = [_counts(study.runs, place), _estimates(completed, place)]
+    _check_names(layout.keys, [name for part in own for name in part.columns])
+    table = pd.concat([_settings(layout), *own], axis="columns")
     counts = table.columns[table.columns.str.endswith("_count")]
     table[counts] = table[counts].fillna(0).astype("int64")
     metric = _ordering_metric(table)
@@ -64,13 +69,18 @@ def aggregate(study: Study, layout: Layout) -> Summary:
     )
 
 
+def _check_names(keys: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse a swept key that is called like a column: no key of dlx's own is, but a result may hold any."""
+    for key in keys:
+        if key in ("setting", "label", *columns):
+            raise RequestError(f"the swept setting '{key}' has the name of a column of the report: rename it")
+
+
 def _settings(layout: Layout) -> "pd.DataFrame":
     import pandas as pd
 
-    frame = pd.DataFrame({"label": layout.labels})
-    for key in layout.keys:
-        frame[key] = pd.Series([row[key] for row in layout.rows], dtype="object")
-    return frame
+    columns = {key: pd.Series([row[key] for row in layout.rows], dtype="object") for key in layout.keys}
+    return pd.DataFrame({"label": pd.Series(layout.labels, dtype="object")} | columns)
 
 
 def _counts(runs: "pd.DataFrame", place: "pd.Series[int]") -> "pd.DataFrame":

@@ -2,19 +2,23 @@
 
 import argparse
 import io
+import math
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.errors import RequestError, nearest
+from dlx.errors import RequestError
+from dlx.report.folders import find_folders
 from dlx.report.text import visible
-from dlx.run.paths import REPORT, find_runs, newest_study, write_atomically
+from dlx.run.paths import REPORT
 
 if TYPE_CHECKING:
     from dlx.report.load import Study
 
-OUTPUTS = Path("outputs")
+PAGE = "index.html"
+EVENTS = "tensorboard"
 
 
 def main(arguments: list[str]) -> int:
@@ -24,24 +28,49 @@ def main(arguments: list[str]) -> int:
     report cannot be written.
     """
     options = _parser().parse_args(arguments)
-    folders = _folders(options.folders)
+    folders = find_folders(options.folders)
     output = options.output or folders[0] / REPORT
-    report(folders, output, shlex.join(["dlx", "report", *arguments]))
-    return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
+    command = shlex.join(["dlx", "report", *arguments])
+    if options.tensorboard:
+        from dlx.report.event_files import check_installed
+
+        check_installed()
+    write = partial(report, folders, output, command, events=options.tensorboard)
+    if options.watch is None:
+        write()
+        return 0
+    from dlx.report.watch import watch
+
+    return watch(folders, write, output / PAGE, options.watch)
 
 
-def report(folders: list[Path], output: Path, command: str) -> None:
-    """Report the runs below `folders` into the folder `output`; `command` is quoted on the page."""
+def report(
+    folders: list[Path],
+    output: Path,
+    command: str,
+    study: "Study | None" = None,
+    *,
+    events: bool = False,
+    refresh: int | None = None,
+    show: bool = True,
+) -> None:
+    """Report the runs below `folders` into the folder `output`; `command` is quoted on the page.
+
+    `study`: what has been read of them already. `events`: whether TensorBoard's files are written.
+    `refresh`: seconds after which the page reloads itself. `show`: whether the table is printed.
+    """
     from rich.console import Console
 
-    from dlx.report import aggregate, charts, findings, listing, page, settings, tables, terminal
+    from dlx.report import aggregate, charts, files, findings, listing, page, settings, tables, terminal
     from dlx.report.diagnosis import words
     from dlx.report.diagnosis.diagnose import diagnose
     from dlx.report.load import load
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
 
-    study = load(folders)
+    study = study or load(folders)
     _check_any(study, folders)
     layout = settings.lay_out(study.settings)
     summary = aggregate.aggregate(study, layout)
@@ -65,36 +94,32 @@ def report(folders: list[Path], output: Path, command: str) -> None:
             diagnosis=diagnosis,
             listing=listing.list_runs(study, layout, summary),
             command=command,
+            refresh=refresh,
         )
     )
-    _write(
-        output,
-        {
-            "table.csv": tables.to_csv(summary),
-            "table.md": tables.to_markdown(table),
-            "diagnosis.csv": words.to_csv(diagnosis),
-            "index.html": html,
-        },
-    )
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
+    facts = {"title": title, "finding": finding, "command": command}
+    texts = files.list_files(study, layout, summary, facts, {"table": table})
+    texts |= {"diagnosis.csv": words.to_csv(diagnosis)}
+    files.write_files(output, texts | {PAGE: html})  # the page last, as its links lead to the others
+    if events:
+        from dlx.report.event_files import write_events
+
+        write_events(study, layout, output / EVENTS)
+    if not show:
+        return
+    console, place = Console(highlight=False), output / PAGE
     diagnosed = words.lines(diagnosis, layout)
-    terminal.show(
-        Console(highlight=False), title, finding, table, study.left_out, output / "index.html", diagnosed
-    )
-
-
-def _write(output: Path, texts: dict[str, str]) -> None:
-    for name, text in texts.items():
-        # A folder's name may hold bytes that are no UTF-8; they are written as escapes.
-        write_atomically(output / name, text.encode(errors="backslashreplace"))
+    terminal.show(console, title, finding, table, study.left_out, place, diagnosed, study.running)
+    if events:
+        print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dlx report",
-        description="Summarise runs: a table in the terminal; table.csv, table.md, plots/ and one index.html "
-        "that opens offline in DIR/report/.",
+        usage="dlx report [DIR ...] [--watch [SECONDS]] [--tensorboard] [--output DIR]",
+        description="Summarise runs: a table in the terminal; in DIR/report/ one index.html that opens "
+        "offline, the table as CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF.",
         epilog="Example: dlx report outputs/demo",
     )
     parser.add_argument(
@@ -106,48 +131,45 @@ def _parser() -> argparse.ArgumentParser:
         "outputs/ that was written to last)",
     )
     parser.add_argument(
+        "--watch",
+        metavar="SECONDS",
+        nargs="?",
+        type=_seconds,
+        const=10.0,
+        help="renew the report while runs train, looking every SECONDS (default: 10), until all have "
+        "ended or Ctrl-C; the page reloads itself meanwhile",
+    )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="write event files for TensorBoard, too, in tensorboard/ beside the page (needs the extra "
+        "dlx[tensorboard])",
+    )
+    parser.add_argument(
         "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"
     )
     return parser
 
 
-def _folders(given: list[Path]) -> list[Path]:
-    if not given:
-        newest = newest_study(OUTPUTS)
-        if newest is None:
-            raise RequestError(
-                f"there is no run under {OUTPUTS}/; train one with `dlx train`, or name a folder"
-            )
-        return [newest]
-    for folder in given:
-        if not folder.is_dir():
-            raise RequestError(f"there is no folder '{visible(str(folder))}'{visible(_hint(folder))}")
-    return given
-
-
-def _hint(folder: Path) -> str:
-    """Point at the study that was meant: one beside `folder` or under outputs/ with a similar name."""
-    studies = {
-        each.name: str(each)
-        for parent in (folder.parent, OUTPUTS)
-        if parent.is_dir()
-        for each in sorted(parent.iterdir())
-        if each.is_dir() and next(iter(find_runs(each)), None)
-    }
-    hint = nearest(folder.name, studies)
-    for name, path in studies.items():
-        hint = hint.replace(f"'{name}'", f"'{path}'")
-    return hint
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds above 0; folders come first")
+    return seconds
 
 
 def _check_any(study: "Study", folders: list[Path]) -> None:
     if not study.runs.empty:
         return
     where = visible(" or ".join(str(folder) for folder in folders))
-    if not study.left_out:
+    unended = study.running | study.left_out
+    if not unended:
         raise RequestError(f"there is no run in {where} (a run's folder holds .hydra/config.yaml)")
-    run, reason = next(iter(study.left_out.items()))
+    run, reason = next(iter(unended.items()))
     raise RequestError(
-        f"none of the {len(study.left_out)} runs in {where} can be reported; "
+        f"none of the {len(unended)} runs in {where} can be reported; "
         f"the first, {visible(run)}: {visible(reason)}"
     )

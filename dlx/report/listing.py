@@ -20,6 +20,7 @@ class Listing:
     shared: list[tuple[str, str]]
     implied: list[tuple[str, str]]
     left_out: list[tuple[str, str]]
+    running: list[tuple[str, str]]
     torch: str
 
 
@@ -34,6 +35,7 @@ def list_runs(study: Study, layout: Layout, summary: Summary) -> Listing:
         [(visible(key), write_value(value)) for key, value in layout.shared.items()],
         [(visible(key), text) for key, text in layout.implied.items()],
         [(visible(run), visible(reason)) for run, reason in study.left_out.items()],
+        [(visible(run), visible(progress)) for run, progress in study.running.items()],
         ", ".join(sorted({visible(version) for version in study.runs["torch"].dropna()})),
     )
 
@@ -74,6 +76,8 @@ def _facts(study: Study, layout: Layout) -> list[str]:
     facts = [write_count(len(study.runs), "run"), write_count(len(layout.rows), "setting")]
     counts = study.runs["status"].value_counts()
     facts += [f"{counts[status]} {status}" for status in ("diverged", "failed") if status in counts]
+    if study.running:
+        facts.append(f"{len(study.running)} running")
     if study.left_out:
         facts.append(f"{len(study.left_out)} left out")
     if layout.seeds:

@@ -1,17 +1,22 @@
 """Run folders -> tidy frames: one row a run, one row an epoch, and what could not be read with its reason."""
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.run.history import read_history
+from dlx.report.reader import Reader, Unended, write_error
+from dlx.report.text import write_metric, write_seconds
+from dlx.run.history import COLUMNS
 from dlx.run.identity import comparable, flatten, requested
-from dlx.run.paths import HISTORY, find_runs
-from dlx.run.result import Result, read_result
+from dlx.run.paths import RESULT, find_runs
+from dlx.run.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dlx.report.reader import History
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 PREFERENCE = ("completed", "diverged", "failed")  # of runs with equal settings the first is kept
@@ -28,53 +33,70 @@ class Study:
     `layers`: the result's list of layers, as it stands there, or None.
     `settings`: by run, the resolved configuration with dotted keys.
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
-    `left_out`: by run, why it is not among them.
+    `left_out`: by run (or folder that cannot be looked into), why it is not among them.
+    `running`: by run, how far it is; it has no result yet, so it is in no other field.
     """
 
     runs: "pd.DataFrame"
     settings: dict[str, dict[str, Any]]
     histories: "pd.DataFrame"
     left_out: dict[str, str]
+    running: dict[str, str] = field(default_factory=dict)
 
 
-def load(folders: Iterable[Path]) -> Study:
+def load(folders: Iterable[Path], reader: Reader | None = None) -> Study:
     """Read every run at or below `folders`; what has not ended or cannot be read is left out by name.
 
-    Returns empty frames if nothing could be read. Raises OSError as the file system does.
+    `reader` remembers what it has read, for a study that is loaded again and again. Returns empty frames
+    if nothing could be read.
     """
     import pandas as pd
 
+    reader = reader or Reader()
     rows: dict[str, dict[str, Any]] = {}
     settings: dict[str, dict[str, Any]] = {}
-    histories: list[pd.DataFrame] = []
+    histories: dict[str, History] = {}
     left_out: dict[str, str] = {}
-    for run, folder in _named(list(folders)).items():
+    running: dict[str, str] = {}
+    now = reader.clock()
+    for run, folder in _named(list(folders), left_out).items():
         try:
-            result, history = _read(folder)
-        except (ValueError, OSError) as error:
-            left_out[run] = str(error).replace(f"{folder}/", "")
+            read = reader.read(folder)
+        except ValueError as error:
+            left_out[run] = str(error)
             continue
-        rows[run] = _row(folder, result)
-        settings[run] = flatten(result.config)
-        if history is not None:
-            histories.append(history.assign(run=run))
+        if isinstance(read, Unended):
+            (running if read.running(now) else left_out)[run] = _progress(read, now)
+            continue
+        rows[run] = _row(folder, read.result)
+        settings[run] = flatten(read.result.config)
+        if read.history is not None:
+            histories[run] = read.history
     for run, reason in _repeats(rows, settings).items():
         left_out[run] = reason
         del rows[run], settings[run]
     return Study(
         pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("run"),
         settings,
-        _joined([history for history in histories if history["run"].iloc[0] in rows]),
+        _joined({run: history for run, history in histories.items() if run in rows}),
         left_out,
+        running,
     )
 
 
-def _named(folders: list[Path]) -> dict[str, Path]:
-    """Name each run by its path below the folder asked for, with that folder's name if there are several."""
+def _named(folders: list[Path], left_out: dict[str, str]) -> dict[str, Path]:
+    """Name each run by its path below the folder asked for, with that folder's name if there are several.
+
+    Folders that cannot be looked into go to `left_out`: there may be runs in them.
+    """
     runs: dict[str, Path] = {}
     seen = set()
+
+    def note(error: OSError) -> None:
+        left_out[str(error.filename)] = write_error(error, Path(str(error.filename)))
+
     for folder in folders:
-        for run in find_runs(folder):
+        for run in find_runs(folder, note):
             if (place := run.resolve()) in seen:
                 continue
             seen.add(place)
@@ -86,21 +108,15 @@ def _named(folders: list[Path]) -> dict[str, Path]:
     return runs
 
 
-def _read(folder: Path) -> "tuple[Result, pd.DataFrame | None]":
-    result = read_result(folder)
-    if result is None:
-        raise ValueError("no result.json: still training, or interrupted")
-    if not result.config:
-        raise ValueError("result.json holds no configuration")
-    if result.status == "failed":
-        return result, None  # nothing of its history is used, and it may have failed in writing it
-    path = folder / HISTORY
-    if not path.is_file():
-        raise ValueError(f"no {HISTORY}, though the run {result.status}")
-    history = read_history(path)
-    if history.empty:
-        raise ValueError(f"{HISTORY} holds no epoch")
-    return result, history
+def _progress(read: Unended, now: float) -> str:
+    """Say how far a run without a result is."""
+    row = read.row
+    words = f"epoch {row['epoch']:.0f}" + (f" of {read.epochs}" if read.epochs else "")
+    metrics = [name for name in ("val_accuracy", "val_loss") if math.isfinite(row[name])]
+    words += "".join(f", {name.replace('_', ' ')} {write_metric(name, row[name])}" for name in metrics[:1])
+    if read.running(now):
+        return words
+    return f"no {RESULT}: interrupted at {words}, or silent for {write_seconds(read.silent(now))} s"
 
 
 _COLUMNS = (
@@ -116,7 +132,7 @@ def _row(folder: Path, result: Result) -> dict[str, Any]:
         "status": result.status,
         "error": result.error,
         "seed": result.config.get("seed"),
-        "monitor": result.config.get("monitor"),
+        "monitor": monitor if isinstance(monitor := result.config.get("monitor"), str) else None,
         "parameters": result.parameters,
         "epochs_run": result.epochs_run,
         "stopped_early": result.stopped_early,
@@ -151,10 +167,20 @@ def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]
     return repeats
 
 
-def _joined(histories: "list[pd.DataFrame]") -> "pd.DataFrame":
+def _joined(histories: "dict[str, History]") -> "pd.DataFrame":
+    """Stack histories, NaN where a run has no such column; 2000 frames would take ten times as long."""
+    import numpy as np
     import pandas as pd
 
     if not histories:
-        return pd.DataFrame(columns=["run", "epoch", *METRICS])
-    frame = pd.concat(histories, ignore_index=True)
-    return frame[["run", *(name for name in frame.columns if name != "run")]]
+        return pd.DataFrame(columns=["run", *COLUMNS]).astype({"epoch": "int64", "step": "int64"})
+    lengths = [len(history["epoch"]) for history in histories.values()]
+    columns: dict[str, Any] = {"run": np.repeat(np.array(list(histories), dtype="object"), lengths)}
+    for name in dict.fromkeys(name for history in histories.values() for name in history):
+        columns[name] = np.concatenate(
+            [
+                history.get(name, np.full(length, np.nan))
+                for history, length in zip(histories.values(), lengths, strict=True)
+            ]
+        )
+    return pd.DataFrame(columns)

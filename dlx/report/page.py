@@ -23,6 +23,7 @@ class Page:
     """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page.
 
     `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
+    `refresh`: seconds after which the page reloads itself, while somebody watches a sweep.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Page:
     diagnosis: Diagnosis
     listing: Listing
     command: str
+    refresh: int | None = None
 
 
 def render(page: Page) -> str:
@@ -56,6 +58,11 @@ def render(page: Page) -> str:
             versions=_versions(page.listing.torch),
         )
     )
+
+
+def settled(html: bytes) -> bytes:
+    """Return a page that no longer reloads itself."""
+    return re.sub(rb'<meta http-equiv="refresh" content="\d+">\n', b"", html)
 
 
 def environment(*packages: str) -> "Environment":

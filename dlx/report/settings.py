@@ -1,13 +1,15 @@
 """Which settings tell the runs apart: the keys to show, the rows they make, and a short name for each."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dlx.report.text import write_value
+from dlx.report.text import visible, write_value
 from dlx.run.identity import comparable, requested
 
 SEED_KEYS = ("seed", "data.split_seed")
+WORDS = 12  # of a label: studies of different data sets differ in dozens of keys, and a legend has a line
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,15 @@ def lay_out(settings: Mapping[str, Mapping[str, Any]]) -> Layout:
     asked = {run: requested(values) for run, values in settings.items()}
     keys = list(dict.fromkeys(key for values in asked.values() for key in values))
     columns = {key: [values.get(key) for values in asked.values()] for key in keys}
-    varying = [key for key in keys if len({comparable(value) for value in columns[key]}) > 1]
-    determined = _determined({key: columns[key] for key in varying if not is_seed(key)})
+    written = {key: tuple(_write(key, value) for value in columns[key]) for key in keys}
+    varying = [key for key in keys if len(set(written[key])) > 1]
+    determined = _determined({key: written[key] for key in varying if not is_seed(key)})
     shown = [key for key in varying if not is_seed(key) and key not in determined]
-    seeds = {key: columns[key] for key in varying if is_seed(key)}
-    rows: dict[str, dict[str, Any]] = {}
-    for values in asked.values():
-        row = {key: values.get(key) for key in shown}
-        rows.setdefault(comparable(row), row)
+    seeds = _first_equals({key: written[key] for key in varying if is_seed(key)})
+    row_of = {run: tuple(written[key][place] for key in shown) for place, run in enumerate(asked)}
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for run, values in asked.items():
+        rows.setdefault(row_of[run], {key: values.get(key) for key in shown})
     places = {row: place for place, row in enumerate(rows)}
     names = short_names(shown, keys)
     return Layout(
@@ -50,12 +53,10 @@ def lay_out(settings: Mapping[str, Mapping[str, Any]]) -> Layout:
         names=names,
         rows=list(rows.values()),
         labels=_distinct([label(row, names) for row in rows.values()]),
-        of_run={
-            run: places[comparable({key: values.get(key) for key in shown})] for run, values in asked.items()
-        },
+        of_run={run: places[row] for run, row in row_of.items()},
         implied={key: _implication(columns[by], columns[key]) for key, by in determined.items()},
         shared={key: columns[key][0] for key in keys if key not in varying},
-        seeds=[key for key in seeds if _first_equal(key, seeds) == key],
+        seeds=[key for key, first in seeds.items() if first == key],
     )
 
 
@@ -64,8 +65,13 @@ def is_seed(key: str) -> bool:
     return key in SEED_KEYS or key.startswith("seeds.")
 
 
-def _determined(columns: dict[str, list[Any]]) -> dict[str, str]:
-    """Map each key that need not be shown to the key it follows from.
+def _write(key: str, value: object) -> str:
+    """Write a value so that equal ones are equal text; of sizes 1 is a count and 1.0 a share."""
+    return comparable({"_size": value} if key.endswith("_size") else value)
+
+
+def _determined(columns: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """Map each key that need not be shown to the key it follows from. `columns`: values as `_write` has them.
 
     A key follows from its own group's choice (`optimizer.momentum` from `optimizer.name`) where each
     choice has one value of it in all runs, and from any key that has the very same values (an
@@ -73,24 +79,25 @@ def _determined(columns: dict[str, list[Any]]) -> dict[str, str]:
     "determine" its width, and a width that was searched must be seen.
     """
     determined: dict[str, str] = {}
+    firsts = _first_equals(columns)
     for key, values in columns.items():
         choice = f"{key.split('.')[0]}.name"
         if choice != key and choice in columns and _follows(columns[choice], values):
             determined[key] = choice
             continue
-        if (first := _first_equal(key, columns)) != key and first not in determined:
+        if (first := firsts[key]) != key and first not in determined:
             determined[key] = first
     return determined
 
 
-def _first_equal(key: str, columns: Mapping[str, list[Any]]) -> str:
-    """Return the first key that has the same values as `key` in all runs, which may be `key`."""
-    return next(other for other in columns if comparable(columns[other]) == comparable(columns[key]))
+def _first_equals(columns: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Map each key to the first that has the same values in all runs, which may be itself."""
+    first: dict[tuple[str, ...], str] = {}
+    return {key: first.setdefault(values, key) for key, values in columns.items()}
 
 
-def _follows(by: Sequence[Any], values: Sequence[Any]) -> bool:
-    pairs = {(comparable(one), comparable(other)) for one, other in zip(by, values, strict=True)}
-    return len(pairs) == len({one for one, _ in pairs})
+def _follows(by: Sequence[str], values: Sequence[str]) -> bool:
+    return len(set(zip(by, values, strict=True))) == len(set(by))
 
 
 def _implication(by: Sequence[Any], values: Sequence[Any]) -> str:
@@ -100,11 +107,11 @@ def _implication(by: Sequence[Any], values: Sequence[Any]) -> str:
 
 def short_names(shown: Iterable[str], keys: Iterable[str]) -> dict[str, str]:
     """Shorten `optimizer.name` to `optimizer` and `optimizer.lr` to `lr` where no other key ends in lr."""
-    leaves = [key.rpartition(".")[2] for key in keys if not is_seed(key)]
+    leaves = Counter(key.rpartition(".")[2] for key in keys if not is_seed(key))
     names = {}
     for key in shown:
         group, _, leaf = key.rpartition(".")
-        names[key] = group if leaf == "name" and group else leaf if leaves.count(leaf) == 1 else key
+        names[key] = visible(group if leaf == "name" and group else leaf if leaves[leaf] == 1 else key)
     return names
 
 
@@ -115,6 +122,8 @@ def label(row: Mapping[str, Any], names: Mapping[str, str]) -> str:
         for key, value in row.items()
         if value is not None
     ]
+    if len(words) > WORDS:
+        words[WORDS:] = [f"{len(words) - WORDS} more"]
     return ", ".join(words) or ("all runs" if not row else "nothing set")
 
 

@@ -180,4 +180,4 @@ def _csv_cells(row: Iterable[Any]) -> list[str]:
 
 def _guard(text: str) -> str:
     """Keep spreadsheets from running text as a formula (OWASP, "CSV injection")."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text

@@ -3,15 +3,19 @@
 Equal runs have equal bytes but for `time`.
 """
 
+import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dlx.run.table import TableWriter, read_table
+from dlx.run import table
+from dlx.run.table import TableWriter
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Row:
 
 COLUMNS = tuple(field.name for field in fields(Row))
 COUNTS = ("epoch", "step")
+TAIL = 65536  # bytes in which the last row lies
 
 
 class HistoryWriter:
@@ -50,12 +55,43 @@ class HistoryWriter:
 
 
 def read_history(path: Path) -> "pd.DataFrame":
-    """Read a history; columns as `Row` (numbers of other names may follow), one row an epoch from 0.
+    """Read a history into a frame, one row an epoch; see `read_columns`, whose ValueError it raises."""
+    import pandas as pd
 
-    Missing values are NaN. Raises ValueError, with the file's name, for a damaged table (see
-    `read_table`) and for a missing epoch.
+    return pd.DataFrame(read_columns(path))
+
+
+def read_columns(path: Path) -> "dict[str, NDArray[Any]]":
+    """Read a history by column: `Row`'s (numbers of other names may follow), a value an epoch from 0.
+
+    Counts are int64, all else float64, NaN where missing. Raises ValueError, with the file's name, for a
+    damaged table (see `table.read_columns`) and for a missing epoch.
     """
-    frame = read_table(path, COLUMNS, counts=COUNTS)
-    if frame["epoch"].tolist() != list(range(len(frame))):
+    import numpy as np
+
+    columns = table.read_columns(path, COLUMNS, counts=COUNTS)
+    if columns["epoch"] != list(range(len(columns["epoch"]))):
         raise ValueError(f"{path}: the epochs are not 0, 1, 2, ...")
-    return frame
+    return {
+        name: np.array(values, dtype="int64" if name in COUNTS else "float64")
+        for name, values in columns.items()
+    }
+
+
+def read_last(path: Path) -> dict[str, float]:
+    """Read the last whole row of a history that may still be written to, NaN where a value is missing.
+
+    Raises ValueError, with the file's name, if there is no such row.
+    """
+    with path.open("rb") as file:
+        header = file.readline().decode(errors="replace").rstrip("\n").split(",")
+        start = file.tell()
+        file.seek(max(start, file.seek(0, os.SEEK_END) - TAIL))
+        *lines, _ = file.read().decode(errors="replace").split("\n")  # what follows the last newline is cut
+    cells = lines[-1].split(",") if lines else []
+    if tuple(header[: len(COLUMNS)]) != COLUMNS or len(cells) != len(header):
+        raise ValueError(f"{path}: no whole row yet" if not lines else f"{path}: the last row is damaged")
+    try:
+        return {name: float(cell) if cell else math.nan for name, cell in zip(header, cells, strict=True)}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

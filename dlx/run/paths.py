@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,9 +17,27 @@ HYDRA = ".hydra"
 REPORT = "report"
 
 
-def find_runs(folder: Path) -> list[Path]:
-    """Return the run folders at or below `folder` (those with Hydra's `.hydra/config.yaml`), sorted."""
-    return sorted(config.parent.parent for config in folder.rglob(f"{HYDRA}/config.yaml"))
+def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None) -> list[Path]:
+    """Return the run folders at or below `folder` (those with Hydra's `.hydra/config.yaml`), sorted.
+
+    Links to folders below are not followed, so that a loop of them ends. `on_error` is told of each
+    folder that cannot be looked into.
+    """
+    runs = []
+    for where, folders, _ in os.walk(folder, onerror=on_error):
+        if HYDRA not in folders:
+            continue
+        folders.remove(HYDRA)
+        try:
+            (Path(where) / HYDRA / "config.yaml").stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            if on_error is not None:
+                on_error(error)
+            continue
+        runs.append(Path(where))
+    return sorted(runs)
 
 
 def newest_study(root: Path) -> Path | None:

@@ -5,9 +5,10 @@ A missing value is an empty cell, never 0.
 
 import csv
 import io
+import math
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,11 +47,22 @@ def _lines(rows: Iterable[Sequence[object]]) -> str:
 def read_table(
     path: Path, columns: Sequence[str], counts: Collection[str] = (), words: Collection[str] = ()
 ) -> "pd.DataFrame":
+    """Read a table into a frame; see `read_columns`, whose ValueError it raises."""
+    import pandas as pd
+
+    read = read_columns(path, columns, counts, words)
+    kinds = {name: "int64" if name in counts else "object" if name in words else "float64" for name in read}
+    return pd.DataFrame({name: pd.Series(cells, dtype=kinds[name]) for name, cells in read.items()})
+
+
+def read_columns(
+    path: Path, columns: Sequence[str], counts: Collection[str] = (), words: Collection[str] = ()
+) -> dict[str, list[Any]]:
     """Read a table whose header begins with `columns`; numbers of other names may follow.
 
     `counts` are whole numbers, `words` are text, all others floats, NaN where missing. Raises ValueError,
     with the file's name, for what pandas would read without complaint: a last line cut short, another
-    header, a row of another width.
+    header, a row of another width, a name that two columns have.
     """
     try:
         return _parse(path.read_text(encoding="utf-8"), columns, counts, words)
@@ -60,24 +72,25 @@ def read_table(
 
 def _parse(
     text: str, columns: Sequence[str], counts: Collection[str], words: Collection[str]
-) -> "pd.DataFrame":
-    import pandas as pd
-
+) -> dict[str, list[Any]]:
     if not text.endswith("\n"):
-        raise ValueError("the last line is cut short")
+        raise ValueError("the last line is cut short" if text else "the file is empty")
     header, *lines = csv.reader(io.StringIO(text))
     if header[: len(columns)] != list(columns):
         raise ValueError(f"the header does not begin with {','.join(columns)}")
+    if len(set(header)) < len(header):
+        raise ValueError("the header names a column twice")
     for number, line in enumerate(lines, start=2):
         if len(line) != len(header):
             raise ValueError(f"line {number} has {len(line)} values, the header has {len(header)}")
-    frame = pd.DataFrame(index=range(len(lines)))
-    for place, name in enumerate(header):
-        cells = [line[place] for line in lines]
-        if name in words:
-            frame[name] = pd.Series(cells, dtype="object")
-        elif name in counts:
-            frame[name] = pd.Series([int(cell) for cell in cells], dtype="int64")
-        else:  # Python's float, since the parser of numbers in pandas 2 is off by the last bit now and then
-            frame[name] = pd.Series([float(cell or "nan") for cell in cells], dtype="float64")
-    return frame
+    cells = zip(*lines, strict=True) if lines else ([] for _ in header)
+    return {name: _values(name, column, counts, words) for name, column in zip(header, cells, strict=True)}
+
+
+def _values(name: str, cells: Sequence[str], counts: Collection[str], words: Collection[str]) -> list[Any]:
+    if name in words:
+        return list(cells)
+    if name in counts:
+        return [int(cell) for cell in cells]
+    # Python's float, since the parser of numbers in pandas 2 is off by the last bit now and then.
+    return [float(cell) if cell else math.nan for cell in cells]

@@ -1,8 +1,11 @@
-"""Charts as files: SVG that is XML, PNG, and of an earlier report's files only its own are removed."""
+"""Charts as files: SVG that is XML, PNG, PDF, and of an earlier report's files only its own are removed."""
 
+import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+import pytest
 
 from dlx.report.charts import Chart, discard_earlier, draw
 
@@ -21,7 +24,7 @@ VEGA: dict[str, Any] = {
 }
 
 
-def test_charts_become_svg_and_png(tmp_path: Path) -> None:
+def test_charts_become_svg_png_and_pdf(tmp_path: Path) -> None:
     figures = draw([Chart("lite", "t", "c", VEGA_LITE), Chart("full", "t", "c", VEGA, wide=True)], tmp_path)
     assert [(figure.name, figure.wide) for figure in figures] == [("lite", False), ("full", True)]
     for figure in figures:
@@ -30,7 +33,28 @@ def test_charts_become_svg_and_png(tmp_path: Path) -> None:
         assert not [node for node in root.iter() if node.tag.endswith("script")]
         assert HOSTILE in "".join(root.itertext())
         assert (tmp_path / f"{figure.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / f"{figure.name}.pdf").read_bytes().startswith(b"%PDF")
         assert figure.svg.endswith("</svg>")
+
+
+@pytest.mark.parametrize("kind", [VEGA_LITE, VEGA])
+def test_letters_that_xml_lacks_are_drawn_as_their_escapes(kind: dict[str, Any], tmp_path: Path) -> None:
+    text = "\x01\b\f\x1b\ufffe\udce9 \\x1b \\\\u001b é\n\N{GRINNING FACE}"
+    spec = json.loads(json.dumps(kind).replace(json.dumps(HOSTILE), json.dumps(text)))
+    spec["config"] = {"axis": {"labelLimit": 0}}
+    (figure,) = draw([Chart("odd", "t", "c", spec)], tmp_path)
+    shown = "".join(ElementTree.fromstring(figure.svg).itertext())
+    assert r"\x01\x08\x0c\x1b\ufffe\udce9 \x1b \\u001b é" in shown
+    assert "\N{GRINNING FACE}" in shown
+
+
+def test_a_label_that_is_cut_in_the_middle_of_an_emoji_is_drawn(tmp_path: Path) -> None:
+    faces = "\N{GRINNING FACE}" * 40
+    for place in range(3):
+        spec = json.loads(json.dumps(VEGA_LITE).replace(json.dumps(HOSTILE), json.dumps("a" * place + faces)))
+        (figure,) = draw([Chart("odd", "t", "c", spec)], tmp_path)
+        shown = "".join(ElementTree.fromstring(figure.svg).itertext())
+        assert "\N{GRINNING FACE}" in shown or r"\U0001f600" in shown
 
 
 def test_a_chart_without_a_specification_is_only_words(tmp_path: Path) -> None:
@@ -41,7 +65,7 @@ def test_a_chart_without_a_specification_is_only_words(tmp_path: Path) -> None:
 
 def test_what_an_earlier_report_drew_does_not_stay_and_files_of_others_do(tmp_path: Path) -> None:
     draw([Chart("earlier", "t", "c", VEGA_LITE)], tmp_path)
-    for name in ("mine.svg", "mine.png"):
+    for name in ("mine.svg", "mine.png", "mine.pdf"):
         (tmp_path / name).write_text("<svg/>")
     discard_earlier(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.png", "mine.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.pdf", "mine.png", "mine.svg"]

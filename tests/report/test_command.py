@@ -106,15 +106,17 @@ def test_every_file_is_written(reported: Path) -> None:
         f"{name}{way}.{kind}"
         for name in ("accuracy", "loss")
         for way in ("", "_by_setting")
-        for kind in ("png", "svg")
+        for kind in ("pdf", "png", "svg")
     ]
     assert sorted(file.name for file in (reported / "plots").iterdir()) == sorted(plots)
     assert sorted(file.name for file in reported.iterdir()) == [
         "diagnosis.csv",
         "index.html",
         "plots",
+        "report.json",
         "table.csv",
         "table.md",
+        "table.tex",
     ]
 
 
@@ -161,7 +163,8 @@ def test_every_picture_is_drawn_in_its_section_under_any_name(watched: Path) -> 
 
 def test_the_page_names_runs_rules_and_what_was_left_out(reported: Path) -> None:
     text = re.sub(r"<[^>]*>", " ", page(reported))
-    assert "no result.json: still training, or interrupted" in text
+    assert "epoch 1, val accuracy 0.5000" in text  # of the run that has no result yet
+    assert "1 running" in text
     assert "1 of 3 diverged" in text
     assert "best epoch" in text
     assert "last epoch" in text
@@ -213,7 +216,9 @@ def test_wrong_folders_are_refused_with_the_nearest_study(
         main(["outputs/norm"])
     with pytest.raises(RequestError, match=r"no folder 'norms'; did you mean 'outputs/norms'\?"):
         main(["norms"])
-    with pytest.raises(RequestError, match=r"none of the 1 runs in outputs/norms .* a: no result.json"):
+    with pytest.raises(
+        RequestError, match=r"none of the 1 runs in outputs/norms .* a: epoch 1, val accuracy 0.5"
+    ):
         main(["outputs/norms"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(RequestError, match="there is no run in empty"):

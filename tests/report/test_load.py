@@ -1,11 +1,13 @@
 """Every run is either in the frames or left out by name with its reason, and none counts twice."""
 
 import math
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from dlx.report.load import load
+from dlx.report.reader import Reader
 
 
 def test_rows_hold_the_last_and_the_best_epoch(study: Any) -> None:
@@ -23,15 +25,22 @@ def test_rows_hold_the_last_and_the_best_epoch(study: Any) -> None:
 def test_what_has_not_ended_or_cannot_be_read_is_left_out_with_its_reason(study: Any) -> None:
     study.run("good", study.curve(0.5))
     study.run("running", study.curve(0.5), status=None)
+    dead = study.run("dead", study.curve(0.5), status=None) / "history.csv"
+    os.utime(dead, (1000, 1000))
+    (study.run("waiting", study.curve(0.5), status=None) / "history.csv").unlink()
+    (study.run("torn", study.curve(0.5), status=None) / "history.csv").write_text("epo")
     cut = study.run("cut", study.curve(0.5), seed=1) / "history.csv"
     cut.write_text(cut.read_text()[:-2])
     (study.run("gone", study.curve(0.5), seed=2) / "history.csv").unlink()
     (study.run("odd", study.curve(0.5), seed=3) / "result.json").write_text("{}")
     study.run("empty", study.curve(0.5), config={})
-    loaded = load([study.folder])
+    loaded = load([study.folder], Reader(clock=lambda: dead.stat().st_mtime + 3000))
     assert loaded.runs.index.tolist() == ["good"]
+    assert loaded.running == {"running": "epoch 1, val accuracy 0.5000"}
     assert loaded.left_out == {
-        "running": "no result.json: still training, or interrupted",
+        "dead": "no result.json: interrupted at epoch 1, val accuracy 0.5000, or silent for 3,000 s",
+        "waiting": "no result.json and no history.csv: not started, or interrupted",
+        "torn": "history.csv: no whole row yet",
         "cut": "history.csv: the last line is cut short",
         "gone": "no history.csv, though the run completed",
         "odd": "result.json: not a result: status: Field required",

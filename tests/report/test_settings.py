@@ -1,5 +1,6 @@
 """The keys that make rows: seeds never do, what follows from a shown key is not shown."""
 
+import random
 from typing import Any
 
 from dlx.report.settings import lay_out, short_names
@@ -94,3 +95,16 @@ def test_a_name_is_shortened_only_where_it_stays_clear() -> None:
         "optimizer.lr": "lr",
         "model.name": "model",
     }
+
+
+def test_one_sample_and_all_samples_are_two_settings() -> None:
+    assert lay_out_runs({"data.train_size": 1}, {"data.train_size": 1.0}).keys == ["data.train_size"]
+
+
+def test_thousands_of_keys_make_a_short_label_and_every_one_counts() -> None:
+    chance = random.Random(0)
+    runs = [{f"group{key % 50}.key{key}": chance.random() for key in range(3000)} for _ in range(7)]
+    layout = lay_out_runs(*runs, runs[0] | {"group0.key0": 99})
+    assert (len(layout.rows), len(layout.keys)) == (8, 3000)
+    assert all(label.count(",") == 12 and "more" in label for label in layout.labels)
+    assert len(set(layout.labels)) == 8

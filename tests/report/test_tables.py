@@ -12,7 +12,7 @@ from rich.console import Console
 from dlx.report.aggregate import Summary, aggregate
 from dlx.report.load import load
 from dlx.report.settings import Layout, lay_out
-from dlx.report.tables import Table, tabulate, to_csv, to_markdown
+from dlx.report.tables import Column, Table, tabulate, to_csv, to_markdown
 from dlx.report.terminal import show
 
 
@@ -143,6 +143,30 @@ def test_many_runs_left_out_are_counted(study: Any) -> None:
     text = shown(tabulate(*a_comparison(study)), 80, left_out={f"run{n}": "why" for n in range(12)})
     assert "Left out: 12 runs" in text
     assert "and 2 more, named on the page" in text
+
+
+def test_running_runs_are_named_with_their_progress(study: Any) -> None:
+    text = shown(tabulate(*a_comparison(study)), 80, running={"[/]a": "epoch 3 of 9", "b": "epoch 1"})
+    assert "Running: 2 runs" in text
+    assert "[/]a: epoch 3 of 9" in text
+
+
+def test_a_long_table_is_cut_and_says_so(study: Any) -> None:
+    table = tabulate(*a_comparison(study))
+    long = Table(table.columns, [[f"row{place}", *table.rows[0][1:]] for place in range(300)], [])
+    text = shown(long, 80)
+    assert "row39" in text
+    assert "row40" not in text
+    assert "260 rows more and 3 columns more on the page and in table.csv" in " ".join(text.split())
+
+
+def test_of_many_settings_the_numbers_stay(study: Any) -> None:
+    many = [Column(f"key{place}", "", 0, numeric=False) for place in range(3000)]
+    table = Table([*many, Column("val accuracy", "", 0, numeric=True)], [["x"] * 3000 + ["0.9"]], [])
+    text = shown(table, 120)
+    assert "0.9" in text
+    assert "key7" in text
+    assert "2992 columns more" in text
 
 
 def test_a_single_run_is_a_table_of_one_row(study: Any) -> None:

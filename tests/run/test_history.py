@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlx.run.history import COLUMNS, HistoryWriter, Row, read_history
+from dlx.run.history import COLUMNS, TAIL, HistoryWriter, Row, read_history, read_last
 
 
 def row(epoch: int, loss: float | None = 0.5, accuracy: float | None = 0.75) -> Row:
@@ -70,6 +70,7 @@ def test_further_columns_are_kept(tmp_path: Path) -> None:
 DAMAGE = {
     "the last line is cut short": lambda text: text[:-3],
     "the header does not begin with": lambda text: text.replace("train_loss", "training_loss"),
+    "the header names a column twice": lambda text: text.replace("val_accuracy", "val_accuracy,val_loss"),
     "line 3 has 7 values": lambda text: text.replace("0.75\n2,", "2,").replace(",0.5,2,", ",0.5\n2,"),
     "line 3 has 9 values": lambda text: text.replace("\n2,", ",1.0\n2,"),
     "the epochs are not 0, 1, 2": lambda text: text.replace("\n1,", "\n3,"),
@@ -99,5 +100,35 @@ def test_pandas_alone_would_have_accepted_a_cut_number(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "history.csv").touch()
-    with pytest.raises(ValueError, match="cut short"):
+    with pytest.raises(ValueError, match="the file is empty"):
         read_history(tmp_path / "history.csv")
+
+
+def test_the_last_whole_row_is_read_while_the_next_is_being_written(tmp_path: Path) -> None:
+    path = write(tmp_path / "history.csv", [row(0, None, None), row(1, 0.25)])
+    assert read_last(path)["train_loss"] == 0.25
+    with path.open("a") as file:
+        file.write("2,20,0.2,0.0")
+    assert read_last(path)["epoch"] == 1
+    write(path, [row(epoch, None) for epoch in range(5000)])
+    assert path.stat().st_size > 2 * TAIL
+    last = read_last(path)
+    assert (last["epoch"], math.isnan(last["val_loss"])) == (4999, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "no whole row yet"),
+        (",".join(COLUMNS) + "\n0,0", "no whole row yet"),
+        (",".join(COLUMNS) + "\n0,0\n", "the last row is damaged"),
+        ("a,b\n0,0\n", "the last row is damaged"),
+        (",".join(COLUMNS) + "\n0,0,soon,,,,,\n", "could not convert"),
+    ],
+)
+def test_a_history_without_a_whole_row_is_refused_by_name(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "history.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=complaint) as caught:
+        read_last(path)
+    assert str(path) in str(caught.value)

@@ -72,3 +72,27 @@ def test_failing_half_way_leaves_the_old_file_and_nothing_else(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_loop_of_links_ends_and_links_to_runs_are_not_followed(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "study" / "run")
+    (tmp_path / "study" / "loop").symlink_to(tmp_path / "study")
+    (tmp_path / "study" / "again").symlink_to(run)
+    (tmp_path / "study" / "self").symlink_to(tmp_path / "study" / "self")
+    assert find_runs(tmp_path) == [run]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, shut = make_run(tmp_path / "study" / "run"), make_run(tmp_path / "study" / "shut")
+    listed = os.scandir
+
+    def refuse(folder: str) -> object:  # a mode of 0 does not stop root, who may be running this
+        if Path(folder) == shut:
+            raise PermissionError(13, "Permission denied", str(shut))
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    told: list[OSError] = []
+    assert find_runs(tmp_path, told.append) == [run]
+    assert [error.filename for error in told] == [str(shut)]
+    assert find_runs(tmp_path) == [run]

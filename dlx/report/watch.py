@@ -1,0 +1,104 @@
+"""`dlx report --watch`: renews the report while a sweep runs, until every run has ended or Ctrl-C."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from dlx.report.load import Study, load
+from dlx.report.page import settled
+from dlx.report.reader import Reader
+from dlx.report.text import visible, write_count
+from dlx.run.paths import write_atomically
+
+SECONDS = 10.0  # between two looks
+QUIET = 60.0  # seconds without a change after which, if no run is running, none is to come
+SHARE = 3  # times as long as the last renewal took are waited at least: the cores are the training's
+INTERRUPTED = 130  # the exit code
+STEP = 0.1  # seconds; how soon Ctrl-C is noticed while waiting
+
+
+class Write(Protocol):
+    """Writes the report of a study; `refresh` seconds after which the page reloads itself, None for never."""
+
+    def __call__(self, study: Study, *, refresh: int | None, show: bool) -> None:
+        """Write the files; `show` prints the table."""
+
+
+def watch(
+    folders: list[Path], write: Write, page: Path, seconds: float = SECONDS, quiet: float = QUIET
+) -> int:
+    """Renew the report whenever runs have changed; return 0 when all have ended, 130 after Ctrl-C.
+
+    `write` writes `page`. One that is being written is finished first; a second Ctrl-C leaves at once, and
+    the page is the one before. What `write` raises when no run has ended by then is raised.
+    """
+    with Interrupt() as interrupt:
+        try:
+            _follow(folders, write, seconds, quiet, interrupt)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+    if not interrupt.noted:
+        return 0
+    if page.is_file():
+        write_atomically(page, settled(page.read_bytes()))
+        print(f"\nstopped; {visible(str(page))} no longer reloads itself", flush=True)
+    return INTERRUPTED
+
+
+def _follow(folders: list[Path], write: Write, seconds: float, quiet: float, interrupt: "Interrupt") -> None:
+    """Look, renew, wait, until nothing is to come; the last page does not reload itself."""
+    reader = Reader()
+    seen, changed = None, time.monotonic()
+    while not interrupt.noted:
+        began = time.monotonic()
+        study = load(folders, reader)
+        if (state := _state(study, reader)) != seen:
+            seen, changed = state, began
+            _renew(study, write, round(max(1.0, seconds)))
+        elif not study.running and began - changed >= quiet:
+            write(study, refresh=None, show=True)
+            return
+        interrupt.wait(max(seconds, SHARE * (time.monotonic() - began)))
+
+
+def _state(study: Study, reader: Reader) -> tuple[object, ...]:
+    """Return what tells whether anything has changed: files read anew, and which runs are in which part."""
+    return reader.parsed, tuple(study.runs.index), tuple(study.running), tuple(study.left_out)
+
+
+def _renew(study: Study, write: Write, refresh: int) -> None:
+    if not study.runs.empty:
+        write(study, refresh=refresh, show=sys.stdout.isatty())
+    counts = [write_count(len(study.runs), "run") + " ended", f"{len(study.running)} running"]
+    counts += [f"{len(study.left_out)} left out"] if study.left_out else []
+    progress = [f"{visible(run)}: {words}" for run, words in list(study.running.items())[:1]]
+    print("; ".join([f"{time.strftime('%H:%M:%S')}  {', '.join(counts)}", *progress]), flush=True)
+
+
+class Interrupt:
+    """Notes the first Ctrl-C instead of letting it stop what is being written; the second is Python's own."""
+
+    def __init__(self) -> None:
+        self.noted = False
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, *_: object) -> None:
+        self.noted = True
+        signal.signal(signal.SIGINT, self._before)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep so long, or until Ctrl-C."""
+        end = time.monotonic() + seconds
+        while not self.noted and (left := end - time.monotonic()) > 0:
+            time.sleep(min(STEP, left))

@@ -5,9 +5,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,10 +19,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Command:
-    """Words of `dlx train`, and how many runs they ask for."""
+    """Words of `dlx train`, how many runs they ask for, and what they find in the current folder, by path."""
 
     words: tuple[str, ...]
     runs: int
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def train(commands: Sequence[Command], *, at_once: int = 1) -> Wall:
@@ -45,6 +46,9 @@ def train(commands: Sequence[Command], *, at_once: int = 1) -> Wall:
 def _run(command: Command, folder: Path) -> tuple[float, float]:
     """Run one command in a new folder; return when its first run began and its last epoch ended."""
     folder.mkdir()
+    for name, text in command.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
     call(["-m", "dlx", "train", *command.words, "output_root=outputs"], folder)
     runs = [file.parent for file in folder.glob("outputs/*/*/history.csv")]
     if len(runs) != command.runs:

@@ -1,11 +1,13 @@
 """The recipes of A2 to A6 are the runs of dlx's presets."""
 
+from dataclasses import replace
+
 import pytest
 
 from dlx.errors import RequestError
 from dlx.train import train_grid
 from tests.benchmarks.recipe import Recipe, shortened
-from tests.benchmarks.suite import RECIPES, SUITE
+from tests.benchmarks.suite import RECIPES, SUITE, preset_of_all
 
 
 class PlannedError(RequestError):
@@ -45,6 +47,16 @@ def planned(preset, monkeypatch, folder):
 @pytest.mark.parametrize("preset", SUITE)
 def test_a_presets_runs_are_its_recipes(preset, monkeypatch, tmp_path):
     assert planned(preset, monkeypatch, tmp_path) == SUITE[preset]
+
+
+def test_the_preset_of_all_has_every_run_once_with_its_experiments_seed(monkeypatch, tmp_path):
+    (tmp_path / "conf" / "sweep").mkdir(parents=True)
+    (tmp_path / "conf" / "sweep" / "suite.yaml").write_text(preset_of_all(1.0))
+    expected = [
+        replace(recipe, seed=seed) for seed, recipes in enumerate(SUITE.values()) for recipe in recipes
+    ]
+    assert planned("suite", monkeypatch, tmp_path) == expected
+    assert len(set(expected)) == 37
 
 
 def test_the_suite_has_37_runs():

@@ -69,6 +69,11 @@ class Probes:
     train_sample: Split | None = None
     images: int = 0  # how many; an engine has nothing to do for them, see sample_images.py
 
+    @property
+    def in_steps(self) -> bool:
+        """Whether `after_backward` has anything to do."""
+        return self.gradients is not None or self.steps is not None
+
     def watch(self, phase: Phase, model: nn.Module) -> AbstractContextManager[None]:
         """Return the context in which an epoch's steps are taken, or its validation split is evaluated."""
         return nullcontext() if self.layers is None else self.layers.watch(phase, model)

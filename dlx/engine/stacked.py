@@ -83,6 +83,8 @@ class _Cohort:
             [likenesses[place] for place in self.places],
         )
         self.losses = _by_loss(self.runs)
+        self.transforms = _transforms(self.runs)
+        self.observed = [(row, run) for row, run in enumerate(self.runs) if run.probes.in_steps]
 
 
 def _likeness(run: Run) -> Hashable:
@@ -119,11 +121,11 @@ def _step(
     """Take one step of every run; return its losses [R, B], detached, and right answers [R, B]."""
     runs = cohort.runs
     x, labels_RB = _batches(runs, index_RB)
-    x = _augmented(runs, x, augment_draws)
+    x = _augment(cohort, x, augment_draws)
     outputs_RBK = cohort.stack(x)
-    losses_RB = torch.empty_like(labels_RB, dtype=outputs_RBK.dtype)
-    right_RB = torch.empty_like(labels_RB, dtype=torch.bool)
-    total = torch.zeros((), device=x.device, dtype=outputs_RBK.dtype)
+    losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
+    right_RB = torch.empty(labels_RB.shape, device=x.device, dtype=torch.bool)
+    total = outputs_RBK.new_zeros(())
     for loss, rows in cohort.losses:
         flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
         part_RB = loss.per_sample(flat, labels).view(len(labels_RB[rows]), -1)
@@ -131,9 +133,9 @@ def _step(
         total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
         losses_RB[rows] = part_RB.detach()
         right_RB[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape)
-    total.backward()  # type: ignore[no-untyped-call]
+    total.backward()
     cohort.steps.hand_out_gradients()
-    for row, run in enumerate(runs):
+    for row, run in cohort.observed:
         run.probes.after_backward(losses_RB[row])
     cohort.steps.step()
     return losses_RB, right_RB
@@ -170,24 +172,32 @@ def _batches(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([inputs for inputs, _ in parts]), torch.stack([labels for _, labels in parts])
 
 
-def _augmented(runs: Sequence[Run], x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """Draw for each run as it would alone, and apply each transform to all runs that have it at once."""
+def _augment(cohort: _Cohort, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Draw for each run as it would alone, and apply each transform to all runs that have it at once.
+
+    `x` [R, B, ...] may be written into.
+    """
     draws = [
         run.augment.draw(generator, x.shape[1:]) if run.augment is not None else {}
-        for run, generator in zip(runs, generators, strict=True)
+        for run, generator in zip(cohort.runs, generators, strict=True)
     ]
-    for name, transform in TRANSFORMS.items():
-        rows = [row for row, drawn in enumerate(draws) if name in drawn]
-        if rows:
-            images = (x if len(rows) == len(runs) else x[rows]).flatten(0, 1)
-            changed = transform.apply(images, torch.cat([draws[row][name] for row in rows]))
-            changed = changed.view(len(rows), *x.shape[1:])
-            x = (
-                changed
-                if len(rows) == len(runs)
-                else x.index_copy(0, torch.tensor(rows, device=x.device), changed)
-            )
+    for name, rows, rows_R in cohort.transforms:
+        images = (x if len(rows) == len(x) else x.index_select(0, rows_R)).flatten(0, 1)
+        changed = TRANSFORMS[name].apply(images, torch.cat([draws[row][name] for row in rows]))
+        changed = changed.view(len(rows), *x.shape[1:])
+        x = changed if len(rows) == len(x) else x.index_copy_(0, rows_R, changed)
     return x
+
+
+def _transforms(runs: Sequence[Run]) -> list[tuple[str, list[int], Tensor]]:
+    """Return each transform that a run has, in order, and the rows of those that have it, twice."""
+    having = {
+        name: [
+            row for row, run in enumerate(runs) if run.augment is not None and name in run.augment.transforms
+        ]
+        for name in TRANSFORMS
+    }
+    return [(name, rows, torch.tensor(rows, device=runs[0].device)) for name, rows in having.items() if rows]
 
 
 def _by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int] | slice]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlx.errors import RequestError, nearest
+from dlx.report.options import Options, add_options, chosen, find_setting
 from dlx.report.text import visible
 from dlx.run.paths import REPORT, find_runs, newest_study, write_atomically
 
@@ -23,28 +24,37 @@ def main(arguments: list[str]) -> int:
     Raises RequestError if there is no such folder or no run in it that can be reported, OSError if the
     report cannot be written.
     """
-    options = _parser().parse_args(arguments)
-    folders = _folders(options.folders)
-    output = options.output or folders[0] / REPORT
-    report(folders, output, shlex.join(["dlx", "report", *arguments]))
+    given = _parser().parse_args(arguments)
+    options = chosen(given)
+    folders = _folders(given.folders)
+    output = given.output or folders[0] / REPORT
+    report(folders, output, shlex.join(["dlx", "report", *arguments]), options)
     return 0
 
 
-def report(folders: list[Path], output: Path, command: str) -> None:
+def report(folders: list[Path], output: Path, command: str, options: Options | None = None) -> None:
     """Report the runs below `folders` into the folder `output`; `command` is quoted on the page."""
     from rich.console import Console
 
-    from dlx.report import aggregate, charts, findings, listing, page, settings, tables, terminal
+    from dlx.report import aggregate, charts, findings, listing, page, settings, tables, terminal, verdicts
+    from dlx.report.chance import weigh
+    from dlx.report.comparison import compare
+    from dlx.report.held_out import held_out
     from dlx.report.load import load
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
 
+    options = options or Options()
     study = load(folders)
     _check_any(study, folders)
-    layout = settings.lay_out(study.settings)
-    summary = aggregate.aggregate(study, layout)
-    table = tables.tabulate(summary, layout)
-    finding = findings.headline(summary)
+    layout = settings.lay_out(study.settings, options.by)
+    summary = aggregate.aggregate(study, layout, options.metric)
+    baseline = find_setting(layout, options.baseline) if options.baseline else None
+    comparisons = compare(study, layout, summary, baseline=baseline, margin=options.margin)
+    table = tables.tabulate(summary, layout, comparisons)
+    finding = findings.headline(
+        summary, comparisons, weigh(study, layout, summary), held_out(study, layout, summary)
+    )
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
 
     plots = output / "plots"
@@ -59,13 +69,19 @@ def report(folders: list[Path], output: Path, command: str) -> None:
             setting_columns=max(1, len(layout.keys)),
             sections={heading: charts.draw(each, plots) for heading, each in pictures.items()},
             parameters=count_parameters(study, layout, summary),
+            comparisons=verdicts.list_comparisons(comparisons, layout),
             listing=listing.list_runs(study, layout, summary),
             command=command,
         )
     )
     _write(
         output,
-        {"table.csv": tables.to_csv(summary), "table.md": tables.to_markdown(table), "index.html": html},
+        {
+            "table.csv": tables.to_csv(summary),
+            "table.md": tables.to_markdown(table),
+            "comparisons.csv": verdicts.comparisons_csv(comparisons, layout),
+            "index.html": html,
+        },
     )
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
@@ -96,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"
     )
+    add_options(parser)
     return parser
 
 

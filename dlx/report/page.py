@@ -22,6 +22,7 @@ class Page:
     """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page.
 
     `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
+    `comparisons`: of settings with the best one and the baseline.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Page:
     setting_columns: int
     sections: dict[str, list[Figure]]
     parameters: list[tuple[str, Table]]
+    comparisons: Table
     listing: Listing
     command: str
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dlx.report.text import write_value
+from dlx.errors import RequestError, nearest
+from dlx.report.text import visible, write_value
 from dlx.run.identity import comparable, requested
 
 SEED_KEYS = ("seed", "data.split_seed")
@@ -17,7 +18,8 @@ class Layout:
     `names`: a short heading for each key. `labels`: each row in a few words, all different. `implied`:
     keys that differ between runs but follow from a shown key, with their value for each of its values.
     `shared`: what is equal in all runs. `seeds`: keys aggregated over that
-    take more than one value, without those that equal another in every run.
+    take more than one value, without those that equal another in every run: seeds, and where keys were chosen
+    to group by, all others that vary and do not follow from those.
     """
 
     keys: list[str]
@@ -30,15 +32,25 @@ class Layout:
     seeds: list[str]
 
 
-def lay_out(settings: Mapping[str, Mapping[str, Any]]) -> Layout:
-    """Find what varies between runs. `settings`: by run, values by dotted key (see `flatten`)."""
+def lay_out(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = ()) -> Layout:
+    """Find what varies between runs, or group them `by` these keys alone.
+
+    `settings`: by run, values by dotted key (see `flatten`). Raises RequestError for a key in `by` that has
+    one value in all runs, or is none.
+    """
     asked = {run: requested(values) for run, values in settings.items()}
     keys = list(dict.fromkeys(key for values in asked.values() for key in values))
     columns = {key: [values.get(key) for values in asked.values()] for key in keys}
     varying = [key for key in keys if len({comparable(value) for value in columns[key]}) > 1]
-    determined = _determined({key: columns[key] for key in varying if not is_seed(key)})
-    shown = [key for key in varying if not is_seed(key) and key not in determined]
-    seeds = {key: columns[key] for key in varying if is_seed(key)}
+    free = [key for key in varying if not is_seed(key)]
+    determined = _determined({key: columns[key] for key in free})
+    shown = [key for key in free if key not in determined]
+    if by:
+        every_name = short_names(free, keys)
+        shown = list(dict.fromkeys(find_key(key, free, every_name, "--by") for key in by))
+        determined = {key: other for key, other in determined.items() if other in shown and key not in shown}
+    over = {key for key in free if key not in shown and key not in determined}
+    seeds = {key: columns[key] for key in varying if is_seed(key) or key in over}
     rows: dict[str, dict[str, Any]] = {}
     for values in asked.values():
         row = {key: values.get(key) for key in shown}
@@ -53,9 +65,25 @@ def lay_out(settings: Mapping[str, Mapping[str, Any]]) -> Layout:
         of_run={
             run: places[comparable({key: values.get(key) for key in shown})] for run, values in asked.items()
         },
-        implied={key: _implication(columns[by], columns[key]) for key, by in determined.items()},
+        implied={key: _implication(columns[other], columns[key]) for key, other in determined.items()},
         shared={key: columns[key][0] for key in keys if key not in varying},
         seeds=[key for key in seeds if _first_equal(key, seeds) == key],
+    )
+
+
+def find_key(given: str, keys: Sequence[str], names: Mapping[str, str], option: str) -> str:
+    """Return the key that is meant, by its full or short name; raises RequestError if there is none."""
+    if given in keys:
+        return given
+    by_name = {name: key for key, name in names.items() if key in keys}
+    if given in by_name:
+        return by_name[given]
+    if not keys:
+        raise RequestError(f"{option}: nothing but seeds differs between the runs")
+    allowed = [visible(key) for key in keys]
+    raise RequestError(
+        f"{option}: no key '{visible(given)}' differs between the runs{nearest(given, [*by_name, *allowed])} "
+        f"(those that do: {', '.join(allowed)})"
     )
 
 

@@ -43,15 +43,19 @@ def two_sided_ps(differences_PK: NDArray[np.float64]) -> NDArray[np.float64]:
 def sign_flip_ps(differences_PK: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the one-sided p of each row; NaN is a pair that a test does not have."""
     tests, most = differences_PK.shape
-    if most > PRODUCT:
-        return np.array([_p(row_K[~np.isnan(row_K)]) for row_K in differences_PK])
     values_PK = np.nan_to_num(differences_PK)  # a 0 doubles the choices and those that reach the sum alike
-    signs_KC, least_P = _signs(most), _least(values_PK)
+    if most > PRODUCT:
+        exact_P = (~np.isnan(differences_PK)).sum(axis=1) <= EXACT
+        p_P = np.empty(tests)
+        p_P[exact_P] = [_exact_p(row_K[~np.isnan(row_K)]) for row_K in differences_PK[exact_P]]
+        p_P[~exact_P] = _drawn_ps(values_PK[~exact_P])
+        return p_P
+    least_P = _least(values_PK)
     p_P = np.empty(tests)
     block = max(1, SUMS >> most)
     for start in range(0, tests, block):
         part = slice(start, start + block)
-        p_P[part] = (values_PK[part] @ signs_KC >= least_P[part, None]).mean(axis=1)
+        p_P[part] = (_sums(values_PK[part]) >= least_P[part, None]).mean(axis=1)
     return p_P
 
 
@@ -60,24 +64,23 @@ def smallest_p(count: int) -> float:
     return 0.5**count
 
 
-def _p(values_K: NDArray[np.float64]) -> float:
+def _exact_p(values_K: NDArray[np.float64]) -> float:
     count, least = len(values_K), _least(values_K[None])[0]
-    if count > EXACT:
-        return _drawn_p(values_K, least)
     # Every sum is one of the first half's and one of the second's: for each of those, how many of these are
     # large enough? 0.3 ms for 20 pairs, where a million sums take 24.
-    first_C, second_C = (half @ _signs(len(half)) for half in np.split(values_K, [count // 2]))
+    first_C, second_C = (_sums(half[None])[0] for half in np.split(values_K, [count // 2]))
     too_small_C = np.searchsorted(np.sort(second_C), least - first_C)
     return float((len(second_C) - too_small_C).sum() / 2.0**count)
 
 
-def _drawn_p(values_K: NDArray[np.float64], least: float) -> float:
-    draws = np.random.default_rng([len(values_K), DRAWS])
-    reached = 1
-    for _ in range(DRAWS // 1000):
-        signs = draws.integers(0, 2, (1000, len(values_K))) * 2 - 1
-        reached += int((signs @ values_K >= least).sum())
-    return reached / (DRAWS + 1)
+def _drawn_ps(values_PK: NDArray[np.float64]) -> NDArray[np.float64]:
+    tests, count = values_PK.shape
+    draws = np.random.default_rng([count, DRAWS])
+    least_P, reached_P = _least(values_PK), np.ones(tests)
+    for _ in range(DRAWS // 1000 if tests else 0):
+        signs = draws.integers(0, 2, (1000, count)) * 2.0 - 1
+        reached_P += (signs @ values_PK.T >= least_P).sum(axis=0)
+    return reached_P / (DRAWS + 1)
 
 
 def _least(values_PK: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -87,7 +90,9 @@ def _least(values_PK: NDArray[np.float64]) -> NDArray[np.float64]:
     return least_P
 
 
-def _signs(count: int) -> NDArray[np.float64]:
-    """Return all choices of `count` signs, [K, C]."""
-    bits_KC = np.arange(1 << count) >> np.arange(count)[:, None] & 1
-    return np.where(bits_KC, -1.0, 1.0)
+def _sums(values_PK: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums for all choices of signs, [P, C], in 2 C additions each."""
+    sums_PC = np.zeros((len(values_PK), 1))
+    for value_P in values_PK.T:
+        sums_PC = np.hstack([sums_PC + value_P[:, None], sums_PC - value_P[:, None]])
+    return sums_PC

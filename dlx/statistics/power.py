@@ -15,10 +15,10 @@ from dlx.statistics.search import smallest
 
 POWER = 0.8  # the usual choice
 SIMULATED = 17  # pairs up to which the sign-flip test is simulated; the t test stands for it beyond
-STUDIES = 2000
-CELLS = 1 << 24  # at most, studies times choices of signs: 128 studies of 17 pairs
+STUDIES = 1000
+CELLS = 1 << 23  # at most, studies times choices of signs: 64 studies of 17 pairs, 0.2 s
 BLOCK = 1 << 21  # of them at once: 16 MiB
-NODES = 400  # of the integral over the deviation that TOST will find
+NODES = 200  # of the integral over the deviation that TOST will find
 
 
 def pairs_for_sign(mean: float, std: float, level: float) -> int | None:
@@ -63,14 +63,21 @@ def _sign_thresholds(z_RK: NDArray[np.float64], allowed: int) -> NDArray[np.floa
     included: if d exceeds the `allowed`-th largest of -mean(z over I).
     """
     studies, count = z_RK.shape
-    chosen_KC = (np.arange(1, 1 << count) >> np.arange(count)[:, None] & 1).astype(np.float64)
-    sizes_C = chosen_KC.sum(axis=0)
     block = max(1, BLOCK >> count)
+    sizes_C = _subset_sums(np.ones((1, count)))[0, 1:]
     found = [
-        np.partition(part_RK @ chosen_KC / sizes_C, allowed - 1, axis=1)[:, allowed - 1]
+        np.partition(_subset_sums(part_RK)[:, 1:] / sizes_C, allowed - 1, axis=1)[:, allowed - 1]
         for part_RK in np.split(z_RK, range(block, studies, block))
     ]
     return -np.concatenate(found)
+
+
+def _subset_sums(values_RK: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums of all 2^K sets of values, [R, C], that of none first."""
+    sums_RC = np.zeros((len(values_RK), 1))
+    for value_R in values_RK.T:
+        sums_RC = np.hstack([sums_RC, sums_RC + value_R[:, None]])
+    return sums_RC
 
 
 def _student_effect(count: int, level: float) -> float:
@@ -93,13 +100,20 @@ def tost_power(count: int, mean: float, std: float, margin: float, level: float)
     The mean is inside ±(margin - t s / sqrt(K)) for each s that may be found, averaged over the
     distribution of s by NODES quantiles of chi squared.
     """
-    from scipy.special import chdtri, ndtr
+    from scipy.special import ndtr
 
     if std == 0:
         return 1.0
-    upper = (np.arange(NODES) + 0.5) / NODES
-    found = np.sqrt(chdtri(count - 1, upper) / (count - 1))  # s / std
     error = std / math.sqrt(count)
-    reach = np.maximum(0.0, margin / error - t_quantile(count - 1, 1 - level) * found)
+    reach = np.maximum(0.0, margin / error - t_quantile(count - 1, 1 - level) * _deviations(count))
     inside = ndtr(reach - mean / error) - ndtr(-reach - mean / error)
     return float(np.where(reach > 0, inside, 0.0).mean())
+
+
+@lru_cache(maxsize=1024)
+def _deviations(count: int) -> NDArray[np.float64]:
+    """Return NODES quantiles of the standard deviation of `count` values whose true one is 1."""
+    from scipy.special import chdtri
+
+    upper = (np.arange(NODES) + 0.5) / NODES
+    return np.asarray(np.sqrt(chdtri(count - 1, upper) / (count - 1)), dtype=np.float64)

@@ -1,0 +1,241 @@
+"""Comparisons: verdicts by value, and simulated studies whose truth is known, from frames in memory."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dlx.report.aggregate import Summary
+from dlx.report.comparison import compare
+from dlx.report.load import Study
+from dlx.report.settings import Layout
+from dlx.statistics.holm import holm
+from dlx.statistics.permutation import sign_flip_ps, two_sided_ps
+from dlx.statistics.power import pairs_for_equivalence, pairs_for_sign, tost_power
+
+STUDIES = 1000
+
+
+def planted(values_CS, lost=(), metric="val_accuracy"):
+    """A study of C settings and S seeds with these scores; NaN is no run, those `lost` diverged."""
+    runs, of_run, settings = [], {}, {}
+    for (setting, seed), value in np.ndenumerate(np.asarray(values_CS, dtype=float)):
+        diverged = (setting, seed) in lost
+        if math.isnan(value) and not diverged:
+            continue
+        name = f"{setting}-{seed}"
+        of_run[name] = setting
+        settings[name] = {"seed": seed, "seeds.init": seed, "lr": setting}
+        runs.append({"run": name, "status": "diverged" if diverged else "completed", f"{metric}_last": value})
+    frame = pd.DataFrame(runs).set_index("run")
+    labels = [f"lr {setting}" for setting in range(len(values_CS))]
+    layout = Layout(
+        ["lr"], {"lr": "lr"}, [{"lr": n} for n in range(len(labels))], labels, of_run, {}, {}, ["seed"]
+    )
+    finished = frame[frame["status"] == "completed"][f"{metric}_last"]
+    means = finished.groupby(pd.Series(of_run)).mean().reindex(range(len(labels)))
+    table = pd.DataFrame({"setting": means.index, "label": labels, f"{metric}_last_mean": means.to_numpy()})
+    higher = metric.endswith("accuracy")
+    table = table.sort_values(f"{metric}_last_mean", ascending=not higher, kind="stable")
+    return Study(frame, settings, pd.DataFrame(), {}), layout, Summary(table, metric, higher, metric)
+
+
+FIVE = np.array([0.80, 0.82, 0.81, 0.83, 0.80])
+EIGHT = np.array([0.80, 0.82, 0.81, 0.83, 0.80, 0.79, 0.82, 0.81])
+
+
+def test_the_numbers_are_those_of_the_differences_by_seed():
+    other = EIGHT - [0.03, 0.02, 0.05, 0.04, 0.03, 0.01, 0.04, 0.02]
+    found = compare(*planted([other, EIGHT]))
+    (compared,) = found.against_best
+    differences = other - EIGHT
+    assert (compared.setting, compared.reference, compared.pairs) == (0, 1, 8)
+    assert compared.difference == pytest.approx(differences.mean(), rel=1e-12)
+    expected = stats.t.interval(0.95, 7, differences.mean(), stats.sem(differences))
+    assert (compared.low, compared.high) == pytest.approx(expected, rel=1e-10)
+    assert compared.p == compared.p_holm == 2 / 2**8
+    assert compared.p_student == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=1e-10)
+    assert (compared.verdict, compared.further_seeds) == ("worse", None)
+    assert compared.sentence == (
+        "lr 0: 0.0300 lower than lr 1 over 8 shared seeds, 95% interval -0.0409 to -0.0191. Worse: p 0.0078."
+    )
+    assert (found.metric, found.rule, found.margin, found.notes) == ("val_accuracy", "last", 0.01, [])
+
+
+def test_the_family_of_the_best_is_every_pair_and_of_a_baseline_the_pairs_with_it():
+    rng = np.random.default_rng(0)
+    values = np.array([0.90, 0.80, 0.70, 0.60])[:, None] + rng.normal(0, 0.01, (4, 8))
+    found = compare(*planted(values), baseline=3)
+    assert [each.setting for each in found.against_best] == [1, 2, 3]
+    assert {each.p_holm for each in found.against_best} == {6 * 2 / 2**8}
+    assert [each.verdict for each in found.against_best] == ["worse"] * 3
+    assert [each.setting for each in found.against_baseline] == [0, 1, 2]
+    assert {each.p_holm for each in found.against_baseline} == {3 * 2 / 2**8}
+    assert [each.verdict for each in found.against_baseline] == ["better"] * 3
+
+
+def test_of_a_loss_lower_is_better_and_no_margin_is_declared():
+    values = np.stack([EIGHT, EIGHT + 0.2 + np.arange(8) / 100])
+    found = compare(*planted(values, metric="val_loss"))
+    assert [(each.setting, each.verdict) for each in found.against_best] == [(1, "worse")]
+    assert found.against_best[0].difference > 0
+    assert math.isnan(found.margin)
+    near = compare(*planted([EIGHT, EIGHT + np.arange(8) / 1e5], metric="val_loss"))
+    assert near.against_best[0].verdict == "worse"
+    near = compare(*planted([EIGHT, EIGHT + np.arange(8) / 1e5], metric="val_loss"), margin=0.001)
+    assert near.against_best[0].verdict == "equivalent"
+
+
+def test_a_real_difference_inside_the_margin_is_equivalent_and_said_to_be_real():
+    (compared,) = compare(*planted([EIGHT, EIGHT + 0.002 + np.arange(8) / 1e4])).against_best
+    assert compared.p_holm < 0.05
+    assert compared.verdict == "equivalent"
+    assert "within ±0.0100 of each other" in compared.sentence
+    assert "a difference there is (p 0.0078)" in compared.sentence
+
+
+def test_seeds_that_cannot_reach_significance_are_said_to_be_too_few():
+    rng = np.random.default_rng(1)
+    three = 0.8 + rng.normal(0, 0.02, (2, 3))
+    assert compare(*planted(three)).notes[0] == "3 seeds cannot reach p < 0.05: at best 2/2^3 = 0.25."
+    eight = 0.8 + rng.normal(0, 0.02, (8, 8))
+    too_few, enough = compare(*planted(eight), baseline=0).notes
+    assert too_few == "8 seeds reach p = 2/2^8 = 0.0078 at best, which is too large among 28 tests."
+    assert enough == (
+        "A difference of two settings can be shown from 11 seeds on (Holm's correction for 28 tests), one from "
+        "the baseline can be shown from 9 seeds on (Holm's correction for 7 tests)."
+    )
+    assert compare(*planted(0.8 + rng.normal(0, 0.02, (2, 6)))).notes == []
+
+
+def test_a_seed_of_a_diverged_run_is_no_pair_and_is_counted():
+    found = compare(*planted([FIVE, FIVE - 0.1], lost={(1, 2), (1, 4)}))
+    (compared,) = found.against_best
+    assert compared.pairs == 3
+    assert "over 3 shared seeds (2 more without a completed run on both sides)" in compared.sentence
+    assert any("flatters the side that lost it: lr 1" in note for note in found.notes)
+
+
+def test_a_setting_all_of_whose_runs_diverged_is_not_compared():
+    found = compare(*planted([FIVE, FIVE], lost={(1, seed) for seed in range(5)}))
+    (compared,) = found.against_best
+    assert (compared.pairs, compared.verdict, compared.further_seeds) == (0, "undecided", None)
+    assert math.isnan(compared.p_holm)
+    assert "no shared seed that both completed" in compared.sentence
+
+
+def test_settings_without_a_shared_seed_are_not_tested_and_said_so():
+    values = np.full((2, 6), np.nan)
+    values[0, :3], values[1, 3:] = 0.9, 0.7
+    found = compare(*planted(values))
+    assert math.isnan(found.against_best[0].p)
+    assert "no shared seed: train both with the same" in found.against_best[0].sentence
+    assert found.notes == ["Not compared, having no seed in common with the best: lr 1."]
+
+
+def test_one_shared_seed_says_nothing_of_chance():
+    (compared,) = compare(*planted([[0.9], [0.8]])).against_best
+    assert compared.difference == pytest.approx(-0.1)
+    assert all(math.isnan(each) for each in (compared.low, compared.p, compared.p_holm))
+    assert "one seed cannot say how much of that is chance" in compared.sentence
+
+
+def test_runs_of_one_seed_that_differ_otherwise_are_averaged_before_they_are_paired():
+    study, layout, summary = planted(np.stack([EIGHT, EIGHT - 0.05]))
+    grouped = Layout(**{**vars(layout), "seeds": ["seed", "batch_size"]})
+    again = study.runs.rename(lambda run: f"{run}-again")
+    again["val_accuracy_last"] += 0.1
+    layout.of_run.update({f"{run}-again": place for run, place in list(layout.of_run.items())})
+    study.settings.update({f"{run}-again": values for run, values in list(study.settings.items())})
+    doubled = Study(pd.concat([study.runs, again]), study.settings, study.histories, {})
+    found = compare(doubled, grouped, summary)
+    assert found.against_best[0].pairs == 8
+    assert found.against_best[0].difference == pytest.approx(-0.05)
+    assert any(note.startswith("Runs of a setting differ in batch_size, too") for note in found.notes)
+
+
+def test_nothing_to_compare_gives_no_comparison():
+    assert compare(*planted([FIVE])).against_best == []
+    assert compare(*planted([FIVE, FIVE], lost=set(np.ndindex(2, 5)))).against_best == []
+
+
+# Simulated studies: seeds are better or worse for all settings alike, settings differ by what is planted.
+
+
+def studies(better_C, seeds, std, number=STUDIES, margin=None):
+    rng = np.random.default_rng([len(better_C), seeds])
+    for _ in range(number):
+        noise = rng.normal(0, std / math.sqrt(2), (len(better_C), seeds)) + rng.normal(0, 0.02, seeds)
+        yield compare(*planted(0.8 + np.asarray(better_C)[:, None] + noise), margin=margin)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("settings", "seeds"), [(2, 6), (4, 9), (8, 12)])
+def test_among_equal_settings_a_difference_is_found_in_at_most_a_twentieth_of_studies(settings, seeds):
+    found = studies([0.0] * settings, seeds, 0.05)
+    wrong = np.mean(
+        [any(each.verdict in ("better", "worse") for each in study.against_best) for study in found]
+    )
+    assert wrong <= 0.05
+    assert wrong > 0 or settings == 8  # sign flips of 12 seeds are coarse among 28 tests
+
+
+def test_tests_of_the_best_alone_would_be_wrong_twice_as_often():
+    """Why the family are all pairs: the best of 8 was picked for its luck."""
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for values_CS in rng.normal(0, 1, (STUDIES, 8, 12)):
+        best = values_CS.mean(axis=1).argmax()
+        differences_CS = np.delete(values_CS, best, axis=0) - values_CS[best]
+        wrong += holm(two_sided_ps(differences_CS)).min() <= 0.05
+    assert wrong / STUDIES > 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("worse_C", "std"), [([0.03], 0.025), ([0.03], 0.04), ([0.03, 0.03], 0.03)])
+def test_a_planted_difference_is_found_as_often_as_was_promised(worse_C, std):
+    better_C = [0.0, *(-worse for worse in worse_C)]
+    tests = math.comb(len(better_C), 2)
+    seeds = pairs_for_sign(worse_C[0], std, 0.025 / tests)
+    found = [
+        {each.setting: each.verdict for each in study.against_best}.get(1) == "worse"
+        for study in studies(better_C, seeds, std)
+    ]
+    assert np.mean(found) == pytest.approx(promised(worse_C[0], std, seeds, tests), abs=0.05)
+
+
+def promised(mean, std, seeds, tests):
+    """The power of so many seeds: the next fewer have less than 0.8, so a few more are no surprise."""
+    draws = np.random.default_rng(seeds).normal(mean, std, (4000, seeds))
+    power = np.mean(sign_flip_ps(draws) <= 0.025 / tests)
+    assert power > 0.77
+    return power
+
+
+@pytest.mark.slow
+def test_a_planted_equivalence_is_found_as_often_as_was_promised():
+    seeds = pairs_for_equivalence(0.002, 0.01, 0.01, 0.05)
+    found = list(studies([0.0, -0.002], seeds, 0.01))
+    assert np.mean([study.against_best[0].verdict == "equivalent" for study in found]) == pytest.approx(
+        tost_power(seeds, 0.002, 0.01, 0.01, 0.05), abs=0.05
+    )
+
+
+@pytest.mark.slow
+def test_a_difference_of_the_margin_is_called_equivalent_in_at_most_a_twentieth_of_studies():
+    found = list(studies([0.0, -0.01], 8, 0.01))
+    assert np.mean([study.against_best[0].verdict == "equivalent" for study in found]) <= 0.05
+
+
+@pytest.mark.slow
+def test_the_further_seeds_of_a_study_decide_it_as_often_as_was_promised():
+    """A pilot of 4 seeds whose differences are as planted, then studies with as many seeds as it asked for."""
+    pilot = np.array([0.012, 0.048, 0.03, 0.03])
+    (compared,) = compare(*planted([0.8 + pilot * 0, 0.8 - pilot])).against_best
+    std = pilot.std(ddof=1)
+    seeds = 4 + compared.further_seeds
+    found = list(studies([0.0, -pilot.mean()], seeds, std))
+    rate = np.mean([study.against_best[0].verdict == "worse" for study in found])
+    assert rate == pytest.approx(promised(pilot.mean(), std, seeds, 1), abs=0.05)

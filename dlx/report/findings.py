@@ -12,8 +12,7 @@ from dlx.report.aggregate import STATUSES, Summary
 from dlx.report.chance import Chance
 from dlx.report.comparison import Comparisons
 from dlx.report.standing import against_baseline, against_best
-from dlx.report.text import write_count, write_metric
-from dlx.report.wording import write_interval
+from dlx.report.text import write_count, write_end, write_metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +84,8 @@ def _estimate(summary: Summary, row: dict[Any, Any], label: str = "") -> str:
         row[f"{summary.metric}_last_{part}"] for part in ("mean", "low", "high", "count")
     )
     runs = write_count(count, "run") if count == row["runs"] else f"{count} of {row['runs']} runs completed"
-    interval = f", 95% interval {write_interval(summary.metric, low, high)}" if count > 1 else ""
+    ends = " to ".join(write_end(summary.metric, end) for end in (low, high))
+    interval = f", 95% interval {ends}" if count > 1 else ""
     return f"{write_metric(summary.metric, mean)}{f' with {label}' if label else ''} ({runs}{interval})"
 
 

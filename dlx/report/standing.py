@@ -16,7 +16,9 @@ def against_best(comparisons: Comparisons, summary: Summary) -> str:
     if not tested:
         return _untested(summary)
     undecided = [each for each in tested if each.verdict == "undecided"]
-    said = [_belief(tested), tested[0].sentence, _hint(undecided, summary), _further(undecided)]
+    said = [_belief(tested), tested[0].sentence]
+    if undecided != tested[:1]:  # whose sentence says it
+        said += [_hint(undecided, summary), _further(undecided)]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -70,19 +72,18 @@ def _hint(undecided: Sequence[Comparison], summary: Summary) -> str:
     """Name the undecided that a test which assumes more finds worse: 5 seeds have too few signs for any."""
     labels = dict(zip(summary.table["setting"], summary.table["label"], strict=True))
     far = [labels[each.setting] for each in undecided if each.p_student <= LEVEL]
-    if not far or len(undecided) < 2:  # the sentence of a single one has its p
+    if not far:
         return ""
     test = "A t test with the same correction, which takes differences to be normal,"
-    return f"{test} finds {len(far)} of them worse: {listed(far)}."
+    return f"{test} finds {len(far)} of the undecided worse: {listed(far)}."
 
 
 def _further(undecided: Sequence[Comparison]) -> str:
-    """Say how many more seeds the undecided would take; of a single one its sentence says so."""
     known = [each.further_seeds for each in undecided if each.further_seeds is not None]
-    if len(undecided) < 2 or not known:
+    if not known:
         return ""
     span = f"{min(known):,}" if min(known) == max(known) else f"{min(known):,} to {max(known):,}"
-    which = "each" if len(known) == len(undecided) else f"for {len(known)} of them"
+    which = "" if len(undecided) == 1 else " each" if len(known) == len(undecided) else f" for {len(known)}"
     return (
-        f"To decide the {write_count(len(undecided), 'undecided one')} would take {span} more seeds {which}."
+        f"To decide the {write_count(len(undecided), 'undecided one')} would take {span} more seeds{which}."
     )

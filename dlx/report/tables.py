@@ -15,6 +15,7 @@ from dlx.report.settings import Layout
 from dlx.report.text import (
     MISSING,
     visible,
+    write_end,
     write_metric,
     write_range,
     write_seconds,
@@ -77,23 +78,23 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
     spread = "" if summary.exact else ", mean (95% interval)"
     parts = [
         (Column(_short(metric), f"last epoch{spread}", 0, numeric=True), _estimate(metric, "last")),
-        (Column(_short(metric), f"best epoch, {by}{spread}", 2, numeric=True), _estimate(metric, "best")),
-        (Column("best epoch", by, 3, numeric=True), _best_epoch),
+        (Column(_short(metric), f"best epoch, {by}{spread}", 3, numeric=True), _estimate(metric, "best")),
+        (Column("best epoch", by, 4, numeric=True), _best_epoch),
     ]
-    for rank, other in enumerate(dict.fromkeys(others), start=4):
+    for rank, other in enumerate(dict.fromkeys(others), start=5):
         if other != metric and not summary.exact:  # there, training's is validation's of an epoch before
             parts.append((Column(_short(other), "last epoch, mean", rank, numeric=True), _mean(other)))
     return [
         *parts,
-        (Column("seconds", "mean", 6, numeric=True), lambda row: write_seconds(row["seconds_mean"])),
+        (Column("seconds", "mean", 7, numeric=True), lambda row: write_seconds(row["seconds_mean"])),
     ]
 
 
 def _verdict_columns(comparisons: Comparisons) -> list[tuple[Column, Write]]:
-    columns = (("best", comparisons.against_best), ("baseline", comparisons.against_baseline))
+    columns = (("best", comparisons.against_best, 1), ("baseline", comparisons.against_baseline, 2))
     return [
-        (Column(f"against {name}", "paired, Holm", 1, numeric=False), _verdict(compared, name))
-        for name, compared in columns
+        (Column(f"against {name}", "paired, Holm", rank, numeric=False), _verdict(compared, name))
+        for name, compared, rank in columns
         if compared
     ]
 
@@ -140,7 +141,7 @@ def _runs(row: dict[Any, Any]) -> str:
 def _estimate(metric: str, rule: str) -> Write:
     def write(row: dict[Any, Any]) -> str:
         mean, *ends = (row[f"{metric}_{rule}_{part}"] for part in ("mean", "low", "high"))
-        interval = MISSING.join(write_metric(metric, end) for end in ends)
+        interval = MISSING.join(write_end(metric, end) for end in ends)
         return write_metric(metric, mean) + (f" ({interval})" if math.isfinite(ends[0]) else "")
 
     return write

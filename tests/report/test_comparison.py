@@ -20,23 +20,26 @@ STUDIES = 1000
 
 def planted(values_CS, lost=(), metric="val_accuracy"):
     """A study of C settings and S seeds with these scores; NaN is no run, those `lost` diverged."""
-    runs, of_run, settings = [], {}, {}
-    for (setting, seed), value in np.ndenumerate(np.asarray(values_CS, dtype=float)):
-        diverged = (setting, seed) in lost
-        if math.isnan(value) and not diverged:
-            continue
-        name = f"{setting}-{seed}"
-        of_run[name] = setting
-        settings[name] = {"seed": seed, "seeds.init": seed, "lr": setting}
-        runs.append({"run": name, "status": "diverged" if diverged else "completed", f"{metric}_last": value})
-    frame = pd.DataFrame(runs).set_index("run")
+    values_CS = np.array(values_CS, dtype=float)
+    there = [
+        (c, s) for c, s in np.ndindex(values_CS.shape) if (c, s) in lost or not math.isnan(values_CS[c, s])
+    ]
+    names = [f"{setting}-{seed}" for setting, seed in there]
+    of_run = {name: setting for name, (setting, _) in zip(names, there, strict=True)}
+    settings = {
+        name: {"seed": seed, "lr": setting} for name, (setting, seed) in zip(names, there, strict=True)
+    }
+    status = ["diverged" if each in lost else "completed" for each in there]
+    scores = [values_CS[each] for each in there]
+    frame = pd.DataFrame({"status": status, f"{metric}_last": scores}, index=pd.Index(names, name="run"))
+    for each in lost:
+        values_CS[each] = np.nan
+    means = [np.nanmean(row) if np.isfinite(row).any() else np.nan for row in values_CS]
     labels = [f"lr {setting}" for setting in range(len(values_CS))]
     layout = Layout(
         ["lr"], {"lr": "lr"}, [{"lr": n} for n in range(len(labels))], labels, of_run, {}, {}, ["seed"]
     )
-    finished = frame[frame["status"] == "completed"][f"{metric}_last"]
-    means = finished.groupby(pd.Series(of_run)).mean().reindex(range(len(labels)))
-    table = pd.DataFrame({"setting": means.index, "label": labels, f"{metric}_last_mean": means.to_numpy()})
+    table = pd.DataFrame({"setting": range(len(labels)), "label": labels, f"{metric}_last_mean": means})
     higher = metric.endswith("accuracy")
     table = table.sort_values(f"{metric}_last_mean", ascending=not higher, kind="stable")
     return Study(frame, settings, pd.DataFrame(), {}), layout, Summary(table, metric, higher, metric)
@@ -104,8 +107,8 @@ def test_seeds_that_cannot_reach_significance_are_said_to_be_too_few():
     too_few, enough = compare(*planted(eight), baseline=0).notes
     assert too_few == "8 seeds reach p = 2/2^8 = 0.0078 at best, which is too large among 28 tests."
     assert enough == (
-        "A difference of two settings can be shown from 11 seeds on (Holm's correction for 28 tests), one from "
-        "the baseline can be shown from 9 seeds on (Holm's correction for 7 tests)."
+        "A difference of two settings can be shown from 11 seeds on (Holm's correction for 28 tests), one "
+        "from the baseline can be shown from 9 seeds on (Holm's correction for 7 tests)."
     )
     assert compare(*planted(0.8 + rng.normal(0, 0.02, (2, 6)))).notes == []
 
@@ -226,12 +229,13 @@ def test_a_planted_equivalence_is_found_as_often_as_was_promised():
 @pytest.mark.slow
 def test_a_difference_of_the_margin_is_called_equivalent_in_at_most_a_twentieth_of_studies():
     found = list(studies([0.0, -0.01], 8, 0.01))
-    assert np.mean([study.against_best[0].verdict == "equivalent" for study in found]) <= 0.05
+    wrong = np.mean([study.against_best[0].verdict == "equivalent" for study in found])
+    assert wrong == pytest.approx(0.05, abs=0.02)  # 0.05 is what TOST has at the margin itself
 
 
 @pytest.mark.slow
 def test_the_further_seeds_of_a_study_decide_it_as_often_as_was_promised():
-    """A pilot of 4 seeds whose differences are as planted, then studies with as many seeds as it asked for."""
+    """A pilot of 4 seeds with the planted differences, then studies with as many as it asked for."""
     pilot = np.array([0.012, 0.048, 0.03, 0.03])
     (compared,) = compare(*planted([0.8 + pilot * 0, 0.8 - pilot])).against_best
     std = pilot.std(ddof=1)

@@ -21,7 +21,7 @@ from dlx.run.predictions import read_predictions
 from dlx.statistics.noise import Noise, split_noise
 from dlx.statistics.selection import flattery
 
-SETTINGS = 30  # whose predictions are read, best first: those further down never win a resample
+SETTINGS = 60  # whose predictions are read, best first; the choice among more is weighed by scores alone
 
 # By seed, what a run got right, [N], and the labels.
 Right = Mapping[str, tuple[NDArray[np.bool_], NDArray[np.integer]]]
@@ -49,21 +49,17 @@ def weigh(study: Study, layout: Layout, summary: Summary) -> Chance | None:
     Predictions of runs on different validation samples cannot be set side by side: then scores alone count,
     too, and the luck of samples is within that of seeds. None if nothing was repeated.
     """
-    values_CSN = _right(study, layout, summary)
-    if values_CSN is None:
-        values_CSN = _scores(study, layout, summary)
+    right_CSN, scores_CS1 = _right(study, layout, summary), _scores(study, layout, summary)
+    values_CSN = scores_CS1 if right_CSN is None or len(layout.rows) > SETTINGS else right_CSN
     settings, seeds, samples = values_CSN.shape
     if min(values_CSN.shape) == 0 or seeds * samples < 2:
         return None
-    crossed = seeds > 1 and samples > 1
-    return Chance(
-        split_noise(values_CSN[0]) if crossed else None,
-        split_noise(values_CSN[0] - values_CSN[1]) if crossed and settings > 1 else None,
-        flattery(values_CSN) if settings > 1 else math.nan,
-        settings,
-        seeds,
-        samples,
-    )
+    noise = apart = None
+    if right_CSN is not None and min(right_CSN.shape[1:]) > 1:
+        noise = split_noise(right_CSN[0])
+        apart = split_noise(right_CSN[0] - right_CSN[1]) if len(right_CSN) > 1 else None
+    picked = flattery(values_CSN) if settings > 1 else math.nan
+    return Chance(noise, apart, picked, settings, seeds, samples)
 
 
 def _right(study: Study, layout: Layout, summary: Summary) -> NDArray[np.float64] | None:

@@ -96,10 +96,10 @@ def _luck(chance: Chance, summary: Summary) -> list[str]:
         seed, sample = (write_metric(metric, std) for std in (chance.noise.seed_std, chance.noise.sample_std))
         said.append(
             f"Luck (standard deviations): another seed moves a run of the best setting by {seed}, "
-            f"another {chance.samples:,} validation samples by {sample}."
+            f"another {chance.noise.sample_count:,} validation samples by {sample}."
         )
     if chance.apart:
-        moved = write_metric(metric, math.sqrt(chance.apart.samples / chance.samples))
+        moved = write_metric(metric, math.sqrt(chance.apart.samples / chance.apart.sample_count))
         said.append(
             "The tests speak of other seeds on these validation samples; other samples would move its lead "
             f"by {moved}, however many seeds there are."

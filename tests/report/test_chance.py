@@ -64,6 +64,17 @@ def test_settings_without_all_seeds_of_the_best_take_no_part(study: Any) -> None
     assert (chance.settings, chance.seeds, chance.samples) == (2, 4, 120)
 
 
+def test_a_choice_among_very_many_is_weighed_by_scores_alone(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlx.report.chance.SETTINGS", 2)
+    study_of(study, RIGHT_CSN)
+    chance = weighed(study)
+    assert chance is not None
+    assert (chance.settings, chance.seeds, chance.samples) == (3, 4, 1)
+    assert chance.noise == split_noise(RIGHT_CSN[1].astype(float))
+
+
 @pytest.mark.parametrize("why", ["other samples", "no predictions of the best"])
 def test_scores_alone_serve_where_predictions_cannot(study: Any, why: str) -> None:
     folders = study_of(study, RIGHT_CSN)

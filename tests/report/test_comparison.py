@@ -197,7 +197,7 @@ def test_tests_of_the_best_alone_would_be_wrong_twice_as_often():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("worse_C", "std"), [([0.03], 0.025), ([0.03], 0.04), ([0.03, 0.03], 0.03)])
+@pytest.mark.parametrize(("worse_C", "std"), [([0.03], 0.03), ([0.03, 0.03], 0.03)])
 def test_a_planted_difference_is_found_as_often_as_was_promised(worse_C, std):
     better_C = [0.0, *(-worse for worse in worse_C)]
     tests = math.comb(len(better_C), 2)

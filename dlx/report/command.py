@@ -13,7 +13,10 @@ from dlx.report.text import visible
 from dlx.run.paths import REPORT, find_runs, newest_study, write_atomically
 
 if TYPE_CHECKING:
+    from dlx.report.aggregate import Summary
+    from dlx.report.comparison import Comparisons
     from dlx.report.load import Study
+    from dlx.report.settings import Layout
 
 OUTPUTS = Path("outputs")
 
@@ -36,10 +39,8 @@ def report(folders: list[Path], output: Path, command: str, options: Options | N
     """Report the runs below `folders` into the folder `output`; `command` is quoted on the page."""
     from rich.console import Console
 
-    from dlx.report import aggregate, charts, findings, listing, page, settings, tables, terminal, verdicts
-    from dlx.report.chance import weigh
+    from dlx.report import aggregate, charts, listing, page, settings, tables, terminal, verdicts
     from dlx.report.comparison import compare
-    from dlx.report.held_out import held_out
     from dlx.report.load import load
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
@@ -52,9 +53,7 @@ def report(folders: list[Path], output: Path, command: str, options: Options | N
     baseline = find_setting(layout, options.baseline) if options.baseline else None
     comparisons = compare(study, layout, summary, baseline=baseline, margin=options.margin)
     table = tables.tabulate(summary, layout, comparisons)
-    finding = findings.headline(
-        summary, comparisons, weigh(study, layout, summary), held_out(study, layout, summary)
-    )
+    finding = _finding(study, layout, summary, comparisons)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
 
     plots = output / "plots"
@@ -86,6 +85,15 @@ def report(folders: list[Path], output: Path, command: str, options: Options | N
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     terminal.show(Console(highlight=False), title, finding, table, study.left_out, output / "index.html")
+
+
+def _finding(study: "Study", layout: "Layout", summary: "Summary", comparisons: "Comparisons") -> str:
+    from dlx.report.chance import weigh
+    from dlx.report.findings import headline
+    from dlx.report.held_out import held_out
+
+    luck, looks = weigh(study, layout, summary), held_out(study, layout, summary)
+    return headline(summary, comparisons, luck, looks)
 
 
 def _write(output: Path, texts: dict[str, str]) -> None:

@@ -164,6 +164,18 @@ def test_nothing_to_compare_gives_no_comparison():
     assert compare(*planted([FIVE, FIVE], lost=set(np.ndindex(2, 5)))).against_best == []
 
 
+def test_by_the_best_epoch_another_setting_can_be_the_best():
+    study, layout, summary = planted(np.stack([EIGHT, EIGHT - 0.1]))
+    study.runs["val_accuracy_best"] = study.runs["val_accuracy_last"] + np.repeat([0.0, 0.15], 8)
+    summary.table["val_accuracy_best_mean"] = summary.table["val_accuracy_last_mean"] + [0.0, 0.15]
+    last, best = (compare(study, layout, summary, rule=rule) for rule in ("last", "best"))
+    assert [(found.rule, found.against_best[0].reference) for found in (last, best)] == [
+        ("last", 0),
+        ("best", 1),
+    ]
+    assert best.against_best[0].difference == pytest.approx(-0.05)
+
+
 # Simulated studies: seeds are better or worse for all settings alike, settings differ by what is planted.
 
 

@@ -58,6 +58,14 @@ def test_many_tests_are_each_their_own_and_nan_is_no_pair(count):
     np.testing.assert_allclose(two_sided_ps(rows), expected, rtol=1e-12)
 
 
+def test_tests_of_more_and_of_fewer_than_twenty_pairs_go_side_by_side():
+    rows = np.random.default_rng(5).normal(0.3, 1, (6, 22))
+    rows[::2, :4] = np.nan
+    found = two_sided_ps(rows)
+    assert (found[::2] == [two_sided_p(row[4:]) for row in rows[::2]]).all()
+    assert (found[1::2] == [two_sided_p(row) for row in rows[1::2]]).all()
+
+
 def test_more_tests_than_fit_at_once_are_the_same(monkeypatch):
     rows = np.random.default_rng(0).normal(0.3, 1, (20, 6))
     whole = sign_flip_ps(rows)

@@ -39,7 +39,7 @@ def headline(
     paragraphs = [
         _best(summary, rows, ranked),
         against_best(comparisons, summary),
-        against_baseline(comparisons),
+        against_baseline(comparisons, summary),
         " ".join(comparisons.notes),
         " ".join(_luck(chance, summary)) if chance else "",
         " ".join(held_out),

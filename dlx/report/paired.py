@@ -28,14 +28,15 @@ class Family:
     """The tests that Holm's correction is over, by (setting, reference), either way round.
 
     `p` of the sign-flip test, `p_holm` after the correction; `p_student` of the t test, after it as well.
-    `tests`: how many there are; `undecided`: how many of them found no difference.
+    `tests`: how many there are. `ahead`: in how many of them the difference is larger, by its deviation over
+    seeds: with more seeds those are decided first, and Holm's correction is then over the rest.
     """
 
     p: dict[tuple[int, int], float]
     p_holm: dict[tuple[int, int], float]
     p_student: dict[tuple[int, int], float]
+    ahead: dict[tuple[int, int], int]
     tests: int
-    undecided: int
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def hold_against(scores: Scores, family: Family, reference: int, margin: float) 
         p_holm = family.p_holm.get(pair, math.nan)
         verdict = _judge(difference if scores.higher else -difference, p_holm, p_equivalent)
         different, alike = (
-            _further(each_S, family.undecided, margin, open_ones)
+            _further(each_S, family.tests - family.ahead.get(pair, 0), margin, open_ones)
             if verdict == "undecided"
             else (math.inf,) * 2
         )
@@ -130,10 +131,21 @@ def _family(scores: Scores, pairs_M2: NDArray[np.int64]) -> Family:
     p_M = two_sided_ps(differences_MS)
     both_ways = [*zip(first_M.tolist(), second_M.tolist(), strict=True)]
     both_ways += [(second, first) for first, second in both_ways]
-    p_holm_M = holm(p_M)
-    columns = (p_M, p_holm_M, holm(student_ps(differences_MS)))
-    p, p_holm, p_student = (dict(zip(both_ways, values_M.tolist() * 2, strict=True)) for values_M in columns)
-    return Family(p, p_holm, p_student, len(p_M), int((p_holm_M > LEVEL).sum()))
+    ahead_M = np.empty(len(p_M), dtype=np.int64)
+    ahead_M[np.argsort(-_effects(differences_MS), kind="stable")] = np.arange(len(p_M))
+    p, p_holm, p_student, ahead = (
+        dict(zip(both_ways, values_M.tolist() * 2, strict=True))
+        for values_M in (p_M, holm(p_M), holm(student_ps(differences_MS)), ahead_M)
+    )
+    return Family(p, p_holm, p_student, ahead, len(p_M))
+
+
+def _effects(differences_MS: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the size of each mean difference in standard deviations."""
+    means_M, stds_M = np.nanmean(differences_MS, axis=1), np.nanstd(differences_MS, axis=1, ddof=1)
+    effects_M = np.full(len(means_M), np.inf)
+    np.divide(np.abs(means_M), stds_M, out=effects_M, where=stds_M > 0)
+    return effects_M
 
 
 def _tost(differences_S: NDArray[np.float64], margin: float) -> float:
@@ -156,14 +168,14 @@ def _judge(gain: float, p_holm: float, p_equivalent: float) -> Verdict:
 
 
 def _further(
-    differences_S: NDArray[np.float64], undecided: int, margin: float, open_ones: int
+    differences_S: NDArray[np.float64], tests: int, margin: float, open_ones: int
 ) -> tuple[float, float]:
     """Return how many more seeds would show the sides to be different, and to be equivalent; inf if none."""
     count = len(differences_S)
     if count < PAIRS:
         return math.inf, math.inf
     mean, std = float(differences_S.mean()), float(differences_S.std(ddof=1))
-    different = pairs_for_sign(mean, std, LEVEL / 2 / undecided) if undecided else None
+    different = pairs_for_sign(mean, std, LEVEL / 2 / tests)
     level = LEVEL / open_ones if open_ones else LEVEL
     alike = None if math.isnan(margin) else pairs_for_equivalence(mean, std, margin, level)
     return _beyond(different, count), _beyond(alike, count)

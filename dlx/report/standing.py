@@ -22,14 +22,15 @@ def against_best(comparisons: Comparisons, summary: Summary) -> str:
     return " ".join(sentence for sentence in said if sentence)
 
 
-def against_baseline(comparisons: Comparisons) -> str:
+def against_baseline(comparisons: Comparisons, summary: Summary) -> str:
     """Return the paragraph, with a sentence for each setting that is better; "" without a baseline."""
     counts = Counter(each.verdict for each in comparisons.against_baseline if each.pairs > 1)
     if not counts:
         return ""
+    name = _labels(summary)[comparisons.against_baseline[0].reference]
     parts = [f"{count} {verdict}" for verdict, count in counts.most_common()]
     better = [each.sentence for each in comparisons.against_baseline if each.verdict == "better"]
-    return " ".join([f"Against the baseline: {', '.join(parts)}.", *better])
+    return " ".join([f"Against the baseline ({name}): {', '.join(parts)}.", *better])
 
 
 def _untested(summary: Summary) -> str:
@@ -70,7 +71,7 @@ def _every(tested: Sequence[Comparison]) -> str:
 
 def _hint(undecided: Sequence[Comparison], summary: Summary) -> str:
     """Name the undecided that a test which assumes more finds worse: 5 seeds have too few signs for any."""
-    labels = dict(zip(summary.table["setting"], summary.table["label"], strict=True))
+    labels = _labels(summary)
     far = [labels[each.setting] for each in undecided if each.p_student <= LEVEL]
     if not far:
         return ""
@@ -87,3 +88,7 @@ def _further(undecided: Sequence[Comparison]) -> str:
     return (
         f"To decide the {write_count(len(undecided), 'undecided one')} would take {span} more seeds{which}."
     )
+
+
+def _labels(summary: Summary) -> dict[int, str]:
+    return dict(zip(summary.table["setting"].tolist(), summary.table["label"].tolist(), strict=True))

@@ -159,6 +159,17 @@ def test_runs_of_one_seed_that_differ_otherwise_are_averaged_before_they_are_pai
     assert any(note.startswith("Runs of a setting differ in batch_size, too") for note in found.notes)
 
 
+def test_seeds_are_promised_for_the_step_of_the_correction_that_a_pair_will_have():
+    noise = np.array([0.011, -0.012, 0.004, -0.003])
+    worse = np.array([[0.0], [0.02], [0.3], [0.6]])
+    values = 0.9 - worse + np.stack([noise * 0, noise, noise / 2, noise / 3])
+    near, _, farthest = compare(*planted(values)).against_best
+    differences = values[1] - values[0]
+    needed = pairs_for_sign(differences.mean(), differences.std(ddof=1), 0.025 / (6 - 5))
+    assert 4 + near.further_seeds == needed
+    assert farthest.further_seeds == 4  # 8 seeds reach 2/2^8, small enough for the first of 6 tests
+
+
 def test_nothing_to_compare_gives_no_comparison():
     assert compare(*planted([FIVE])).against_best == []
     assert compare(*planted([FIVE, FIVE], lost=set(np.ndindex(2, 5)))).against_best == []
@@ -208,23 +219,26 @@ def test_tests_of_the_best_alone_would_be_wrong_twice_as_often():
     assert wrong / STUDIES > 0.1
 
 
+# By how much each setting is worse than the best, and the step of Holm's correction at which the first of
+# them is tested: of all tests, those of larger differences come before it, and of those as large half do.
+PLANTED = [([0.03], 1.0), ([0.03, 0.03], 2.5), ([0.03, 0.06], 1.5)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("worse_C", "std"), [([0.03], 0.03), ([0.03, 0.03], 0.03)])
-def test_a_planted_difference_is_found_as_often_as_was_promised(worse_C, std):
-    better_C = [0.0, *(-worse for worse in worse_C)]
-    tests = math.comb(len(better_C), 2)
-    seeds = pairs_for_sign(worse_C[0], std, 0.025 / tests)
+@pytest.mark.parametrize(("worse_C", "step"), PLANTED)
+def test_a_planted_difference_is_found_as_often_as_was_promised(worse_C, step):
+    seeds = pairs_for_sign(worse_C[0], 0.03, 0.025 / step)
     found = [
         {each.setting: each.verdict for each in study.against_best}.get(1) == "worse"
-        for study in studies(better_C, seeds, std)
+        for study in studies([0.0, *(-worse for worse in worse_C)], seeds, 0.03)
     ]
-    assert np.mean(found) == pytest.approx(promised(worse_C[0], std, seeds, tests), abs=0.05)
+    assert np.mean(found) == pytest.approx(promised(worse_C[0], 0.03, seeds, step), abs=0.05)
 
 
-def promised(mean, std, seeds, tests):
-    """The power of so many seeds: the next fewer have less than 0.8, so a few more are no surprise."""
+def promised(mean, std, seeds, step):
+    """The power of so many seeds, the fewest that have 0.8."""
     draws = np.random.default_rng(seeds).normal(mean, std, (4000, seeds))
-    power = np.mean(sign_flip_ps(draws) <= 0.025 / tests)
+    power = np.mean(sign_flip_ps(draws) <= 0.025 / step)
     assert power > 0.77
     return power
 

@@ -96,9 +96,9 @@ def test_a_mixture_is_counted(study: Any) -> None:
 def test_a_baseline_has_a_paragraph_and_names_what_is_better(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
     assert said(study, baseline=0)[2].startswith(
-        "Against the baseline: 1 better. lr 0.1: 0.1250 higher than lr 0.01"
+        "Against the baseline (lr 0.01): 1 better. lr 0.1: 0.1250 higher than lr 0.01"
     )
-    assert said(study, baseline=1)[2] == "Against the baseline: 1 worse."
+    assert said(study, baseline=1)[2] == "Against the baseline (lr 0.1): 1 worse."
 
 
 def test_single_runs_leave_chance_open(study: Any) -> None:

@@ -93,7 +93,7 @@ def hold_against(scores: Scores, family: Family, reference: int, margin: float) 
         p_holm = family.p_holm.get(pair, math.nan)
         verdict = _judge(difference if scores.higher else -difference, p_holm, p_equivalent)
         different, alike = (
-            _further(each_S, family.tests - family.ahead.get(pair, 0), margin, open_ones)
+            _further(each_S, family, family.ahead.get(pair, 0), margin, open_ones)
             if verdict == "undecided"
             else (math.inf,) * 2
         )
@@ -117,6 +117,11 @@ def hold_against(scores: Scores, family: Family, reference: int, margin: float) 
             )
         )
     return judged
+
+
+def fewest_seeds(tests: int) -> int:
+    """Return from how many seeds on a family finds anything: 2 / 2^K has to be enough for its first test."""
+    return math.ceil(math.log2(2 * tests / LEVEL))
 
 
 def _shared(scores: Scores) -> NDArray[np.int64]:
@@ -168,14 +173,16 @@ def _judge(gain: float, p_holm: float, p_equivalent: float) -> Verdict:
 
 
 def _further(
-    differences_S: NDArray[np.float64], tests: int, margin: float, open_ones: int
+    differences_S: NDArray[np.float64], family: Family, ahead: int, margin: float, open_ones: int
 ) -> tuple[float, float]:
     """Return how many more seeds would show the sides to be different, and to be equivalent; inf if none."""
     count = len(differences_S)
     if count < PAIRS:
         return math.inf, math.inf
     mean, std = float(differences_S.mean()), float(differences_S.std(ddof=1))
-    different = pairs_for_sign(mean, std, LEVEL / 2 / tests)
+    different = pairs_for_sign(mean, std, LEVEL / 2 / (family.tests - ahead))
+    if different is not None:  # those ahead have to be decided first
+        different = max(different, fewest_seeds(family.tests))
     level = LEVEL / open_ones if open_ones else LEVEL
     alike = None if math.isnan(margin) else pairs_for_equivalence(mean, std, margin, level)
     return _beyond(different, count), _beyond(alike, count)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from dlx.report.paired import PAIRS, Paired
+from dlx.report.paired import PAIRS, Paired, fewest_seeds
 from dlx.report.text import MISSING, write_count, write_metric
 from dlx.statistics.intervals import LEVEL
 from dlx.statistics.permutation import smallest_p
@@ -108,7 +108,7 @@ def _reachable(with_best: Sequence[Paired], with_baseline: Sequence[Paired]) -> 
         if _too_few(pairs):
             _, tests = _size(pairs)
             holm = f" (Holm's correction for {tests:,} tests)" if tests > 1 else ""
-            parts.append(f"{what} can be shown from {math.ceil(math.log2(2 * tests / LEVEL))} seeds on{holm}")
+            parts.append(f"{what} can be shown from {fewest_seeds(tests)} seeds on{holm}")
     return f"{said[0].upper()}{said[1:]}." if (said := ", ".join(parts)) else ""
 
 

@@ -161,13 +161,18 @@ def test_runs_of_one_seed_that_differ_otherwise_are_averaged_before_they_are_pai
 
 def test_seeds_are_promised_for_the_step_of_the_correction_that_a_pair_will_have():
     noise = np.array([0.011, -0.012, 0.004, -0.003])
-    worse = np.array([[0.0], [0.02], [0.3], [0.6]])
+    worse = np.array([[0.0], [0.01], [0.3], [0.6]])
     values = 0.9 - worse + np.stack([noise * 0, noise, noise / 2, noise / 3])
     near, _, farthest = compare(*planted(values)).against_best
     differences = values[1] - values[0]
     needed = pairs_for_sign(differences.mean(), differences.std(ddof=1), 0.025 / (6 - 5))
-    assert 4 + near.further_seeds == needed
+    assert 4 + near.further_seeds == needed > 8
     assert farthest.further_seeds == 4  # 8 seeds reach 2/2^8, small enough for the first of 6 tests
+
+
+def test_no_seeds_are_promised_that_could_not_decide_the_first_of_the_family():
+    worse = np.array([0.0, 0.2, 0.3, 0.4])[:, None] + np.random.default_rng(0).normal(0, 0.001, (4, 3))
+    assert {each.further_seeds for each in compare(*planted(0.9 - worse)).against_best} == {5}
 
 
 def test_nothing_to_compare_gives_no_comparison():

@@ -15,6 +15,7 @@ from dlx.registry import describe
 from dlx.run.evaluations import Evaluation, read_evaluations, record
 from dlx.run.paths import HYDRA, find_runs
 from dlx.run.result import Result, read_result
+from dlx.statistics.intervals import wilson
 
 SPLITS = ("test", "val", "train")
 
@@ -174,9 +175,7 @@ def _cells(result: Result, look: Evaluation) -> list[str]:
 
 def interval(accuracy: float, samples: int) -> str:
     """Write the 95% interval of a proportion by Wilson's score (1927): what other samples might have said."""
-    from scipy.stats import binomtest
-
-    found = binomtest(round(accuracy * samples), samples).proportion_ci(method="wilson")
+    found = wilson(round(accuracy * samples), samples)
     return f"{found.low:.4f} to {found.high:.4f}"
 
 

@@ -28,7 +28,7 @@ LAYERS = [
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.arguments", "dlx.surfaces"],
-    ["dlx.expression"],
+    ["dlx.expression", "dlx.statistics"],
     ["dlx.errors"],
     ["dlx"],
 ]
@@ -58,6 +58,7 @@ WITHOUT_TORCH += [
     "dlx.__main__",
     "dlx.surfaces",
     "dlx.expression",
+    "dlx.statistics",
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
 WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.table", "dlx.run.arrays"]
@@ -119,6 +120,8 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.predictions",
         "dlx.run.probes",
         "dlx.run.table",
+        "dlx.run.evaluations",
+        "dlx.statistics",
         "dlx.errors",
     ]
     for name in imports(MODULES[module]):

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dlx.errors import RequestError
 from dlx.report.load import METRICS, Study
 from dlx.report.settings import Layout
+from dlx.statistics.intervals import mean_intervals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +24,8 @@ class Summary:
 
     `table`: one row a setting, best first: `setting` (its place in Layout.rows), `label`, a column for
     each of Layout.keys, the counts `runs completed diverged failed`, `parameters`; for every metric and
-    rule `<metric>_<rule>_mean`, `_std` (over n - 1; NaN for one run) and `_count`;
-    `best_epoch_mean|min|max`, `seconds_mean|std|count`.
+    rule `<metric>_<rule>_mean`, `_std` (over n - 1; NaN for one run), `_count`, and `_low` and `_high`, the
+    95% interval of the mean; `best_epoch_mean|min|max`, `seconds_mean|std|count`.
 
     Means are over completed runs alone: a network that diverged has no final accuracy to average, and one
     that was cut off is no example of its setting. The others stay visible in the counts.
@@ -39,10 +42,10 @@ class Summary:
     exact: bool = False
 
 
-def aggregate(study: Study, layout: Layout) -> Summary:
-    """Aggregate the runs of each setting and order the settings.
+def aggregate(study: Study, layout: Layout, metric: str = "") -> Summary:
+    """Aggregate the runs of each setting and order the settings, by `metric` if one is named.
 
-    Raises RequestError if a swept key has the name of a column.
+    Raises RequestError if no completed run has it, or a swept key has the name of a column.
     """
     import pandas as pd
 
@@ -53,7 +56,9 @@ def aggregate(study: Study, layout: Layout) -> Summary:
     table = pd.concat([_settings(layout), *own], axis="columns")
     counts = table.columns[table.columns.str.endswith("_count")]
     table[counts] = table[counts].fillna(0).astype("int64")
-    metric = _ordering_metric(table)
+    if metric and not table[f"{metric}_last_count"].any():
+        raise RequestError(f"--metric: no completed run has a {metric}")
+    metric = metric or _ordering_metric(table)
     higher = metric.endswith("accuracy")
     # Ties (all diverged, say) keep the order in which the runs are listed.
     order = table.sort_values(f"{metric}_last_mean", ascending=not higher, na_position="last", kind="stable")
@@ -97,6 +102,12 @@ def _estimates(completed: "pd.DataFrame", place: "pd.Series[int]") -> "pd.DataFr
     grouped = completed[[*columns, "best_epoch"]].astype("float64").groupby(place)
     estimates = grouped[columns].agg(["mean", "std", "count"])
     estimates.columns = estimates.columns.map("_".join)
+    nth, rows = grouped.cumcount().to_numpy(), grouped.ngroup().to_numpy()
+    for column in columns[:-1]:
+        values_GK = np.full((len(estimates), nth.max(initial=-1) + 1), np.nan)
+        values_GK[rows, nth] = completed[column]
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss may be infinite, or 1e300
+            estimates[f"{column}_low"], estimates[f"{column}_high"] = mean_intervals(values_GK)
     for statistic in ("mean", "min", "max"):
         estimates[f"best_epoch_{statistic}"] = grouped["best_epoch"].agg(statistic)
     return estimates

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 from dlx.errors import RequestError
 from dlx.report.folders import find_folders
+from dlx.report.options import Options, add_options, chosen, find_setting
 from dlx.report.text import visible
 from dlx.run.paths import REPORT
 
 if TYPE_CHECKING:
+    from dlx.report.aggregate import Summary
+    from dlx.report.comparison import Comparisons
     from dlx.report.load import Study
+    from dlx.report.settings import Layout
 
 PAGE = "index.html"
 EVENTS = "tensorboard"
@@ -27,23 +31,24 @@ def main(arguments: list[str]) -> int:
     Raises RequestError if there is no such folder or no run in it that can be reported, OSError if the
     report cannot be written.
     """
-    options = _parser().parse_args(arguments)
-    folders = find_folders(options.folders)
-    output = options.output or folders[0] / REPORT
+    given = _parser().parse_args(arguments)
+    options = chosen(given)
+    folders = find_folders(given.folders)
+    output = given.output or folders[0] / REPORT
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     command = shlex.join(["dlx", "report", *arguments])
-    if options.tensorboard:
+    if given.tensorboard:
         from dlx.report.event_files import check_installed
 
         check_installed()
-    write = partial(report, folders, output, command, events=options.tensorboard)
-    if options.watch is None:
+    write = partial(report, folders, output, command, options=options, events=given.tensorboard)
+    if given.watch is None:
         write()
         return 0
     from dlx.report.watch import watch
 
-    return watch(folders, write, output / PAGE, options.watch)
+    return watch(folders, write, output / PAGE, given.watch)
 
 
 def report(
@@ -52,30 +57,36 @@ def report(
     command: str,
     study: "Study | None" = None,
     *,
+    options: Options | None = None,
     events: bool = False,
     refresh: int | None = None,
     show: bool = True,
 ) -> None:
     """Report the runs below `folders` into the folder `output`; `command` is quoted on the page.
 
-    `study`: what has been read of them already. `events`: whether TensorBoard's files are written.
-    `refresh`: seconds after which the page reloads itself. `show`: whether the table is printed.
+    `study`: what has been read of them already. `options`: what is compared. `events`: whether TensorBoard's
+    files are written. `refresh`: seconds after which the page reloads itself. `show`: whether the table is
+    printed.
     """
     from rich.console import Console
 
-    from dlx.report import aggregate, charts, files, findings, listing, page, settings, tables, terminal
+    from dlx.report import aggregate, charts, files, listing, page, settings, tables, terminal, verdicts
+    from dlx.report.comparison import compare
     from dlx.report.diagnosis import words
     from dlx.report.diagnosis.diagnose import diagnose
     from dlx.report.load import load
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
 
+    options = options or Options()
     study = study or load(folders)
     _check_any(study, folders)
-    layout = settings.lay_out(study.settings)
-    summary = aggregate.aggregate(study, layout)
-    table = tables.tabulate(summary, layout)
-    finding = findings.headline(summary)
+    layout = settings.lay_out(study.settings, options.by)
+    summary = aggregate.aggregate(study, layout, options.metric)
+    baseline = find_setting(layout, options.baseline) if options.baseline else None
+    comparisons = compare(study, layout, summary, baseline=baseline, margin=options.margin)
+    table = tables.tabulate(summary, layout, comparisons)
+    finding = _finding(study, layout, summary, comparisons)
     diagnosis = diagnose(study, layout, summary)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
 
@@ -91,6 +102,7 @@ def report(
             setting_columns=max(1, len(layout.keys)),
             sections={heading: charts.draw(each, plots) for heading, each in pictures.items()},
             parameters=count_parameters(study, layout, summary),
+            comparisons=verdicts.list_comparisons(comparisons, layout),
             diagnosis=diagnosis,
             listing=listing.list_runs(study, layout, summary),
             command=command,
@@ -99,6 +111,7 @@ def report(
     )
     facts = {"title": title, "finding": finding, "command": command}
     texts = files.list_files(study, layout, summary, facts, {"table": table})
+    texts |= {"comparisons.csv": verdicts.comparisons_csv(comparisons, layout)}
     texts |= {"diagnosis.csv": words.to_csv(diagnosis)}
     files.write_files(output, texts | {PAGE: html})  # the page last, as its links lead to the others
     if events:
@@ -112,6 +125,15 @@ def report(
     terminal.show(console, title, finding, table, study.left_out, place, diagnosed, study.running)
     if events:
         print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
+
+
+def _finding(study: "Study", layout: "Layout", summary: "Summary", comparisons: "Comparisons") -> str:
+    from dlx.report.chance import weigh
+    from dlx.report.findings import headline
+    from dlx.report.held_out import held_out
+
+    luck, looks = weigh(study, layout, summary), held_out(study, layout, summary)
+    return headline(summary, comparisons, luck, looks)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -148,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"
     )
+    add_options(parser)
     return parser
 
 

@@ -1,9 +1,18 @@
-"""What the table shows, in plain words and never more than the runs show."""
+"""What the runs show, in plain words and never more: which setting is better, and whether to believe it.
 
+A paragraph each: the best setting, how the others compare with it, the baseline, luck, held-out data, what
+did not complete.
+"""
+
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.aggregate import STATUSES, Summary
-from dlx.report.text import write_count, write_metric
+from dlx.report.chance import Chance
+from dlx.report.comparison import Comparisons
+from dlx.report.standing import against_baseline, against_best
+from dlx.report.text import write_count, write_end, write_metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +25,10 @@ WORDS = {
 }
 
 
-def headline(summary: Summary) -> str:
-    """Name the first setting, the second, how far apart they are, and what did not complete."""
+def headline(
+    summary: Summary, comparisons: Comparisons, chance: Chance | None = None, held_out: Sequence[str] = ()
+) -> str:
+    """Return the paragraphs, a line each."""
     rows = summary.table.to_dict(orient="records")
     mean = f"{summary.metric}_last_mean"
     ranked = [row for row in rows if row[mean] == row[mean]]
@@ -25,19 +36,28 @@ def headline(summary: Summary) -> str:
         return f"No run completed, so there is nothing to compare. {_unlucky(summary.table)}".strip()
     if summary.exact:
         return " ".join([*_heights(rows, ranked), _unlucky(summary.table)]).strip()
-    words = WORDS[summary.metric]
-    first = ranked[0]
+    paragraphs = [
+        _best(summary, rows, ranked),
+        against_best(comparisons, summary),
+        against_baseline(comparisons, summary),
+        " ".join(comparisons.notes),
+        " ".join(_luck(chance, summary)) if chance else "",
+        " ".join(held_out),
+        _unlucky(summary.table),
+    ]
+    return "\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _best(summary: Summary, rows: list[dict[Any, Any]], ranked: list[dict[Any, Any]]) -> str:
+    words, first = WORDS[summary.metric], ranked[0]
     if len(rows) == 1:
-        sentences = [f"{words.capitalize()} at the last epoch: {_estimate(summary, first, named=False)}."]
+        said = f"{words.capitalize()} at the last epoch: {_estimate(summary, first)}."
     else:
         end = "Highest" if summary.higher else "Lowest"
-        sentences = [f"{end} mean {words} at the last epoch: {_estimate(summary, first)}."]
-    if len(ranked) > 1:
-        sentences.append(f"Next: {_estimate(summary, ranked[1])}.")
-        sentences.append(_distance(summary, first, ranked[1]))
-    elif first[f"{summary.metric}_last_count"] == 1:
-        sentences.append("One run cannot say how much another seed would change it.")
-    return " ".join([*sentences, _unlucky(summary.table)]).strip()
+        said = f"{end} mean {words} at the last epoch: {_estimate(summary, first, first['label'])}."
+    if first[f"{summary.metric}_last_count"] == 1 and len(ranked) == 1:
+        said += " One run cannot say how much another seed would change it."
+    return said
 
 
 def _heights(rows: list[dict[Any, Any]], ranked: list[dict[Any, Any]]) -> list[str]:
@@ -59,28 +79,40 @@ def _heights(rows: list[dict[Any, Any]], ranked: list[dict[Any, Any]]) -> list[s
     return sentences
 
 
-def _estimate(summary: Summary, row: dict[Any, Any], *, named: bool = True) -> str:
-    mean, std = row[f"{summary.metric}_last_mean"], row[f"{summary.metric}_last_std"]
-    count = int(row[f"{summary.metric}_last_count"])
-    spread = f" ± {write_metric(summary.metric, std)}" if count > 1 else ""
-    runs = write_count(count, "run") if count == row["runs"] else f"{count} of {row['runs']} runs completed"
-    label = f" with {row['label']}" if named else ""
-    return f"{write_metric(summary.metric, mean)}{spread}{label} ({runs})"
-
-
-def _distance(summary: Summary, first: dict[Any, Any], second: dict[Any, Any]) -> str:
-    """Set the difference of two means beside the spread of seeds, which is a hint and no test."""
-    metric = summary.metric
-    difference = abs(first[f"{metric}_last_mean"] - second[f"{metric}_last_mean"])
-    apart = f"differ by {write_metric(metric, difference)}"
-    if min(first[f"{metric}_last_count"], second[f"{metric}_last_count"]) < 2:
-        return f"They {apart}; with a single run on a side, nothing here says how much of that is chance."
-    spread = max(first[f"{metric}_last_std"], second[f"{metric}_last_std"])
-    size = "more" if difference > spread else "no more"
-    return (
-        f"The means {apart}, {size} than the larger standard deviation over seeds "
-        f"({write_metric(metric, spread)}); no statistical test has been made."
+def _estimate(summary: Summary, row: dict[Any, Any], label: str = "") -> str:
+    mean, low, high, count = (
+        row[f"{summary.metric}_last_{part}"] for part in ("mean", "low", "high", "count")
     )
+    runs = write_count(count, "run") if count == row["runs"] else f"{count} of {row['runs']} runs completed"
+    ends = " to ".join(write_end(summary.metric, end) for end in (low, high))
+    interval = f", 95% interval {ends}" if count > 1 else ""
+    return f"{write_metric(summary.metric, mean)}{f' with {label}' if label else ''} ({runs}{interval})"
+
+
+def _luck(chance: Chance, summary: Summary) -> list[str]:
+    """Say whose luck the best score is, and by how much the choice flatters it."""
+    metric, said = summary.metric, []
+    if chance.noise:
+        seed, sample = (write_metric(metric, std) for std in (chance.noise.seed_std, chance.noise.sample_std))
+        said.append(
+            f"Luck (standard deviations): another seed moves a run of the best setting by {seed}, "
+            f"another {chance.noise.sample_count:,} validation samples by {sample}."
+        )
+    if chance.apart:
+        moved = write_metric(metric, math.sqrt(chance.apart.samples / chance.apart.sample_count))
+        said.append(
+            "The tests speak of other seeds on these validation samples; other samples would move its lead "
+            f"by {moved}, however many seeds there are."
+        )
+    if chance.flattery == chance.flattery:
+        counts = (("seeds", chance.seeds), ("validation samples", chance.samples))
+        halves = " and ".join(word for word, count in counts if count > 1)
+        said.append(
+            f"Having been picked from {chance.settings} flatters its score by about "
+            f"{write_metric(metric, chance.flattery)} (picked on random halves of the {halves}, scored on "
+            "the others)."
+        )
+    return said
 
 
 def _unlucky(table: "pd.DataFrame") -> str:

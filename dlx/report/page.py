@@ -24,6 +24,7 @@ class Page:
 
     `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
     `refresh`: seconds after which the page reloads itself, while somebody watches a sweep.
+    `comparisons`: of settings with the best one and the baseline.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Page:
     sections: dict[str, list[Figure]]
     parameters: list[tuple[str, Table]]
     diagnosis: Diagnosis
+    comparisons: Table
     listing: Listing
     command: str
     refresh: int | None = None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dlx.errors import RequestError, nearest
 from dlx.report.text import visible, write_value
 from dlx.run.identity import comparable, requested
 
@@ -19,7 +20,8 @@ class Layout:
     `names`: a short heading for each key. `labels`: each row in a few words, all different. `implied`:
     keys that differ between runs but follow from a shown key, with their value for each of its values.
     `shared`: what is equal in all runs. `seeds`: keys aggregated over that
-    take more than one value, without those that equal another in every run.
+    take more than one value, without those that equal another in every run: seeds, and where keys were chosen
+    to group by, all others that vary and do not follow from those.
     """
 
     keys: list[str]
@@ -32,16 +34,26 @@ class Layout:
     seeds: list[str]
 
 
-def lay_out(settings: Mapping[str, Mapping[str, Any]]) -> Layout:
-    """Find what varies between runs. `settings`: by run, values by dotted key (see `flatten`)."""
+def lay_out(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = ()) -> Layout:
+    """Find what varies between runs, or group them `by` these keys alone.
+
+    `settings`: by run, values by dotted key (see `flatten`). Raises RequestError for a key in `by` that has
+    one value in all runs, or is none.
+    """
     asked = {run: requested(values) for run, values in settings.items()}
     keys = list(dict.fromkeys(key for values in asked.values() for key in values))
     columns = {key: [values.get(key) for values in asked.values()] for key in keys}
     written = {key: tuple(_write(key, value) for value in columns[key]) for key in keys}
     varying = [key for key in keys if len(set(written[key])) > 1]
-    determined = _determined({key: written[key] for key in varying if not is_seed(key)})
-    shown = [key for key in varying if not is_seed(key) and key not in determined]
-    seeds = _first_equals({key: written[key] for key in varying if is_seed(key)})
+    free = [key for key in varying if not is_seed(key)]
+    determined = _determined({key: written[key] for key in free})
+    shown = [key for key in free if key not in determined]
+    if by:
+        every_name = short_names(free, keys)
+        shown = list(dict.fromkeys(find_key(key, free, every_name, "--by") for key in by))
+        determined = {key: other for key, other in determined.items() if other in shown and key not in shown}
+    over = {key for key in free if key not in shown and key not in determined}
+    seeds = _first_equals({key: written[key] for key in varying if is_seed(key) or key in over})
     row_of = {run: tuple(written[key][place] for key in shown) for place, run in enumerate(asked)}
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for run, values in asked.items():
@@ -54,9 +66,25 @@ def lay_out(settings: Mapping[str, Mapping[str, Any]]) -> Layout:
         rows=list(rows.values()),
         labels=_distinct([label(row, names) for row in rows.values()]),
         of_run={run: places[row] for run, row in row_of.items()},
-        implied={key: _implication(columns[by], columns[key]) for key, by in determined.items()},
+        implied={key: _implication(columns[other], columns[key]) for key, other in determined.items()},
         shared={key: columns[key][0] for key in keys if key not in varying},
         seeds=[key for key, first in seeds.items() if first == key],
+    )
+
+
+def find_key(given: str, keys: Sequence[str], names: Mapping[str, str], option: str) -> str:
+    """Return the key that is meant, by its full or short name; raises RequestError if there is none."""
+    if given in keys:
+        return given
+    by_name = {name: key for key, name in names.items() if key in keys}
+    if given in by_name:
+        return by_name[given]
+    if not keys:
+        raise RequestError(f"{option}: nothing but seeds differs between the runs")
+    allowed = [visible(key) for key in keys]
+    raise RequestError(
+        f"{option}: no key '{visible(given)}' differs between the runs{nearest(given, [*by_name, *allowed])} "
+        f"(those that do: {', '.join(allowed)})"
     )
 
 

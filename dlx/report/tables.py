@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlx.report.aggregate import STATUSES, Summary
+from dlx.report.comparison import Comparison, Comparisons
 from dlx.report.findings import WORDS
 from dlx.report.settings import Layout
 from dlx.report.text import (
     MISSING,
     visible,
+    write_end,
     write_metric,
     write_range,
     write_seconds,
     write_value,
 )
+from dlx.report.wording import brief
 
 Write = Callable[[dict[Any, Any]], str]
 
@@ -42,9 +45,11 @@ class Table:
     notes: list[str]
 
 
-def tabulate(summary: Summary, layout: Layout) -> Table:
-    """Write the summary as text, leaving out columns that are empty in every row."""
-    parts = [*_setting_columns(layout), *_metric_columns(summary)]
+def tabulate(summary: Summary, layout: Layout, comparisons: Comparisons | None = None) -> Table:
+    """Write the summary as text, with verdicts if given, leaving out columns that are empty in every row."""
+    ranking, *others = _metric_columns(summary)
+    verdicts = _verdict_columns(comparisons) if comparisons else []
+    parts = [*_setting_columns(layout), ranking, *verdicts, *others]
     cells = [[write(row) for _, write in parts] for row in summary.table.to_dict(orient="records")]
     kept = [place for place in range(len(parts)) if any(row[place] != MISSING for row in cells)]
     return Table(
@@ -70,19 +75,35 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
     split, quantity = metric.split("_")
     others = [f"train_{quantity}", f"{split}_{'loss' if quantity == 'accuracy' else 'accuracy'}"]
     by = f"by {summary.monitor}" if summary.monitor else "by its monitor"
-    spread = "" if summary.exact else ", mean ± std"
+    spread = "" if summary.exact else ", mean (95% interval)"
     parts = [
         (Column(_short(metric), f"last epoch{spread}", 0, numeric=True), _estimate(metric, "last")),
-        (Column(_short(metric), f"best epoch, {by}{spread}", 1, numeric=True), _estimate(metric, "best")),
-        (Column("best epoch", by, 2, numeric=True), _best_epoch),
+        (Column(_short(metric), f"best epoch, {by}{spread}", 3, numeric=True), _estimate(metric, "best")),
+        (Column("best epoch", by, 4, numeric=True), _best_epoch),
     ]
-    for rank, other in enumerate(dict.fromkeys(others), start=3):
+    for rank, other in enumerate(dict.fromkeys(others), start=5):
         if other != metric and not summary.exact:  # there, training's is validation's of an epoch before
             parts.append((Column(_short(other), "last epoch, mean", rank, numeric=True), _mean(other)))
     return [
         *parts,
-        (Column("seconds", "mean", 5, numeric=True), lambda row: write_seconds(row["seconds_mean"])),
+        (Column("seconds", "mean", 7, numeric=True), lambda row: write_seconds(row["seconds_mean"])),
     ]
+
+
+def _verdict_columns(comparisons: Comparisons) -> list[tuple[Column, Write]]:
+    columns = (("best", comparisons.against_best, 1), ("baseline", comparisons.against_baseline, 2))
+    return [
+        (Column(f"against {name}", "paired, Holm", rank, numeric=False), _verdict(compared, name))
+        for name, compared, rank in columns
+        if compared
+    ]
+
+
+def _verdict(compared: list[Comparison], reference: str) -> Write:
+    by_setting = {each.setting: brief(each.verdict, each.pairs, each.further_seeds) for each in compared}
+    if all(cell == MISSING for cell in by_setting.values()):
+        return lambda row: MISSING  # noqa: ARG005
+    return lambda row: by_setting.get(int(row["setting"]), reference)
 
 
 def _notes(summary: Summary) -> list[str]:
@@ -93,7 +114,7 @@ def _notes(summary: Summary) -> list[str]:
         ]
     by = f"by {summary.monitor}" if summary.monitor else "by the run's own monitor"
     order = f"Best first, by mean {WORDS[summary.metric]} at the last epoch."
-    means = "Mean ± standard deviation (n-1) over completed runs"
+    means = "Means are over completed runs, intervals by Student's t, from 10 runs on by the bootstrap"
     others = "; diverged and failed runs are counted but have no final value to average."
     unlucky = summary.table[["diverged", "failed"]].to_numpy().any()
     flatters = (
@@ -119,8 +140,9 @@ def _runs(row: dict[Any, Any]) -> str:
 
 def _estimate(metric: str, rule: str) -> Write:
     def write(row: dict[Any, Any]) -> str:
-        mean, std = row[f"{metric}_{rule}_mean"], row[f"{metric}_{rule}_std"]
-        return write_metric(metric, mean) + (f" ± {write_metric(metric, std)}" if math.isfinite(std) else "")
+        mean, *ends = (row[f"{metric}_{rule}_{part}"] for part in ("mean", "low", "high"))
+        interval = MISSING.join(write_end(metric, end) for end in ends)
+        return write_metric(metric, mean) + (f" ({interval})" if math.isfinite(ends[0]) else "")
 
     return write
 

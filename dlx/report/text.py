@@ -42,6 +42,11 @@ def write_metric(name: str, value: float) -> str:
     return f"{value:.3e}" if 0 < abs(value) < 1e-3 else f"{value:.4g}"
 
 
+def write_end(name: str, value: float) -> str:
+    """Write an end of an interval for a mean; of an accuracy no further than 0 or 1."""
+    return write_metric(name, min(1.0, max(0.0, value)) if name.endswith("accuracy") else value)
+
+
 def write_seconds(value: float) -> str:
     """Write a duration in seconds, a decimal where it tells something."""
     if not math.isfinite(value):

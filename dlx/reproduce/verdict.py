@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dlx.reproduce import statistics
 from dlx.reproduce.claim import Figure, Order
-from dlx.reproduce.statistics import LEVEL, Interval
+from dlx.statistics.equivalence import beyond_p, equivalence_p
+from dlx.statistics.intervals import LEVEL
+from dlx.statistics.permutation import sign_flip_p, smallest_p
+from dlx.statistics.power import pairs_for_sign
+from dlx.statistics.prediction import Prediction, predict, seeds_for_width, widest_limit
+from dlx.statistics.search import MOST
 
 Word = Literal["REPRODUCED", "NOT REPRODUCED", "UNDERPOWERED"]
 
@@ -22,7 +26,7 @@ class Verdict:
     word: Word
     note: str = ""
     mean: float | None = None
-    interval: Interval | None = None
+    interval: Prediction | None = None
     p: float | None = None
 
 
@@ -36,36 +40,36 @@ def judge_figure(figure: Figure, values_K: Sequence[float], rounding: float) -> 
         return Verdict(word, f"deterministic: off by {off:.1e}, allowed {figure.tolerance:.1e}", mean)
     if len(values_K) < 2:
         return Verdict("UNDERPOWERED", "an interval needs 2 completed runs", mean)
-    interval = statistics.prediction_interval(values_K)
+    interval = predict(values_K)
     low, high = low - rounding, high + rounding
     judge = _judge_value if math.isfinite(low) and math.isfinite(high) else _judge_bound
     word, note = judge(interval, low, high, figure.useful_width)
     return Verdict(word, note, interval.mean, interval)
 
 
-def _judge_value(interval: Interval, low: float, high: float, width: float) -> tuple[Word, str]:
+def _judge_value(interval: Prediction, low: float, high: float, width: float) -> tuple[Word, str]:
     """Judge a value that was published as lying in [low, high], by whether one new run may fall there."""
     if interval.high < low or high < interval.low:
         return "NOT REPRODUCED", ""
     if interval.width <= width:
         return "REPRODUCED", ""
-    needed = statistics.seeds_for_width(interval.std, width)
+    needed = seeds_for_width(interval.std, width)
     if needed is not None:
         return "UNDERPOWERED", f"{needed} seeds would make the interval narrower than {width:.2g}"
-    widest = statistics.widest_limit(interval.std)
+    widest = widest_limit(interval.std)
     if widest < width:
-        return "UNDERPOWERED", f"more than {statistics.MOST_SEEDS:,} seeds would be needed"
+        return "UNDERPOWERED", f"more than {MOST:,} seeds would be needed"
     return "UNDERPOWERED", f"no number of seeds settles it: the interval would still be {widest:.2g} wide"
 
 
-def _judge_bound(interval: Interval, low: float, high: float, _: float) -> tuple[Word, str]:
+def _judge_bound(interval: Prediction, low: float, high: float, _: float) -> tuple[Word, str]:
     """Judge "at least `low`" or "at most `high`", by whether a new run is sure to keep or to miss it."""
     if low <= interval.low and interval.high <= high:
         return "REPRODUCED", ""
     if interval.high < low or high < interval.low:
         return "NOT REPRODUCED", ""
     inside = interval.mean - low if math.isinf(high) else high - interval.mean
-    needed = statistics.seeds_for_width(interval.std, 2 * abs(inside)) if inside else None
+    needed = seeds_for_width(interval.std, 2 * abs(inside)) if inside else None
     if needed is None:
         return "UNDERPOWERED", "no number of seeds settles it: single runs fall on both sides of the bound"
     return "UNDERPOWERED", f"{needed} seeds would place the interval on one side of the bound"
@@ -80,14 +84,12 @@ def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, f
     mean = math.fsum(differences_K) / len(differences_K)
     if order.margin is None:
         p, against = (
-            statistics.sign_flip_p(differences_K),
-            statistics.sign_flip_p([-d for d in differences_K]),
+            sign_flip_p(differences_K),
+            sign_flip_p([-d for d in differences_K]),
         )
         effect = mean
     else:
-        p, against = (
-            test(differences_K, order.margin) for test in (statistics.equivalence_p, statistics.beyond_p)
-        )
+        p, against = (test(differences_K, order.margin) for test in (equivalence_p, beyond_p))
         effect = order.margin - abs(mean)
     if p <= LEVEL:
         return Verdict("REPRODUCED", mean=sign * mean, p=p)
@@ -99,9 +101,9 @@ def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, f
 def _needed(differences_K: Sequence[float], effect: float) -> str:
     """Say how many seeds would decide an order, and whether these could have."""
     count = len(differences_K)
-    std = statistics.prediction_interval(differences_K).std if count > 1 else math.nan
-    needed = statistics.seeds_for_sign(effect, std) if count > 1 else None
-    best = statistics.smallest_p(count)
+    std = predict(differences_K).std if count > 1 else math.nan
+    needed = pairs_for_sign(effect, std, LEVEL) if count > 1 else None
+    best = smallest_p(count)
     words = [f"{count} pairs cannot reach p {LEVEL:g}, at best {best:.2g}"] if best > LEVEL else []
     if needed is not None:
         words.append(f"about {max(needed, count + 1)} seeds would decide it")

@@ -5,9 +5,10 @@ import statistics
 from typing import Any
 
 import pytest
+from scipy import stats
 
+from dlx.errors import RequestError
 from dlx.report.aggregate import Summary, aggregate
-from dlx.report.findings import headline
 from dlx.report.load import load
 from dlx.report.settings import lay_out
 
@@ -71,29 +72,28 @@ def test_without_accuracies_the_lowest_validation_loss_is_first(study: Any) -> N
     summary = summarise(study)
     assert (summary.metric, summary.higher) == ("val_loss", False)
     assert summary.table["optimizer.lr"].tolist() == [0.01, 0.1]
-    assert headline(summary).startswith("Lowest mean validation loss at the last epoch: 2.0000 with lr 0.01")
 
 
-def test_the_headline_sets_the_difference_beside_the_spread_and_claims_no_test(study: Any) -> None:
-    for lr, finals in ((0.1, (0.90, 0.92)), (0.01, (0.80, 0.81))):
-        for seed, final in enumerate(finals):
-            study.run(f"{lr}-{seed}", study.curve(final), {"optimizer.lr": lr}, seed=seed)
-    assert headline(summarise(study)) == (
-        "Highest mean validation accuracy at the last epoch: 0.9100 ± 0.0141 with lr 0.1 (2 runs). "
-        "Next: 0.8050 ± 0.0071 with lr 0.01 (2 runs). The means differ by 0.1050, more than the larger "
-        "standard deviation over seeds (0.0141); no statistical test has been made."
-    )
+def test_the_interval_is_of_the_completed_runs_of_a_setting(study: Any) -> None:
+    finals = [0.91, 0.94, 0.95]
+    for seed, final in enumerate(finals):
+        study.run(f"s{seed}", study.curve(final), {"optimizer.lr": 0.1}, seed=seed)
+        study.run(f"t{seed}", study.curve(final - 0.1 * seed), {"optimizer.lr": 0.2}, seed=seed)
+    study.run("t3", study.curve(0.1), {"optimizer.lr": 0.2}, seed=3, status="diverged")
+    table = summarise(study).table
+    for row, values in ((table.iloc[0], finals), (table.iloc[1], [0.91, 0.84, 0.75])):
+        expected = stats.t.interval(0.95, 2, statistics.mean(values), stats.sem(values))
+        ends = (row["val_accuracy_last_low"], row["val_accuracy_last_high"])
+        assert ends == pytest.approx(expected, rel=1e-10)
 
 
-def test_the_headline_of_single_runs_leaves_chance_open(study: Any) -> None:
-    study.run("a", study.curve(0.9), {"optimizer.lr": 0.1})
-    study.run("b", study.curve(0.8), {"optimizer.lr": 0.01})
-    study.run("c", study.curve(0.8), {"optimizer.lr": 9.0}, status="diverged")
-    text = headline(summarise(study))
-    assert "with a single run on a side, nothing here says how much of that is chance" in text
-    assert text.endswith("Of 3 runs, 1 diverged.")
-
-
-def test_the_headline_when_nothing_completed(study: Any) -> None:
-    study.run("a", study.curve(0.9), status="diverged")
-    assert headline(summarise(study)).startswith("No run completed")
+def test_a_metric_that_is_named_orders_and_one_that_no_run_has_is_refused(study: Any) -> None:
+    study.run("a", [(None, None, 9.0, None), (0.5, None, 2.0, None)], {"optimizer.lr": 0.1})
+    study.run("b", [(None, None, 9.0, None), (0.7, None, 1.0, None)], {"optimizer.lr": 0.2})
+    loaded = load([study.folder])
+    layout = lay_out(loaded.settings)
+    summary = aggregate(loaded, layout, "train_loss")
+    assert (summary.metric, summary.higher) == ("train_loss", False)
+    assert summary.table["optimizer.lr"].tolist() == [0.1, 0.2]
+    with pytest.raises(RequestError, match="no completed run has a val_accuracy"):
+        aggregate(loaded, layout, "val_accuracy")

@@ -110,6 +110,7 @@ def test_every_file_is_written(reported: Path) -> None:
     ]
     assert sorted(file.name for file in (reported / "plots").iterdir()) == sorted(plots)
     assert sorted(file.name for file in reported.iterdir()) == [
+        "comparisons.csv",
         "diagnosis.csv",
         "index.html",
         "plots",
@@ -168,7 +169,7 @@ def test_the_page_names_runs_rules_and_what_was_left_out(reported: Path) -> None
     assert "1 of 3 diverged" in text
     assert "best epoch" in text
     assert "last epoch" in text
-    assert "no statistical test has been made" in text
+    assert "2 seeds cannot reach p &lt; 0.05: at best 2/2^2 = 0.5." in text
     assert "dlx report" in text
 
 

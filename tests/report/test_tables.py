@@ -14,6 +14,7 @@ from dlx.report.load import load
 from dlx.report.settings import Layout, lay_out
 from dlx.report.tables import Column, Table, tabulate, to_csv, to_markdown
 from dlx.report.terminal import show
+from dlx.report.text import MISSING
 
 
 def summarise(study: Any) -> tuple[Summary, Layout]:
@@ -44,15 +45,15 @@ def test_headings_name_the_rule_and_cells_the_count(study: Any) -> None:
     assert headings == [
         ("optimizer", ""),
         ("runs", ""),
-        ("val accuracy", "last epoch, mean ± std"),
-        ("val accuracy", "best epoch, by val_accuracy, mean ± std"),
+        ("val accuracy", "last epoch, mean (95% interval)"),
+        ("val accuracy", "best epoch, by val_accuracy, mean (95% interval)"),
         ("best epoch", "by val_accuracy"),
         ("train accuracy", "last epoch, mean"),
         ("val loss", "last epoch, mean"),
         ("seconds", "mean"),
     ]
     assert [row[1] for row in table.rows] == ["2", "1 of 3 diverged"]
-    assert table.rows[0][2:5] == ["0.6167 ± 0.4007", "0.9500 ± 0.0000", "1"]
+    assert table.rows[0][2:5] == [f"0.6167 (0.0000{MISSING}1.0000)", f"0.9500 (0.9500{MISSING}0.9500)", "1"]
 
 
 def test_columns_without_a_value_are_left_out(study: Any) -> None:
@@ -122,14 +123,14 @@ def test_hostile_settings_are_text_in_a_terminal(study: Any, width: int) -> None
     assert "\x1b[2J" not in text
 
 
-@pytest.mark.parametrize(("width", "columns"), [(80, 4), (120, 8)])
+@pytest.mark.parametrize(("width", "columns"), [(60, 3), (80, 4), (130, 8)])
 def test_a_narrow_terminal_shows_fewer_columns_unbroken(study: Any, width: int, columns: int) -> None:
     table = tabulate(*a_comparison(study))
     text = shown(table, width)
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
-    assert "0.6167 ± 0.4007" in text
-    assert ("0.9500 ± 0.0000" in text) == (columns > 3)
+    assert f"0.6167 (0.0000{MISSING}1.0000)" in text
+    assert (f"0.9500 (0.9500{MISSING}0.9500)" in text) == (columns > 3)
     assert ("seconds" in text) == (columns == 8)
     assert ("more on the page" in text) == (columns < 8)
 

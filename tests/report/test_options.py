@@ -1,0 +1,108 @@
+"""What a user asks to compare, in long and short names; what is wrong is refused in one line."""
+
+import pytest
+
+from dlx.errors import RequestError
+from dlx.report.command import _parser
+from dlx.report.options import Options, chosen, find_setting
+from dlx.report.settings import lay_out
+
+RUNS = {
+    f"{name}-{lr}-{norm}-{seed}": {
+        "optimizer.name": name,
+        "optimizer.momentum": {"sgd": 0.9}.get(name),
+        "optimizer.lr": lr,
+        "model.norm": norm,
+        "seed": seed,
+        "epochs": 5,
+    }
+    for name in ("adam", "sgd")
+    for lr in (0.1, 1e-4)
+    for norm in ("none", None)
+    for seed in (0, 1)
+}
+LAYOUT = lay_out(RUNS)
+
+
+def options(*words):
+    return chosen(_parser().parse_args(list(words)))
+
+
+def test_words_become_options():
+    assert options() == Options()
+    given = options(
+        "--by", "optimizer, lr", "--baseline", "lr=0.1", "--metric", "val_loss", "--margin", "0.02"
+    )
+    assert given == Options(("optimizer", "lr"), "lr=0.1", "val_loss", 0.02)
+
+
+@pytest.mark.parametrize("margin", ["0", "-1", "nan", "inf", "wide"])
+def test_a_margin_that_is_none_is_refused(margin):
+    with pytest.raises(RequestError, match=r"--margin: .* is no number above 0"):
+        options(f"--margin={margin}")
+
+
+def test_an_unknown_metric_is_refused_with_the_nearest():
+    with pytest.raises(RequestError, match="did you mean 'val_accuracy'"):
+        options("--metric", "val_acuracy")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "adam, lr 0.0001, norm none",
+        "optimizer.name=adam,optimizer.lr=0.0001,model.norm=none",
+        "optimizer=adam, lr=1e-4, norm=none",
+    ],
+)
+def test_a_baseline_is_a_label_or_keys_with_values(asked):
+    assert LAYOUT.rows[find_setting(LAYOUT, asked)] == {
+        "optimizer.name": "adam",
+        "optimizer.lr": 1e-4,
+        "model.norm": "none",
+    }
+
+
+def test_a_missing_value_is_null():
+    row = LAYOUT.rows[find_setting(LAYOUT, "optimizer=sgd,lr=0.1,norm=null")]
+    assert row["model.norm"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("lr=0.1", "is 4 settings .*; name more keys"),
+        ("lr=0.2", "no setting is 'lr=0.2'"),
+        ("adm, lr 0.0001, norm none", "did you mean 'adam, lr 0.0001, norm none'"),
+        ("optimiser=adam", "no key 'optimiser' differs between the runs; did you mean 'optimizer'"),
+        ("epochs=5", "no key 'epochs' differs"),
+        ("\x1b[2J", r"no setting is '\\x1b\[2J'"),
+    ],
+)
+def test_a_baseline_that_is_no_setting_or_several_is_refused(asked, said):
+    with pytest.raises(RequestError, match=said) as caught:
+        find_setting(LAYOUT, asked)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_are_grouped_by_the_keys_that_were_chosen():
+    layout = lay_out(RUNS, ["optimizer"])
+    assert layout.keys == ["optimizer.name"]
+    assert layout.labels == ["adam", "sgd"]
+    assert list(layout.implied) == ["optimizer.momentum"]
+    assert layout.seeds == ["optimizer.lr", "model.norm", "seed"]
+    assert set(layout.of_run.values()) == {0, 1}
+
+
+def test_keys_keep_the_order_they_were_asked_in_and_the_rest_is_averaged_over():
+    layout = lay_out(RUNS, ["lr", "optimizer.momentum"])
+    assert layout.keys == ["optimizer.lr", "optimizer.momentum"]
+    assert layout.seeds == ["optimizer.name", "model.norm", "seed"]
+    assert len(layout.rows) == 4
+
+
+def test_a_key_that_does_not_vary_is_no_group():
+    with pytest.raises(RequestError, match="--by: no key 'epoch' differs between the runs"):
+        lay_out(RUNS, ["epoch"])
+    with pytest.raises(RequestError, match="--by: nothing but seeds differs"):
+        lay_out({run: {"seed": place} for place, run in enumerate(RUNS)}, ["seed"])

@@ -20,7 +20,8 @@ class Chart(NamedTuple):
     """A picture to be drawn.
 
     `name`: its files'. `caption`: how to read it. `spec`: None where there is only something to say.
-    `wide`: whether it needs the page's whole width.
+    `wide`: whether it needs the page's whole width. `live`: whether the page's script draws it again, to
+    answer the pointer and the tables.
     """
 
     name: str
@@ -28,17 +29,23 @@ class Chart(NamedTuple):
     caption: str
     spec: Spec | None
     wide: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart that has been drawn; `svg` is empty for one without a specification."""
+    """A chart that has been drawn; `svg` is empty for one without a specification.
+
+    `live`: the specification for the page's script, or None. It is the one that was drawn, but for the values
+    of data that have a name: the page holds those once for all charts.
+    """
 
     name: str
     title: str
     caption: str
     wide: bool
     svg: str
+    live: Spec | None = None
 
 
 def draw(charts: Iterable[Chart], folder: Path) -> list[Figure]:
@@ -47,17 +54,27 @@ def draw(charts: Iterable[Chart], folder: Path) -> list[Figure]:
 
     figures, pictures = [], {}
     with ThreadPoolExecutor(max_workers=1) as pool:  # the PNG of a chart is made beside the SVG of the next
-        for name, title, caption, spec, wide in charts:
+        for name, title, caption, spec, wide, live in charts:
             svg = ""
             if spec is not None:
                 vega = "/schema/vega/" in spec["$schema"]
                 svg = vl_convert.vega_to_svg(spec) if vega else vl_convert.vegalite_to_svg(spec)
                 (folder / f"{name}.svg").write_text(f"{svg}\n{MARK}", encoding="utf-8")
                 pictures[name] = pool.submit(vl_convert.svg_to_png, svg, scale=2)
-            figures.append(Figure(name, title, caption, wide, svg))
+            figures.append(Figure(name, title, caption, wide, svg, _unfilled(spec) if live else None))
     for name, picture in pictures.items():
         (folder / f"{name}.png").write_bytes(picture.result())
     return figures
+
+
+def _unfilled(spec: Any) -> Any:
+    """Return a specification without the values of its named data."""
+    if isinstance(spec, list):
+        return [_unfilled(each) for each in spec]
+    if not isinstance(spec, dict):
+        return spec
+    named = {"name", "values"} <= spec.keys()
+    return {key: _unfilled(value) for key, value in spec.items() if not (named and key == "values")}
 
 
 def discard_earlier(folder: Path) -> None:

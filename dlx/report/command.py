@@ -34,8 +34,12 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     """Report the runs below `folders` into the folder `output`; `command` is quoted on the page."""
     from rich.console import Console
 
-    from dlx.report import aggregate, charts, findings, listing, page, settings, tables, terminal
+    from dlx.report import aggregate, charts, findings, listing, page, provenance, settings, tables, terminal
+    from dlx.report.curves import trace
+    from dlx.report.dossier import dossiers
     from dlx.report.load import load
+    from dlx.report.page.data import page_data
+    from dlx.report.page.script import libraries
     from dlx.report.parameters import count_parameters
     from dlx.report.pictures.gallery import gallery
 
@@ -51,16 +55,24 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     plots.mkdir(parents=True, exist_ok=True)
     charts.discard_earlier(plots)
     pictures = gallery(study, layout, summary)
+    sections = {heading: charts.draw(each, plots) for heading, each in pictures.items()}
+    figures = [figure for each in sections.values() for figure in each]
+    runs = dossiers(study, layout, summary, None, output)
     html = page.render(
         page.Page(
             title,
             finding,
             table,
             setting_columns=max(1, len(layout.keys)),
-            sections={heading: charts.draw(each, plots) for heading, each in pictures.items()},
+            sections=sections,
             parameters=count_parameters(study, layout, summary),
             listing=listing.list_runs(study, layout, summary),
             command=command,
+            repeat=provenance.commands(study, layout, summary),
+            machines=provenance.machines(study),
+            data=provenance.data_facts(study),
+            live=page_data(study, layout, summary, trace(study, layout, summary), runs, figures),
+            libraries=libraries(),
         )
     )
     _write(

@@ -9,6 +9,7 @@ from dlx.report.pictures.style import (
     COLOURS,
     PANELS,
     QUANTITY,
+    SHOWN,
     SPLITS,
     chart,
     colour,
@@ -28,7 +29,8 @@ def epochs(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
         part = curves.of(metric=metric)
         if many:
             caption = describe(part, len(COLOURS), "the others are thin and grey")
-            together.append(Chart(metric, f"{metric.title()} by epoch", caption, compare(part, metric)))
+            spec = compare(part, metric)
+            together.append(Chart(metric, f"{metric.title()} by epoch", caption, spec, live=True))
         name, title = (f"{metric}_by_setting", "setting by setting") if many else (metric, "by epoch")
         caption = describe(part, PANELS, "the others are not drawn")
         apart.append(Chart(name, f"{metric.title()} {title}", caption, each(part, metric), wide=many))
@@ -46,11 +48,13 @@ def compare(curves: Curves, metric: str) -> Spec:
             colour("label", labels, legend_below(labels)),
             x=epoch_axis("epoch" if split == splits[-1] else None, curves.epochs),
             y=metric_axis(curves.axes[metric], f"{split} {QUANTITY[metric]}"),
+            name=f"{metric} {split}",
         )
         for split in splits
     ]
     return chart(
-        f"{metric} by epoch, {write_count(len(curves.labels), 'setting')}", {"vconcat": panels, "spacing": 40}
+        f"{metric} by epoch, {write_count(len(curves.labels), 'setting')}",
+        {"params": [{"name": SHOWN, "value": labels}], "vconcat": panels, "spacing": 40},
     )
 
 

@@ -16,6 +16,8 @@ SHADE = "#1268b3"  # of cells and bars that white text may stand on; the same on
 INK = "#24292f"
 PANELS = 12
 SPLITS = ("validation", "training")
+SHOWN = "shown"  # a live chart's parameter: the labels in colour
+PICKED = "picked"  # and the labels that the tables have picked, none for all
 QUANTITY = {"accuracy": "accuracy (fraction)", "loss": "loss (mean per sample)"}
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 

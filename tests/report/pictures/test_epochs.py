@@ -47,7 +47,8 @@ def test_beyond_eight_settings_the_others_are_grey(study: Any) -> None:
     curves = many(study, 9).of(metric="accuracy")
     spec = compare(curves, "accuracy")
     coloured = next(colour for _, colour in marks(spec) if "scale" in colour)
-    assert coloured["scale"]["domain"] == curves.labels[:8]
+    assert spec["params"] == [{"name": "shown", "value": curves.labels[:8]}]
+    assert coloured["scale"]["domain"] == {"expr": "shown"}
     assert coloured["scale"]["range"] == list(COLOURS)
     assert ("line", {"value": GREY}) in marks(spec)
 

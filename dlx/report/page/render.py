@@ -1,20 +1,21 @@
-"""Everything above -> one index.html that opens offline: styles and charts inline, no request to anywhere."""
+"""Everything above -> one index.html that opens offline: styles, script and charts inline, no request."""
 
 import platform
 import re
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dlx import __version__
 from dlx.report.charts import Figure
+from dlx.report.comparison import Comparisons
+from dlx.report.diagnosis.finding import Diagnosis
 from dlx.report.listing import Listing
+from dlx.report.page.data import to_json
+from dlx.report.page.script import policy, script
+from dlx.report.page.templates import environment, now
 from dlx.report.tables import Table
 from dlx.report.text import visible
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Page:
     """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page.
 
     `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
+    `repeat`: the command of each run, as they are listed. `machines`: what the runs ran on. `data`: facts of
+    the data set. `live`: what the script works on (see page/data.py), None for a page without a script.
+    `libraries`: Vega's, for the script.
     """
 
     title: str
@@ -32,14 +36,22 @@ class Page:
     parameters: list[tuple[str, Table]]
     listing: Listing
     command: str
+    comparisons: Comparisons | None = None
+    diagnosis: Diagnosis | None = None
+    repeat: list[str] = field(default_factory=list)
+    machines: list[list[tuple[str, str]]] = field(default_factory=list)
+    data: list[tuple[str, str]] = field(default_factory=list)
+    live: dict[str, Any] | None = None
+    libraries: str = ""
 
 
 def render(page: Page) -> str:
-    """Return the HTML. Every text is escaped but the charts, which the renderer has escaped."""
+    """Return the HTML. Every text is escaped but the script and the charts, which the renderer escaped."""
     from markupsafe import Markup
 
+    text = script(page.libraries) if page.live else ""
     return (
-        environment("dlx.report")
+        environment("dlx.report.page")
         .get_template("page.html.jinja")
         .render(
             page=page,
@@ -50,28 +62,13 @@ def render(page: Page) -> str:
                 for figures in page.sections.values()
                 for figure in figures
             },
+            policy=policy(text),
+            script=Markup(text),  # noqa: S704
+            data=Markup(to_json(page.live or {})),  # noqa: S704
             written=now(),
             versions=_versions(page.listing.torch),
         )
     )
-
-
-def environment(*packages: str) -> "Environment":
-    """Return Jinja's environment for templates that lie in these packages: everything is escaped."""
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=ChoiceLoader([PackageLoader(package, ".") for package in packages]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def now() -> str:
-    """Return the time of writing, as pages show it."""
-    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _own_ids(figure: Figure) -> str:

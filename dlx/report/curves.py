@@ -57,6 +57,17 @@ class Curves:
         kept = {metric: axis for metric, axis in self.axes.items() if wanted.get("metric", metric) == metric}
         return replace(self, estimates=estimates, diverged=diverged, axes=kept)
 
+    def first(self, count: int) -> "Curves":
+        """Return the part of the first settings."""
+        labels = self.labels[:count]
+        estimates = self.estimates[self.estimates["label"].isin(labels)]
+        return replace(
+            self,
+            estimates=estimates,
+            diverged=self.diverged[self.diverged["label"].isin(labels)],
+            labels=labels,
+        )
+
 
 def trace(study: Study, layout: Layout, summary: Summary) -> Curves:
     """Compute the curves of every setting and the axes to draw them on."""

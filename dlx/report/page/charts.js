@@ -6,6 +6,7 @@
 /** @type {Live[]} */
 const live = [];
 
+const PAUSE = 120; // milliseconds without a change, so that typing is not held up by drawing
 const NARROWEST = 180; // pixels of a panel
 
 /** Draw every live chart as soon as it comes near the window; until then its picture stands there. */
@@ -20,7 +21,11 @@ function charts() {
     }
   }, { rootMargin: "600px" });
   for (const box of document.querySelectorAll("[data-chart]")) near.observe(box);
-  listeners.push(() => void Promise.all(live.filter(({ view }) => view).map(feed)));
+  let soon = 0;
+  listeners.push(() => {
+    clearTimeout(soon);
+    soon = setTimeout(() => void Promise.all(live.filter(({ view }) => view).map(feed)), PAUSE);
+  });
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return; // a phone's address bar moves

@@ -5,6 +5,7 @@
  *    high?: number, n?: number}} Point `value` is held at the axis, `true` is not */
 
 const RUNS = 60; // single runs drawn at most
+const BEHIND = 50; // points of a curve behind the coloured ones
 
 /**
  * Return by part of the panel (see pictures/panel.py) the rows to draw.
@@ -15,18 +16,27 @@ function parts(name) {
   const { coloured, grey } = drawn();
   const named = coloured.map((rank) => mean(name, rank, axis));
   const runs = singles(coloured).map((run) => ({ run, points: single(name, run, axis) }));
-  const lost = grey.filter((rank) => data.runs.length < 500 && rank >= 0).flatMap(divergedOf);
+  const lost = grey.flatMap(divergedOf).slice(0, RUNS);
   const others = lost.map((run) => ({ run, points: single(name, run, axis) }));
   return {
     bands: named.flat().filter((row) => (row.n ?? 0) > 1),
     named_means: named.flat().map(asMean),
-    other_means: grey.flatMap((rank) => mean(name, rank, axis)).map(asMean),
+    other_means: grey.flatMap((rank) => thin(mean(name, rank, axis))).map(asMean),
     named_runs: runs.flatMap(({ points }) => points),
     named_ends: runs.flatMap(({ run, points }) => end(run, points)),
     other_runs: others.flatMap(({ points }) => points),
     other_ends: others.flatMap(({ run, points }) => end(run, points)),
     points: [...named.flat(), ...runs.flatMap(({ points }) => points)],
   };
+}
+
+/**
+ * Keep at most about BEHIND points of a grey curve, and its last.
+ * @param {Point[]} points
+ */
+function thin(points) {
+  const step = Math.ceil(points.length / BEHIND);
+  return points.filter((_, place) => place % step === 0 || place === points.length - 1);
 }
 
 /** @param {Point} point */

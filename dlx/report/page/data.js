@@ -8,7 +8,7 @@
 /** @typedef {{epochs: number[], axes: Record<string, [number, number]>, means: Record<string, Means>,
  *    runs: Record<string, string>, ends: number[]}} Curves by "<metric> <split>"; runs are R x E packed */
 /** @type {{settings: Setting[], facets: {name: string, choices: string[]}[], runs: Run[], curves: Curves,
- *    colours: string[], charts: Record<string, any>}} */
+ *    colours: string[], greys: number, charts: Record<string, any>}} */
 const data = JSON.parse(element("data").textContent ?? "");
 
 /** @type {Map<string, Float32Array>} */

@@ -18,7 +18,7 @@ from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves
 from dlx.report.dossier import Dossier
 from dlx.report.listing import ordered
 from dlx.report.load import Study
-from dlx.report.pictures.style import COLOURS
+from dlx.report.pictures.style import COLOURS, GREYS
 from dlx.report.settings import Layout
 from dlx.report.text import visible, write_value
 
@@ -53,6 +53,7 @@ def page_data(
         "runs": [asdict(run) for run in runs],
         "curves": _curves(study, summary, curves, names),
         "colours": list(COLOURS),
+        "greys": GREYS,
         "charts": {figure.name: figure.live for figure in figures if figure.live},
     }
 

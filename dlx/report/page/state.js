@@ -52,7 +52,6 @@ function drawn() {
   const picked = new Set([...state.settings, ...[...state.runs].map((run) => data.runs[run].rank)]);
   const order = [...data.settings.keys()];
   const coloured = order.filter((rank) => (picked.size ? picked.has(rank) : left[rank])).slice(0, data.colours.length);
-  const grey = order.filter((rank) => left[rank] && !coloured.includes(rank)).slice(0, GREYS);
+  const grey = order.filter((rank) => left[rank] && !coloured.includes(rank)).slice(0, data.greys);
   return { coloured, grey, picked: picked.size };
 }
-const GREYS = 100; // more lines are a carpet, and slow

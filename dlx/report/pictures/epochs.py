@@ -7,6 +7,7 @@ from dlx.report.load import Study
 from dlx.report.pictures.panel import describe, metric_axis, panel
 from dlx.report.pictures.style import (
     COLOURS,
+    GREYS,
     PANELS,
     QUANTITY,
     SHOWN,
@@ -28,7 +29,7 @@ def epochs(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     for metric in curves.axes:
         part = curves.of(metric=metric)
         if many:
-            caption = describe(part, len(COLOURS), "the others are thin and grey")
+            caption = describe(part, len(COLOURS), behind(len(curves.labels)))
             spec = compare(part, metric)
             together.append(Chart(metric, f"{metric.title()} by epoch", caption, spec, live=True))
         name, title = (f"{metric}_by_setting", "setting by setting") if many else (metric, "by epoch")
@@ -37,14 +38,21 @@ def epochs(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     return together + apart
 
 
+def behind(settings: int) -> str:
+    """Say what becomes of the settings after those in colour."""
+    rest = settings - len(COLOURS)
+    return "the others are thin and grey" if rest <= GREYS else f"the next {GREYS} are thin and grey"
+
+
 def compare(curves: Curves, metric: str) -> Spec:
     """Put all settings into one panel for validation and one for training, the first eight in colour."""
     splits = [split for split in SPLITS if split in set(curves.estimates["split"])]
     labels = curves.labels[: len(COLOURS)]
+    drawn = curves.first(len(COLOURS) + GREYS)
     panels = [
         {"width": 440, "height": 190}
         | panel(
-            curves.of(split=split),
+            drawn.of(split=split),
             colour("label", labels, legend_below(labels)),
             x=epoch_axis("epoch" if split == splits[-1] else None, curves.epochs),
             y=metric_axis(curves.axes[metric], f"{split} {QUANTITY[metric]}"),

@@ -15,6 +15,7 @@ GREY = "#a8adb3"
 SHADE = "#1268b3"  # of cells and bars that white text may stand on; the same on a dark page
 INK = "#24292f"
 PANELS = 12
+GREYS = 100  # lines behind the coloured ones: more are a carpet, and 400 of them 2 MB of SVG
 SPLITS = ("validation", "training")
 SHOWN = "shown"  # a live chart's parameter: the labels in colour
 PICKED = "picked"  # and the labels that the tables have picked, none for all

@@ -28,7 +28,7 @@ function tooltip(_handler, event, item, value) {
  */
 function tell(point, value) {
   if (typeof point?.true !== "number") {
-    return typeof value === "object" ? Object.entries(value).map(([title, text]) => (title ? `${title} ${text}` : text)).join("\n") : String(value);
+    return typeof value === "object" ? Object.entries(value).map(([title, text]) => `${title} ${text}`.trim()).join("\n") : String(value);
   }
   const lines = [point.run ?? point.label, `epoch ${point.epoch}: ${written(point.true)}`];
   if (point.run !== undefined) lines.push(point.label);

@@ -22,6 +22,12 @@ PICKED = "picked"  # and the labels that the tables have picked, none for all
 QUANTITY = {"accuracy": "accuracy (fraction)", "loss": "loss (mean per sample)"}
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 
+# Of a mark with a label, in a live chart: faint unless it, or nothing at all, is picked.
+OF_PICKED: Spec = {
+    "condition": {"test": f"length({PICKED}) == 0 || indexof({PICKED}, datum.label) >= 0", "value": 0.9},
+    "value": 0.07,
+}
+
 DASHES = {"domain": list(SPLITS), "range": [[1, 0], [5, 3]]}
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
@@ -105,10 +111,15 @@ def heading(name: str, width: int, *, bold: bool = True) -> Spec:
     return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
 
 
-def layer(data: "pd.DataFrame", mark: Spec, encoding: Spec) -> Spec:
-    """Return one layer of a panel, holding of `data` the fields it draws."""
+def told(*fields: str) -> Spec:
+    """Return a tooltip channel that shows the texts of some fields, one a line."""
+    return {"tooltip": [nominal(field) | {"title": " " * place} for place, field in enumerate(fields, 1)]}
+
+
+def layer(data: "pd.DataFrame", mark: Spec, encoding: Spec, also: Sequence[str] = ()) -> Spec:
+    """Return one layer of a panel, holding of `data` the fields it draws, and `also` some more."""
     fields = [value["field"] for value in encoding.values() if "field" in value] if len(data) else []
-    return {"data": {"values": records(data, fields)}, "mark": mark, "encoding": encoding}
+    return {"data": {"values": records(data, [*fields, *also])}, "mark": mark, "encoding": encoding}
 
 
 def records(data: "pd.DataFrame", fields: Sequence[str]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import argparse
 import io
 import shlex
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,6 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     from rich.console import Console
 
     from dlx.report import aggregate, charts, findings, listing, page, provenance, settings, tables, terminal
-    from dlx.report.curves import trace
     from dlx.report.dossier import dossiers
     from dlx.report.load import load
     from dlx.report.page.data import page_data
@@ -45,6 +45,7 @@ def report(folders: list[Path], output: Path, command: str) -> None:
 
     study = load(folders)
     _check_any(study, folders)
+    bundle = ThreadPoolExecutor(max_workers=1).submit(libraries)  # a second, beside the drawing
     layout = settings.lay_out(study.settings)
     summary = aggregate.aggregate(study, layout)
     table = tables.tabulate(summary, layout)
@@ -56,8 +57,6 @@ def report(folders: list[Path], output: Path, command: str) -> None:
     charts.discard_earlier(plots)
     pictures = gallery(study, layout, summary)
     sections = {heading: charts.draw(each, plots) for heading, each in pictures.items()}
-    figures = [figure for each in sections.values() for figure in each]
-    runs = dossiers(study, layout, summary, None, output)
     html = page.render(
         page.Page(
             title,
@@ -68,11 +67,9 @@ def report(folders: list[Path], output: Path, command: str) -> None:
             parameters=count_parameters(study, layout, summary),
             listing=listing.list_runs(study, layout, summary),
             command=command,
-            repeat=provenance.commands(study, layout, summary),
-            machines=provenance.machines(study),
-            data=provenance.data_facts(study),
-            live=page_data(study, layout, summary, trace(study, layout, summary), runs, figures),
-            libraries=libraries(),
+            provenance=provenance.describe(study, layout, summary),
+            live=page_data(study, layout, summary, sections, dossiers(study, layout, summary, None, output)),
+            libraries=bundle.result(),
         )
     )
     _write(

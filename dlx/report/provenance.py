@@ -1,6 +1,7 @@
 """What is needed to repeat the runs: the command of each, and on what machine and versions they ran."""
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,20 @@ from dlx.run.result import read_result
 
 OVERRIDES = f"{HYDRA}/overrides.yaml"
 MACHINES = 4  # different ones that are described
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """`commands` of the runs as they are listed, the `machines` they ran on, facts of the `data`."""
+
+    commands: list[str]
+    machines: list[list[tuple[str, str]]]
+    data: list[tuple[str, str]]
+
+
+def describe(study: Study, layout: Layout, summary: Summary) -> Provenance:
+    """Gather what it takes to get the same again."""
+    return Provenance(commands(study, layout, summary), machines(study), data_facts(study))
 
 
 def commands(study: Study, layout: Layout, summary: Summary) -> list[str]:

@@ -5,7 +5,7 @@ Axes: S settings (in the table's order), R runs (in the listing's), E epochs kep
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Figure
-from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves
+from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves, trace
 from dlx.report.dossier import Dossier
 from dlx.report.listing import ordered
 from dlx.report.load import Study
@@ -34,9 +34,8 @@ def page_data(
     study: Study,
     layout: Layout,
     summary: Summary,
-    curves: Curves,
+    sections: Mapping[str, Sequence[Figure]],
     runs: Sequence[Dossier],
-    figures: Sequence[Figure],
 ) -> dict[str, Any]:
     """Return the data; the keys are those of the typedefs in data.js."""
     rows = [layout.rows[setting] for setting in summary.table["setting"]]
@@ -51,10 +50,10 @@ def page_data(
         ],
         "facets": [{"name": visible(layout.names[key]), "choices": sorted(choices[key])} for key in facets],
         "runs": [asdict(run) for run in runs],
-        "curves": _curves(study, summary, curves, names),
+        "curves": _curves(study, summary, trace(study, layout, summary), names),
         "colours": list(COLOURS),
         "greys": GREYS,
-        "charts": {figure.name: figure.live for figure in figures if figure.live},
+        "charts": {figure.name: figure.live for each in sections.values() for figure in each if figure.live},
     }
 
 

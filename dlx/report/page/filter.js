@@ -30,7 +30,7 @@ function filter(settings, runs) {
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   const count = make("output", { "aria-live": "polite" });
-  form.append(make("label", { class: "text" }, "Find", words), ...selects, clear, count);
+  form.append(field("Find", words), ...selects, clear, count);
   form.hidden = false;
   listeners.push(() => {
     const left = seen();
@@ -60,7 +60,19 @@ function select(name, choices, choose) {
     choose(made.value === "" ? null : sorted[Number(made.value)]);
     changed();
   });
-  return make("label", {}, name, made);
+  return field(name, made);
+}
+
+let fields = 0;
+
+/**
+ * Put a control below its label.
+ * @param {string} name
+ * @param {HTMLElement} control
+ */
+function field(name, control) {
+  control.id = `field-${++fields}`;
+  return make("div", { class: control.tagName === "INPUT" ? "field text" : "field" }, make("label", { for: control.id }, name), control);
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import platform
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +14,7 @@ from dlx.report.listing import Listing
 from dlx.report.page.data import to_json
 from dlx.report.page.script import policy, script
 from dlx.report.page.templates import environment, now
+from dlx.report.provenance import Provenance
 from dlx.report.tables import Table
 from dlx.report.text import visible
 
@@ -23,9 +24,8 @@ class Page:
     """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page.
 
     `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
-    `repeat`: the command of each run, as they are listed. `machines`: what the runs ran on. `data`: facts of
-    the data set. `live`: what the script works on (see page/data.py), None for a page without a script.
-    `libraries`: Vega's, for the script.
+    `live`: what the script works on (see page/data.py), None for a page without a script; `libraries`:
+    Vega's, for that script.
     """
 
     title: str
@@ -38,9 +38,7 @@ class Page:
     command: str
     comparisons: Comparisons | None = None
     diagnosis: Diagnosis | None = None
-    repeat: list[str] = field(default_factory=list)
-    machines: list[list[tuple[str, str]]] = field(default_factory=list)
-    data: list[tuple[str, str]] = field(default_factory=list)
+    provenance: Provenance | None = None
     live: dict[str, Any] | None = None
     libraries: str = ""
 

@@ -36,7 +36,8 @@ def gap(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
         return []
     below = "below" if summary.higher else "above"
     caption = (
-        "Points are means over the completed runs of a setting, dots the runs, both at the last epoch. On "
+        "Points are means over the completed runs of a setting, dots the runs of those in "
+        "colour, all at the last epoch. On "
         f"the dashed line training and validation agree; the further {below} it, the more was learned that "
         f"does not carry over. Training {quantity} is the mean over an epoch's steps, of a net that "
         "still changed."
@@ -92,12 +93,15 @@ def scatter(points: "pd.DataFrame", quantity: str) -> Spec:
     legend = legend and legend | {"symbolType": "circle", "symbolStrokeWidth": 0}
     named = points["label"].isin(labels)
     layers = [layer(line, {"type": "line", "color": GREY, "strokeDash": [4, 3]}, {"x": x, "y": y})]
-    for of_runs, size in ((True, 14), (False, 90)):
-        for chosen, paint in ((~named, {"value": GREY}), (named, colour("label", labels, legend))):
-            part = points[((points["run"] != "") == of_runs) & chosen]
-            encoding = {"x": x, "y": y, "color": paint, "opacity": OF_PICKED, "detail": nominal("label")}
-            mark = {"type": "point", "filled": True, "size": size}
-            layers.append(layer(part, mark, encoding | told("label", "told"), also=["told"]))
+    of_run, paint = points["run"] != "", colour("label", labels, legend)
+    for part, hue, size in (
+        (~of_run & ~named, {"value": GREY}, 60),
+        (of_run & named, paint, 14),  # 2000 dots would be a cloud, and a megabyte
+        (~of_run & named, paint, 90),
+    ):
+        encoding = {"x": x, "y": y, "color": hue, "opacity": OF_PICKED, "detail": nominal("label")}
+        mark = {"type": "point", "filled": True, "size": size}
+        layers.append(layer(points[part], mark, encoding | told("label", "told"), also=["told"]))
     return chart(
         f"training against validation {quantity}, a point for each setting",
         {

@@ -124,7 +124,9 @@ def shaded(made: Map, summary: Summary) -> Spec:
 def _caption(made: Map, summary: Summary) -> str:
     end = "higher" if summary.higher else "lower"
     low, high = (write_metric(summary.metric, made.cells["mean"].agg(way)) for way in ("min", "max"))
-    sentences = [f"Mean {WORDS[summary.metric]} at the last epoch, from {low} to {high}; darker is {end}"]
+    sentences = [
+        f"Mean {WORDS[summary.metric]} at the last epoch, from {low} to {high}; the bluer, the {end}"
+    ]
     if (made.cells["n"] > 1).any():
         most = int(made.cells["n"].max())
         sentences.append(

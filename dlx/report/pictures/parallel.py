@@ -8,7 +8,7 @@ from dlx.report.charts import Chart, Spec
 from dlx.report.findings import WORDS
 from dlx.report.load import Study
 from dlx.report.pictures.heat import ordered_values
-from dlx.report.pictures.style import GREY, INK, OF_PICKED, PICKED, SHADE, chart, layer, nominal, told
+from dlx.report.pictures.style import GREY, HALO, INK, OF_PICKED, PICKED, SHADE, chart, layer, nominal, told
 from dlx.report.settings import Layout
 from dlx.report.text import MISSING, visible, write_count, write_metric, write_value
 
@@ -103,14 +103,12 @@ def strands(made: Parallel) -> Spec:
     axes = made.texts.drop_duplicates("order").assign(height=-EDGE, top=1 + EDGE)
     rule = {"x": x, "y": y, "y2": {"field": "top"}}
     words = {"x": x, "y": y, "text": nominal("text")}
+    beside = {"type": "text", "align": "left", "dx": 6, "fontSize": 11, "limit": 130}
     layers = [
         layer(made.lines, line, strand | told("label", "told"), also=["told"]),
         layer(axes, {"type": "rule", "color": INK, "strokeWidth": 1, "opacity": 0.5}, rule),
-        layer(
-            made.texts,
-            {"type": "text", "align": "left", "dx": 6, "fontSize": 11, "color": INK, "limit": 130},
-            words,
-        ),
+        layer(made.texts, beside | {"color": HALO, "stroke": HALO, "strokeWidth": 4}, words),
+        layer(made.texts, beside | {"color": INK}, words),
         layer(
             axes.assign(text=axes["axis"], height=1 + EDGE),
             {"type": "text", "dy": -12, "fontSize": 12, "fontWeight": "bold", "color": INK, "limit": 150},

@@ -14,6 +14,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8
 GREY = "#a8adb3"
 SHADE = "#1268b3"  # of cells and bars that white text may stand on; the same on a dark page
 INK = "#24292f"
+HALO = "#fefefe"  # around text that stands on lines; the page gives it the colour of its ground
 PANELS = 12
 GREYS = 100  # lines behind the coloured ones: more are a carpet, and 400 of them 2 MB of SVG
 SPLITS = ("validation", "training")

@@ -31,9 +31,10 @@ def differences(layout: Layout, summary: Summary, comparisons: Comparisons | Non
             reference = layout.labels[pairs[0].reference]
             caption = (
                 f"Mean difference in {WORDS[summary.metric]} to {reference} at the {comparisons.rule} epoch, "
-                "over shared seeds, with its 95% interval. The shaded strip is the margin of "
-                f"±{comparisons.margin:g} that counts as no difference. Verdicts come from the tests."
+                "over shared seeds, with its 95% interval. Verdicts come from the tests."
             )
+            if comparisons.margin > 0:  # NaN where none was declared
+                caption += f" The shaded strip is the margin of ±{comparisons.margin:g} that counts as no difference."
             if len(pairs) > PAIRS:
                 caption += f" The first {PAIRS} of {len(pairs)} settings."
             charts.append(

@@ -38,6 +38,13 @@ def test_a_row_is_a_pair_and_an_endless_interval_is_not_drawn(compared: Any) -> 
     assert "to lr 0.1 at the last epoch" in chart.caption
 
 
+def test_without_a_margin_there_is_no_strip(compared: Any) -> None:
+    (_, layout, summary), comparisons = compared
+    (chart,) = differences(layout, summary, replace(comparisons, margin=float("nan")))
+    assert "rect" not in {layer["mark"]["type"] for layer in chart.spec["layer"]}
+    assert "margin" not in chart.caption
+
+
 def test_the_section_follows_the_curves_if_settings_were_compared(compared: Any) -> None:
     loaded, comparisons = compared
     assert "Differences" not in gallery(*loaded)

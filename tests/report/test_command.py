@@ -196,6 +196,15 @@ def test_one_run_has_a_row_and_curves(study: Any, capsys: pytest.CaptureFixture[
     assert "One run cannot say" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_runs_without_a_single_number_are_reported(study: Any, status: str) -> None:
+    for place in range(3):
+        changes = {"optimizer.lr": 0.1 + place, "model.width": 8 * (place + 1)}
+        study.run(f"r{place}", [(None, None, None, None)] * 3, changes, status=status)
+    assert main([str(study.folder)]) == 0
+    assert "No run has a finite value to draw." in page(study.folder / "report")
+
+
 def test_several_folders_go_into_one_report(study: Any, builder: Any, tmp_path: Path) -> None:
     study.run("a", study.curve(0.5), seed=0)
     other = builder(tmp_path / "other")

@@ -34,7 +34,7 @@ def differences(layout: Layout, summary: Summary, comparisons: Comparisons | Non
                 "over shared seeds, with its 95% interval. Verdicts come from the tests."
             )
             if comparisons.margin > 0:  # NaN where none was declared
-                caption += f" The shaded strip is the margin of ±{comparisons.margin:g} that counts as no difference."
+                caption += f" The strip is the margin, ±{comparisons.margin:g}, that counts as no difference."
             if len(pairs) > PAIRS:
                 caption += f" The first {PAIRS} of {len(pairs)} settings."
             charts.append(
@@ -87,7 +87,7 @@ def forest(frame: "pd.DataFrame", margin: float) -> Spec:
     ranges = {"x": x | {"field": "low"}, "x2": {"field": "high"}} | along
     finite = frame[(frame[["low", "high"]].abs() < float("inf")).all(axis="columns")]
     layers = [
-        layer(strip, {"type": "rect", "color": GREY, "opacity": 0.18}, edges),
+        layer(strip[strip["high"] > 0], {"type": "rect", "color": GREY, "opacity": 0.18}, edges),
         layer(strip.assign(difference=0.0), {"type": "rule", "color": INK, "strokeDash": [3, 3]}, {"x": x}),
         layer(finite, {"type": "rule", "strokeWidth": 1.8}, ranges, also=["told"]),
         layer(frame, {"type": "point", "filled": True, "size": 70}, {"x": x} | along, also=["told"]),

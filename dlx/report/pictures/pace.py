@@ -50,6 +50,8 @@ class Pace:
 
 def pace(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     """Draw each metric against steps and seconds, if settings differ in either."""
+    if study.histories.empty:  # no run got further than its first step
+        return []
     against = measure(study, layout, trace(study, layout, summary))
     if len(against.spans) == 1:
         return []

@@ -39,7 +39,7 @@ class Waits:
 
 def time_to_accuracy(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     """Draw for each of the first settings when it reached three accuracies."""
-    if summary.metric != "val_accuracy" or len(summary.table) < 2:
+    if summary.metric != "val_accuracy" or len(summary.table) < 2 or study.histories.empty:
         return []
     found = waits(study, layout, summary)
     if found.frame.empty:
@@ -59,7 +59,7 @@ def waits(study: Study, layout: Layout, summary: Summary) -> Waits:
     """Find for each run and target the first epoch at or above it, and take medians by setting."""
     import pandas as pd
 
-    best = float(summary.table["val_accuracy_last_mean"].max())
+    best = float(summary.table["val_accuracy_last_mean"].fillna(0.0).max())
     targets = sorted({int(best * share * STEP) / STEP for share in SHARES} - {0.0})
     table = summary.table.head(SETTINGS)
     settings = study.runs.index.map(layout.of_run)

@@ -12,7 +12,7 @@ const BEHIND = 50; // points of a curve behind the coloured ones
  * @param {string} name "<metric> <split>"
  */
 function parts(name) {
-  const axis = data.curves.axes[name.split(" ")[0]];
+  const axis = data.curves.axes[name];
   const { coloured, grey } = drawn();
   const named = coloured.map((rank) => mean(name, rank, axis));
   const runs = singles(coloured).map((run) => ({ run, points: single(name, run, axis) }));

@@ -50,7 +50,7 @@ def page_data(
         ],
         "facets": [{"name": visible(layout.names[key]), "choices": sorted(choices[key])} for key in facets],
         "runs": [asdict(run) for run in runs],
-        "curves": _curves(study, summary, trace(study, layout, summary), names),
+        "curves": _curves(study, summary, trace(study, layout, summary, apart=True), names),
         "colours": list(COLOURS),
         "greys": GREYS,
         "charts": {figure.name: figure.live for each in sections.values() for figure in each if figure.live},
@@ -70,7 +70,7 @@ def _curves(study: Study, summary: Summary, curves: Curves, runs: list[str]) -> 
     epochs_E = sorted({*range(0, curves.epochs + 1, step), curves.epochs})
     return {
         "epochs": epochs_E,
-        "axes": {metric: [axis.low, axis.high] for metric, axis in curves.axes.items()},
+        "axes": {name: [axis.low, axis.high] for name, axis in curves.axes.items()},
         "means": {
             f"{metric} {split}": _means(curves.of(metric=metric, split=split), len(summary.table), epochs_E)
             for metric, split in _measured(curves)

@@ -76,7 +76,7 @@ def metric_axis(axis: Axis, title: str | None) -> Spec:
 
 def describe(curves: Curves, shown: int, others: str) -> str:
     """Say what the lines, bands and crosses are, and what is not to be seen."""
-    axis = next(iter(curves.axes.values()))
+    axes = curves.axes.values()
     alone = curves.diverged["run"].nunique()
     if (curves.estimates["n"] > 1).any():
         sentences = [
@@ -91,9 +91,10 @@ def describe(curves: Curves, shown: int, others: str) -> str:
             f"Thin lines are diverged runs ({alone}), each ending at a cross where it leaves the axis or was "
             "last finite"
         )
-    if axis.log:
-        sentences.append("The loss axis is logarithmic")
-    if axis.cut:
+    if any(axis.log for axis in axes):
+        where = "" if all(axis.log for axis in axes) else " where losses span two decades"
+        sentences.append(f"The loss axis is logarithmic{where}")
+    if any(axis.cut for axis in axes):
         sentences.append("Values beyond the axis are drawn at its edge")
     if curves.step > 1:
         sentences.append(f"Every {curves.step}th epoch is drawn")

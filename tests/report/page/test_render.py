@@ -22,22 +22,33 @@ def html(comparisons: Comparisons | None, diagnosis: Diagnosis | None) -> str:
 def test_findings_stand_before_the_table_and_problems_before_remarks() -> None:
     findings = [
         Finding("edge", "sweep", "", "note", "a remark", {}),
-        Finding("diverged", "run", "a", "problem", f"a problem {HOSTILE}", {}),
+        Finding("overfitting", "setting", f"lr 1 {HOSTILE}", "problem", "a problem", {}),
+        Finding("diverged", "run", "a", "problem", "of one run", {}),
     ]
     pair = Comparison(1, 0, 5, -0.1, -0.2, -0.05, 0.06, 0.12, "undecided", 3, f"b may be worse {HOSTILE}")
     text = html(
         Comparisons([pair], [], "val_accuracy", "last", 0.01, ["a note on seeds"]),
         Diagnosis(findings, [("calibration", "no predictions")]),
     )
-    order = ["a problem", "a remark", "calibration: no predictions", "undecided", "a note on seeds", "<table"]
+    order = [
+        "a problem",
+        "a remark",
+        "of one run",
+        "calibration: no predictions",
+        "undecided",
+        "a note on seeds",
+        "<table",
+    ]
     places = [text.index(words) for words in order]
     assert places == sorted(places)
+    assert "<strong>lr 1 &lt;script&gt;alert(1)&lt;/script&gt;\\n</strong> a problem" in text
+    assert "1 of single runs" in text
     assert "b may be worse &lt;script&gt;alert(1)&lt;/script&gt;\\n" in text
     assert "<script" not in text
 
 
 def test_many_findings_are_folded() -> None:
-    findings = [Finding("diverged", "run", "a", "problem", f"problem {place}", {}) for place in range(20)]
+    findings = [Finding("diverged", "setting", "a", "problem", f"problem {place}", {}) for place in range(20)]
     text = html(None, Diagnosis(findings, []))
     assert re.search(r"<summary>12 more problems</summary>", text)
 

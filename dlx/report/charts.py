@@ -28,7 +28,8 @@ class Chart(NamedTuple):
     """A picture to be drawn.
 
     `name`: its files'. `caption`: how to read it. `spec`: None where there is only something to say.
-    `wide`: whether it needs the page's whole width.
+    `wide`: whether it needs the page's whole width. `live`: whether the page's script draws it again, to
+    answer the pointer and the tables.
     """
 
     name: str
@@ -36,17 +37,23 @@ class Chart(NamedTuple):
     caption: str
     spec: Spec | None
     wide: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart that has been drawn; `svg` is empty for one without a specification."""
+    """A chart that has been drawn; `svg` is empty for one without a specification.
+
+    `live`: the specification for the page's script, or None. It is the one that was drawn, but for the values
+    of data that have a name: the page holds those once for all charts.
+    """
 
     name: str
     title: str
     caption: str
     wide: bool
     svg: str
+    live: Spec | None = None
 
 
 def draw(charts: Iterable[Chart], folder: Path) -> list[Figure]:
@@ -55,14 +62,14 @@ def draw(charts: Iterable[Chart], folder: Path) -> list[Figure]:
 
     figures, pictures = [], {}
     with ThreadPoolExecutor(max_workers=1) as pool:  # PNG and PDF of a chart are made beside the next's SVG
-        for name, title, caption, spec, wide in charts:
+        for name, title, caption, spec, wide, live in charts:
             svg = ""
             if spec is not None:
                 svg = _render(spec)
                 (folder / f"{name}.svg").write_text(f"{svg}\n{MARK}", encoding="utf-8")
                 pictures[f"{name}.png"] = pool.submit(vl_convert.svg_to_png, svg, scale=2)
                 pictures[f"{name}.pdf"] = pool.submit(vl_convert.svg_to_pdf, svg)
-            figures.append(Figure(name, title, caption, wide, svg))
+            figures.append(Figure(name, title, caption, wide, svg, _unfilled(spec) if live else None))
     for name, picture in pictures.items():
         (folder / name).write_bytes(picture.result())
     return figures
@@ -91,6 +98,16 @@ def _escaped(letters: re.Pattern[str], spec: str) -> str:
         return json.dumps(letter.encode("unicode_escape").decode())[1:-1]
 
     return ESCAPE.sub(write, spec)
+
+
+def _unfilled(spec: Any) -> Any:
+    """Return a specification without the values of its named data."""
+    if isinstance(spec, list):
+        return [_unfilled(each) for each in spec]
+    if not isinstance(spec, dict):
+        return spec
+    named = {"name", "values"} <= spec.keys()
+    return {key: _unfilled(value) for key, value in spec.items() if not (named and key == "values")}
 
 
 def discard_earlier(folder: Path) -> None:

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING
 
 from dlx.errors import RequestError
 from dlx.report.folders import find_folders
-from dlx.report.options import Options, add_options, chosen, find_setting
+from dlx.report.options import Options, add_options, chosen
 from dlx.report.text import visible
 from dlx.run.paths import REPORT
 
 if TYPE_CHECKING:
-    from dlx.report.aggregate import Summary
-    from dlx.report.comparison import Comparisons
     from dlx.report.load import Study
-    from dlx.report.settings import Layout
 
 PAGE = "index.html"
 EVENTS = "tensorboard"
@@ -70,70 +67,35 @@ def report(
     """
     from rich.console import Console
 
-    from dlx.report import aggregate, charts, files, listing, page, settings, tables, terminal, verdicts
-    from dlx.report.comparison import compare
+    from dlx.report import analysis, assemble, files, terminal
     from dlx.report.diagnosis import words
-    from dlx.report.diagnosis.diagnose import diagnose
     from dlx.report.load import load
-    from dlx.report.parameters import count_parameters
-    from dlx.report.pictures.gallery import gallery
 
-    options = options or Options()
     study = study or load(folders)
     _check_any(study, folders)
-    layout = settings.lay_out(study.settings, options.by)
-    summary = aggregate.aggregate(study, layout, options.metric)
-    baseline = find_setting(layout, options.baseline) if options.baseline else None
-    comparisons = compare(study, layout, summary, baseline=baseline, margin=options.margin)
-    table = tables.tabulate(summary, layout, comparisons)
-    finding = _finding(study, layout, summary, comparisons)
-    diagnosis = diagnose(study, layout, summary)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
-
-    plots = output / "plots"
-    plots.mkdir(parents=True, exist_ok=True)
-    charts.discard_earlier(plots)
-    pictures = gallery(study, layout, summary)
-    html = page.render(
-        page.Page(
-            title,
-            finding,
-            table,
-            setting_columns=max(1, len(layout.keys)),
-            sections={heading: charts.draw(each, plots) for heading, each in pictures.items()},
-            parameters=count_parameters(study, layout, summary),
-            comparisons=verdicts.list_comparisons(comparisons, layout),
-            diagnosis=diagnosis,
-            listing=listing.list_runs(study, layout, summary),
-            command=command,
-            refresh=refresh,
-        )
-    )
-    facts = {"title": title, "finding": finding, "command": command}
-    texts = files.list_files(study, layout, summary, facts, {"table": table})
-    texts |= {"comparisons.csv": verdicts.comparisons_csv(comparisons, layout)}
-    texts |= {"diagnosis.csv": words.to_csv(diagnosis)}
+    results = analysis.analyse(study, options or Options())
+    html = assemble.assemble(results, output, title, command, refresh)
+    texts = files.list_files(results, {"title": title, "command": command})
     files.write_files(output, texts | {PAGE: html})  # the page last, as its links lead to the others
     if events:
         from dlx.report.event_files import write_events
 
-        write_events(study, layout, output / EVENTS)
+        write_events(study, results.layout, output / EVENTS)
     if not show:
         return
-    console, place = Console(highlight=False), output / PAGE
-    diagnosed = words.lines(diagnosis, layout)
-    terminal.show(console, title, finding, table, study.left_out, place, diagnosed, study.running)
+    terminal.show(
+        Console(highlight=False),
+        title,
+        results.finding,
+        results.table,
+        study.left_out,
+        output / PAGE,
+        words.lines(results.diagnosis, results.layout),
+        study.running,
+    )
     if events:
         print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
-
-
-def _finding(study: "Study", layout: "Layout", summary: "Summary", comparisons: "Comparisons") -> str:
-    from dlx.report.chance import weigh
-    from dlx.report.findings import headline
-    from dlx.report.held_out import held_out
-
-    luck, looks = weigh(study, layout, summary), held_out(study, layout, summary)
-    return headline(summary, comparisons, luck, looks)
 
 
 def _parser() -> argparse.ArgumentParser:

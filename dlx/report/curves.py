@@ -38,8 +38,9 @@ class Curves:
     reached, for a mean over fewer jumps where nothing happened.
     `diverged`: columns `run rank label epoch metric split value last`: each diverged run by itself, as
     far as it is finite and held inside the axis; `last` marks its last point.
-    `axes`: by metric. `labels`: of every setting with a curve, best first. `epochs`: the last one of any run.
-    `step`: every how many epochs a point is kept.
+    `axes`: by metric, or by "<metric> <split>" where each split has its own; column `axis`.
+    `labels`: of every setting with a curve, best first. `epochs`: the last one of any run. `step`: every
+    how many epochs a point is kept.
     """
 
     estimates: "pd.DataFrame"
@@ -54,12 +55,31 @@ class Curves:
         estimates, diverged = self.estimates, self.diverged
         for column, value in wanted.items():
             estimates, diverged = estimates[estimates[column] == value], diverged[diverged[column] == value]
-        kept = {metric: axis for metric, axis in self.axes.items() if wanted.get("metric", metric) == metric}
+        kept = {
+            name: axis
+            for name, axis in self.axes.items()
+            if all(wanted.get(column, part) == part for column, part in _parts(name).items())
+        }
         return replace(self, estimates=estimates, diverged=diverged, axes=kept)
 
+    def first(self, count: int) -> "Curves":
+        """Return the part of the first settings."""
+        labels = self.labels[:count]
+        estimates = self.estimates[self.estimates["label"].isin(labels)]
+        return replace(
+            self,
+            estimates=estimates,
+            diverged=self.diverged[self.diverged["label"].isin(labels)],
+            labels=labels,
+        )
 
-def trace(study: Study, layout: Layout, summary: Summary) -> Curves:
-    """Compute the curves of every setting and the axes to draw them on."""
+
+def trace(study: Study, layout: Layout, summary: Summary, *, apart: bool = False) -> Curves:
+    """Compute the curves of every setting and the axes to draw them on.
+
+    `apart`: with an axis for each split. A training loss that falls to 1e-5 leaves that of validation, which
+    stays near 1, a hair's breadth.
+    """
     import pandas as pd
 
     tall = _tall(study)
@@ -68,16 +88,17 @@ def trace(study: Study, layout: Layout, summary: Summary) -> Curves:
     rank = pd.Series({int(setting): rank for rank, setting in enumerate(summary.table["setting"])})
     tall["rank"] = tall["run"].map(layout.of_run).map(rank)
     tall["label"] = tall["rank"].map(summary.table["label"])
+    tall["axis"] = tall["metric"] + " " + tall["split"] if apart else tall["metric"]
     status = tall["run"].map(study.runs["status"])
     epochs = int(tall["epoch"].max()) if len(tall) else 0
     step = epochs // POINTS + 1
     estimates = _thin(_estimate(tall[status == "completed"]), step)
     diverged = _thin(tall[status == "diverged"], step)
     axes = {}
-    for metric in sorted(tall["metric"].unique()):
-        means = estimates[estimates["metric"] == metric]
-        alone = diverged[diverged["metric"] == metric]
-        axes[metric] = (_loss_axis if metric == "loss" else _accuracy_axis)(means, alone)
+    for name in sorted(tall["axis"].unique()):
+        means = estimates[estimates["axis"] == name]
+        alone = diverged[diverged["axis"] == name]
+        axes[name] = (_loss_axis if name.startswith("loss") else _accuracy_axis)(means, alone)
     labels = summary.table["label"].tolist()
     drawn = {*estimates["label"], *diverged["label"]}
     return Curves(
@@ -103,7 +124,7 @@ def _tall(study: Study) -> "pd.DataFrame":
 
 
 def _estimate(tall: "pd.DataFrame") -> "pd.DataFrame":
-    curve = ["rank", "label", "metric", "split"]  # no run: the mean is over them
+    curve = ["rank", "label", "metric", "split", "axis"]  # no run: the mean is over them
     estimates = (
         tall.groupby([*curve, "epoch"])["value"]
         .agg(mean="mean", low="min", high="max", n="count")
@@ -160,8 +181,8 @@ def _inside(frame: "pd.DataFrame", axes: dict[str, Axis]) -> "pd.DataFrame":
     """
     if frame.empty:
         return frame.assign(last=False)
-    low = frame["metric"].map({metric: axis.low for metric, axis in axes.items()})
-    high = frame["metric"].map({metric: axis.high for metric, axis in axes.items()})
+    low = frame["axis"].map({name: axis.low for name, axis in axes.items()})
+    high = frame["axis"].map({name: axis.high for name, axis in axes.items()})
     line = "mean" if "mean" in frame else "value"
     inside = frame[line].between(low, high)
     curves = [frame[column] for column in _curve(frame)]
@@ -177,6 +198,11 @@ def _inside(frame: "pd.DataFrame", axes: dict[str, Axis]) -> "pd.DataFrame":
     }
     frame = frame.assign(**values)[kept]
     return frame.assign(last=frame["epoch"] == frame.groupby(_curve(frame))["epoch"].transform("max"))
+
+
+def _parts(name: str) -> dict[str, str]:
+    """Return what an axis' name says: a metric, and a split where it is of one."""
+    return dict(zip(("metric", "split"), name.split(" "), strict=False))
 
 
 def _curve(frame: "pd.DataFrame") -> list[str]:

@@ -3,22 +3,28 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from dlx.report.aggregate import Summary
+from dlx.report.analysis import Analysis
+from dlx.report.diagnosis.words import to_csv as diagnosis_csv
 from dlx.report.latex import to_latex
-from dlx.report.load import Study
 from dlx.report.report_json import to_json
-from dlx.report.settings import Layout
-from dlx.report.tables import Table, to_csv, to_markdown
+from dlx.report.tables import to_csv, to_markdown
+from dlx.report.verdicts import comparisons_csv, list_comparisons
 from dlx.run.paths import write_atomically
 
 
-def list_files(
-    study: Study, layout: Layout, summary: Summary, facts: Mapping[str, object], tables: Mapping[str, Table]
-) -> dict[str, str]:
-    """Return each file's content by its name; `tables` by the name of their files, `facts` for the JSON."""
-    texts = {"table.csv": to_csv(summary)}
+def list_files(results: Analysis, facts: Mapping[str, object]) -> dict[str, str]:
+    """Return each file's content by its name; `facts` go into the JSON, too."""
+    study, layout, summary = results.study, results.layout, results.summary
+    tables = {"table": results.table, "comparisons": list_comparisons(results.comparisons, layout)}
+    texts = {
+        "table.csv": to_csv(summary),
+        "comparisons.csv": comparisons_csv(results.comparisons, layout),
+        "diagnosis.csv": diagnosis_csv(results.diagnosis),
+    }
     for name, table in tables.items():
-        texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}
+        if table.rows:
+            texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}
+    facts = {**facts, "finding": results.finding}
     return texts | {"report.json": to_json(study, layout, summary, facts, tables)}
 
 

@@ -26,18 +26,22 @@ class Listing:
 
 def list_runs(study: Study, layout: Layout, summary: Summary) -> Listing:
     """Write out every run and what all runs have in common."""
-    rank = {setting: place for place, setting in enumerate(summary.table["setting"])}
-    records = study.runs.reset_index().to_dict(orient="records")
-    records.sort(key=lambda row: (rank[layout.of_run[row["run"]]], row["run"]))
     return Listing(
         _facts(study, layout),
-        _runs(study, layout, summary.metric, records),
+        _runs(study, layout, summary.metric, ordered(study, layout, summary)),
         [(visible(key), write_value(value)) for key, value in layout.shared.items()],
         [(visible(key), text) for key, text in layout.implied.items()],
         [(visible(run), visible(reason)) for run, reason in study.left_out.items()],
         [(visible(run), visible(progress)) for run, progress in study.running.items()],
         ", ".join(sorted({visible(version) for version in study.runs["torch"].dropna()})),
     )
+
+
+def ordered(study: Study, layout: Layout, summary: Summary) -> list[dict[Any, Any]]:
+    """Return the rows of `study.runs` as they are listed: in the order of the table, then by name."""
+    rank = {setting: place for place, setting in enumerate(summary.table["setting"])}
+    records = study.runs.reset_index().to_dict(orient="records")
+    return sorted(records, key=lambda row: (rank[layout.of_run[row["run"]]], row["run"]))
 
 
 def _runs(study: Study, layout: Layout, metric: str, records: list[dict[Any, Any]]) -> Table:

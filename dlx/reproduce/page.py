@@ -4,6 +4,7 @@ import platform
 
 import dlx
 from dlx.report.page import environment, now
+from dlx.report.page.script import policy
 from dlx.report.tables import to_markdown
 from dlx.reproduce.ledger import Ledger
 
@@ -12,10 +13,11 @@ TITLE = "What reproduces"
 
 def render(ledger: Ledger) -> str:
     """Return the HTML. Every text is escaped."""
-    template = environment("dlx.reproduce", "dlx.report").get_template("ledger.html.jinja")
+    template = environment("dlx.reproduce", "dlx.report.page").get_template("ledger.html.jinja")
     return template.render(
         title=TITLE,
         ledger=ledger,
+        policy=policy(),
         command=ledger.commands[0],
         written=now(),
         versions=[f"dlx {dlx.__version__}", f"Python {platform.python_version()}"],

@@ -1,5 +1,7 @@
 """`dlx report` from end to end: the files, the page, the refusals, and what it never imports."""
 
+import base64
+import hashlib
 import html
 import math
 import os
@@ -36,14 +38,20 @@ class Checker(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.ids: list[str] = []
+        self.tags: set[str] = set()
+        self.targets: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.ids += [str(value) for name, value in attrs if name == "id"]
+        self.handle_startendtag(tag, attrs)
         if tag not in ("meta", "br", "img"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.ids += [str(value) for name, value in attrs if name == "id"]
+        self.targets += [
+            str(value) for name, value in attrs if name in ("src", "href", "xlink:href", "action")
+        ]
+        self.tags.add(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -101,13 +109,13 @@ def page(report: Path) -> str:
     return (report / "index.html").read_text()
 
 
+def without_scripts(text: str) -> str:
+    return re.sub(r"<script\b.*?</script>", "", text, flags=re.DOTALL)
+
+
 def test_every_file_is_written(reported: Path) -> None:
-    plots = [
-        f"{name}{way}.{kind}"
-        for name in ("accuracy", "loss")
-        for way in ("", "_by_setting")
-        for kind in ("pdf", "png", "svg")
-    ]
+    names = ["accuracy", "accuracy_by_setting", "gap", "loss", "loss_by_setting", "time_to_accuracy"]
+    plots = [f"{name}.{kind}" for name in names for kind in ("pdf", "png", "svg")]
     assert sorted(file.name for file in (reported / "plots").iterdir()) == sorted(plots)
     assert sorted(file.name for file in reported.iterdir()) == [
         "comparisons.csv",
@@ -124,14 +132,26 @@ def test_every_file_is_written(reported: Path) -> None:
 @pytest.mark.parametrize("made", ["reported", "watched"])
 def test_the_page_loads_nothing(made: str, request: pytest.FixtureRequest) -> None:
     text = page(request.getfixturevalue(made))
+    checker = Checker()
+    checker.feed(text)
     assert "default-src 'none'" in text
-    assert not re.search(r"@import|<(script|link|img|iframe|object|base)\b", text)
-    assert not re.findall(r"""(?:src|href|action)\s*=\s*["']?\s*(?:\w+:)?//""", text)
-    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+    assert not checker.tags & {"link", "img", "iframe", "object", "base", "embed"}
+    assert not [target for target in checker.targets if re.match(r"(?!data:)(\w+:|//)", target)]
+    without_script = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert "@import" not in without_script
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", without_script))
+
+
+def test_only_the_script_that_was_written_may_run(reported: Path) -> None:
+    text = page(reported)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in text
+    assert "unsafe-eval" not in text
 
 
 def test_the_page_shows_hostile_names_as_text(reported: Path) -> None:
-    text = page(reported)
+    text = without_scripts(page(reported))
     assert html.escape(HOSTILE.replace("\n", "\\n"), quote=False) in text
     assert "&lt;i&gt;[/]0" in text
     assert "&lt;u&gt;running" in text
@@ -149,7 +169,7 @@ def test_the_page_is_well_formed_and_its_ids_are_its_own(made: str, request: pyt
 
 
 def test_every_picture_is_drawn_in_its_section_under_any_name(watched: Path) -> None:
-    text = page(watched)
+    text = without_scripts(page(watched))
     names = "steps swept_model_width swept_batch_size classes confusion confidence logits layers_mean"
     names += " layers_abs_mean layers_std abs_gradient abs_weight images"
     assert set(names.split()) <= {file.stem for file in (watched / "plots").glob("*.png")}
@@ -179,6 +199,15 @@ def test_one_run_has_a_row_and_curves(study: Any, capsys: pytest.CaptureFixture[
     report = study.folder / "only" / "report"
     assert sorted(file.name for file in (report / "plots").glob("*.svg")) == ["accuracy.svg", "loss.svg"]
     assert "One run cannot say" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_runs_without_a_single_number_are_reported(study: Any, status: str) -> None:
+    for place in range(3):
+        changes = {"optimizer.lr": 0.1 + place, "model.width": 8 * (place + 1)}
+        study.run(f"r{place}", [(None, None, None, None)] * 3, changes, status=status)
+    assert main([str(study.folder)]) == 0
+    assert "No run has a finite value to draw." in page(study.folder / "report")
 
 
 def test_several_folders_go_into_one_report(study: Any, builder: Any, tmp_path: Path) -> None:

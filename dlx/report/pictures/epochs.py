@@ -7,8 +7,10 @@ from dlx.report.load import Study
 from dlx.report.pictures.panel import describe, metric_axis, panel
 from dlx.report.pictures.style import (
     COLOURS,
+    GREYS,
     PANELS,
     QUANTITY,
+    SHOWN,
     SPLITS,
     chart,
     colour,
@@ -22,35 +24,50 @@ from dlx.report.text import write_count
 def epochs(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     """Draw every metric by epoch, once all settings together and once one by one."""
     curves = trace(study, layout, summary)
-    together, apart = [], []
+    together, one_by_one = [], []
     many = len(curves.labels) > 1
+    by_split = trace(study, layout, summary, apart=True) if many else curves
     for metric in curves.axes:
-        part = curves.of(metric=metric)
+        part = by_split.of(metric=metric)
         if many:
-            caption = describe(part, len(COLOURS), "the others are thin and grey")
-            together.append(Chart(metric, f"{metric.title()} by epoch", caption, compare(part, metric)))
+            caption = describe(part, len(COLOURS), behind(len(curves.labels)))
+            spec = compare(part, metric)
+            together.append(Chart(metric, f"{metric.title()} by epoch", caption, spec, live=True))
+        part = curves.of(metric=metric)
         name, title = (f"{metric}_by_setting", "setting by setting") if many else (metric, "by epoch")
         caption = describe(part, PANELS, "the others are not drawn")
-        apart.append(Chart(name, f"{metric.title()} {title}", caption, each(part, metric), wide=many))
-    return together + apart
+        one_by_one.append(Chart(name, f"{metric.title()} {title}", caption, each(part, metric), wide=many))
+    return together + one_by_one
+
+
+def behind(settings: int) -> str:
+    """Say what becomes of the settings after those in colour."""
+    rest = settings - len(COLOURS)
+    return "the others are thin and grey" if rest <= GREYS else f"the next {GREYS} are thin and grey"
 
 
 def compare(curves: Curves, metric: str) -> Spec:
-    """Put all settings into one panel for validation and one for training, the first eight in colour."""
-    splits = [split for split in SPLITS if split in set(curves.estimates["split"])]
+    """Put all settings into one panel for validation and one for training, the first eight in colour.
+
+    `curves`: with an axis for each split.
+    """
+    splits = [split for split in SPLITS if f"{metric} {split}" in curves.axes]
     labels = curves.labels[: len(COLOURS)]
+    drawn = curves.first(len(COLOURS) + GREYS)
     panels = [
         {"width": 440, "height": 190}
         | panel(
-            curves.of(split=split),
+            drawn.of(split=split),
             colour("label", labels, legend_below(labels)),
             x=epoch_axis("epoch" if split == splits[-1] else None, curves.epochs),
-            y=metric_axis(curves.axes[metric], f"{split} {QUANTITY[metric]}"),
+            y=metric_axis(curves.axes[f"{metric} {split}"], f"{split} {QUANTITY[metric]}"),
+            name=f"{metric} {split}",
         )
         for split in splits
     ]
     return chart(
-        f"{metric} by epoch, {write_count(len(curves.labels), 'setting')}", {"vconcat": panels, "spacing": 40}
+        f"{metric} by epoch, {write_count(len(curves.labels), 'setting')}",
+        {"params": [{"name": SHOWN, "value": labels}], "vconcat": panels, "spacing": 40},
     )
 
 

@@ -7,9 +7,11 @@ from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
 from dlx.report.load import Study
+from dlx.report.pictures.epochs import behind
 from dlx.report.pictures.panel import describe, metric_axis, panel
 from dlx.report.pictures.style import (
     COLOURS,
+    GREYS,
     QUANTITY,
     SPLITS,
     chart,
@@ -48,14 +50,17 @@ class Pace:
 
 def pace(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     """Draw each metric against steps and seconds, if settings differ in either."""
+    if study.histories.empty:  # no run got further than its first step
+        return []
     against = measure(study, layout, trace(study, layout, summary))
     if len(against.spans) == 1:
         return []
     words = " and ".join(TITLES[field] for field in against.spans if field != "epoch")
     charts = []
     for metric in against.curves.axes:
-        part = replace(against, curves=against.curves.of(metric=metric))
-        caption = describe(part.curves, len(COLOURS), "the others are thin and grey")
+        curves = against.curves.of(metric=metric)
+        caption = describe(curves, len(COLOURS), behind(len(curves.labels)))
+        part = replace(against, curves=curves.first(len(COLOURS) + GREYS))
         if "time" in against.spans:
             caption += " Seconds are wall time, validation included, averaged at equal epochs."
         if against.log:

@@ -14,10 +14,20 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8
 GREY = "#a8adb3"
 SHADE = "#1268b3"  # of cells and bars that white text may stand on; the same on a dark page
 INK = "#24292f"
+HALO = "#fefefe"  # around text that stands on lines; the page gives it the colour of its ground
 PANELS = 12
+GREYS = 100  # lines behind the coloured ones: more are a carpet, and 400 of them 2 MB of SVG
 SPLITS = ("validation", "training")
+SHOWN = "shown"  # a live chart's parameter: the labels in colour
+PICKED = "picked"  # and the labels that the tables have picked, none for all
 QUANTITY = {"accuracy": "accuracy (fraction)", "loss": "loss (mean per sample)"}
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+
+# Of a mark with a label, in a live chart: faint unless it, or nothing at all, is picked.
+OF_PICKED: Spec = {
+    "condition": {"test": f"length({PICKED}) == 0 || indexof({PICKED}, datum.label) >= 0", "value": 0.9},
+    "value": 0.07,
+}
 
 DASHES = {"domain": list(SPLITS), "range": [[1, 0], [5, 3]]}
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -102,10 +112,15 @@ def heading(name: str, width: int, *, bold: bool = True) -> Spec:
     return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
 
 
-def layer(data: "pd.DataFrame", mark: Spec, encoding: Spec) -> Spec:
-    """Return one layer of a panel, holding of `data` the fields it draws."""
+def told(*fields: str) -> Spec:
+    """Return a tooltip channel that shows the texts of some fields, one a line."""
+    return {"tooltip": [nominal(field) | {"title": " " * place} for place, field in enumerate(fields, 1)]}
+
+
+def layer(data: "pd.DataFrame", mark: Spec, encoding: Spec, also: Sequence[str] = ()) -> Spec:
+    """Return one layer of a panel, holding of `data` the fields it draws, and `also` some more."""
     fields = [value["field"] for value in encoding.values() if "field" in value] if len(data) else []
-    return {"data": {"values": records(data, fields)}, "mark": mark, "encoding": encoding}
+    return {"data": {"values": records(data, [*fields, *also])}, "mark": mark, "encoding": encoding}
 
 
 def records(data: "pd.DataFrame", fields: Sequence[str]) -> list[dict[str, Any]]:

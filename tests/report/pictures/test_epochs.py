@@ -12,16 +12,16 @@ from dlx.report.pictures.style import COLOURS, GREY, PANELS
 from dlx.report.settings import lay_out
 
 
-def traced(study: Any) -> Curves:
+def traced(study: Any, *, apart: bool = False) -> Curves:
     loaded = load([study.folder])
     layout = lay_out(loaded.settings)
-    return trace(loaded, layout, aggregate(loaded, layout))
+    return trace(loaded, layout, aggregate(loaded, layout), apart=apart)
 
 
-def many(study: Any, settings: int) -> Curves:
+def many(study: Any, settings: int, *, apart: bool = False) -> Curves:
     for place in range(settings):
         study.run(f"run{place}", study.curve(0.5, 0.9 - place / 100), {"optimizer.lr": 0.1 + place})
-    return traced(study)
+    return traced(study, apart=apart)
 
 
 def marks(spec: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -37,19 +37,32 @@ def marks(spec: dict[str, Any]) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize("settings", [1, 2, 9, 14])
 def test_charts_are_valid_vega_lite(study: Any, settings: int) -> None:
     altair = pytest.importorskip("altair")
-    curves = many(study, settings)
-    for metric in ("accuracy", "loss"):
-        for chart in (compare, each):
+    for curves, chart in ((many(study, settings), each), (traced(study, apart=True), compare)):
+        for metric in ("accuracy", "loss"):
             altair.Chart.from_dict(chart(curves.of(metric=metric), metric), validate=True)
 
 
 def test_beyond_eight_settings_the_others_are_grey(study: Any) -> None:
-    curves = many(study, 9).of(metric="accuracy")
+    curves = many(study, 9, apart=True).of(metric="accuracy")
     spec = compare(curves, "accuracy")
     coloured = next(colour for _, colour in marks(spec) if "scale" in colour)
-    assert coloured["scale"]["domain"] == curves.labels[:8]
+    assert spec["params"] == [{"name": "shown", "value": curves.labels[:8]}]
+    assert coloured["scale"]["domain"] == {"expr": "shown"}
     assert coloured["scale"]["range"] == list(COLOURS)
     assert ("line", {"value": GREY}) in marks(spec)
+
+
+def test_a_tiny_training_loss_does_not_flatten_that_of_validation(study: Any) -> None:
+    for place in range(2):
+        epochs = [(None, None, 2.3, 0.1), (1e-5, 1.0, 0.7 + place / 10, 0.8)]
+        study.run(f"r{place}", epochs, {"optimizer.lr": 0.1 + place})
+    curves = traced(study, apart=True).of(metric="loss")
+    validation, training = compare(curves, "loss")["vconcat"]
+    scales = [panel["layer"][0]["encoding"]["y"]["scale"] for panel in (validation, training)]
+    assert scales[0]["type"] == "linear"
+    assert scales[0]["domain"][1] < 3
+    assert scales[1]["domain"][1] < 1
+    assert list(curves.axes) == ["loss training", "loss validation"]
 
 
 def test_small_multiples_stop_at_twelve(study: Any) -> None:

@@ -32,7 +32,7 @@ def descents(study: Any, count: int) -> None:
 def test_the_chart_is_valid_vega_lite_with_a_panel_a_setting(study: Any, settings: int) -> None:
     altair = pytest.importorskip("altair")
     descents(study, settings)
-    ((name, title, caption, spec, _),) = drawn(study)
+    ((name, title, caption, spec, *_),) = drawn(study)
     assert name == ("surface" if settings == 1 else "surface_by_setting")
     assert title == "The path over f = x**2 + y**2"
     assert len(spec["concat"]) == min(settings, PANELS)
@@ -42,7 +42,7 @@ def test_the_chart_is_valid_vega_lite_with_a_panel_a_setting(study: Any, setting
 
 def test_the_lowest_band_is_the_darkest_and_a_shared_surface_has_one_legend(study: Any) -> None:
     descents(study, 2)
-    ((_, _, _, spec, _),) = drawn(study)
+    ((_, _, _, spec, *_),) = drawn(study)
     fill = spec["concat"][0]["layer"][0]["encoding"]["fill"]
     names, colours = fill["scale"]["domain"], fill["scale"]["range"]
     assert colours[-1] == "#" + "".join(f"{part:02x}" for part in LOW)
@@ -56,7 +56,7 @@ def test_the_lowest_band_is_the_darkest_and_a_shared_surface_has_one_legend(stud
 def test_different_surfaces_have_shades_of_their_own_and_no_legend(study: Any) -> None:
     descents(study, 1)
     study.descent("other", PLACES, [6.0, 1.5, 0.375], {"loss.function": "x*y"})
-    ((_, title, _, spec, _),) = drawn(study)
+    ((_, title, _, spec, *_),) = drawn(study)
     assert title == "The path over each surface"
     assert spec["resolve"] == {"scale": {"fill": "independent"}}
     assert [panel["layer"][0]["encoding"]["fill"]["legend"] for panel in spec["concat"]] == [None, None]
@@ -65,7 +65,7 @@ def test_different_surfaces_have_shades_of_their_own_and_no_legend(study: Any) -
 def test_start_end_and_a_way_out_are_marked(study: Any) -> None:
     descents(study, 1)
     study.descent("lost", [(3.0, 2.0), (-9e9, -6e9)], [13.0, 1e20], {"optimizer.lr": 9.0}, "diverged")
-    ((_, _, caption, spec, _),) = drawn(study)
+    ((_, _, caption, spec, *_),) = drawn(study)
     assert "A cross marks where a path leaves the picture" in caption
     kept, lost = ([layer["data"]["values"] for layer in panel["layer"]] for panel in spec["concat"])
     start, end, left = 4, 5, 6

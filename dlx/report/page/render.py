@@ -1,21 +1,22 @@
-"""Everything above -> one index.html that opens offline: styles and charts inline, no request to anywhere."""
+"""Everything above -> one index.html that opens offline: styles, script and charts inline, no request."""
 
 import platform
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dlx import __version__
 from dlx.report.charts import Figure
+from dlx.report.comparison import Comparisons
 from dlx.report.diagnosis.finding import Diagnosis
 from dlx.report.listing import Listing
+from dlx.report.page.data import to_json
+from dlx.report.page.script import policy, script
+from dlx.report.page.templates import environment, now
+from dlx.report.provenance import Provenance
 from dlx.report.tables import Table
 from dlx.report.text import visible
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Page:
 
     `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
     `refresh`: seconds after which the page reloads itself, while somebody watches a sweep.
-    `comparisons`: of settings with the best one and the baseline.
+    `live`: what the script works on (see page/data.py), None for a page without a script; `libraries`:
+    Vega's, for that script.
     """
 
     title: str
@@ -33,19 +35,23 @@ class Page:
     setting_columns: int
     sections: dict[str, list[Figure]]
     parameters: list[tuple[str, Table]]
-    diagnosis: Diagnosis
-    comparisons: Table
     listing: Listing
     command: str
     refresh: int | None = None
+    comparisons: Comparisons | None = None
+    diagnosis: Diagnosis | None = None
+    provenance: Provenance | None = None
+    live: dict[str, Any] | None = None
+    libraries: str = ""
 
 
 def render(page: Page) -> str:
-    """Return the HTML. Every text is escaped but the charts, which the renderer has escaped."""
+    """Return the HTML. Every text is escaped but the script and the charts, which the renderer escaped."""
     from markupsafe import Markup
 
+    text = script(page.libraries) if page.live else ""
     return (
-        environment("dlx.report")
+        environment("dlx.report.page")
         .get_template("page.html.jinja")
         .render(
             page=page,
@@ -56,6 +62,9 @@ def render(page: Page) -> str:
                 for figures in page.sections.values()
                 for figure in figures
             },
+            policy=policy(text),
+            script=Markup(text),  # noqa: S704
+            data=Markup(to_json(page.live or {})),  # noqa: S704
             written=now(),
             versions=_versions(page.listing.torch),
         )
@@ -65,26 +74,6 @@ def render(page: Page) -> str:
 def settled(html: bytes) -> bytes:
     """Return a page that no longer reloads itself."""
     return re.sub(rb'<meta http-equiv="refresh" content="\d+">\n', b"", html)
-
-
-def environment(*packages: str) -> "Environment":
-    """Return Jinja's environment for templates that lie in these packages: everything is escaped."""
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    templates = Environment(
-        loader=ChoiceLoader([PackageLoader(package, ".") for package in packages]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["visible"] = visible
-    return templates
-
-
-def now() -> str:
-    """Return the time of writing, as pages show it."""
-    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _own_ids(figure: Figure) -> str:

@@ -1,0 +1,154 @@
+// @ts-check
+// Live charts: the specification of the file, drawn again when it is near the window, fed by the tables.
+
+/** @typedef {{name: string, box: HTMLElement, note: HTMLElement | null, view: any, data: string[]}} Live */
+
+/** @type {Live[]} */
+const live = [];
+
+const PAUSE = 120; // milliseconds without a change, so that typing is not held up by drawing
+const NARROWEST = 180; // pixels of a panel
+
+/** Draw every live chart as soon as it comes near the window; until then its picture stands there. */
+function charts() {
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((one) => one.isIntersecting)) {
+      near.unobserve(entry.target);
+      const box = /** @type {HTMLElement} */ (entry.target);
+      const chart = { name: box.dataset.chart ?? "", box, note: box.parentElement?.querySelector("[data-shown]") ?? null, view: null, data: [] };
+      live.push(chart);
+      void draw(chart);
+    }
+  }, { rootMargin: "600px" });
+  for (const box of document.querySelectorAll("[data-chart]")) near.observe(box);
+  let soon = 0;
+  listeners.push(() => {
+    clearTimeout(soon);
+    soon = setTimeout(() => void Promise.all(live.filter(({ view }) => view).map(feed)), PAUSE);
+  });
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return; // a phone's address bar moves
+    width = innerWidth;
+    for (const chart of live) void draw(chart);
+  });
+}
+
+/**
+ * Draw a chart anew, as wide as there is room.
+ * @param {Live} chart
+ */
+async function draw(chart) {
+  const specification = structuredClone(data.charts[chart.name]);
+  chart.data = names(specification);
+  const room = chart.box.clientWidth;
+  const target = make("div");
+  narrow(specification, room);
+  for (const [name, rows] of filled(chart)) dataOf(specification, name, rows);
+  for (const parameter of specification.params ?? []) {
+    if (parameter.name in parameters()) parameter.value = parameters()[parameter.name];
+  }
+  const options = { ast: true, actions: false, renderer: "svg", tooltip, defaultStyle: false };
+  // @ts-ignore: the libraries put it there
+  const { view } = await window.vegaEmbed(target, specification, options);
+  chart.view?.finalize();
+  chart.view = view;
+  chart.box.replaceChildren(target);
+  chart.box.dataset.ready = "";
+  note(chart);
+}
+
+/** Return the values of the parameters that pictures/style.py names. */
+function parameters() {
+  const { coloured, picked } = drawn();
+  const left = seen().settings;
+  const limited = picked || left.includes(false);
+  const ranks = picked ? coloured : [...data.settings.keys()].filter((rank) => left[rank]);
+  const label = (/** @type {number} */ rank) => data.settings[rank].label;
+  return /** @type {Record<string, string[]>} */ ({
+    shown: coloured.map(label),
+    picked: limited ? ranks.map(label) : [],
+  });
+}
+
+/**
+ * Give a chart what the tables ask for.
+ * @param {Live} chart
+ */
+async function feed(chart) {
+  const known = chart.view.getState({ signals: (/** @type {string} */ name) => name === "shown" || name === "picked", data: () => false }).signals;
+  for (const [name, value] of Object.entries(parameters())) if (name in known) chart.view.signal(name, value);
+  for (const [name, rows] of filled(chart)) chart.view.data(name, rows);
+  await chart.view.runAsync();
+  note(chart);
+}
+
+/**
+ * Return the names of the data that a specification expects from the page.
+ * @param {any} node
+ * @returns {string[]}
+ */
+function names(node) {
+  if (!node || typeof node !== "object") return [];
+  const own = node.data?.name && !node.data.values ? [node.data.name] : [];
+  return [...own, ...Object.values(node).flatMap(names)];
+}
+
+/**
+ * Return those data with their rows.
+ * @param {Live} chart
+ * @returns {[string, any[]][]}
+ */
+function filled(chart) {
+  /** @type {Record<string, Record<string, any[]>>} */
+  const panels = {};
+  return chart.data.map((name) => {
+    const [part, ...panel] = name.split(" ");
+    panels[panel.join(" ")] ??= parts(panel.join(" "));
+    return [name, panels[panel.join(" ")][part]];
+  });
+}
+
+/**
+ * @param {any} node
+ * @param {string} name
+ * @param {any[]} rows
+ */
+function dataOf(node, name, rows) {
+  if (!node || typeof node !== "object") return;
+  if (node.data?.name === name) node.data = { name, values: rows };
+  for (const child of Object.values(node)) dataOf(child, name, rows);
+}
+
+/**
+ * Make panels no wider than the room, so that text keeps its size on a phone.
+ * @param {any} specification
+ * @param {number} room pixels
+ */
+function narrow(specification, room) {
+  const around = 90; // axis and padding
+  const panels = [specification, ...(specification.vconcat ?? [])].filter((panel) => panel.width);
+  for (const panel of panels) panel.width = Math.max(NARROWEST, Math.min(panel.width, room - around));
+  if (room >= 480) return;
+  const legend = (/** @type {any} */ node) => {
+    if (!node || typeof node !== "object") return;
+    if (node.legend?.orient === "bottom") Object.assign(node.legend, { columns: 1, labelLimit: room - around });
+    Object.values(node).forEach(legend);
+  };
+  legend(specification);
+}
+
+/**
+ * Say what a chart of curves shows.
+ * @param {Live} chart
+ */
+function note(chart) {
+  if (!chart.note || !chart.data.length) return;
+  const { coloured, grey } = drawn();
+  const runs = singles(coloured).length;
+  const words = [`${counted(coloured.length, "setting")} in colour`];
+  if (grey.length) words.push(`${grey.length} grey`);
+  if (runs) words.push(`${counted(runs, "single run")} as thin lines`);
+  chart.note.textContent = `Shown: ${words.join(", ")}.`;
+  chart.note.hidden = false;
+}

@@ -1,0 +1,126 @@
+"""What the page's script works on, as JSON: settings, runs, and every curve once, for all charts.
+
+Axes: S settings (in the table's order), R runs (in the listing's), E epochs kept.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlx.report.aggregate import Summary
+from dlx.report.charts import Figure
+from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves, trace
+from dlx.report.dossier import Dossier
+from dlx.report.listing import ordered
+from dlx.report.load import Study
+from dlx.report.pictures.style import COLOURS, GREYS
+from dlx.report.settings import Layout
+from dlx.report.text import visible, write_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VALUES = 1_000_000  # of curves in a page, of four bytes each; beyond, epochs are thinned
+FACETS = 6  # keys that the tables can be filtered by, of at most CHOICES values
+CHOICES = 30
+
+
+def page_data(
+    study: Study,
+    layout: Layout,
+    summary: Summary,
+    sections: Mapping[str, Sequence[Figure]],
+    runs: Sequence[Dossier],
+) -> dict[str, Any]:
+    """Return the data; the keys are those of the typedefs in data.js."""
+    rows = [layout.rows[setting] for setting in summary.table["setting"]]
+    texts = [{key: write_value(value) for key, value in row.items()} for row in rows]
+    choices = {key: list(dict.fromkeys(text[key] for text in texts)) for key in layout.keys}
+    facets = [key for key in layout.keys if 1 < len(choices[key]) <= CHOICES][:FACETS]
+    names = [str(row["run"]) for row in ordered(study, layout, summary)]
+    return {
+        "settings": [
+            {"label": label, "values": [text[key] for key in facets]}
+            for label, text in zip(summary.table["label"], texts, strict=True)
+        ],
+        "facets": [{"name": visible(layout.names[key]), "choices": sorted(choices[key])} for key in facets],
+        "runs": [asdict(run) for run in runs],
+        "curves": _curves(study, summary, trace(study, layout, summary, apart=True), names),
+        "colours": list(COLOURS),
+        "greys": GREYS,
+        "charts": {figure.name: figure.live for each in sections.values() for figure in each if figure.live},
+    }
+
+
+def to_json(data: dict[str, Any]) -> str:
+    """Write JSON that may stand in an HTML script element: no "<" opens or closes anything there."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _curves(study: Study, summary: Summary, curves: Curves, runs: list[str]) -> dict[str, Any]:
+    names = [f"{metric} {split}" for metric, split in _measured(curves)]
+    count = len(names) * (3 * len(summary.table) + len(runs))
+    step = max(curves.step, -(-count * (curves.epochs + 1) // VALUES))
+    epochs_E = sorted({*range(0, curves.epochs + 1, step), curves.epochs})
+    return {
+        "epochs": epochs_E,
+        "axes": {name: [axis.low, axis.high] for name, axis in curves.axes.items()},
+        "means": {
+            f"{metric} {split}": _means(curves.of(metric=metric, split=split), len(summary.table), epochs_E)
+            for metric, split in _measured(curves)
+        },
+        "runs": _each_run(study, runs, epochs_E, names),
+        "ends": _ends(study, runs),
+    }
+
+
+def _measured(curves: Curves) -> list[tuple[str, str]]:
+    both = [*_pairs(curves.estimates), *_pairs(curves.diverged)]
+    return sorted(set(both), reverse=True)
+
+
+def _pairs(frame: "pd.DataFrame") -> list[tuple[str, str]]:
+    return list(frame[["metric", "split"]].drop_duplicates().itertuples(index=False, name=None))
+
+
+def _means(curves: Curves, settings: int, epochs_E: list[int]) -> dict[str, Any]:
+    frame = curves.estimates
+    counts = frame.groupby("rank")["n"].max().reindex(range(settings), fill_value=0)
+    packed: dict[str, Any] = {"n": counts.astype("int64").tolist()}
+    for name in ("mean", "low", "high"):
+        wide = frame.pivot_table(index="rank", columns="epoch", values=name)
+        packed[name] = pack(wide.reindex(index=range(settings), columns=epochs_E).to_numpy())
+    return packed
+
+
+def _each_run(study: Study, runs: list[str], epochs_E: list[int], names: list[str]) -> dict[str, str]:
+    """Return by name the R x E values of the runs."""
+    kept = study.histories[study.histories["epoch"].isin(epochs_E)]
+    packed = {}
+    for column, metric in METRIC_OF.items():
+        name = f"{metric} {SPLIT_OF[column]}"
+        if name in names:
+            wide = kept.pivot_table(index="run", columns="epoch", values=column)
+            packed[name] = pack(wide.reindex(index=runs, columns=epochs_E).to_numpy(dtype="float64"))
+    return packed
+
+
+def _ends(study: Study, runs: list[str]) -> list[int]:
+    """Return the last epoch of each run, -1 for one without a history."""
+    last = study.histories.groupby("run")["epoch"].max()
+    return [int(last.get(run, -1)) for run in runs]
+
+
+def pack(values: NDArray[np.float64]) -> str:
+    """Return numbers as base64 of little-endian float32, row after row; NaN where there is none.
+
+    An accuracy or loss is shown with four digits, and float32 holds seven.
+    """
+    with np.errstate(over="ignore"):
+        return base64.b64encode(np.asarray(values).astype("<f4").tobytes()).decode("ascii")

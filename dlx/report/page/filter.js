@@ -1,0 +1,114 @@
+// @ts-check
+// The row of controls above the tables, what they leave, and how much of it there is.
+
+/**
+ * Fill the form and let it rule the rows of both tables.
+ * @param {Line[]} settings
+ * @param {Line[]} runs
+ */
+function filter(settings, runs) {
+  const form = /** @type {HTMLFormElement} */ (document.querySelector("form.filter"));
+  const words = make("input", { type: "search", placeholder: "words in a setting or run", autocomplete: "off" });
+  words.addEventListener("input", () => {
+    state.words = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    changed();
+  });
+  const statuses = [...new Set(data.runs.map((run) => run.status))];
+  const selects = data.facets.map((facet, place) =>
+    select(facet.name, facet.choices, (value) => {
+      if (value === null) state.values.delete(place);
+      else state.values.set(place, value);
+    }),
+  );
+  if (statuses.length > 1) selects.push(select("status", statuses, (value) => (state.status = value ?? "")));
+  const clear = make("button", { type: "reset", class: "button" }, "Clear filter");
+  form.addEventListener("reset", () => {
+    state.words = [];
+    state.values.clear();
+    state.status = "";
+    changed();
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  const count = make("output", { "aria-live": "polite" });
+  form.append(field("Find", words), ...selects, clear, count);
+  form.hidden = false;
+  listeners.push(() => {
+    const left = seen();
+    for (const { row, place } of settings) row.hidden = !left.settings[place];
+    for (const { row, place } of runs) row.hidden = !left.runs[place];
+    const all = left.settings.every(Boolean) && left.runs.every(Boolean);
+    clear.disabled = all && !state.words.length && !state.values.size && !state.status;
+    count.textContent = all ? "" : `${some(left.settings)} of ${counted(settings.length, "setting")}, ${some(left.runs)} of ${counted(runs.length, "run")}`;
+  });
+}
+
+/** @param {boolean[]} left */
+function some(left) {
+  return left.filter(Boolean).length;
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} choices
+ * @param {(value: string | null) => void} choose null for any
+ */
+function select(name, choices, choose) {
+  const sorted = [...choices].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const options = sorted.map((choice, place) => make("option", { value: String(place) }, choice));
+  const made = make("select", {}, make("option", { value: "" }, "any"), ...options);
+  made.addEventListener("change", () => {
+    choose(made.value === "" ? null : sorted[Number(made.value)]);
+    changed();
+  });
+  return field(name, made);
+}
+
+let fields = 0;
+
+/**
+ * Put a control below its label.
+ * @param {string} name
+ * @param {HTMLElement} control
+ */
+function field(name, control) {
+  control.id = `field-${++fields}`;
+  return make("div", { class: control.tagName === "INPUT" ? "field text" : "field" }, make("label", { for: control.id }, name), control);
+}
+
+/**
+ * Show what is picked beside the rows, and a bar that leads to the curves.
+ * @param {Line[]} settings
+ * @param {Line[]} runs
+ * @param {string[]} colours
+ */
+function picking(settings, runs, colours) {
+  const words = make("span", { role: "status" });
+  const to = make("button", { type: "button", class: "button" }, "See the curves");
+  const clear = make("button", { type: "button", class: "button" }, "Clear selection");
+  const bar = make("div", { class: "bar", hidden: "" }, words, to, clear);
+  element("main").append(bar);
+  to.addEventListener("click", () => document.querySelector("[data-chart]")?.closest("section")?.scrollIntoView());
+  clear.addEventListener("click", () => {
+    state.settings.clear();
+    state.runs.clear();
+    changed();
+  });
+  listeners.push(() => {
+    const { coloured } = drawn();
+    const paint = (/** @type {Line} */ line, /** @type {number} */ rank, /** @type {boolean} */ is) => {
+      line.box.checked = is;
+      line.row.toggleAttribute("data-picked", is);
+      const colour = colours[coloured.indexOf(rank)];
+      if (colour) line.row.style.setProperty("--colour", colour);
+      else line.row.style.removeProperty("--colour");
+    };
+    for (const line of settings) paint(line, line.place, state.settings.has(line.place));
+    for (const line of runs) paint(line, state.runs.has(line.place) ? data.runs[line.place].rank : -1, state.runs.has(line.place));
+    bar.hidden = !state.settings.size && !state.runs.size;
+    const parts = [
+      ...(state.settings.size ? [counted(state.settings.size, "setting")] : []),
+      ...(state.runs.size ? [counted(state.runs.size, "run")] : []),
+    ];
+    words.textContent = bar.hidden ? "" : `${parts.join(" and ")} selected`;
+  });
+}

@@ -1,0 +1,77 @@
+"""A report in headless Chromium: a study with hostile names, opened from its file."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlx.report.command import main
+
+HOSTILE = "<img src=x onerror=document.title='run'>\"'\n\u202eرت 🦆 =cmd|x</script>"
+SHOWN = HOSTILE.replace("\n", "\\n").replace("\u202e", "\\u202e")
+SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900)}
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Return the system's Chromium, started once."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    path = next(filter(None, found), None)
+    if path is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def report(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report twelve settings of two seeds, one with a name that would like to be more than text."""
+    study = builder(tmp_path_factory.mktemp("outputs") / "page <b>")
+    for place in range(10):
+        for seed in range(2):
+            changes = {"optimizer.lr": 10.0 ** -(place % 5), "model.width": 8 * (1 + place // 5)}
+            end = 0.9 - place / 50 + seed / 100
+            study.run(f"run{place}-{seed}", study.curve(0.4, 0.6, end), changes, seed=seed)
+    changes = {"model.norm": HOSTILE, "optimizer.lr": 1.0, "model.width": 8}
+    study.run(HOSTILE.replace("/", ""), study.curve(0.3, 0.95), changes, error=HOSTILE)
+    study.run("lost", study.curve(0.3, 0.2), {"optimizer.lr": 2.0, "model.width": 8}, status="diverged")
+    for folder in study.folder.iterdir():
+        (folder / ".hydra" / "overrides.yaml").write_text(
+            f"- name=study\n- optimizer.lr={len(folder.name)}\n"
+        )
+    assert main([str(study.folder)]) == 0
+    return study.folder / "report" / "index.html"
+
+
+@pytest.fixture
+def visit(chromium: Any, report: Path) -> Iterator[Open]:
+    """Return a function that opens the report; whatever the page says or asks for fails the test."""
+    contexts, said = [], []
+
+    def visit(size: str = "desktop", scheme: str = "light", **options: Any) -> Any:
+        width, height = SIZES[size]
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on(
+            "request", lambda request: said.append(request.url) if request.url != report.as_uri() else None
+        )
+        page.goto(report.as_uri())
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert said == []

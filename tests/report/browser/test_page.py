@@ -1,0 +1,184 @@
+"""The page in a browser: it draws, sorts, filters and picks by mouse and keyboard, and asks for nothing."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.report.browser.conftest import SHOWN, SIZES, Open
+
+sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.slow
+
+CURVES = '[data-chart="accuracy"]'
+SETTINGS = 'table[data-table="settings"] tbody tr'
+RUNS = 'table[data-table="runs"] tbody tr'
+
+
+def drawn(page: Any) -> Any:
+    """Return the accuracy chart, scrolled to and drawn by the script."""
+    page.locator(CURVES).scroll_into_view_if_needed()
+    return page.wait_for_selector(f"{CURVES}[data-ready] svg")
+
+
+def coloured(page: Any, count: int) -> None:
+    """Wait until that many settings are in the chart's legend."""
+    sync_api.expect(page.locator(f"{CURVES} .role-legend-label text")).to_have_count(count)
+
+
+def legend(page: Any) -> list[str]:
+    return page.locator(f"{CURVES} .role-legend-label text").all_text_contents()
+
+
+def shown(page: Any, rows: str) -> int:
+    return page.locator(f"{rows}:not([hidden])").count()
+
+
+def column(page: Any, rows: str, place: int) -> list[str]:
+    return page.locator(f"{rows}:not([hidden]) > :nth-child({place})").all_inner_texts()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_it_opens_at_every_size_in_either_scheme_and_never_scrolls_sideways(
+    visit: Open, size: str, scheme: str
+) -> None:
+    page = visit(size, scheme)
+    charts = page.locator("[data-chart]")
+    assert charts.count() >= 3
+    for place in range(charts.count()):
+        charts.nth(place).scroll_into_view_if_needed()
+        page.wait_for_selector(f"[data-chart] >> nth={place} >> .vega-embed svg")
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size][0]
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
+    assert (brightness < 60) == (scheme == "dark")
+    page.get_by_role("button", name="Theme: auto").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 250)"
+
+
+def test_words_filter_settings_and_runs_and_the_count_is_announced(visit: Open) -> None:
+    page = visit()
+    assert (shown(page, SETTINGS), shown(page, RUNS)) == (12, 22)
+    page.get_by_label("Find").fill("RUN3-1 width")
+    assert (shown(page, SETTINGS), shown(page, RUNS)) == (1, 1)
+    assert page.locator("output[aria-live=polite]").inner_text() == "1 of 12 settings, 1 of 22 runs"
+    page.get_by_role("button", name="Clear filter").click()
+    assert (shown(page, SETTINGS), shown(page, RUNS)) == (12, 22)
+
+
+def test_values_and_statuses_filter_too(visit: Open) -> None:
+    page = visit()
+    page.get_by_label("width", exact=True).select_option(label="16")
+    assert set(column(page, SETTINGS, 2)) == {"16"}
+    page.get_by_role("button", name="Clear filter").click()
+    page.get_by_label("status").select_option(label="diverged")
+    assert (shown(page, SETTINGS), shown(page, RUNS)) == (1, 1)
+
+
+def test_a_heading_sorts_up_and_down_by_mouse_and_keyboard(visit: Open) -> None:
+    page = visit()
+    heading = page.locator('table[data-table="settings"] th', has=page.get_by_role("button", name="lr"))
+    place = 1 + heading.evaluate("cell => cell.cellIndex")
+    heading.get_by_role("button").click()
+    rates = [float(text) for text in column(page, SETTINGS, place)]
+    assert rates == sorted(rates)
+    assert heading.get_attribute("aria-sort") == "ascending"
+    heading.get_by_role("button").press("Enter")
+    assert [float(text) for text in column(page, SETTINGS, place)] == sorted(rates, reverse=True)
+    assert heading.get_attribute("aria-sort") == "descending"
+    accuracy = page.get_by_role("button", name="val accuracy").first
+    for _ in range(2):  # what diverged has none, and is last either way
+        accuracy.click()
+        assert column(page, SETTINGS, place)[-1] == "2"
+
+
+def test_picked_settings_are_the_ones_in_colour(visit: Open) -> None:
+    page = visit()
+    drawn(page)
+    assert len(legend(page)) == 8
+    box = page.locator(f"{SETTINGS} input").nth(2)
+    box.press("Space")
+    label = box.get_attribute("aria-label").removeprefix("Draw the runs of ")
+    coloured(page, 1)
+    assert legend(page) == [label]
+    assert page.get_by_text("1 setting selected").is_visible()
+    assert "1 setting in colour, 11 grey, 2 single runs" in page.locator("[data-shown]").first.inner_text()
+    page.locator(SETTINGS).nth(3).locator("td").last.click()
+    assert page.get_by_text("2 settings selected").is_visible()
+    page.get_by_role("button", name="Clear selection").click()
+    coloured(page, 8)
+
+
+def test_a_picked_run_shows_its_own_curve_with_its_own_values(visit: Open) -> None:
+    page = visit()
+    drawn(page)
+    row = page.locator(RUNS, has=page.get_by_role("button", name="run4-1", exact=True))
+    row.locator("input").check()
+    coloured(page, 1)
+    box = drawn(page).bounding_box()
+    told = set()
+    for across in range(60, int(box["width"]), 12):
+        for down in range(20, 200, 12):
+            page.mouse.move(box["x"] + across, box["y"] + down)
+            told.add(page.locator("#tip").text_content())
+    own = {text for text in told if text.startswith("run4-1\n")}
+    assert "epoch 3: 0.8300" in {text.split("\n")[1] for text in own}
+    assert any("mean of 2 runs, 0.8200 to 0.8300" in text for text in told)
+
+
+def test_the_filter_leaves_only_its_settings_in_the_curves(visit: Open) -> None:
+    page = visit()
+    drawn(page)
+    page.get_by_label("status").select_option(label="diverged")
+    coloured(page, 1)
+    assert legend(page) == ["width 8, norm none, lr 2"]
+
+
+def test_a_run_opens_with_its_settings_command_and_files(visit: Open) -> None:
+    page = visit()
+    page.get_by_role("button", name="run0-0", exact=True).press("Enter")
+    dialog = page.get_by_role("dialog", name="run0-0")
+    text = dialog.inner_text()
+    assert "completed · width 8, norm none, lr 1" in text
+    assert "dlx train name=study optimizer.lr=6" in text
+    link = dialog.get_by_role("link", name="history.csv")
+    assert link.get_attribute("href") == "../run0-0/history.csv"
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+@pytest.mark.parametrize("size", ["phone", "desktop"])
+def test_hostile_names_are_text_in_tables_charts_and_dialogs(visit: Open, size: str) -> None:
+    page = visit(size)
+    assert SHOWN in page.locator(SETTINGS).first.inner_text()
+    drawn(page)
+    page.get_by_label("Find").fill("onerror")
+    coloured(page, 1)
+    page.get_by_role("button", name=SHOWN.replace("/", ""), exact=True).click()
+    assert SHOWN in page.get_by_role("dialog").inner_text()
+    page.keyboard.press("Escape")
+    box = drawn(page).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 80)
+    page.locator("#tip", has_text="onerror").wait_for()
+    assert page.locator("body img, #tip *").count() == 0
+    assert page.title() == "page <b> · dlx report"
+
+
+def test_without_a_script_the_page_is_the_same_standing_still(visit: Open) -> None:
+    page = visit(java_script_enabled=False)
+    assert page.locator(SETTINGS).count() == 12
+    assert page.locator(f"{CURVES} > svg").is_visible()
+    assert not page.locator("form.filter").is_visible()
+    assert page.get_by_role("button").count() == 0
+    assert "dlx train name=study" in page.locator("#repeat").text_content()
+
+
+def test_in_print_the_controls_are_gone_and_the_ground_is_white(visit: Open) -> None:
+    page = visit(scheme="dark")
+    page.locator(f"{SETTINGS} input").first.check()
+    page.emulate_media(media="print", color_scheme="dark")
+    for control in ("form.filter", ".theme", ".bar", ".pick"):
+        assert not page.locator(control).first.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

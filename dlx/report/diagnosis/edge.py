@@ -23,8 +23,9 @@ def find(sweep: Sweep) -> tuple[list[Finding], list[str]]:
     best = max(means, key=lambda place: means[place])
     findings, reasons = [], []
     keys = [key for key in sweep.layout.keys if len(_numbers(sweep, key)) >= VALUES]
+    differing = _differing(sweep, best) if keys else {}
     for key in keys:
-        line = through(sweep, key, best)
+        line = through(sweep, key, differing)
         if len(line) < VALUES:
             reasons.append(
                 f"{visible(key)}: fewer than {VALUES} values of it beside the best setting's others"
@@ -46,15 +47,23 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
-def through(sweep: Sweep, key: str, best: int) -> dict[float, int]:
+def _differing(sweep: Sweep, best: int) -> dict[int, set[str]]:
+    """Return the keys in which each setting differs from the best."""
+    rows = sweep.layout.rows
+    own = {key: comparable(value) for key, value in rows[best].items()}
+    return {
+        place: {key for key, value in rows[place].items() if comparable(value) != own[key]}
+        for place in sweep.ends
+    }
+
+
+def through(sweep: Sweep, key: str, differing: dict[int, set[str]]) -> dict[float, int]:
     """Return the settings that differ from the best in this key alone, by its value, ascending."""
     rows = sweep.layout.rows
-    others = comparable({name: value for name, value in rows[best].items() if name != key})
     line = {
         float(rows[place][key]): place
-        for place in sweep.ends
-        if _is_number(rows[place][key])
-        and comparable({name: value for name, value in rows[place].items() if name != key}) == others
+        for place, keys in differing.items()
+        if keys <= {key} and _is_number(rows[place][key])
     }
     return dict(sorted(line.items()))
 

@@ -114,11 +114,21 @@ def without_scripts(text: str) -> str:
 
 
 def test_every_file_is_written(reported: Path) -> None:
-    names = ["accuracy", "accuracy_by_setting", "gap", "loss", "loss_by_setting", "time_to_accuracy"]
+    names = [
+        "accuracy",
+        "accuracy_by_setting",
+        "differences",
+        "gap",
+        "loss",
+        "loss_by_setting",
+        "time_to_accuracy",
+    ]
     plots = [f"{name}.{kind}" for name in names for kind in ("pdf", "png", "svg")]
     assert sorted(file.name for file in (reported / "plots").iterdir()) == sorted(plots)
     assert sorted(file.name for file in reported.iterdir()) == [
         "comparisons.csv",
+        "comparisons.md",
+        "comparisons.tex",
         "diagnosis.csv",
         "index.html",
         "plots",

@@ -27,6 +27,10 @@ from dlx.engine.stack import Stack, check_stackable, signature
 from dlx.engine.tally import Means, Tally
 from dlx.loss.registry import Loss
 
+# Of a run's batch, up to which all runs' are augmented in one go. 100 kB each, noise, shifts and flips of 8
+# runs on two busy cores: 200 us a run-step in one go, 80 alone.
+JOINT_BYTES = 1 << 15
+
 
 def cohort_key(run: Run) -> tuple[object, ...]:
     """Return what must be equal for runs to train as one; raises UnstackableError if this one cannot."""
@@ -175,8 +179,14 @@ def _batches(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:
 def _augment(cohort: _Cohort, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """Draw for each run as it would alone, and apply each transform to all runs that have it at once.
 
+    On a CPU run by run where a batch is large: it then stays in the core's cache from transform to transform.
     `x` [R, B, ...] may be written into.
     """
+    if x.device.type == "cpu" and x[0].nbytes > JOINT_BYTES:
+        for row, (run, generator) in enumerate(zip(cohort.runs, generators, strict=True)):
+            if run.augment is not None:
+                x[row] = run.augment(x[row], generator)
+        return x
     draws = [
         run.augment.draw(generator, x.shape[1:]) if run.augment is not None else {}
         for run, generator in zip(cohort.runs, generators, strict=True)

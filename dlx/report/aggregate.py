@@ -18,7 +18,7 @@ STATUSES = ("completed", "diverged", "failed")
 RULES = ("last", "best")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself alone, and can be a key
 class Summary:
     """What each setting achieved.
 

@@ -22,7 +22,7 @@ METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 PREFERENCE = ("completed", "diverged", "failed")  # of runs with equal settings the first is kept
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself alone, and can be a key
 class Study:
     """What was read.
 

@@ -13,7 +13,7 @@ SEED_KEYS = ("seed", "data.split_seed")
 WORDS = 12  # of a label: studies of different data sets differ in dozens of keys, and a legend has a line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself alone, and can be a key
 class Layout:
     """`rows[i]` is the i-th setting's values for `keys`; `of_run` says which row each run belongs to.
 

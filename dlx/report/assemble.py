@@ -26,7 +26,8 @@ def assemble(results: Analysis, output: Path, title: str, command: str, refresh:
     with ThreadPoolExecutor(max_workers=1) as pool:
         bundle = pool.submit(libraries)  # a second, beside the drawing
         pictures = gallery(study, layout, summary, results.comparisons)
-        sections = {heading: charts.draw(each, plots) for heading, each in pictures.items()}
+        drawn = iter(charts.draw([chart for each in pictures.values() for chart in each], plots))
+        sections = {heading: [next(drawn) for _ in each] for heading, each in pictures.items()}
     about_runs = dossiers(study, layout, summary, results.diagnosis, output)
     return render(
         Page(

@@ -61,7 +61,7 @@ def draw(charts: Iterable[Chart], folder: Path) -> list[Figure]:
     import vl_convert
 
     figures, pictures = [], {}
-    with ThreadPoolExecutor(max_workers=1) as pool:  # PNG and PDF of a chart are made beside the next's SVG
+    with ThreadPoolExecutor(max_workers=2) as pool:  # PNG and PDF of a chart are made beside the next's SVG
         for name, title, caption, spec, wide, live in charts:
             svg = ""
             if spec is not None:

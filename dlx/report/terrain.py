@@ -84,9 +84,11 @@ def _points(study: Study, layout: Layout) -> "pd.DataFrame":
         for run, values in study.settings.items()
         if values.get("loss.name") == values.get("data.name") == "surface"
     }
-    on_surface = study.histories["run"].isin(functions)
+    # Without such a run nobody looks through all histories, which takes a second of 2000 runs.
+    histories = study.histories if functions else study.histories.iloc[:0]
     # A study of other runs has no columns x and y.
-    points = study.histories[on_surface].reindex(columns=list(columns)).rename(columns=columns)
+    descents = histories[histories["run"].isin(functions)]
+    points = descents.reindex(columns=list(columns)).rename(columns=columns)
     numbers = points[["x", "y", "height"]].astype("float64")
     finite = (numbers.abs() < LARGEST).all(axis="columns").groupby(points["run"]).cummin()
     run = points["run"]

@@ -56,3 +56,9 @@ def test_many_findings_are_folded() -> None:
 
 def test_without_comparisons_and_diagnosis_there_is_no_such_section() -> None:
     assert 'id="findings"' not in html(None, None)
+
+
+def test_findings_of_single_runs_alone_are_not_called_nothing() -> None:
+    of_run = Finding("diverged", "run", "a", "problem", "of one run", {})
+    assert "No setting went wrong, single runs did" in html(None, Diagnosis([of_run], []))
+    assert "Nothing that was checked went wrong" in html(None, Diagnosis([], []))

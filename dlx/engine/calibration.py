@@ -12,6 +12,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,8 +42,9 @@ def seconds_by_width(run: Run, most: int, cache: Path) -> dict[int, float]:
     missing = [width for width in wanted if width not in known]
     if missing:
         known |= _measure(run, missing, known)
-        cache.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(known).encode())
+        with suppress(OSError):  # where nothing can be kept, it is measured again next time
+            cache.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, json.dumps(known).encode())
     return {width: known[width] for width in wanted if width in known}
 
 

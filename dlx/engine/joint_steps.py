@@ -81,17 +81,20 @@ class _Joint:
         self._optimizer = _join(own, joined) if len(own) > 1 else own[0]
 
     def take(self, gradients: dict[int, Tensor | None]) -> None:
+        """Take the rows of the stacked gradients, by the stacked parameter's id."""
         for joined, whole, _ in self._parameters:
             gradient = gradients[id(whole)]
             # None where the step did not reach the parameter: an earlier step's would be taken again.
             joined.grad = None if gradient is None else self._part_of(gradient)
 
     def step(self) -> None:
+        """Step all rows, at the learning rates that the first run's own optimizer has now."""
         for group, of_run in zip(self._optimizer.param_groups, self._own[0].param_groups, strict=True):
             group["lr"] = of_run["lr"]
         self._optimizer.step()
 
     def part(self) -> None:
+        """Give each run's own optimizer its rows of the state."""
         if len(self._own) == 1:
             return
         for joined, _, members in self._parameters:

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver
 from typing import Any
 
@@ -16,7 +17,7 @@ from hydra import version
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
-from hydra.core.utils import JobReturn, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.types import HydraContext
 
 from dlx.sweep.together import Work, train_together
@@ -64,13 +65,25 @@ def basic(
             done, waiting = wait(waiting, POLL, FIRST_COMPLETED)
             look()
             for future in done:
-                yield places[future], future.result()
+                yield places[future], _outcome(future, works[places[future]])
         pool.shutdown()
     except BaseException:
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
         pool.shutdown(wait=False, cancel_futures=True)
         raise
+
+
+def _outcome(future: Future[list[JobReturn]], work: Work) -> list[JobReturn]:
+    """Return what a work came to; where its process was killed, that each of its runs failed with it."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        died = RuntimeError("a process that trained was killed, for want of memory perhaps")
+        returned = [JobReturn(overrides=job.config.hydra.overrides.task) for job in work.jobs]
+        for each in returned:
+            each.status, each.return_value = JobStatus.FAILED, died
+        return returned
 
 
 def _begin() -> None:

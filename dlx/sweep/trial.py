@@ -77,6 +77,4 @@ def _sketch(job: Job, of_key: "dict[Hashable, Run]") -> Sketch:
                 raise RequestError(f"engine=stacked: {error}; engine=loop trains it") from error
     steps = steps_per_epoch(len(run.data.train), run.batch_size, drop_last=run.drop_last) * run.epochs
     example = run if key is None else of_key.setdefault(key, run)
-    if run.augment is not None and example.augment is None:  # what takes longer is measured
-        example = of_key[key] = run
     return Sketch(key, example, steps, multiply_adds(run.layers) * run.batch_size)

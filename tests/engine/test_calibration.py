@@ -35,3 +35,9 @@ def test_a_cache_that_cannot_be_read_is_replaced(make_run, tmp_path, monkeypatch
         path.write_text(text)
         assert seconds_by_width(make_run(), 1, tmp_path) == {1: 0.5}
         assert json.loads(path.read_text()) == {"1": 0.5}
+
+
+def test_where_nothing_can_be_kept_it_is_measured_all_the_same(make_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "_seconds_a_step", lambda *_: 0.5)
+    (tmp_path / "taken").write_text("a file, no folder")
+    assert seconds_by_width(make_run(), 1, tmp_path / "taken" / "calibration") == {1: 0.5}

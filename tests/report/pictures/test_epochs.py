@@ -39,7 +39,9 @@ def test_charts_are_valid_vega_lite(study: Any, settings: int) -> None:
     altair = pytest.importorskip("altair")
     for curves, chart in ((many(study, settings), each), (traced(study, apart=True), compare)):
         for metric in ("accuracy", "loss"):
-            altair.Chart.from_dict(chart(curves.of(metric=metric), metric), validate=True)
+            spec = chart(curves.of(metric=metric), metric)
+            altair.Chart.from_dict(spec, validate=True)
+            assert metric in spec["description"]
 
 
 def test_beyond_eight_settings_the_others_are_grey(study: Any) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlx.errors import RequestError
-from dlx.report.load import METRICS, Study
-from dlx.report.settings import Layout
+from dlx.report.load import METRICS, StudyData
+from dlx.report.settings import Design
 from dlx.statistics.intervals import mean_intervals
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ RULES = ("last", "best")
 class Summary:
     """What each setting achieved.
 
-    `table`: one row a setting, best first: `setting` (its place in Layout.rows), `label`, a column for
-    each of Layout.keys, the counts `runs completed diverged failed`, `parameters`; for every metric and
+    `table`: one row a setting, best first: `setting` (its place in Design.rows), `label`, a column for
+    each of Design.keys, the counts `runs completed diverged failed`, `parameters`; for every metric and
     rule `<metric>_<rule>_mean`, `_std` (over n - 1; NaN for one run), `_count`, and `_low` and `_high`, the
     95% interval of the mean; `best_epoch_mean|min|max`, `seconds_mean|std|count`.
 
@@ -42,7 +42,7 @@ class Summary:
     exact: bool = False
 
 
-def aggregate(study: Study, layout: Layout, metric: str = "") -> Summary:
+def aggregate(study: StudyData, layout: Design, metric: str = "") -> Summary:
     """Aggregate the runs of each setting and order the settings, by `metric` if one is named.
 
     Raises RequestError if no completed run has it, or a swept key has the name of a column.
@@ -81,7 +81,7 @@ def _check_names(keys: Sequence[str], columns: Sequence[str]) -> None:
             raise RequestError(f"the swept setting '{key}' has the name of a column of the report: rename it")
 
 
-def _settings(layout: Layout) -> "pd.DataFrame":
+def _settings(layout: Design) -> "pd.DataFrame":
     import pandas as pd
 
     columns = {key: pd.Series([row[key] for row in layout.rows], dtype="object") for key in layout.keys}

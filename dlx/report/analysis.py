@@ -1,6 +1,10 @@
-"""What a report says, worked out once: page, files and terminal only show it."""
+"""An analysis: the runs of a study, their settings, and everything worked out from them, each part once.
+
+Every part of the report (tables, plots, diagnosis, page, files, terminal) is handed this one object.
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from dlx.report.aggregate import Summary, aggregate
 from dlx.report.chance import weigh
@@ -9,38 +13,46 @@ from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis
 from dlx.report.findings import headline
 from dlx.report.held_out import held_out
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.options import Options, find_setting
-from dlx.report.settings import Layout, lay_out
+from dlx.report.settings import Design, find_design
 from dlx.report.tables import Table, tabulate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
-    """A study, its settings, and what was found: `finding` in words, `table` a row a setting."""
+    """`data`: what was read; `design`: which settings tell the runs apart; `summary`: a row a setting.
 
-    study: Study
-    layout: Layout
+    The properties are computed when they are first asked for.
+    """
+
+    data: StudyData
+    design: Design
     summary: Summary
     comparisons: Comparisons
-    diagnosis: Diagnosis
-    finding: str
-    table: Table
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What is noteworthy about single runs, settings and the sweep."""
+        return diagnose(self.data, self.design, self.summary)
+
+    @cached_property
+    def headline(self) -> str:
+        """The answer in words, a paragraph a line."""
+        luck = weigh(self.data, self.design, self.summary)
+        looks = held_out(self.data, self.design, self.summary)
+        return headline(self.summary, self.comparisons, luck, looks)
+
+    @cached_property
+    def table(self) -> Table:
+        """The table of settings as it is shown, best first."""
+        return tabulate(self.summary, self.design, self.comparisons)
 
 
-def analyse(study: Study, options: Options) -> Analysis:
-    """Compare the settings and look into every run. Raises RequestError for options that fit no run."""
-    layout = lay_out(study.settings, options.by)
-    summary = aggregate(study, layout, options.metric)
-    baseline = find_setting(layout, options.baseline) if options.baseline else None
-    comparisons = compare(study, layout, summary, baseline=baseline, margin=options.margin)
-    luck, looks = weigh(study, layout, summary), held_out(study, layout, summary)
-    return Analysis(
-        study,
-        layout,
-        summary,
-        comparisons,
-        diagnose(study, layout, summary),
-        headline(summary, comparisons, luck, looks),
-        tabulate(summary, layout, comparisons),
-    )
+def analyse(data: StudyData, options: Options) -> Analysis:
+    """Group the runs into settings and compare these. Raises RequestError for options that fit no run."""
+    design = find_design(data.settings, options.by)
+    summary = aggregate(data, design, options.metric)
+    baseline = find_setting(design, options.baseline) if options.baseline else None
+    comparisons = compare(data, design, summary, baseline=baseline, margin=options.margin)
+    return Analysis(data, design, summary, comparisons)

@@ -17,28 +17,28 @@ from dlx.report.provenance import describe
 PLOTS = "plots"
 
 
-def assemble(results: Analysis, output: Path, title: str, command: str, refresh: int | None = None) -> str:
+def assemble(analysis: Analysis, output: Path, title: str, command: str, refresh: int | None = None) -> str:
     """Write the plots into the folder `output` and return the page that is to lie there."""
-    study, layout, summary = results.study, results.layout, results.summary
+    study, layout, summary = analysis.data, analysis.design, analysis.summary
     plots = output / PLOTS
     plots.mkdir(parents=True, exist_ok=True)
     charts.discard_earlier(plots)
     with ThreadPoolExecutor(max_workers=1) as pool:
         bundle = pool.submit(libraries)  # a second, beside the drawing
-        pictures = gallery(study, layout, summary, results.comparisons)
+        pictures = gallery(study, layout, summary, analysis.comparisons)
         drawn = iter(charts.draw([chart for each in pictures.values() for chart in each], plots))
         sections = {heading: [next(drawn) for _ in each] for heading, each in pictures.items()}
-    about_runs = dossiers(study, layout, summary, results.diagnosis, output)
+    about_runs = dossiers(study, layout, summary, analysis.diagnosis, output)
     return render(
         Page(
             title,
-            results.finding,
-            results.table,
+            analysis.headline,
+            analysis.table,
             setting_columns=max(1, len(layout.keys)),
             sections=sections,
             parameters=count_parameters(study, layout, summary),
-            comparisons=results.comparisons,
-            diagnosis=results.diagnosis,
+            comparisons=analysis.comparisons,
+            diagnosis=analysis.diagnosis,
             listing=list_runs(study, layout, summary),
             command=command,
             refresh=refresh,

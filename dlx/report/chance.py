@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlx.report.aggregate import Summary
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pairing import score_by_seed, seed_of
 from dlx.report.pictures.reading import read_first
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import read_predictions
 from dlx.statistics.noise import Noise, split_noise
@@ -43,7 +43,7 @@ class Chance:
     samples: int
 
 
-def weigh(study: Study, layout: Layout, summary: Summary) -> Chance | None:
+def weigh(study: StudyData, layout: Design, summary: Summary) -> Chance | None:
     """Estimate it from stored predictions where the metric is validation accuracy, else from scores alone.
 
     Predictions of runs on different validation samples cannot be set side by side: then scores alone count,
@@ -62,7 +62,7 @@ def weigh(study: Study, layout: Layout, summary: Summary) -> Chance | None:
     return Chance(noise, apart, picked, settings, seeds, samples)
 
 
-def _right(study: Study, layout: Layout, summary: Summary) -> NDArray[np.float64] | None:
+def _right(study: StudyData, layout: Design, summary: Summary) -> NDArray[np.float64] | None:
     """Return what runs got right at their last epoch, [C, S, N], best setting first; None if not known."""
     if summary.metric != "val_accuracy":
         return None
@@ -91,7 +91,7 @@ def _read_right(folder: Path) -> tuple[NDArray[np.bool_], NDArray[np.integer]] |
     return said_N == read.labels, read.labels
 
 
-def _scores(study: Study, layout: Layout, summary: Summary) -> NDArray[np.float64]:
+def _scores(study: StudyData, layout: Design, summary: Summary) -> NDArray[np.float64]:
     """Return the scores, [C, S, 1], higher is better, of settings that share the best one's seeds."""
     scores = score_by_seed(study, layout, f"{summary.metric}_last", higher=summary.higher)
     values_CS = scores.values_CS[summary.table["setting"].to_numpy()] * (1 if summary.higher else -1)

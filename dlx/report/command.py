@@ -16,7 +16,7 @@ from dlx.report.text import visible
 from dlx.run.paths import REPORT
 
 if TYPE_CHECKING:
-    from dlx.report.load import Study
+    from dlx.report.load import StudyData
 
 PAGE = "index.html"
 EVENTS = "tensorboard"
@@ -52,7 +52,7 @@ def report(
     folders: list[Path],
     output: Path,
     command: str,
-    study: "Study | None" = None,
+    study: "StudyData | None" = None,
     *,
     options: Options | None = None,
     events: bool = False,
@@ -81,17 +81,17 @@ def report(
     if events:
         from dlx.report.event_files import write_events
 
-        write_events(study, results.layout, output / EVENTS)
+        write_events(study, results.design, output / EVENTS)
     if not show:
         return
     terminal.show(
         Console(highlight=False),
         title,
-        results.finding,
+        results.headline,
         results.table,
         study.left_out,
         output / PAGE,
-        words.lines(results.diagnosis, results.layout),
+        words.lines(results.diagnosis, results.design),
         study.running,
     )
     if events:
@@ -146,7 +146,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _check_any(study: "Study", folders: list[Path]) -> None:
+def _check_any(study: "StudyData", folders: list[Path]) -> None:
     if not study.runs.empty:
         return
     where = visible(" or ".join(str(folder) for folder in folders))

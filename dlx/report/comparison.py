@@ -1,14 +1,14 @@
-"""Study, layout, summary -> how every setting compares with the best one, and with a chosen baseline."""
+"""StudyData, layout, summary -> how every setting compares with the best one, and with a chosen baseline."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
 from dlx.report.aggregate import Summary
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.paired import Family, Paired, Verdict, every_pair, hold_against, pairs_with
 from dlx.report.pairing import score_by_seed
-from dlx.report.settings import Layout, is_seed
+from dlx.report.settings import Design, is_seed
 from dlx.report.text import visible
 from dlx.report.wording import limits, sentence
 
@@ -22,7 +22,7 @@ __all__ = ["MARGIN", "Comparison", "Comparisons", "Rule", "Verdict", "compare"]
 class Comparison:
     """A setting against another over the seeds that both completed.
 
-    `setting`, `reference`: places in Layout.rows. `pairs`: those seeds. `difference`: the mean of setting
+    `setting`, `reference`: places in Design.rows. `pairs`: those seeds. `difference`: the mean of setting
     minus reference, in the metric's unit, and its 95% interval (NaN below 2 pairs). `p`, `p_holm`: of the
     exact sign-flip test, and after Holm's correction; NaN where there is nothing to test. `verdict`: of the
     setting: "worse" than the best, "better" than a baseline. `further_seeds`: how many more would decide an
@@ -65,15 +65,15 @@ class Comparisons:
 
 
 def compare(
-    study: Study,
-    layout: Layout,
+    study: StudyData,
+    layout: Design,
     summary: Summary,
     *,
     baseline: int | None = None,
     margin: float | None = None,
     rule: Rule = "last",
 ) -> Comparisons:
-    """Compare all settings with the best by mean, and with `baseline`, a place in Layout.rows.
+    """Compare all settings with the best by mean, and with `baseline`, a place in Design.rows.
 
     The best is picked by the very runs it is then tested on. Tests of the others against it alone would find
     a difference among equal settings too often, so the family that Holm's correction is over are all pairs,
@@ -105,7 +105,7 @@ def compare(
     )
 
 
-def _grouped(layout: Layout) -> list[str]:
+def _grouped(layout: Design) -> list[str]:
     """Say so where runs of a setting differ in more than seeds."""
     over = [key for key in layout.seeds if not is_seed(key)]
     if not over:
@@ -114,7 +114,7 @@ def _grouped(layout: Layout) -> list[str]:
     return [f"Runs of a setting differ in {keys}, too: a seed's value is their mean, and so a pair's."]
 
 
-def _compared(pair: Paired, layout: Layout, metric: str, margin: float) -> Comparison:
+def _compared(pair: Paired, layout: Design, metric: str, margin: float) -> Comparison:
     return Comparison(
         pair.setting,
         pair.reference,

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dlx.report.aggregate import Summary
-from dlx.report.load import METRICS, Study
-from dlx.report.settings import Layout
+from dlx.report.load import METRICS, StudyData
+from dlx.report.settings import Design
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ class Curves:
 
 
 @lru_cache(maxsize=2)  # four pictures ask, two with each axis: 0.7 s each of 2000 runs
-def trace(study: Study, layout: Layout, summary: Summary, *, apart: bool = False) -> Curves:
+def trace(study: StudyData, layout: Design, summary: Summary, *, apart: bool = False) -> Curves:
     """Compute the curves of every setting and the axes to draw them on.
 
     `apart`: with an axis for each split. A training loss that falls to 1e-5 leaves that of validation, which
@@ -113,7 +113,7 @@ def trace(study: Study, layout: Layout, summary: Summary, *, apart: bool = False
     )
 
 
-def _tall(study: Study) -> "pd.DataFrame":
+def _tall(study: StudyData) -> "pd.DataFrame":
     """Return columns `run epoch metric split value`, finite values only."""
     tall = study.histories.melt(id_vars=["run", "epoch"], value_vars=list(METRICS), var_name="column")
     # Not quite the largest float, so that no mean or margin of an axis overflows.

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from dlx.report.aggregate import Summary
 from dlx.report.diagnosis.finding import Diagnosis
 from dlx.report.listing import ordered
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.text import visible, write_value
 
 
@@ -31,7 +31,7 @@ class Dossier:
 
 
 def dossiers(
-    study: Study, layout: Layout, summary: Summary, diagnosis: Diagnosis | None, output: Path
+    study: StudyData, layout: Design, summary: Summary, diagnosis: Diagnosis | None, output: Path
 ) -> list[Dossier]:
     """Return one for each run, in the order in which they are listed; the page lies in `output`."""
     findings = _findings(diagnosis)

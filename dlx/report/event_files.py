@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from dlx.errors import RequestError
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.text import visible, write_value
 from dlx.run.paths import HISTORY, write_atomically
 
@@ -29,7 +29,7 @@ def check_installed() -> None:
         raise RequestError("--tensorboard needs the package tensorboard: pip install 'dlx[tensorboard]'")
 
 
-def write_events(study: Study, layout: Layout, folder: Path) -> None:
+def write_events(study: StudyData, layout: Design, folder: Path) -> None:
     """Write a folder for each run below `folder`: every column of its history by epoch, its swept settings.
 
     Wall time is that of training. Event files of an earlier export go; files of other makers stay.

@@ -12,19 +12,19 @@ from dlx.report.verdicts import comparisons_csv, list_comparisons
 from dlx.run.paths import write_atomically
 
 
-def list_files(results: Analysis, facts: Mapping[str, object]) -> dict[str, str]:
+def list_files(analysis: Analysis, facts: Mapping[str, object]) -> dict[str, str]:
     """Return each file's content by its name; `facts` go into the JSON, too."""
-    study, layout, summary = results.study, results.layout, results.summary
-    tables = {"table": results.table, "comparisons": list_comparisons(results.comparisons, layout)}
+    study, layout, summary = analysis.data, analysis.design, analysis.summary
+    tables = {"table": analysis.table, "comparisons": list_comparisons(analysis.comparisons, layout)}
     texts = {
         "table.csv": to_csv(summary),
-        "comparisons.csv": comparisons_csv(results.comparisons, layout),
-        "diagnosis.csv": diagnosis_csv(results.diagnosis),
+        "comparisons.csv": comparisons_csv(analysis.comparisons, layout),
+        "diagnosis.csv": diagnosis_csv(analysis.diagnosis),
     }
     for name, table in tables.items():
         if table.rows:
             texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}
-    facts = {**facts, "finding": results.finding}
+    facts = {**facts, "finding": analysis.headline}
     return texts | {"report.json": to_json(study, layout, summary, facts, tables)}
 
 

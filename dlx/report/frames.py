@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlx.report.folders import find_folders
-from dlx.report.load import Study, load
-from dlx.report.settings import lay_out
+from dlx.report.load import StudyData, load
+from dlx.report.settings import find_design
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def load_frames(folders: Sequence[Path]) -> Frames:
     import pandas as pd
 
     study = load(find_folders(folders))
-    layout = lay_out(study.settings)
+    layout = find_design(study.settings)
     swept = [*layout.keys, *layout.seeds]
     settings = pd.DataFrame.from_dict(study.settings, orient="index").rename_axis("run")
     # As columns of their own kinds: a learning rate is a number to group and plot by.
@@ -55,7 +55,7 @@ def load_frames(folders: Sequence[Path]) -> Frames:
     return Frames(runs, _histories(study, chosen), settings, swept, study.left_out, study.running)
 
 
-def _histories(study: Study, chosen: "pd.DataFrame") -> "pd.DataFrame":
+def _histories(study: StudyData, chosen: "pd.DataFrame") -> "pd.DataFrame":
     clashing = [
         name for name in chosen.columns if name in study.histories.columns
     ]  # a key named like a metric

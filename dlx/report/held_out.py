@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from dlx.report.aggregate import Summary
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.text import visible, write_count, write_metric
 from dlx.run.evaluations import Evaluation, read_evaluations
 from dlx.statistics.intervals import wilson
@@ -12,7 +12,7 @@ from dlx.statistics.intervals import wilson
 SPLIT = "test"
 
 
-def held_out(study: Study, layout: Layout, summary: Summary) -> list[str]:
+def held_out(study: StudyData, layout: Design, summary: Summary) -> list[str]:
     """Say what the last look at the test split found, and how many there were; [] if there was none."""
     looks: list[tuple[str, Evaluation]] = []
     sentences = []

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlx.report.aggregate import Summary
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.tables import Column, Table
 from dlx.report.text import MISSING, visible, write_count, write_metric, write_seconds, write_value
 
@@ -24,7 +24,7 @@ class Listing:
     torch: str
 
 
-def list_runs(study: Study, layout: Layout, summary: Summary) -> Listing:
+def list_runs(study: StudyData, layout: Design, summary: Summary) -> Listing:
     """Write out every run and what all runs have in common."""
     return Listing(
         _facts(study, layout),
@@ -37,14 +37,14 @@ def list_runs(study: Study, layout: Layout, summary: Summary) -> Listing:
     )
 
 
-def ordered(study: Study, layout: Layout, summary: Summary) -> list[dict[Any, Any]]:
+def ordered(study: StudyData, layout: Design, summary: Summary) -> list[dict[Any, Any]]:
     """Return the rows of `study.runs` as they are listed: in the order of the table, then by name."""
     rank = {setting: place for place, setting in enumerate(summary.table["setting"])}
     records = study.runs.reset_index().to_dict(orient="records")
     return sorted(records, key=lambda row: (rank[layout.of_run[row["run"]]], row["run"]))
 
 
-def _runs(study: Study, layout: Layout, metric: str, records: list[dict[Any, Any]]) -> Table:
+def _runs(study: StudyData, layout: Design, metric: str, records: list[dict[Any, Any]]) -> Table:
     seeds = layout.seeds or ["seed"]
     columns = [
         Column("run", "", 0, numeric=False),
@@ -76,7 +76,7 @@ def _runs(study: Study, layout: Layout, metric: str, records: list[dict[Any, Any
     return Table(columns, rows, [])
 
 
-def _facts(study: Study, layout: Layout) -> list[str]:
+def _facts(study: StudyData, layout: Design) -> list[str]:
     facts = [write_count(len(study.runs), "run"), write_count(len(layout.rows), "setting")]
     counts = study.runs["status"].value_counts()
     facts += [f"{counts[status]} {status}" for status in ("diverged", "failed") if status in counts]

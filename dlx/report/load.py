@@ -23,7 +23,7 @@ PREFERENCE = ("completed", "diverged", "failed")  # of runs with equal settings 
 
 
 @dataclass(frozen=True, eq=False)  # one is itself alone, and can be a key
-class Study:
+class StudyData:
     """What was read.
 
     `runs`: indexed by `run` (the folder's name below the study), with `folder status error seed monitor
@@ -44,7 +44,7 @@ class Study:
     running: dict[str, str] = field(default_factory=dict)
 
 
-def load(folders: Iterable[Path], reader: Reader | None = None) -> Study:
+def load(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
     """Read every run at or below `folders`; what has not ended or cannot be read is left out by name.
 
     `reader` remembers what it has read, for a study that is loaded again and again. Returns empty frames
@@ -75,7 +75,7 @@ def load(folders: Iterable[Path], reader: Reader | None = None) -> Study:
     for run, reason in _repeats(rows, settings).items():
         left_out[run] = reason
         del rows[run], settings[run]
-    return Study(
+    return StudyData(
         pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("run"),
         settings,
         _joined({run: history for run, history in histories.items() if run in rows}),

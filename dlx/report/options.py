@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dlx.errors import RequestError, nearest, unknown
-from dlx.report.settings import Layout, find_key
+from dlx.report.settings import Design, find_key
 from dlx.report.text import visible, write_value
 
 
@@ -55,7 +55,7 @@ def chosen(given: argparse.Namespace) -> Options:
     return Options(by, given.baseline, given.metric, None if given.margin is None else _margin(given.margin))
 
 
-def find_setting(layout: Layout, asked: str) -> int:
+def find_setting(layout: Design, asked: str) -> int:
     """Return the place of the setting that `asked` means: its label, or values of enough keys to be the one.
 
     Keys may be as short as in the table. Raises RequestError for none, or several.
@@ -83,7 +83,7 @@ def find_setting(layout: Layout, asked: str) -> int:
     return found[0]
 
 
-def _no_setting(layout: Layout, asked: str) -> RequestError:
+def _no_setting(layout: Design, asked: str) -> RequestError:
     some = "; ".join(layout.labels[:3]) + (f" and {len(layout.labels) - 3} more" if layout.labels[3:] else "")
     return RequestError(
         f"--baseline: no setting is '{visible(asked)}'{nearest(asked, layout.labels)} (there are: {some})"

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.load import Study
-from dlx.report.settings import Layout, is_seed
+from dlx.report.load import StudyData
+from dlx.report.settings import Design, is_seed
 from dlx.run.identity import comparable
 
 
 @dataclass(frozen=True)
 class Scores:
-    """C settings, in the order of Layout.rows, by S seeds.
+    """C settings, in the order of Design.rows, by S seeds.
 
     A seed is one combination of all seed keys. `values_CS`: the score, or the mean of the setting's runs with
     that seed where it has several; NaN if it has none, or if one of them did not complete. `lost_CS`: where
@@ -36,8 +36,8 @@ class Scores:
         return int((either_S & trained_CS[setting] & trained_CS[reference]).sum())
 
 
-def score_by_seed(study: Study, layout: Layout, column: str, *, higher: bool) -> Scores:
-    """Collect a column of Study.runs, `val_accuracy_last` say, by setting and seed."""
+def score_by_seed(study: StudyData, layout: Design, column: str, *, higher: bool) -> Scores:
+    """Collect a column of StudyData.runs, `val_accuracy_last` say, by setting and seed."""
     places: dict[str, int] = {}
     seeds = {run: seed_of(study, layout, run) for run in study.runs.index}
     for seed in seeds.values():
@@ -56,6 +56,6 @@ def score_by_seed(study: Study, layout: Layout, column: str, *, higher: bool) ->
     return Scores(values_CS, lost_CS, higher)
 
 
-def seed_of(study: Study, layout: Layout, run: str) -> str:
+def seed_of(study: StudyData, layout: Design, run: str) -> str:
     """Write the seed of a run: the values of all seed keys that vary."""
     return comparable([study.settings[run].get(key) for key in layout.seeds if is_seed(key)])

@@ -3,8 +3,8 @@
 from typing import Any
 
 from dlx.report.aggregate import Summary
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.tables import Column, Table
 from dlx.report.text import MISSING, visible, write_count, write_value
 
@@ -19,7 +19,7 @@ COLUMNS = [
 Layers = list[tuple[str, str, str, int]]
 
 
-def count_parameters(study: Study, layout: Layout, summary: Summary) -> list[tuple[str, Table]]:
+def count_parameters(study: StudyData, layout: Design, summary: Summary) -> list[tuple[str, Table]]:
     """Return a heading and a table for each of the first four different nets, best setting first.
 
     Results of before layers were written, and ones where the list is no such list, have no table.

@@ -7,8 +7,8 @@ from typing import Any
 
 from dlx.report.aggregate import Summary
 from dlx.report.listing import ordered
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.text import MISSING, visible, write_value
 from dlx.run.paths import HYDRA
 from dlx.run.result import read_result
@@ -26,12 +26,12 @@ class Provenance:
     data: list[tuple[str, str]]
 
 
-def describe(study: Study, layout: Layout, summary: Summary) -> Provenance:
+def describe(study: StudyData, layout: Design, summary: Summary) -> Provenance:
     """Gather what it takes to get the same again."""
     return Provenance(commands(study, layout, summary), machines(study), data_facts(study))
 
 
-def commands(study: Study, layout: Layout, summary: Summary) -> list[str]:
+def commands(study: StudyData, layout: Design, summary: Summary) -> list[str]:
     """Return the command that trains each run again, in the order in which the runs are listed.
 
     It is made of the words that Hydra recorded; of a run without such a record, of the settings that vary,
@@ -41,7 +41,7 @@ def commands(study: Study, layout: Layout, summary: Summary) -> list[str]:
     return [visible(_command(str(row["run"]), Path(row["folder"]), layout)) for row in rows]
 
 
-def _command(run: str, folder: Path, layout: Layout) -> str:
+def _command(run: str, folder: Path, layout: Design) -> str:
     words = _recorded(folder)
     if words is not None:
         return shlex.join(["dlx", "train", *words])
@@ -62,7 +62,7 @@ def _recorded(folder: Path) -> list[str] | None:
     return [str(word) for word in words] if isinstance(words, list) else None
 
 
-def machines(study: Study) -> list[list[tuple[str, str]]]:
+def machines(study: StudyData) -> list[list[tuple[str, str]]]:
     """Describe what the runs ran on, one list of pairs for each device and version of torch.
 
     Read from one run of each; the first four.
@@ -83,7 +83,7 @@ def _machine(folder: Path) -> list[tuple[str, str]]:
     return [(visible(str(key)), write_value(value)) for key, value in pairs.items() if value is not None]
 
 
-def data_facts(study: Study) -> list[tuple[str, str]]:
+def data_facts(study: StudyData) -> list[tuple[str, str]]:
     """Return the data sets, the sizes of their splits and what a sample is, as the runs recorded them."""
     names = {write_value(values.get("data.name")) for values in study.settings.values()}
     facts = [("data", ", ".join(sorted(names)))]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlx import __version__
 from dlx.report.aggregate import Summary
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.tables import Table
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ UNWRITTEN = ["classes", "layers"]  # of a run: long, and in its own result.json
 
 
 def to_json(
-    study: Study, layout: Layout, summary: Summary, facts: Mapping[str, object], tables: Mapping[str, Table]
+    study: StudyData,
+    layout: Design,
+    summary: Summary,
+    facts: Mapping[str, object],
+    tables: Mapping[str, Table],
 ) -> str:
     """Return the report: `facts` in front, then settings best first, runs, what was left out, the tables.
 
@@ -72,7 +76,7 @@ def _rows(frame: "pd.DataFrame") -> list[dict[Any, Any]]:
     return frame.astype("object").to_dict(orient="records")
 
 
-def _versions(study: Study) -> dict[str, object]:
+def _versions(study: StudyData) -> dict[str, object]:
     own = {"dlx": __version__, "python": platform.python_version()}
     own |= {name: version(name) for name in ("numpy", "pandas", "vl-convert-python")}
     return {**own, "torch_of_runs": sorted(study.runs["torch"].dropna().unique())}

@@ -14,7 +14,7 @@ WORDS = 12  # of a label: studies of different data sets differ in dozens of key
 
 
 @dataclass(frozen=True, eq=False)  # one is itself alone, and can be a key
-class Layout:
+class Design:
     """`rows[i]` is the i-th setting's values for `keys`; `of_run` says which row each run belongs to.
 
     `names`: a short heading for each key. `labels`: each row in a few words, all different. `implied`:
@@ -34,7 +34,7 @@ class Layout:
     seeds: list[str]
 
 
-def lay_out(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = ()) -> Layout:
+def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = ()) -> Design:
     """Find what varies between runs, or group them `by` these keys alone.
 
     `settings`: by run, values by dotted key (see `flatten`). Raises RequestError for a key in `by` that has
@@ -60,7 +60,7 @@ def lay_out(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = ()) -
         rows.setdefault(row_of[run], {key: values.get(key) for key in shown})
     places = {row: place for place, row in enumerate(rows)}
     names = short_names(shown, keys)
-    return Layout(
+    return Design(
         keys=shown,
         names=names,
         rows=list(rows.values()),

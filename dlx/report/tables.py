@@ -11,7 +11,7 @@ from typing import Any
 from dlx.report.aggregate import STATUSES, Summary
 from dlx.report.comparison import Comparison, Comparisons
 from dlx.report.findings import WORDS
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import (
     MISSING,
     visible,
@@ -45,7 +45,7 @@ class Table:
     notes: list[str]
 
 
-def tabulate(summary: Summary, layout: Layout, comparisons: Comparisons | None = None) -> Table:
+def tabulate(summary: Summary, layout: Design, comparisons: Comparisons | None = None) -> Table:
     """Write the summary as text, with verdicts if given, leaving out columns that are empty in every row."""
     ranking, *others = _metric_columns(summary)
     verdicts = _verdict_columns(comparisons) if comparisons else []
@@ -59,7 +59,7 @@ def tabulate(summary: Summary, layout: Layout, comparisons: Comparisons | None =
     )
 
 
-def _setting_columns(layout: Layout) -> list[tuple[Column, Write]]:
+def _setting_columns(layout: Design) -> list[tuple[Column, Write]]:
     parts: list[tuple[Column, Write]] = [
         (Column(visible(layout.names[key]), "", 0, numeric=False), _setting(key)) for key in layout.keys
     ]

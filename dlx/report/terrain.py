@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from dlx.expression import Expression
 from dlx.report.box import Box, inside
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.surfaces import surface
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Terrain:
     every: int
 
 
-def survey(study: Study, layout: Layout, labels: list[str], most: int) -> tuple[dict[str, Terrain], int]:
+def survey(study: StudyData, layout: Design, labels: list[str], most: int) -> tuple[dict[str, Terrain], int]:
     """Return the terrain of each of the first `most` settings that descended a surface, and how many did.
 
     In the order of `labels`; settings of one function share a terrain. Raises RequestError for a function
@@ -73,7 +73,7 @@ def survey(study: Study, layout: Layout, labels: list[str], most: int) -> tuple[
     return {label: found[label] for label in shown}, len(on_surface)
 
 
-def _points(study: Study, layout: Layout) -> "pd.DataFrame":
+def _points(study: StudyData, layout: Design) -> "pd.DataFrame":
     """Return columns `run epoch x y height function label whole`, the finite points of runs on a surface.
 
     `whole` says that the run's last point is among them.

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from dlx.report.comparison import Comparison, Comparisons
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.tables import Column, Table, write_csv
 from dlx.report.text import MISSING, write_metric
 from dlx.report.wording import brief, write_interval, write_p
@@ -11,7 +11,7 @@ from dlx.report.wording import brief, write_interval, write_p
 NUMBERS = [field.name for field in fields(Comparison) if field.name not in ("setting", "reference")]
 
 
-def list_comparisons(comparisons: Comparisons, layout: Layout) -> Table:
+def list_comparisons(comparisons: Comparisons, layout: Design) -> Table:
     """Return a row a comparison: those with the best, best first, then those with the baseline."""
     epoch = f"{comparisons.rule} epoch"
     heading = f"difference in {comparisons.metric.replace('_', ' ')}"
@@ -28,7 +28,7 @@ def list_comparisons(comparisons: Comparisons, layout: Layout) -> Table:
     return Table(columns, [_cells(each, layout, comparisons.metric) for each in _every(comparisons)], [])
 
 
-def comparisons_csv(comparisons: Comparisons, layout: Layout) -> str:
+def comparisons_csv(comparisons: Comparisons, layout: Design) -> str:
     """Return every comparison at full precision, with labels for the places of settings."""
     rows = [
         [
@@ -48,7 +48,7 @@ def _every(comparisons: Comparisons) -> list[Comparison]:
     return [*comparisons.against_best, *comparisons.against_baseline]
 
 
-def _cells(each: Comparison, layout: Layout, metric: str) -> list[str]:
+def _cells(each: Comparison, layout: Design, metric: str) -> list[str]:
     return [
         layout.labels[each.setting],
         layout.labels[each.reference],

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from dlx.report.load import Study, load
+from dlx.report.load import StudyData, load
 from dlx.report.page import settled
 from dlx.report.reader import Reader
 from dlx.report.text import visible, write_count
@@ -23,7 +23,7 @@ STEP = 0.1  # seconds; how soon Ctrl-C is noticed while waiting
 class Write(Protocol):
     """Writes the report of a study; `refresh` seconds after which the page reloads itself, None for never."""
 
-    def __call__(self, study: Study, *, refresh: int | None, show: bool) -> None:
+    def __call__(self, study: StudyData, *, refresh: int | None, show: bool) -> None:
         """Write the files; `show` prints the table."""
 
 
@@ -64,12 +64,12 @@ def _follow(folders: list[Path], write: Write, seconds: float, quiet: float, int
         interrupt.wait(max(seconds, SHARE * (time.monotonic() - began)))
 
 
-def _state(study: Study, reader: Reader) -> tuple[object, ...]:
+def _state(study: StudyData, reader: Reader) -> tuple[object, ...]:
     """Return what tells whether anything has changed: files read anew, and which runs are in which part."""
     return reader.parsed, tuple(study.runs.index), tuple(study.running), tuple(study.left_out)
 
 
-def _renew(study: Study, write: Write, refresh: int) -> None:
+def _renew(study: StudyData, write: Write, refresh: int) -> None:
     if not study.runs.empty:
         write(study, refresh=refresh, show=sys.stdout.isatty())
     counts = [write_count(len(study.runs), "run") + " ended", f"{len(study.running)} running"]

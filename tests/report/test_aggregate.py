@@ -10,12 +10,12 @@ from scipy import stats
 from dlx.errors import RequestError
 from dlx.report.aggregate import Summary, aggregate
 from dlx.report.load import load
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 def summarise(study: Any) -> Summary:
     loaded = load([study.folder])
-    return aggregate(loaded, lay_out(loaded.settings))
+    return aggregate(loaded, find_design(loaded.settings))
 
 
 def test_seeds_become_mean_standard_deviation_and_count(study: Any) -> None:
@@ -91,7 +91,7 @@ def test_a_metric_that_is_named_orders_and_one_that_no_run_has_is_refused(study:
     study.run("a", [(None, None, 9.0, None), (0.5, None, 2.0, None)], {"optimizer.lr": 0.1})
     study.run("b", [(None, None, 9.0, None), (0.7, None, 1.0, None)], {"optimizer.lr": 0.2})
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     summary = aggregate(loaded, layout, "train_loss")
     assert (summary.metric, summary.higher) == ("train_loss", False)
     assert summary.table["optimizer.lr"].tolist() == [0.1, 0.2]

@@ -9,7 +9,7 @@ import pytest
 from dlx.report.aggregate import aggregate
 from dlx.report.chance import Chance, weigh
 from dlx.report.load import load
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 from dlx.run.predictions import write_predictions
 from dlx.statistics.noise import split_noise
 from dlx.statistics.selection import flattery
@@ -41,7 +41,7 @@ def study_of(
 
 def weighed(study: Any) -> Chance | None:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     return weigh(loaded, layout, aggregate(loaded, layout))
 
 

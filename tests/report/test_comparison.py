@@ -9,8 +9,8 @@ from scipy import stats
 
 from dlx.report.aggregate import Summary
 from dlx.report.comparison import compare
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.statistics.holm import holm
 from dlx.statistics.permutation import sign_flip_ps, two_sided_ps
 from dlx.statistics.power import pairs_for_equivalence, pairs_for_sign, tost_power
@@ -36,13 +36,13 @@ def planted(values_CS, lost=(), metric="val_accuracy"):
         values_CS[each] = np.nan
     means = [np.nanmean(row) if np.isfinite(row).any() else np.nan for row in values_CS]
     labels = [f"lr {setting}" for setting in range(len(values_CS))]
-    layout = Layout(
+    layout = Design(
         ["lr"], {"lr": "lr"}, [{"lr": n} for n in range(len(labels))], labels, of_run, {}, {}, ["seed"]
     )
     table = pd.DataFrame({"setting": range(len(labels)), "label": labels, f"{metric}_last_mean": means})
     higher = metric.endswith("accuracy")
     table = table.sort_values(f"{metric}_last_mean", ascending=not higher, kind="stable")
-    return Study(frame, settings, pd.DataFrame(), {}), layout, Summary(table, metric, higher, metric)
+    return StudyData(frame, settings, pd.DataFrame(), {}), layout, Summary(table, metric, higher, metric)
 
 
 FIVE = np.array([0.80, 0.82, 0.81, 0.83, 0.80])
@@ -147,12 +147,12 @@ def test_one_shared_seed_says_nothing_of_chance():
 
 def test_runs_of_one_seed_that_differ_otherwise_are_averaged_before_they_are_paired():
     study, layout, summary = planted(np.stack([EIGHT, EIGHT - 0.05]))
-    grouped = Layout(**{**vars(layout), "seeds": ["seed", "batch_size"]})
+    grouped = Design(**{**vars(layout), "seeds": ["seed", "batch_size"]})
     again = study.runs.rename(lambda run: f"{run}-again")
     again["val_accuracy_last"] += 0.1
     layout.of_run.update({f"{run}-again": place for run, place in list(layout.of_run.items())})
     study.settings.update({f"{run}-again": values for run, values in list(study.settings.items())})
-    doubled = Study(pd.concat([study.runs, again]), study.settings, study.histories, {})
+    doubled = StudyData(pd.concat([study.runs, again]), study.settings, study.histories, {})
     found = compare(doubled, grouped, summary)
     assert found.against_best[0].pairs == 8
     assert found.against_best[0].difference == pytest.approx(-0.05)

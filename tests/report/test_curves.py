@@ -8,12 +8,12 @@ import pytest
 from dlx.report.aggregate import aggregate
 from dlx.report.curves import POINTS, Curves, trace
 from dlx.report.load import load
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 def traced(study: Any) -> Curves:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     return trace(loaded, layout, aggregate(loaded, layout))
 
 

@@ -7,12 +7,12 @@ from dlx.report.aggregate import aggregate
 from dlx.report.diagnosis.finding import Diagnosis, Finding
 from dlx.report.dossier import Dossier, dossiers
 from dlx.report.load import load
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 def made(study: Any, output: Path, *findings: Finding) -> list[Dossier]:
     read = load([study.folder])
-    layout = lay_out(read.settings)
+    layout = find_design(read.settings)
     return dossiers(read, layout, aggregate(read, layout), Diagnosis(list(findings), []), output)
 
 

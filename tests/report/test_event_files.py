@@ -10,7 +10,7 @@ from dlx.report import event_files
 from dlx.report.command import main
 from dlx.report.event_files import EVENTS, write_events
 from dlx.report.load import load
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 def test_without_tensorboard_one_line_says_what_to_install(
@@ -36,7 +36,7 @@ def test_tensorboard_reads_scalars_by_epoch_and_settings_by_run(study: Any, tmp_
     )
     study.run("c", study.curve(0.25), {"optimizer.lr": 0.3}, status="failed")
     loaded = load([study.folder])
-    write_events(loaded, lay_out(loaded.settings), tmp_path / "out")
+    write_events(loaded, find_design(loaded.settings), tmp_path / "out")
     assert sorted(path.parent.name for path in (tmp_path / "out").rglob(EVENTS)) == ["a", "b", "c"]
     events = read(tmp_path / "out" / "a")
     assert [(each.step, each.value) for each in events.Scalars("val_accuracy")] == [

@@ -11,14 +11,14 @@ from dlx.report.comparison import compare
 from dlx.report.findings import headline
 from dlx.report.held_out import held_out
 from dlx.report.load import load
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 from dlx.run.evaluations import Evaluation, record
 from dlx.run.predictions import write_predictions
 
 
 def said(study: Any, baseline: int | None = None) -> list[str]:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     summary = aggregate(loaded, layout)
     compared = compare(loaded, layout, summary, baseline=baseline)
     text = headline(summary, compared, weigh(loaded, layout, summary), held_out(loaded, layout, summary))

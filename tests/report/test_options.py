@@ -5,7 +5,7 @@ import pytest
 from dlx.errors import RequestError
 from dlx.report.command import _parser
 from dlx.report.options import Options, chosen, find_setting
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 RUNS = {
     f"{name}-{lr}-{norm}-{seed}": {
@@ -21,7 +21,7 @@ RUNS = {
     for norm in ("none", None)
     for seed in (0, 1)
 }
-LAYOUT = lay_out(RUNS)
+LAYOUT = find_design(RUNS)
 
 
 def options(*words):
@@ -86,7 +86,7 @@ def test_a_baseline_that_is_no_setting_or_several_is_refused(asked, said):
 
 
 def test_settings_are_grouped_by_the_keys_that_were_chosen():
-    layout = lay_out(RUNS, ["optimizer"])
+    layout = find_design(RUNS, ["optimizer"])
     assert layout.keys == ["optimizer.name"]
     assert layout.labels == ["adam", "sgd"]
     assert list(layout.implied) == ["optimizer.momentum"]
@@ -95,7 +95,7 @@ def test_settings_are_grouped_by_the_keys_that_were_chosen():
 
 
 def test_keys_keep_the_order_they_were_asked_in_and_the_rest_is_averaged_over():
-    layout = lay_out(RUNS, ["lr", "optimizer.momentum"])
+    layout = find_design(RUNS, ["lr", "optimizer.momentum"])
     assert layout.keys == ["optimizer.lr", "optimizer.momentum"]
     assert layout.seeds == ["optimizer.name", "model.norm", "seed"]
     assert len(layout.rows) == 4
@@ -103,6 +103,6 @@ def test_keys_keep_the_order_they_were_asked_in_and_the_rest_is_averaged_over():
 
 def test_a_key_that_does_not_vary_is_no_group():
     with pytest.raises(RequestError, match="--by: no key 'epoch' differs between the runs"):
-        lay_out(RUNS, ["epoch"])
+        find_design(RUNS, ["epoch"])
     with pytest.raises(RequestError, match="--by: nothing but seeds differs"):
-        lay_out({run: {"seed": place} for place, run in enumerate(RUNS)}, ["seed"])
+        find_design({run: {"seed": place} for place, run in enumerate(RUNS)}, ["seed"])

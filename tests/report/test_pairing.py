@@ -6,12 +6,12 @@ import numpy as np
 
 from dlx.report.load import load
 from dlx.report.pairing import Scores, score_by_seed
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 def scores(study: Any, by: tuple[str, ...] = ()) -> Scores:
     loaded = load([study.folder])
-    return score_by_seed(loaded, lay_out(loaded.settings, by), "val_accuracy_last", higher=True)
+    return score_by_seed(loaded, find_design(loaded.settings, by), "val_accuracy_last", higher=True)
 
 
 def test_a_seed_is_a_combination_of_all_seed_keys(study: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from dlx.report.aggregate import aggregate
 from dlx.report.load import load
 from dlx.report.parameters import count_parameters
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 def net(width: int) -> list[dict[str, Any]]:
@@ -19,7 +19,7 @@ def net(width: int) -> list[dict[str, Any]]:
 
 def tables(study: Any) -> Any:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     return count_parameters(loaded, layout, aggregate(loaded, layout))
 
 

@@ -8,12 +8,12 @@ import pytest
 from dlx.report.aggregate import aggregate
 from dlx.report.load import load
 from dlx.report.provenance import Provenance, describe
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 def described(study: Any) -> Provenance:
     read = load([study.folder])
-    layout = lay_out(read.settings)
+    layout = find_design(read.settings)
     return describe(read, layout, aggregate(read, layout))
 
 

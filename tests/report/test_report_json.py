@@ -9,7 +9,7 @@ import pytest
 from dlx.report.aggregate import aggregate
 from dlx.report.load import load
 from dlx.report.report_json import to_json
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 from dlx.report.tables import Column, Table, tabulate
 
 
@@ -19,7 +19,7 @@ def refuse(constant: str) -> None:
 
 def exported(study: Any, **facts: Any) -> dict[str, Any]:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     summary = aggregate(loaded, layout)
     text = to_json(loaded, layout, summary, facts, {"table": tabulate(summary, layout)})
     report: dict[str, Any] = json.loads(text, parse_constant=refuse)
@@ -69,7 +69,7 @@ def test_names_stay_what_they_are_and_bytes_that_are_no_text_are_escaped(study: 
 def test_any_table_can_be_taken_along(study: Any) -> None:
     study.run("a", study.curve(0.5))
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     table = Table([Column("p", "Holm", 0, numeric=True)], [["0.01"]], ["paired"])
     report = json.loads(to_json(loaded, layout, aggregate(loaded, layout), {}, {"pairs": table}))
     assert report["tables"] == {"pairs": {"columns": ["p, Holm"], "rows": [["0.01"]], "notes": ["paired"]}}

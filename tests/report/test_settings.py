@@ -3,12 +3,12 @@
 import random
 from typing import Any
 
-from dlx.report.settings import lay_out, short_names
+from dlx.report.settings import find_design, short_names
 from dlx.report.text import MISSING
 
 
 def lay_out_runs(*runs: dict[str, Any]) -> Any:
-    return lay_out({f"run{place}": values for place, values in enumerate(runs)})
+    return find_design({f"run{place}": values for place, values in enumerate(runs)})
 
 
 def test_seeds_and_output_keys_make_no_rows() -> None:

@@ -11,19 +11,19 @@ from rich.console import Console
 
 from dlx.report.aggregate import Summary, aggregate
 from dlx.report.load import load
-from dlx.report.settings import Layout, lay_out
+from dlx.report.settings import Design, find_design
 from dlx.report.tables import Column, Table, tabulate, to_csv, to_markdown
 from dlx.report.terminal import show
 from dlx.report.text import MISSING
 
 
-def summarise(study: Any) -> tuple[Summary, Layout]:
+def summarise(study: Any) -> tuple[Summary, Design]:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     return aggregate(loaded, layout), layout
 
 
-def a_comparison(study: Any) -> tuple[Summary, Layout]:
+def a_comparison(study: Any) -> tuple[Summary, Design]:
     for name in ("adam", "sgd"):
         for seed, final in enumerate((0.9, 1 / 3)):
             study.run(f"{name}{seed}", study.curve(0.95, final), {"optimizer.name": name}, seed=seed)
@@ -90,7 +90,7 @@ def test_missing_is_empty_in_the_csv(study: Any) -> None:
 HOSTILE = ["<script>alert(1)</script>", "[/]", "=cmd|'/C calc'!A0", "a\nb", "x|y", "\x1b[2J"]
 
 
-def hostile(study: Any) -> tuple[Summary, Layout]:
+def hostile(study: Any) -> tuple[Summary, Design]:
     for place, name in enumerate(HOSTILE):
         study.run(f"run{place}", study.curve(0.9 - place / 100), {"model.norm": name})
     return summarise(study)

@@ -7,13 +7,13 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.report.load import load
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 from dlx.report.terrain import BANDS, FLAT, POINTS, SIDES, STEPS, TALL, Terrain, choose_levels, survey
 
 
 def surveyed(study: Any, most: int = 12) -> tuple[dict[str, Terrain], int]:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     return survey(loaded, layout, layout.labels, most)
 
 

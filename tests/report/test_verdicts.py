@@ -9,7 +9,7 @@ import pytest
 from dlx.report.aggregate import Summary, aggregate
 from dlx.report.comparison import Comparisons, compare
 from dlx.report.load import load
-from dlx.report.settings import Layout, lay_out
+from dlx.report.settings import Design, find_design
 from dlx.report.tables import tabulate
 from dlx.report.verdicts import comparisons_csv, list_comparisons
 
@@ -21,13 +21,13 @@ FINALS = {
 
 
 @pytest.fixture
-def compared(study: Any) -> tuple[Comparisons, Layout, Summary]:
+def compared(study: Any) -> tuple[Comparisons, Design, Summary]:
     for norm, finals in FINALS.items():
         for seed, final in enumerate(finals):
             study.run(f"{norm[-1]}{seed}", study.curve(final), {"model.norm": norm}, seed=seed)
     study.run("d0", study.curve(0.1), {"model.norm": "d"}, seed=0)
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     summary = aggregate(loaded, layout)
     return compare(loaded, layout, summary, baseline=layout.labels.index("norm =cmd|x")), layout, summary
 

@@ -13,7 +13,7 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.report.command import main
-from dlx.report.load import Study, load
+from dlx.report.load import StudyData, load
 from dlx.report.reader import SILENT, Reader
 from dlx.report.watch import watch
 from dlx.run.history import HistoryWriter, Row
@@ -28,7 +28,7 @@ class Recorder:
         self.then = list(then)
         self.shown: list[tuple[list[str], dict[str, str], int | None]] = []
 
-    def __call__(self, study: Study, *, refresh: int | None, show: bool) -> None:
+    def __call__(self, study: StudyData, *, refresh: int | None, show: bool) -> None:
         if study.runs.empty:
             raise RequestError("nothing")
         self.shown.append((study.runs.index.tolist(), study.running, refresh))

@@ -22,8 +22,8 @@ from dlx.report.diagnosis.evidence import Evidence
 from dlx.report.diagnosis.finding import Diagnosis, Finding
 from dlx.report.diagnosis.merge import mixed, of_runs, of_settings
 from dlx.report.diagnosis.sweep import SweepCheck, gather
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.text import write_count
 
 RUN_CHECKS: tuple[Check, ...] = (
@@ -40,7 +40,7 @@ RUN_CHECKS: tuple[Check, ...] = (
 SWEEP_CHECKS: tuple[SweepCheck, ...] = (settled.CHECK, edge.CHECK, frontier.CHECK, importance.CHECK)
 
 
-def diagnose(study: Study, layout: Layout, summary: Summary) -> Diagnosis:
+def diagnose(study: StudyData, layout: Design, summary: Summary) -> Diagnosis:
     """Check every run and the sweep; a path over a surface has only its end to check."""
     evidence = Evidence(study)
     checks = RUN_CHECKS[:1] if summary.exact else RUN_CHECKS

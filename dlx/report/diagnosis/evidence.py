@@ -1,4 +1,4 @@
-"""Study -> arrays: runs with equally many epochs side by side, and what their predictions say.
+"""StudyData -> arrays: runs with equally many epochs side by side, and what their predictions say.
 
 Axes: R runs, E epochs (the first is epoch 1), N validation samples, K outputs.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from dlx.report.diagnosis.answers import Answers, read_answers
 from dlx.report.diagnosis.trend import Flags, Floats, smooth
-from dlx.report.load import METRICS, Study
+from dlx.report.load import METRICS, StudyData
 
 LARGEST = 1e100  # beyond, squares overflow
 CLASSIFYING = ("cross_entropy", "binary_cross_entropy")
@@ -51,7 +51,7 @@ class Block:
 class Evidence:
     """What the checks look at, each part made when it is first asked for."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: StudyData) -> None:
         self.study = study
         self.folders: dict[str, Path] = {
             str(run): Path(folder) for run, folder in study.runs["folder"].items()

@@ -8,13 +8,13 @@ import numpy as np
 from dlx.report.aggregate import Summary
 from dlx.report.diagnosis.check import Check, Found, Numbers, Told
 from dlx.report.diagnosis.finding import Finding
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 
 FAILURES = ("diverged", "never learned", "unstable", "underfitting")
 
 
-def of_runs(check: Check, found: Found, study: Study) -> list[Finding]:
+def of_runs(check: Check, found: Found, study: StudyData) -> list[Finding]:
     """Return a finding for every run, in the study's order."""
     return [
         Finding(
@@ -30,7 +30,7 @@ def of_runs(check: Check, found: Found, study: Study) -> list[Finding]:
     ]
 
 
-def of_settings(check: Check, found: Found, layout: Layout, summary: Summary) -> list[Finding]:
+def of_settings(check: Check, found: Found, layout: Design, summary: Summary) -> list[Finding]:
     """Return a finding for every setting of which more than half the runs have it, in the table's order."""
     runs = Counter(layout.of_run.values())
     having: dict[int, list[str]] = {}
@@ -56,7 +56,7 @@ def of_settings(check: Check, found: Found, layout: Layout, summary: Summary) ->
     return findings
 
 
-def mixed(found: Mapping[str, Found], layout: Layout, summary: Summary) -> list[Finding]:
+def mixed(found: Mapping[str, Found], layout: Design, summary: Summary) -> list[Finding]:
     """Return a finding for every setting in most of whose runs training goes wrong, but not in one way.
 
     One seed stays at chance, the next forgets, a third is stuck above: each is a minority.

@@ -24,7 +24,7 @@ LOSS_SHARE = 0.02
 class Standing:
     """Each setting's mean of the metric around 80% and at the end of the epochs.
 
-    `error_S`: standard error of its change; `freedom`: of that error. `places`: in Layout.rows.
+    `error_S`: standard error of its change; `freedom`: of that error. `places`: in Design.rows.
     """
 
     places: list[int]

@@ -12,18 +12,18 @@ from dlx.report.aggregate import Summary
 from dlx.report.diagnosis.evidence import Evidence
 from dlx.report.diagnosis.finding import Finding, Severity
 from dlx.report.diagnosis.trend import Floats
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """`ends`: by place in Layout.rows, the ordering metric at the last epoch of its completed runs [n].
+    """`ends`: by place in Design.rows, the ordering metric at the last epoch of its completed runs [n].
 
     `problems`: by kind, the runs where it is one.
     """
 
     evidence: Evidence
-    layout: Layout
+    layout: Design
     metric: str
     higher: bool
     ends: dict[int, Floats]
@@ -48,7 +48,7 @@ class SweepCheck:
 
 
 def gather(
-    evidence: Evidence, layout: Layout, summary: Summary, problems: Mapping[str, frozenset[str]]
+    evidence: Evidence, layout: Design, summary: Summary, problems: Mapping[str, frozenset[str]]
 ) -> Sweep:
     """Sort the completed runs' last values by setting."""
     values = evidence.study.runs[f"{summary.metric}_last"].to_dict()

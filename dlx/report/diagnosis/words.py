@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dlx.report.diagnosis.finding import Diagnosis, Finding
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.tables import write_csv
 from dlx.report.text import visible, write_count
 
@@ -11,7 +11,7 @@ SEVERAL = 2  # settings with one finding that get a line each; more share one
 COLUMNS = ("kind", "scope", "subject", "severity", "sentence", "numbers")
 
 
-def alone(diagnosis: Diagnosis, layout: Layout) -> list[Finding]:
+def alone(diagnosis: Diagnosis, layout: Design) -> list[Finding]:
     """Return the findings of runs that no finding of their setting covers (a mixed one counts by kind)."""
     of_settings = [one for one in diagnosis.findings if one.scope == "setting"]
     covered = {(kind, one.subject) for one in of_settings for kind in (one.kind, *one.numbers)}
@@ -22,7 +22,7 @@ def alone(diagnosis: Diagnosis, layout: Layout) -> list[Finding]:
     ]
 
 
-def lines(diagnosis: Diagnosis, layout: Layout, most: int = 8) -> list[str]:
+def lines(diagnosis: Diagnosis, layout: Design, most: int = 8) -> list[str]:
     """Write the most important findings, problems first, at most `most` lines.
 
     What more than two settings share, or several single runs, takes one line: the first by name (of settings

@@ -17,9 +17,9 @@ from dlx.report.charts import Figure
 from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves, trace
 from dlx.report.dossier import Dossier
 from dlx.report.listing import ordered
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.style import COLOURS, GREYS
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import visible, write_value
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ CHOICES = 30
 
 
 def page_data(
-    study: Study,
-    layout: Layout,
+    study: StudyData,
+    layout: Design,
     summary: Summary,
     sections: Mapping[str, Sequence[Figure]],
     runs: Sequence[Dossier],
@@ -63,7 +63,7 @@ def to_json(data: dict[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _curves(study: Study, summary: Summary, curves: Curves, runs: list[str]) -> dict[str, Any]:
+def _curves(study: StudyData, summary: Summary, curves: Curves, runs: list[str]) -> dict[str, Any]:
     names = [f"{metric} {split}" for metric, split in _measured(curves)]
     count = len(names) * (3 * len(summary.table) + len(runs))
     step = max(curves.step, -(-count * (curves.epochs + 1) // VALUES))
@@ -99,7 +99,7 @@ def _means(curves: Curves, settings: int, epochs_E: list[int]) -> dict[str, Any]
     return packed
 
 
-def _each_run(study: Study, runs: list[str], epochs_E: list[int], names: list[str]) -> dict[str, str]:
+def _each_run(study: StudyData, runs: list[str], epochs_E: list[int], names: list[str]) -> dict[str, str]:
     """Return by name the R x E values of the runs."""
     kept = study.histories[study.histories["epoch"].isin(epochs_E)]
     packed = {}
@@ -111,7 +111,7 @@ def _each_run(study: Study, runs: list[str], epochs_E: list[int], names: list[st
     return packed
 
 
-def _ends(study: Study, runs: list[str]) -> list[int]:
+def _ends(study: StudyData, runs: list[str]) -> list[int]:
     """Return the last epoch of each run, -1 for one without a history."""
     last = study.histories.groupby("run")["epoch"].max()
     return [int(last.get(run, -1)) for run in runs]

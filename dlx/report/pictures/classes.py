@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.reading import Found, read_first
 from dlx.report.pictures.style import INK, chart, colour, layer, legend_below, quantitative
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import visible
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import Predictions, read_predictions
@@ -42,7 +42,7 @@ class ByClass:
     total: int
 
 
-def classes(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def classes(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw a group of bars for each class, a bar for each of the first settings."""
     found = read_first(classifying(study), layout, summary, PREDICTIONS, read_predictions, SETTINGS)
     if not found.by_setting:
@@ -56,12 +56,12 @@ def classes(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     return [Chart("classes", TITLE, found.caption(sentences), bars(accuracies), wide=True)]
 
 
-def classifying(study: Study) -> Study:
+def classifying(study: StudyData) -> StudyData:
     """Return the study without runs that have no accuracy: their outputs are no classes."""
     return replace(study, runs=study.runs[study.runs["val_accuracy_last"].notna()])
 
 
-def class_names(study: Study, found: Found[Predictions]) -> list[str]:
+def class_names(study: StudyData, found: Found[Predictions]) -> list[str]:
     """Return the classes' names, all different, from a result that names as many as there are.
 
     Settings may have data of different classes: then each class goes by its number alone.

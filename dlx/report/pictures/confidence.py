@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
 from dlx.report.curves import METRIC_OF, SPLIT_OF
-from dlx.report.load import METRICS, Study
+from dlx.report.load import METRICS, StudyData
 from dlx.report.pictures.multiples import Multiples, arrange, multiples
 from dlx.report.pictures.reading import Found, joined, read_first
 from dlx.report.pictures.style import QUANTITY
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.run.probes import LAYERS, read_layers
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ TITLE = "Accuracy, loss and confidence by epoch"
 LOGIT = "mean |logit|"
 
 
-def confidence(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def confidence(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw the three panels for the first settings whose layers were recorded."""
     found = read_first(study, layout, summary, LAYERS, read_layers, SETTINGS)
     found = found.keeping(lambda table: len(table) > 0)
@@ -32,7 +32,7 @@ def confidence(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     return [Chart("confidence", TITLE, found.caption(sentences), spec, wide=True)]
 
 
-def beside(study: Study, found: "Found[pd.DataFrame]") -> Multiples:
+def beside(study: StudyData, found: "Found[pd.DataFrame]") -> Multiples:
     """Average accuracy, loss and the last layer's mean absolute output over each setting's runs."""
     import pandas as pd
 

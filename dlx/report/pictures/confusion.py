@@ -10,11 +10,11 @@ import numpy as np
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.classes import class_names, classifying, predicted
 from dlx.report.pictures.reading import Found, read_first
 from dlx.report.pictures.style import INK, SHADE, chart, layer
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import write_count
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import Predictions, read_predictions
@@ -40,7 +40,7 @@ class Matrix:
     samples: int
 
 
-def confusion(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def confusion(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw the matrix of the first setting in the table, summed over its runs."""
     found = read_first(classifying(study), layout, summary, PREDICTIONS, read_predictions, 1)
     if not found.by_setting:

@@ -7,7 +7,7 @@ from dlx.report.charts import Chart, Spec
 from dlx.report.comparison import Comparison, Comparisons
 from dlx.report.findings import WORDS
 from dlx.report.pictures.style import GREY, INK, OF_PICKED, PICKED, chart, layer, nominal, quantitative, told
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import visible
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ PAIRS = 24
 COLOUR_OF = {"better": "#009e73", "worse": "#d55e00", "equivalent": "#0072b2", "undecided": GREY}
 
 
-def differences(layout: Layout, summary: Summary, comparisons: Comparisons | None) -> list[Chart]:
+def differences(layout: Design, summary: Summary, comparisons: Comparisons | None) -> list[Chart]:
     """Draw the settings against the best one, and against the baseline if there is one."""
     if comparisons is None:
         return []
@@ -43,7 +43,7 @@ def differences(layout: Layout, summary: Summary, comparisons: Comparisons | Non
     return charts
 
 
-def listed(layout: Layout, pairs: list[Comparison]) -> "pd.DataFrame":
+def listed(layout: Design, pairs: list[Comparison]) -> "pd.DataFrame":
     """Return `label difference low high verdict told`, a row a pair; what has no interval is left out."""
     import pandas as pd
 

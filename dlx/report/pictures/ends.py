@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlx.report.aggregate import Summary
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.text import write_count
 from dlx.run.probes import STEPS, read_steps
 
@@ -28,7 +28,7 @@ def measures(summary: Summary) -> dict[str, str]:
     }
 
 
-def end_values(study: Study, summary: Summary) -> "pd.DataFrame":
+def end_values(study: StudyData, summary: Summary) -> "pd.DataFrame":
     """Return a row for each completed run, indexed by run, a column for each of `measures` (NaN: none).
 
     The highest training accuracy is of any epoch: that at an epoch's end (`train_end_accuracy`) where it

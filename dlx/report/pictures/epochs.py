@@ -3,7 +3,7 @@
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.panel import describe, metric_axis, panel
 from dlx.report.pictures.style import (
     COLOURS,
@@ -17,11 +17,11 @@ from dlx.report.pictures.style import (
     epoch_axis,
     legend_below,
 )
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import write_count
 
 
-def epochs(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def epochs(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw every metric by epoch, once all settings together and once one by one."""
     curves = trace(study, layout, summary)
     together, one_by_one = [], []

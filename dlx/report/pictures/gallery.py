@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
 from dlx.report.comparison import Comparisons
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.classes import classes
 from dlx.report.pictures.confidence import confidence
 from dlx.report.pictures.confusion import confusion
@@ -27,9 +27,9 @@ from dlx.report.pictures.steps import steps
 from dlx.report.pictures.surface import surface
 from dlx.report.pictures.swept import swept
 from dlx.report.pictures.time_to_accuracy import time_to_accuracy
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 
-Picture = Callable[[Study, Layout, Summary], Iterable[Chart]]
+Picture = Callable[[StudyData, Design, Summary], Iterable[Chart]]
 
 SECTIONS: tuple[tuple[str, tuple[Picture, ...]], ...] = (
     ("Curves", (surface, epochs, pace, time_to_accuracy, gap, steps)),
@@ -41,7 +41,7 @@ SECTIONS: tuple[tuple[str, tuple[Picture, ...]], ...] = (
 
 
 def gallery(
-    study: Study, layout: Layout, summary: Summary, comparisons: Comparisons | None = None
+    study: StudyData, layout: Design, summary: Summary, comparisons: Comparisons | None = None
 ) -> dict[str, list[Chart]]:
     """Return the charts of every section that has any, and of the first section in any case.
 

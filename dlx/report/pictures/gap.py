@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.ends import WORDS
 from dlx.report.pictures.style import (
     COLOURS,
@@ -19,7 +19,7 @@ from dlx.report.pictures.style import (
     quantitative,
     told,
 )
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import write_metric
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BARELY = 1e-9  # a gap of nothing still needs an axis
 
 
-def gap(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def gap(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw a point for each setting and a dot for each run, beside the line of no gap."""
     split, quantity = summary.metric.split("_")
     points = gaps(study, layout, summary)
@@ -46,7 +46,7 @@ def gap(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     return [Chart("gap", title, caption, scatter(points, quantity), live=True)]
 
 
-def gaps(study: Study, layout: Layout, summary: Summary) -> "pd.DataFrame":
+def gaps(study: StudyData, layout: Design, summary: Summary) -> "pd.DataFrame":
     """Return `label run train val gap told`, a row a completed run that has both, then settings' means.
 
     A mean's `run` is "". `gap` is training minus validation. In the order of the table.

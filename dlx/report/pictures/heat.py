@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
 from dlx.report.findings import WORDS
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.style import INK, SHADE, chart, layer
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import MISSING, visible, write_count, write_metric, write_value
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Map:
     cells: "pd.DataFrame"
 
 
-def heat(study: Study, layout: Layout, summary: Summary) -> list[Chart]:  # noqa: ARG001
+def heat(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:  # noqa: ARG001
     """Draw a map for each of the first pairs of keys whose values form a grid."""
     pairs = (pair for pair in combinations(layout.keys[:KEYS], 2) if _is_grid(summary, *pair))
     charts = []
@@ -58,7 +58,7 @@ def _is_grid(summary: Summary, first: str, second: str) -> bool:
     return all(VALUES[0] <= count <= VALUES[1] for count in counts) and filled >= FILLED
 
 
-def cross(layout: Layout, summary: Summary, first: str, second: str) -> Map:
+def cross(layout: Design, summary: Summary, first: str, second: str) -> Map:
     """Average the settings' means in each cell; the key of more values goes across."""
     counts = {key: summary.table[key].map(write_value).nunique() for key in (first, second)}
     across, down = (first, second) if counts[first] >= counts[second] else (second, first)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.reading import Found, read_first
 from dlx.report.pictures.style import INK, chart, layer
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import visible
 from dlx.run.probes import IMAGES, Images, read_images
 
@@ -46,7 +46,7 @@ class Grid:
     more: bool
 
 
-def images(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def images(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw the originals and, below them, what each setting's augmentation makes of them."""
     found = read_first(study, layout, summary, IMAGES, read_images, SETTINGS)
     found = found.keeping(lambda read: read.before.size > 0)

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.multiples import Multiples, arrange, multiples
 from dlx.report.pictures.reading import Found, joined, read_first
 from dlx.report.pictures.style import PANELS
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import visible
 from dlx.run.probes import LAYERS, read_layers
 
@@ -25,7 +25,7 @@ STATISTICS = {
 QUANTITIES = {"mean": "mean", "abs_mean": "mean |output|", "std": "standard deviation"}
 
 
-def layers(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def layers(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw a figure for each statistic, a panel for each layer."""
     found = read_first(study, layout, summary, LAYERS, read_layers, SETTINGS)
     found = found.keeping(lambda table: len(table) > 0)

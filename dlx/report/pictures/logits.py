@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.reading import read_first
 from dlx.report.pictures.style import COLOURS, INK, chart, colour, layer, quantitative
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.run.probes import LOGITS, Logits, read_logits
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Histograms:
     tallest: float
 
 
-def logits(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def logits(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw a row of histograms for each of the first settings, a panel an epoch, on equal axes."""
     found = read_first(study, layout, summary, LOGITS, read_logits, SETTINGS)
     parts = {label: split(list(runs.values())) for label, runs in found.by_setting.items()}

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.layers import SETTINGS, in_net_order
 from dlx.report.pictures.multiples import Multiples, arrange, multiples
 from dlx.report.pictures.reading import Found, joined, read_first
 from dlx.report.pictures.style import PANELS
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import visible
 from dlx.run.probes import GRADIENTS, read_gradients
 
@@ -23,7 +23,7 @@ TITLES = {
 QUANTITIES = {"abs_gradient": "mean |gradient|", "abs_weight": "mean |weight|"}
 
 
-def magnitudes(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def magnitudes(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw a figure for gradients and one for weights, a panel for each parameter, weights before biases."""
     found = read_first(study, layout, summary, GRADIENTS, read_gradients, SETTINGS)
     found = found.keeping(lambda table: len(table) > 0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.epochs import behind
 from dlx.report.pictures.panel import describe, metric_axis, panel
 from dlx.report.pictures.style import (
@@ -20,7 +20,7 @@ from dlx.report.pictures.style import (
     quantitative,
 )
 from dlx.report.pictures.ticks import log_ticks
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class Pace:
     ticks: dict[str, list[float]]
 
 
-def pace(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def pace(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw each metric against steps and seconds, if settings differ in either."""
     if study.histories.empty:  # no run got further than its first step
         return []
@@ -71,7 +71,7 @@ def pace(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     return charts
 
 
-def measure(study: Study, layout: Layout, curves: Curves) -> Pace:
+def measure(study: StudyData, layout: Design, curves: Curves) -> Pace:
     """Join steps and seconds to the curves, and find which of the two tell more than epochs do."""
     import pandas as pd
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
 from dlx.report.findings import WORDS
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.heat import ordered_values
 from dlx.report.pictures.style import GREY, HALO, INK, OF_PICKED, PICKED, SHADE, chart, layer, nominal, told
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import MISSING, visible, write_count, write_metric, write_value
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Parallel:
     dropped: int
 
 
-def parallel(study: Study, layout: Layout, summary: Summary) -> list[Chart]:  # noqa: ARG001
+def parallel(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:  # noqa: ARG001
     """Draw the settings that completed, if two keys or more vary."""
     done = summary.table[summary.table[f"{summary.metric}_last_mean"].notna()]
     varying = [key for key in layout.keys if len(set(done[key].map(write_value))) > 1]
@@ -53,7 +53,7 @@ def parallel(study: Study, layout: Layout, summary: Summary) -> list[Chart]:  # 
     return [Chart("parallel", "Every setting at once", caption, strands(made), wide=True, live=True)]
 
 
-def connect(layout: Layout, summary: Summary, keys: list[str]) -> Parallel:
+def connect(layout: Design, summary: Summary, keys: list[str]) -> Parallel:
     """Place every setting's values on the axes, values of a key evenly in their order."""
     import pandas as pd
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
-from dlx.report.load import Study
-from dlx.report.settings import Layout
+from dlx.report.load import StudyData
+from dlx.report.settings import Design
 from dlx.report.text import visible
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class Found(Generic[T]):
 
 
 def read_first(
-    study: Study,
-    layout: Layout,
+    study: StudyData,
+    layout: Design,
     summary: Summary,
     file: str,
     read: Callable[[Path], T | None],
@@ -113,7 +113,7 @@ def read_first(
     return Found(by_setting, file, damaged, having, thinned)
 
 
-def completed_runs(study: Study, layout: Layout, summary: Summary) -> dict[str, dict[str, Path]]:
+def completed_runs(study: StudyData, layout: Design, summary: Summary) -> dict[str, dict[str, Path]]:
     """Return the folders of completed runs by label, in the order of the table, then by run."""
     labels = dict(zip(summary.table["setting"], summary.table["label"], strict=True))
     runs: dict[str, dict[str, Path]] = {label: {} for label in labels.values()}

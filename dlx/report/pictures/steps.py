@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.reading import Found, read_first
 from dlx.report.pictures.style import COLOURS, GREY, chart, colour, layer, legend_below, nominal, quantitative
 from dlx.report.pictures.ticks import log_ticks
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import visible, write_value
 from dlx.run.probes import STEPS, read_steps
 
@@ -36,7 +36,7 @@ class Smoothed:
     ticks: list[float]
 
 
-def steps(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def steps(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw a line a setting, or a line a run where all runs have one setting."""
     found = read_first(study, layout, summary, STEPS, read_steps, len(COLOURS))
     found = found.keeping(lambda table: len(table) > 0)
@@ -58,7 +58,7 @@ def steps(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     return [Chart("steps", TITLE, found.caption(sentences), trail(smoothed), wide=True)]
 
 
-def _lines(study: Study, layout: Layout, found: "Found[pd.DataFrame]") -> "dict[str, list[pd.DataFrame]]":
+def _lines(study: StudyData, layout: Design, found: "Found[pd.DataFrame]") -> "dict[str, list[pd.DataFrame]]":
     """Return the tables to average by line: those of a setting, or each run's where there is one setting."""
     if len(found.by_setting) != 1:
         return {label: list(runs.values()) for label, runs in found.by_setting.items()}

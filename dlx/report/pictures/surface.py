@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.style import PANELS, chart, heading, records
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.terrain import STEPS, Terrain, survey
 from dlx.report.text import visible, write_value
 
@@ -21,7 +21,7 @@ PATH = "#d55e00"  # Okabe and Ito's vermilion
 ACROSS = 4
 
 
-def surface(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def surface(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Return the picture; none if no run descended a surface."""
     terrains, settings = survey(study, layout, summary.table["label"].tolist(), PANELS)
     if not terrains:

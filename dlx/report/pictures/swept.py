@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.ends import end_values, measures
 from dlx.report.pictures.style import (
     COLOURS,
@@ -21,7 +21,7 @@ from dlx.report.pictures.style import (
     quantitative,
 )
 from dlx.report.pictures.ticks import log_ticks
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.settings import label as label_of
 from dlx.report.text import visible, write_count
 
@@ -60,7 +60,7 @@ class Sweep:
     missing: int
 
 
-def swept(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def swept(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw a figure for every key that takes at least three numbers, the first six keys."""
     keys = [key for key in layout.keys if len(set(numbers(layout, key).values())) >= VALUES]
     if not keys:
@@ -80,7 +80,7 @@ def swept(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
     return charts
 
 
-def numbers(layout: Layout, key: str) -> dict[int, tuple[str, float]]:
+def numbers(layout: Design, key: str) -> dict[int, tuple[str, float]]:
     """Return, by setting, the number that `key` has there and the word before it ("normal:0.01").
 
     If several words come with numbers, only those with the most frequent word.
@@ -104,7 +104,7 @@ def _number(value: Any) -> tuple[str, float] | None:
         return None
 
 
-def against(layout: Layout, summary: Summary, key: str, values: "pd.DataFrame") -> Sweep:
+def against(layout: Design, summary: Summary, key: str, values: "pd.DataFrame") -> Sweep:
     """Join each setting's estimates with its number and its line.
 
     `values`: by run, a column for each measure (see `ends.end_values`).

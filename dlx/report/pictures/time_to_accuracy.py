@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.load import Study
+from dlx.report.load import StudyData
 from dlx.report.pictures.style import COLOURS, chart, colour, layer, nominal, quantitative
 from dlx.report.pictures.ticks import log_ticks
-from dlx.report.settings import Layout
+from dlx.report.settings import Design
 from dlx.report.text import write_metric
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Waits:
     settings: int
 
 
-def time_to_accuracy(study: Study, layout: Layout, summary: Summary) -> list[Chart]:
+def time_to_accuracy(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw for each of the first settings when it reached three accuracies."""
     if summary.metric != "val_accuracy" or len(summary.table) < 2 or study.histories.empty:
         return []
@@ -55,7 +55,7 @@ def time_to_accuracy(study: Study, layout: Layout, summary: Summary) -> list[Cha
     return [Chart("time_to_accuracy", "Time to accuracy", caption, ladder(found))]
 
 
-def waits(study: Study, layout: Layout, summary: Summary) -> Waits:
+def waits(study: StudyData, layout: Design, summary: Summary) -> Waits:
     """Find for each run and target the first epoch at or above it, and take medians by setting."""
     import pandas as pd
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from dlx.report.aggregate import Summary
-from dlx.report.load import METRICS, Study
-from dlx.report.settings import Layout, lay_out
+from dlx.report.load import METRICS, StudyData
+from dlx.report.settings import Design, find_design
 
 CLASSES = 10
 CHANCE = 1 / CLASSES
@@ -162,7 +162,7 @@ class Simulator:
             )
         return wander
 
-    def study(self, runs: list[tuple[dict[str, Any], Curves]]) -> tuple[Study, Layout, Summary]:
+    def study(self, runs: list[tuple[dict[str, Any], Curves]]) -> tuple[StudyData, Design, Summary]:
         """Return a study of these runs, each with what is set beside the defaults."""
         names = [f"run{place:04}" for place in range(len(runs))]
         histories = [self.noisy(curves) for _, curves in runs]
@@ -180,8 +180,8 @@ class Simulator:
         }
         for place, name in enumerate(METRICS):
             table[f"{name}_last"] = [history[-1, place] for history in histories]
-        study = Study(pd.DataFrame(table, index=pd.Index(names, name="run")), settings, frame, {})
-        layout = lay_out(settings)
+        study = StudyData(pd.DataFrame(table, index=pd.Index(names, name="run")), settings, frame, {})
+        layout = find_design(settings)
         places = list(range(len(layout.rows)))
         summary = Summary(
             pd.DataFrame({"setting": places, "label": layout.labels}), "val_accuracy", True, "val_accuracy"

@@ -13,14 +13,14 @@ from dlx.report import dossier
 from dlx.report.aggregate import aggregate
 from dlx.report.load import load
 from dlx.report.page import data
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 @pytest.fixture
 def made(study: Any, tmp_path: Path) -> Callable[[], dict[str, Any]]:
     def make() -> dict[str, Any]:
         read = load([study.folder])
-        layout = lay_out(read.settings)
+        layout = find_design(read.settings)
         summary = aggregate(read, layout)
         return data.page_data(
             read, layout, summary, {}, dossier.dossiers(read, layout, summary, None, tmp_path / "report")

@@ -8,11 +8,11 @@ import pytest
 
 from dlx.report.aggregate import Summary, aggregate
 from dlx.report.charts import Chart
-from dlx.report.load import Study, load
-from dlx.report.settings import Layout, lay_out
+from dlx.report.load import StudyData, load
+from dlx.report.settings import Design, find_design
 from dlx.run.table import TableWriter
 
-Loaded = tuple[Study, Layout, Summary]
+Loaded = tuple[StudyData, Design, Summary]
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def loaded(study: Any) -> Callable[[], Loaded]:
 
     def read() -> Loaded:
         read = load([study.folder])
-        layout = lay_out(read.settings)
+        layout = find_design(read.settings)
         return read, layout, aggregate(read, layout)
 
     return read

@@ -9,12 +9,12 @@ from dlx.report.curves import Curves, trace
 from dlx.report.load import load
 from dlx.report.pictures.epochs import compare, each, epochs
 from dlx.report.pictures.style import COLOURS, GREY, PANELS
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 
 def traced(study: Any, *, apart: bool = False) -> Curves:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     return trace(loaded, layout, aggregate(loaded, layout), apart=apart)
 
 
@@ -85,7 +85,7 @@ def test_captions_say_what_is_drawn(study: Any) -> None:
     study.run("b", study.curve(0.5, 0.8), {"model.norm": "batch"}, seed=1, status="diverged")
     study.run("c", study.curve(0.5, 0.8), seed=0)
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     charts = epochs(loaded, layout, aggregate(loaded, layout))
     assert [chart.name for chart in charts] == ["accuracy", "loss", "accuracy_by_setting", "loss_by_setting"]
     assert "Thin lines are diverged runs (1)" in charts[0].caption

@@ -11,7 +11,7 @@ from dlx.report.command import main
 from dlx.report.load import load
 from dlx.report.pictures.style import PANELS
 from dlx.report.pictures.surface import HIGH, LOW, surface
-from dlx.report.settings import lay_out
+from dlx.report.settings import find_design
 
 PLACES = [(3.0, 2.0), (1.5, 1.0), (0.75, 0.5)]
 HEIGHTS = [13.0, 3.25, 0.8125]
@@ -19,7 +19,7 @@ HEIGHTS = [13.0, 3.25, 0.8125]
 
 def drawn(study: Any) -> list[Chart]:
     loaded = load([study.folder])
-    layout = lay_out(loaded.settings)
+    layout = find_design(loaded.settings)
     return surface(loaded, layout, aggregate(loaded, layout))
 
 

@@ -17,6 +17,7 @@ MODULES = {
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
+    ["dlx.commands"],
     ["dlx.reproduce"],
     ["dlx.train", "dlx.prepare", "dlx.check", "dlx.evaluate", "dlx.report"],
     ["dlx.complaint"],
@@ -40,6 +41,7 @@ OFFERED = {"dlx": ["dlx.report.frames"]}
 LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tensorboard"}
 WITHOUT_TORCH = [
     "dlx.cli",
+    "dlx.commands",
     "dlx.prepare",
     "dlx.check",
     "dlx.evaluate",

@@ -91,7 +91,9 @@ class EngineSettings(_Closed):
 
 
 class LauncherSettings(_Closed):
-    """Who executes a request's runs: `processes` side by side (None: one a core), each within a share of `memory`.
+    """Who executes a request's runs: `processes` side by side (None: one a core), each within `memory`.
+
+    `memory` is the share of what is free that all of them may take.
 
     `parallel`: further arguments of joblib.Parallel, for the launcher of that name.
     """

@@ -1,4 +1,4 @@
-"""Trains the runs of one cohort, here and now: builds them, has them trained as one, and leaves their files."""
+"""Trains the runs of one cohort in this process: builds them, trains them as one, leaves their files."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def train_cohort(study: Study, cohort: Cohort, displays: Mapping[str, RunDisplay] | None = None) -> None:
-    """Train the runs of a cohort that have not ended; each leaves a result, if it fails too.
+    """Train the runs of a cohort that have not ended; each leaves a result, even if it fails.
 
     The caller holds the cohort. `displays`: by run, where this process shows its progress. Raises OSError
     where nothing can be written.
@@ -48,7 +48,7 @@ def _prepared(
     log = stack.enter_context(_log(folder))
     try:
         built = build(run.settings, threads)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a user's module may raise any; it is in the run's result
         write_failure(folder, run, error, log)
         return []
     if display is not None:
@@ -74,7 +74,7 @@ def _train(recorders: "list[Recorder]") -> None:
 
 
 def write_composition(folder: Path, run: StudyRun) -> None:
-    """Write what the run was asked for where Hydra writes it: .hydra/config.yaml and .hydra/overrides.yaml."""
+    """Write what was asked for where Hydra writes it: .hydra/config.yaml and .hydra/overrides.yaml."""
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast, where libyaml is there
@@ -91,7 +91,9 @@ def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Lo
         raise error
     log.error("the run failed", exc_info=error)
     line = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    write_result(folder, Result(status="failed", identity=identity(run.config), config=run.config, error=line))
+    write_result(
+        folder, Result(status="failed", identity=identity(run.config), config=run.config, error=line)
+    )
 
 
 def _unseen(_: Row) -> None:

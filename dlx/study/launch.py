@@ -1,7 +1,7 @@
-"""Launchers: take cohorts from their studies and have them trained, here, in other processes, or through joblib.
+"""Launchers: take cohorts from their studies and have them trained, here, in processes, or through joblib.
 
-What goes elsewhere is a study's folder and a cohort's key, and what comes back is in the study's files, so that
-whatever runs a function elsewhere can be a launcher.
+What goes elsewhere is a study's folder and a cohort's key; what comes back is in the study's files. So
+whatever can run a function elsewhere can be a launcher.
 """
 
 import functools
@@ -31,9 +31,10 @@ POLL = 0.25  # seconds between looks at what other processes have written, as of
 
 
 def launch(plan: Plan, launcher: LauncherSettings, progress: Progress) -> Iterator[Task]:
-    """Have every cohort of a plan trained; yield each as it ends. A run without a result was lost with its process.
+    """Have every cohort of a plan trained, and yield each as it ends.
 
-    A cohort that another process holds is left for the end, and then waited for.
+    A cohort that another process holds is left for the end, and then waited for. A run without a result after
+    its cohort was lost with its process.
     """
     if launcher.name == "joblib":
         yield from through_joblib(plan, launcher, progress)
@@ -150,5 +151,3 @@ def train_elsewhere(folder: Path, key: str, *, wait: bool) -> bool:
 @functools.lru_cache(maxsize=1)  # a process trains many cohorts of one study, whose requests are read once
 def _opened(folder: Path) -> Study:
     return Study(folder)
-
-

@@ -1,9 +1,8 @@
-"""Plans a request's training: which runs train together, how many cohorts side by side, on how many threads each.
+"""Plans a request's training: which runs train together, how many cohorts side by side, on how many threads.
 
-Every unfinished run is built once before any is trained, so that what is wrong is said first and sizes are known.
-The width of a cohort is what a short measurement says, within a share of the memory that is free. On a CPU
-cohorts train side by side on a thread each, as many as there are cores: a stack's products are too small to
-share out.
+Every unfinished run is built once before any is trained, so that mistakes are found first, and sizes known.
+A short measurement decides the width of a cohort, within a share of the memory that is free. On a CPU cohorts
+train side by side, one a core, on one thread each: a stack's products are too small to share out.
 """
 
 import json
@@ -16,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.compose import ComposedRun, with_label
+from dlx.compose.request import ComposedRun, with_label
 from dlx.config import LauncherSettings
 from dlx.data.roots import cache_root
 from dlx.errors import RequestError
@@ -120,8 +119,8 @@ class Planner:
     ) -> Plan:
         """Plan the runs that have a sketch; the others have ended.
 
-        `recorded`: by study, the cohorts of earlier requests. What has not ended of one trains together again, on
-        as many threads.
+        `recorded`: by study, the cohorts of earlier requests. What has not ended of one trains together
+        again, on as many threads.
         """
         worth = sum(_seconds([sketch]) for sketch in sketches.values()) > WORTH_A_PROCESS
         side_by_side = self._side_by_side(runs, sketches) if worth else 1
@@ -159,7 +158,12 @@ class Planner:
         return max(1, self._processes // max((runs[i].settings.threads or 1 for i in sketches), default=1))
 
     def _widths(
-        self, runs: Sequence[ComposedRun], sketches: Mapping[int, Sketch], side_by_side: int, *, measured: bool
+        self,
+        runs: Sequence[ComposedRun],
+        sketches: Mapping[int, Sketch],
+        side_by_side: int,
+        *,
+        measured: bool,
     ) -> dict[Hashable, int]:
         counts = Counter(sketch.key for sketch in sketches.values())
         widths: dict[Hashable, int] = {}
@@ -188,7 +192,7 @@ class Planner:
 
 
 def _whole_or_part(study: Study, cohort: Cohort, asked: Sequence[str]) -> Cohort:
-    """Return an earlier cohort as it is, unless runs of it that nobody asks for, or trains, would train along."""
+    """Return an earlier cohort as it is, unless that would train runs that were not asked for."""
     ended = all((study.folder / run / RESULT).is_file() for run in cohort.runs if run not in asked)
     return cohort if ended or study.is_held(cohort) else Cohort(tuple(asked), cohort.threads)
 
@@ -233,7 +237,7 @@ def _best_width(sketch: Sketch, most: int, *, alone: bool) -> int:
 
 
 def _seconds(sketches: Sequence[Sketch]) -> float:
-    """Return a rough estimate for runs that train together, good enough to sort by, and to tell seconds from hours."""
+    """Return a rough estimate for runs that train together: it sorts, and tells seconds from hours."""
     calls = max(sketch.steps for sketch in sketches) * SECONDS_A_STEP
     return calls + sum(sketch.steps * sketch.multiply_adds for sketch in sketches) * SECONDS_A_MULTIPLY_ADD
 

@@ -89,7 +89,7 @@ class Study:
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """The requests in order: `time`, `dlx`, `words`, and `runs`, each with its `name`; others' included."""
+        """The requests in order: each with `time`, `dlx`, `words`, and `runs`, which have a `name` each."""
         for path in sorted((self._own / "requests").glob("*.json"))[len(self._requests) :]:
             request = json.loads(path.read_text(encoding="utf-8"))
             self._requests.append(request)
@@ -149,7 +149,7 @@ class Study:
             yield
 
     def add_request(self, words: Sequence[str], version: str, runs: Sequence[StudyRun]) -> None:
-        """Write down what is asked for, under `locked`. The same request again is not written a second time."""
+        """Write down what is asked for, under `locked`; a request for the same runs is not written twice."""
         names = [run.name for run in runs]
         before = self.requests
         if any([run["name"] for run in request["runs"]] == names for request in before):

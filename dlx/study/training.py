@@ -1,11 +1,11 @@
-"""Trains what a request asks for: checks its runs, adds them to their studies, has them trained, tells the outcomes."""
+"""Trains what a request asks for: checks its runs, adds them to their studies, has them trained."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from dlx import __version__
-from dlx.compose import ComposedRun, Request
+from dlx.compose.request import ComposedRun, Request
 from dlx.run.paths import RESULT
 from dlx.run.result import read_result
 from dlx.study import launch

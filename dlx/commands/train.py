@@ -27,10 +27,10 @@ def main(arguments: Sequence[str]) -> int:
     from dlx.compose.composer import PRIMARY
     from dlx.compose.request import compose
 
-    request = compose(words, options.config_name or PRIMARY, options.config_dir)
     # Read as torch loads. Threads that spin at each barrier, the default, made a run up to 60 times slower
     # when another process wanted the cores too; threads that sleep did not.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    request = compose(words, options.config_name or PRIMARY, options.config_dir)
     from dlx.study.training import failures, train_request
 
     try:

@@ -18,10 +18,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import MissingConfigException, OverrideParseException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from dlx.compose.grid import OF_REQUEST, check_words, words_of
 from dlx.errors import RequestError, nearest, unknown
@@ -37,22 +38,14 @@ HOME = re.compile(r"([\w.]*(?:root|path)=)(~[^'\",]*)")  # Hydra's grammar takes
 
 @contextmanager
 def initialised(
-    words: Sequence[str], config_name: str = PRIMARY, config_dir: str | None = None
+    words: Sequence[str], config_name: str = PRIMARY, config_dir: Path | None = None
 ) -> Iterator["Composer"]:
-    """Give a composer for a request's words.
-
-    Whatever Hydra, OmegaConf or the YAML parser raise meanwhile becomes a RequestError.
-    """
+    """Give a composer for a request's words; raises RequestError for what is wrong with one."""
     Plugins.instance().register(UserConfigFirst)
     with hydra.initialize_config_dir(str(config_folder()), version_base=VERSION_BASE, job_name="dlx"):
         composer = Composer(config_name, config_dir)
-        try:
-            composer.take(words)
-            yield composer
-        except RequestError:
-            raise
-        except Exception as error:
-            raise RequestError(explain(error, composer)) from error
+        composer.take(words)
+        yield composer
 
 
 @dataclass(frozen=True)
@@ -69,15 +62,16 @@ class Composer:
     Runs that make the same choices from the groups share one composition (60 ms); their values are set in
     copies of it (1 ms). Whatever is not plainly KEY=VALUE is left to Hydra.
 
-    `given`: the request's overrides for its runs; `of_request`: its words for what it has once.
+    `given`: the request's overrides for its runs; `of_request`: its words for what it has once. Whatever
+    Hydra, OmegaConf or the YAML parser raise becomes a RequestError.
     """
 
-    def __init__(self, config_name: str, config_dir: str | None) -> None:
+    def __init__(self, config_name: str, config_dir: Path | None) -> None:
         self.loader: ConfigLoader = GlobalHydra.instance().config_loader()
         self.given: list[Override] = []
         self.of_request: list[str] = []
         self._config_name = config_name
-        self._searched = [f"hydra.searchpath=['file://{Path(config_dir).resolve()}']"] if config_dir else []
+        self._searched = [f"hydra.searchpath=['file://{config_dir.resolve()}']"] if config_dir else []
         self._parser = OverridesParser.create(config_loader=self.loader)
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
@@ -99,22 +93,23 @@ class Composer:
                 self._searched = [word]
             elif key.partition(".")[0] in OF_REQUEST:
                 self.of_request += words_of(override)
-            elif key == "sweep":
-                self.of_request += words_of(override)
-                self.given.append(override)
+            elif key == "sweep" and override.value() is None:  # no preset, as by default
+                continue
             else:
                 self.given.append(override)
+                self.of_request += words_of(override) if key == "sweep" else []
 
     def parse(self, words: Iterable[str]) -> list[Override]:
-        """Parse overrides, each word once; raises Hydra's exceptions."""
+        """Parse overrides, each word once."""
         quoted = [_quote(word) for word in words]
         for word in quoted:
             if word not in self._parsed:
-                self._parsed[word] = self._parser.parse_overrides([word])[0]
+                with self._in_our_words():
+                    self._parsed[word] = self._parser.parse_overrides([word])[0]
         return [self._parsed[word] for word in quoted]
 
     def compose(self, words: Sequence[str]) -> Composed:
-        """Compose one configuration; raises Hydra's exceptions."""
+        """Compose one configuration."""
         overrides = self.parse(words)
         if all(self._is_plain(override) for override in overrides):
             values = [o for o in overrides if not self.is_group(o.key_or_group)]
@@ -126,7 +121,15 @@ class Composer:
 
     def compose_with_hydra(self, words: Sequence[str]) -> DictConfig:
         """Compose one configuration together with Hydra's own node."""
-        return hydra.compose(self._config_name, [*self._searched, *words], return_hydra_config=True)
+        with self._in_our_words():
+            return hydra.compose(self._config_name, [*self._searched, *words], return_hydra_config=True)
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # an AssertionError, for one, is Hydra's answer to model=null
+            raise RequestError(explain(error, self)) from error
 
     def groups(self) -> dict[str, list[str]]:
         """Return the choices of each group."""
@@ -182,7 +185,7 @@ class Composer:
             config = pickle.loads(template[0])  # noqa: S301 - pickled by the lines above; copy.deepcopy takes 5.6 ms
             for override in values:
                 OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        except Exception:  # noqa: BLE001 - Hydra raises it again, in words of its own
+        except (RequestError, OmegaConfBaseException, ValueError, TypeError):  # Hydra raises its own again
             self._templates.setdefault(choices, None)
             return None
         return Composed(config, template[1])
@@ -242,11 +245,12 @@ def explain(error: Exception, composer: Composer | None = None) -> str:
 
 
 def _no_such_key(key: str, composer: Composer) -> str:
-    groups = [override for override in composer.given if composer.is_group(override.key_or_group)]
-    choices = [override.input_line or "" for override in groups if not override.is_sweep_override()]
+    of_runs = [override.input_line or "" for override in composer.given if not override.is_sweep_override()]
+    words = [*of_runs, *composer.of_request]
+    choices = [word for word in words if composer.is_group(word.partition("=")[0])]
     try:
         config = composer.compose(choices).config
-    except HydraException:  # the mistake is among the choices: the defaults' keys must do
+    except RequestError:  # the mistake is among the choices: the defaults' keys must do
         config = composer.compose([]).config
     keys = set(_dotted(OmegaConf.to_container(config, resolve=False), ""))
     parent = ""

@@ -18,7 +18,7 @@ MAX_RUNS = 10_000  # composed before the first one trains: 12 minutes, where eve
 OF_REQUEST = ("launcher", "grid", "cases")
 # Keys that people know from Hydra, and what to write instead.
 INSTEAD = {
-    "hydra.launcher": "how runs are executed is the group launcher: launcher=joblib launcher.processes=2",
+    "hydra.launcher": "how runs are executed is the group launcher: launcher.processes=2, launcher=joblib",
     "hydra/launcher": "how runs are executed is the group launcher: launcher=local or launcher=joblib",
     "hydra.sweeper": "a preset's values are its keys grid and cases",
     "hydra.run": "results go to output_root=DIR name=STUDY",
@@ -30,11 +30,11 @@ def expand(
     asked: DictConfig, given: Sequence[Override], parse: Callable[[Sequence[str]], list[Override]]
 ) -> list[list[str]]:
     """Return the words of each run, in order: the preset's values varied first, then the command line's."""
-    grid = [_override(key, value) for key, value in flatten(OmegaConf.to_container(asked.grid)).items()]
-    cases = OmegaConf.to_container(asked.cases) or [{}]
+    grid = [_override(key, value) for key, value in _flat(asked.grid, "grid").items()]
+    cases = [_flat(case, "cases") for case in asked.cases or [{}]]
     runs: dict[tuple[str, ...], None] = {}
     for case in cases:
-        point = [f"{key}={_written(value)}" for key, value in flatten(case).items()]
+        point = [f"{key}={_written(value)}" for key, value in case.items()]
         values = {o.get_key_element(): o for o in [*parse([*grid, *point]), *given]}
         lists = [words_of(override) for override in values.values()]
         if math.prod(map(len, lists)) + len(runs) > MAX_RUNS:
@@ -43,8 +43,18 @@ def expand(
     return [list(run) for run in runs]
 
 
+def _flat(node: Any, name: str) -> dict[str, Any]:
+    """Return a preset's values by dotted key, however they are nested."""
+    content = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+    if not isinstance(content, dict):
+        raise RequestError(
+            f"{name}: {content!r} has no keys; needed is KEY: VALUES, as optimizer.lr: [0.1, 0.01]"
+        )
+    return flatten({str(key): value for key, value in content.items()})
+
+
 def check_words(given: Sequence[Override]) -> None:
-    """Refuse a key that is given twice, and what a request cannot have; raises RequestError."""
+    """Raise RequestError for a swept key that is given twice, and for what a request cannot have."""
     for override in given:
         key, word = override.key_or_group, override.input_line
         once = key in ("sweep", *OF_REQUEST) or key.partition(".")[0] in OF_REQUEST
@@ -56,9 +66,11 @@ def check_words(given: Sequence[Override]) -> None:
             raise RequestError(
                 f"{word}: dlx does not use this setting of Hydra's{f'; {known}' if known else ''}"
             )
-    for key, count in Counter(override.get_key_element() for override in given).items():
-        if count > 1:
-            raise RequestError(f"{key} is given {count} times; give it once, several values as {key}=A,B")
+    counts = Counter(override.get_key_element() for override in given)
+    for override in given:  # of two plain values the last one counts, as in a script that adds to its words
+        if counts[override.get_key_element()] > 1 and override.is_sweep_override():
+            key = override.get_key_element()
+            raise RequestError(f"{override.input_line}: {key} is given twice; give it once, as {key}=A,B")
 
 
 def words_of(override: Override) -> list[str]:

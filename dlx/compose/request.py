@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf, open_dict
+from omegaconf import open_dict
 
 from dlx.compose.composer import PRIMARY, Composed, explain, initialised
 from dlx.compose.grid import OF_REQUEST, expand, labels
@@ -35,7 +35,7 @@ class Request:
     launcher: LauncherSettings
 
 
-def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: str | None = None) -> Request:
+def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path | None = None) -> Request:
     """Compose and check every run that these overrides ask for.
 
     A grid is every combination of the values of swept keys. A preset's `cases` are single points instead, and
@@ -46,7 +46,7 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: str | 
         asked = composer.compose(composer.of_request).config
         grid = expand(asked, composer.given, composer.parse)
         composed = [composer.compose(run) for run in grid]
-    launcher = check_launcher(OmegaConf.to_container(asked.launcher, resolve=True))
+    launcher = check_launcher(resolved(asked.launcher))
     runs: dict[Path, ComposedRun] = {}
     for one, run_words, label in zip(composed, grid, labels(grid), strict=True):
         run = _checked(one, run_words, label)

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlx.compose.request import ComposedRun, with_label
 from dlx.config import LauncherSettings
@@ -45,7 +45,7 @@ class Sketch:
     of its key. `steps`: of the whole run. `multiply_adds`: of a step's forward pass.
     """
 
-    key: Hashable | None
+    key: tuple[Hashable, ...] | None
     example: "Run"
     steps: int
     multiply_adds: float
@@ -92,10 +92,10 @@ def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
     from dlx.engine.stacked import cohort_key
 
     run, settings = build(composed.settings), composed.settings
-    key: Hashable | None = None
+    key: tuple[Hashable, ...] | None = None
     if settings.engine.name != "loop":
         try:
-            key = (composed.folder.parent, settings.threads, settings.engine.name, cohort_key(run))
+            key = (settings.threads, settings.engine.name, cohort_key(run))
         except UnstackableError as error:
             if settings.engine.name == "stacked":
                 raise RequestError(f"engine=stacked: {error}; engine=loop trains it") from error
@@ -136,7 +136,10 @@ class Planner:
         widths = self._widths(runs, new, side_by_side, measured=worth)
         threads = 1 if side_by_side > 1 and len(sketches) > 1 else None
         rows = list(new)
-        for part in divide([sketch.key for sketch in new.values()], widths, side_by_side):
+        # Runs of two studies do not train together: each study records its own cohorts.
+        groups = [each.key and (runs[i].folder.parent, each.key) for i, each in new.items()]
+        by_group = {group: widths[group[1]] for group in groups if group is not None}
+        for part in divide(groups, by_group, side_by_side):
             members = [rows[row] for row in part]
             cohort = Cohort(tuple(runs[i].folder.name for i in members), threads)
             formed.append((cohort, runs[members[0]].folder.parent, members))
@@ -198,7 +201,7 @@ def _whole_or_part(study: Study, cohort: Cohort, asked: Sequence[str]) -> Cohort
 
 
 def divide(
-    keys: Sequence[Hashable | None], widths: Mapping[Hashable, int], processes: int
+    keys: Sequence[Hashable | None], widths: Mapping[Any, int], processes: int
 ) -> list[tuple[int, ...]]:
     """Return the indices of runs that train together, in the order of each cohort's first.
 

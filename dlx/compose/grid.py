@@ -48,7 +48,7 @@ def _flat(node: Any, name: str) -> dict[str, Any]:
     content = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
     if not isinstance(content, dict):
         raise RequestError(
-            f"{name}: {content!r} has no keys; needed is KEY: VALUES, as optimizer.lr: [0.1, 0.01]"
+            f"{name}: {content!r} has no keys; write KEY: VALUES, as in seed: [0, 1]"
         )
     return flatten({str(key): value for key, value in content.items()})
 

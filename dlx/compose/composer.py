@@ -28,7 +28,8 @@ from dlx.compose.grid import OF_REQUEST, check_words, words_of
 from dlx.errors import RequestError, nearest, unknown
 
 PRIMARY = "train"  # conf/train.yaml; not "config", which the user's own project may well have
-VERSION_BASE = "1.3"
+# Hydra 1.3 warns where its defaults of 1.1 are not turned down; 1.4 warns of the parameter that does so.
+DEFAULTS = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 # A key whose value is a formula, without the marks and functions by which Hydra's grammar would read it.
 FORMULA = re.compile(
     r"(loss\.function=)(?!(?:choice|range|interval|shuffle|sort|glob|tag|str)\()([^'\"$\\]+)"
@@ -42,7 +43,7 @@ def initialised(
 ) -> Iterator["Composer"]:
     """Give a composer for a request's words; raises RequestError for what is wrong with one."""
     Plugins.instance().register(UserConfigFirst)
-    with hydra.initialize_config_dir(str(config_folder()), version_base=VERSION_BASE, job_name="dlx"):
+    with hydra.initialize_config_dir(str(config_folder()), job_name="dlx", **DEFAULTS):
         composer = Composer(config_name, config_dir)
         composer.take(words)
         yield composer

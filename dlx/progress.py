@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dlx.config import Settings
-from dlx.run.history import Row
+from dlx.run.history import EpochRow
 from dlx.run.result import Result
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class RunDisplay:
             self._display.console.print(_grid(summary(run, settings, folder)))
         self._begin()
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: EpochRow) -> None:
         """Show an epoch's end: in a log, a line of a run alone; a grid's runs have one when they end."""
         self._begin()
         if self._alone and not self._display.live:
@@ -208,7 +208,7 @@ def _grid(lines: dict[str, str]) -> Table:
     return table
 
 
-def metrics(row: Row) -> str:
+def metrics(row: EpochRow) -> str:
     """Return a row's numbers in one short line."""
     parts = []
     for split, loss, accuracy in (

@@ -123,8 +123,7 @@ def train(config: DictConfig) -> Result:
                 display.skip(folder, finished)
                 return finished
             from dlx.build import build  # imports torch
-            from dlx.engine.recorder import Recorder
-            from dlx.engine.trainer import execute
+            from dlx.engine.trainer import Recorder, execute
 
             run = build(settings)
             display.start(run, settings, folder)

@@ -178,7 +178,7 @@ def test_a_retry_begins_the_files_anew():
         (["probes.logits=[1,9,4]"], "probes.logits=[1, 9, 4]: epoch 9 is after epochs=3"),
         (["data=blobs", "probes.images=2"], "probes.images=2: needs images (channels, height, width)"),
         (["probes.train_samples=-1"], "probes.train_samples=-1"),
-        (["data=surface", "probes.classes=true"], "probes.classes=True: loss.name=surface knows no"),
+        (["data=surface", "probes.classes=true"], "probes.classes=True: loss.name=surface has no classes"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_no_folder(words, message, capsys):

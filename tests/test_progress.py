@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 
 from dlx.progress import Display, brief, headline, metrics
-from dlx.run.history import Row
+from dlx.run.history import EpochRow
 from dlx.run.result import Result
 
-ROW = Row(2, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5)
+ROW = EpochRow(2, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5)
 RESULT = Result(
     status="completed",
     identity="0",
@@ -35,7 +35,7 @@ def shown(runs, *, terminal=False, width=80):
 
 def test_a_row_names_each_number_and_leaves_out_what_is_missing():
     assert metrics(ROW) == "train loss 0.2500  acc 0.7500  val loss 1.5000  acc 0.5000"
-    before = Row(0, 0, 0.0, None, None, None, 1.5, None)
+    before = EpochRow(0, 0, 0.0, None, None, None, 1.5, None)
     assert metrics(before) == "val loss 1.5000"
 
 
@@ -47,7 +47,8 @@ def test_a_run_without_an_accuracy_is_told_by_its_validation_loss():
     lost = result.model_copy(update={"last": {"epoch": 3, "val_loss": None}})  # as read: it was not finite
     assert brief(lost) == "val loss - (best -2.0000)"
     assert (
-        metrics(Row(3, 3, 0.5, 0.1, 1e300, None, float("inf"), None)) == "train loss 1.000e+300  val loss inf"
+        metrics(EpochRow(3, 3, 0.5, 0.1, 1e300, None, float("inf"), None))
+        == "train loss 1.000e+300  val loss inf"
     )
 
 

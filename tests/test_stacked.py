@@ -144,7 +144,7 @@ def test_what_cannot_be_stacked_is_said_in_one_line_before_any_training(capsys):
     words = ["model=custom", "model.target=odd:Net", "engine=stacked", "seed=0,1"]
     assert main(["train", *QUICK, *words]) == 2
     error = capsys.readouterr().err
-    assert "engine=stacked: 2 (Softplus) has no stacked twin; engine=loop trains it" in error
+    assert "engine=stacked: 2 (Softplus) has no stacked version; engine=loop trains it" in error
     assert error.count("\n") == 1
     assert not Path("outputs").exists()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlx.progress import RunDisplay
-from dlx.run.history import COLUMNS, Row
+from dlx.run.history import COLUMNS, EpochRow
 from dlx.run.paths import HISTORY
 from dlx.sweep.job import Job
 
@@ -34,7 +34,7 @@ class _Tail:
     def __init__(self, path: Path) -> None:
         self._path, self._offset = path, 0
 
-    def rows(self, since: float) -> list[Row]:
+    def rows(self, since: float) -> list[EpochRow]:
         """Return the rows written since the last call, if the file is not an earlier try's."""
         try:
             if self._offset == 0 and self._path.stat().st_mtime < since:
@@ -49,7 +49,7 @@ class _Tail:
         return [_row(cells) for cells in lines if cells and cells[0] != COLUMNS[0]]
 
 
-def _row(cells: Sequence[str]) -> Row:
+def _row(cells: Sequence[str]) -> EpochRow:
     values = [float(cell) if cell else None for cell in cells[2 : len(COLUMNS)]]
     time_, *rest = values
-    return Row(int(cells[0]), int(cells[1]), time_ or 0.0, *rest)
+    return EpochRow(int(cells[0]), int(cells[1]), time_ or 0.0, *rest)

@@ -109,20 +109,20 @@ class Planner:
 
     def _most_in_memory(self, sketch: Sketch, count: int, side_by_side: int) -> int:
         """Return how many of `count` runs may train as one, beside as many other cohorts; at least one."""
-        from dlx.engine.memory import bytes_as_member, bytes_of_data, free_bytes
+        from dlx.engine.stack_width import bytes_of_data, bytes_per_member, free_bytes
 
         run, free = sketch.example, free_bytes(sketch.example.device)
         if free is None:
             return count
         room = self._memory * free / side_by_side - bytes_of_data(run)
-        return min(count, max(1, int(room // bytes_as_member(run))))
+        return min(count, max(1, int(room // bytes_per_member(run))))
 
 
 def _best_width(sketch: Sketch, most: int, *, alone: bool) -> int:
     """Return the width, at most `most`, whose steps take a run the least; 1 only if it may train `alone`."""
     import torch
 
-    from dlx.engine.calibration import seconds_by_width
+    from dlx.engine.stack_width import seconds_by_width
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -25,7 +25,7 @@ from dlx.sweep.together import Work, train_together
 # Processes are forked from one that has imported these and done nothing else, so that all imports are waited
 # for once. Where there is no such server each imports them by itself.
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-IMPORTED = ["dlx.build", "dlx.engine.trainer", "dlx.engine.recorder", "dlx.engine.warm", "dlx.sweep.pool"]
+IMPORTED = ["dlx.build", "dlx.engine.trainer", "dlx.sweep.pool"]
 
 POLL = 0.25  # seconds between looks at what the processes have written, as often as the terminal is drawn
 

@@ -17,14 +17,14 @@ from omegaconf import DictConfig, open_dict
 
 from dlx.errors import is_storage_error
 from dlx.progress import RunDisplay
-from dlx.run.history import Row
+from dlx.run.history import EpochRow
 from dlx.run.paths import LOG
 from dlx.run.result import Result
 from dlx.sweep.finished import finished_result, lock
 from dlx.sweep.job import Job
 
 if TYPE_CHECKING:
-    from dlx.engine.recorder import Recorder
+    from dlx.engine.trainer import Recorder
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"  # as conf/train.yaml's
 
@@ -107,7 +107,7 @@ def _enter(
 def _prepare(member: Member, threads: int | None, stack: ExitStack) -> None:
     """Lock the run's folder and build the run, unless it has been finished meanwhile."""
     from dlx.build import build  # imports torch
-    from dlx.engine.recorder import Recorder
+    from dlx.engine.trainer import Recorder
 
     job = member.job
     stack.enter_context(lock(job.folder, member.display))
@@ -135,7 +135,7 @@ def _train(members: Sequence[Member]) -> None:
         member.result = result
 
 
-def _unseen(_: Row) -> None:
+def _unseen(_: EpochRow) -> None:
     """Show an epoch's end to nobody: whoever looks reads the history."""
 
 

@@ -62,10 +62,10 @@ def with_label(error: RequestError, label: str) -> RequestError:
 
 def _sketch(job: Job, of_key: "dict[Hashable, Run]") -> Sketch:
     from dlx.build import build  # imports torch, which a finished study does not need
-    from dlx.engine.layers import multiply_adds
+    from dlx.engine.model_summary import multiply_adds
     from dlx.engine.run import steps_per_epoch
-    from dlx.engine.stack import UnstackableError
     from dlx.engine.stacked import cohort_key
+    from dlx.engine.stacked_model import UnstackableError
 
     run, settings = build(job.settings), job.settings
     key: Hashable | None = None

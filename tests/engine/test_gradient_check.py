@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlx.data.dataset import Split
-from dlx.engine.gradient_check import INPUT, Settings, check_gradients, generic_batch
+from dlx.engine.gradient_check import INPUT, GradientCheckOptions, check_gradients, jittered_batch
 from dlx.engine.run import Seeds
 from dlx.errors import RequestError
 from dlx.loss.registry import losses
@@ -34,7 +34,8 @@ def make_double(make_run):
 
 
 def checked(run, entries=ALL, samples=4):
-    return {result.name: result for result in check_gradients(run, Settings(samples, entries, TOLERANCE))}
+    options = GradientCheckOptions(samples, entries, TOLERANCE)
+    return {result.name: result for result in check_gradients(run, options)}
 
 
 def wrong(results):
@@ -73,7 +74,7 @@ class Planted(nn.Module):
 def test_differences_are_the_closed_form_of_linear_least_squares(make_double):
     linear = nn.Linear(5, 3)
     run = make_double(linear, loss=losses.build("mean_squared_error", {"reduction": "mean"}))
-    inputs, labels = generic_batch(run, 4)
+    inputs, labels = jittered_batch(run, 4)
     residuals = inputs @ linear.weight.detach().T + linear.bias.detach() - F.one_hot(labels, 3)
     expected = {
         "weight": residuals.T @ inputs * 2 / 12,
@@ -94,7 +95,7 @@ def test_the_verdict_is_that_of_torchs_own_gradcheck(make_double, factor):
     run = make_double(
         nn.Sequential(OrderedDict(hidden=Planted(factor, 5, 4), tanh=nn.Tanh(), out=nn.Linear(4, 3)))
     )
-    inputs, labels = generic_batch(run, 4)
+    inputs, labels = jittered_batch(run, 4)
     names = [name for name, _ in run.model.named_parameters()]
 
     def loss(x, *values):
@@ -197,7 +198,7 @@ def test_a_model_that_draws_from_elsewhere_is_refused(make_double):
         def forward(self, x):
             return super().forward(x) * self.draws.random()
 
-    with pytest.raises(RequestError, match="draws random numbers from elsewhere"):
+    with pytest.raises(RequestError, match="draws random numbers from outside torch"):
         checked(make_double(Noisy(5, 3)))
 
 

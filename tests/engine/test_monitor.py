@@ -7,14 +7,14 @@ import torch
 
 from dlx.engine.monitor import Monitor
 from dlx.engine.run import EpochEnd
-from dlx.run.history import Row
+from dlx.run.history import EpochRow
 
 
 def feed(monitor, accuracies, losses=None, train_loss=1.0):
     """Feed epochs until the monitor says stop; returns the last epoch fed."""
     losses = losses or [1.0] * len(accuracies)
     for epoch, (accuracy, loss) in enumerate(zip(accuracies, losses, strict=True)):
-        row = Row(epoch, epoch, 0.0, 0.1, train_loss if epoch else None, None, loss, accuracy)
+        row = EpochRow(epoch, epoch, 0.0, 0.1, train_loss if epoch else None, None, loss, accuracy)
         monitor.update(EpochEnd(row, torch.zeros(1, 1)))
         if monitor.stop:
             break

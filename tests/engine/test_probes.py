@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from dlx import rng
-from dlx.engine.gradient_probe import GradientProbe
+from dlx.engine.evaluation import evaluate
 from dlx.engine.layer_probe import LayerProbe
-from dlx.engine.loop import evaluate, train
-from dlx.engine.probes import Probes, StepProbe
+from dlx.engine.loop import train
+from dlx.engine.probes import GradientProbe, Probes, StepProbe
 from dlx.loss.registry import losses
 from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
@@ -120,7 +120,7 @@ def test_the_end_of_an_epoch_on_training_samples_is_a_direct_evaluation(make_run
 
     run, ends = probed(make_run, on=on, model_arguments={"sizes": [8], "dropout": 0.5})
     assert [set(end.extra) for end in ends] == [{"train_end_loss", "train_end_accuracy"}] * 4
-    outputs, loss, accuracy = evaluate(run, run.data.train, 3)
+    outputs, (loss, accuracy) = evaluate(run, run.data.train, 3)
     assert (ends[-1].extra["train_end_loss"], ends[-1].extra["train_end_accuracy"]) == (loss, accuracy)
     run.model.eval()
     assert torch.equal(run.model(run.data.train.inputs), outputs)
@@ -162,3 +162,38 @@ def test_probes_under_other_losses(make_run, name):
         assert right / len(data.val) == pytest.approx(end.row.val_accuracy, abs=1e-12)
     last = loss.per_sample(model(data.train.inputs), data.train.labels)
     assert ends[-1].extra["train_end_loss"] == pytest.approx(last.mean().item(), rel=1e-6)
+
+
+def parameter(*values):
+    return torch.nn.Parameter(torch.tensor(values))
+
+
+def test_the_mean_over_steps_and_the_weight_at_the_end():
+    weight, idle, frozen = parameter(1.0, -2.0), parameter(3.0), parameter(-4.0).requires_grad_(False)
+    probe = GradientProbe({"weight": weight, "idle": idle, "frozen": frozen})
+    assert probe.rows(0) == [(0, "weight", None, 1.5), (0, "idle", None, 3.0), (0, "frozen", None, 4.0)]
+    for factors in ((1.0, -3.0), (5.0, 0.0)):
+        weight.grad = None
+        (weight * torch.tensor(factors)).sum().backward()
+        probe.step()
+    with torch.no_grad():
+        weight += 1
+    assert probe.rows(1)[0] == (1, "weight", (2.0 + 2.5) / 2, 1.5)
+    assert probe.rows(2)[0] == (2, "weight", None, 1.5)
+
+
+def test_a_parameter_without_a_gradient_in_some_steps_is_averaged_over_the_others():
+    weight = parameter(1.0)
+    probe = GradientProbe({"weight": weight})
+    probe.step()
+    weight.grad = torch.tensor([-6.0])
+    probe.step()
+    assert probe.rows(1) == [(1, "weight", 6.0, 1.0)]
+
+
+def test_sparse_gradients_count_their_zeros():
+    embedding = torch.nn.Embedding(4, 2, sparse=True)
+    probe = GradientProbe({"weight": embedding.weight})
+    embedding(torch.tensor([1, 1])).sum().backward()
+    probe.step()
+    assert probe.rows(1)[0][2] == pytest.approx(4 / 8)

@@ -6,7 +6,7 @@ import torch
 from dlx.augment.pipeline import build_augment
 from dlx.engine import loop, stacked
 from dlx.engine.run import Seeds
-from dlx.engine.stack import UnstackableError
+from dlx.engine.stacked_model import UnstackableError
 from dlx.loss.registry import losses
 
 
@@ -28,8 +28,8 @@ def test_every_row_is_the_runs_own(make_run):
     assert len(together) == 4
     for epoch, ends in enumerate(together):
         assert sorted(ends) == [0, 1, 2, 3]
-        for place, end in ends.items():
-            mine, own = end.row, alone[place][epoch].row
+        for index, end in ends.items():
+            mine, own = end.row, alone[index][epoch].row
             assert (mine.epoch, mine.step, mine.lr) == (own.epoch, own.step, own.lr)
             for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy"):
                 expected = getattr(own, name)
@@ -46,9 +46,9 @@ def test_a_run_that_is_taken_out_leaves_the_others_as_they_were(make_run):
         if len(seen) == 2:
             active -= {1, 2}
     assert seen == [[0, 1, 2, 3], [0, 1, 2, 3], [0, 3], [0, 3]]
-    for place in (0, 3):
-        assert ends[place].row.val_loss == pytest.approx(expected[place].val_loss, rel=1e-4)
-        assert ends[place].row.train_loss == pytest.approx(expected[place].train_loss, rel=1e-4)
+    for index in (0, 3):
+        assert ends[index].row.val_loss == pytest.approx(expected[index].val_loss, rel=1e-4)
+        assert ends[index].row.train_loss == pytest.approx(expected[index].train_loss, rel=1e-4)
 
 
 def test_training_ends_when_all_are_taken_out(make_run):
@@ -66,8 +66,8 @@ def test_a_last_batch_that_is_not_full_is_left_out_if_asked(make_run):
 
 def test_times_are_shares_that_only_grow(make_run):
     ends = list(stacked.train([make_run(), make_run(init_seed=1)], {0, 1}))
-    for place in (0, 1):
-        times = [end[place].row.time for end in ends]
+    for index in (0, 1):
+        times = [end[index].row.time for end in ends]
         assert times == sorted(times)
         assert times[-1] > 0
 
@@ -84,7 +84,7 @@ def test_what_must_be_equal_is_in_the_key_and_what_may_differ_is_not(make_run):
         assert stacked.cohort_key(make_run(**changes)) != first
 
 
-def test_a_model_without_a_twin_is_refused_by_name(make_run):
+def test_a_model_without_a_stacked_version_is_refused_by_name(make_run):
     model = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.Softplus())
-    with pytest.raises(UnstackableError, match=r"1 \(Softplus\) has no stacked twin"):
+    with pytest.raises(UnstackableError, match=r"1 \(Softplus\) has no stacked version"):
         stacked.cohort_key(make_run(model=model))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlx.run.arrays import write_arrays
+from dlx.run.formats import write_arrays
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import read_predictions, write_predictions
 
@@ -55,10 +55,10 @@ def test_a_flipped_bit_is_refused_or_harmless_and_nothing_else_is_raised(tmp_pat
         ({"labels": np.array([0, 5])}, "labels from 0 to 5"),
         ({"best_outputs": np.zeros((2, 3))}, "outputs of shapes"),
         ({"last_outputs": np.zeros(2)}, "outputs of shapes"),
-        ({"last_epoch": np.array([1, 2])}, "an epoch is no number"),
+        ({"last_epoch": np.array([1, 2])}, "an epoch is not a number"),
     ],
 )
-def test_arrays_that_do_not_belong_together_are_refused(
+def test_arrays_that_do_not_fit_together_are_refused(
     tmp_path: Path, changes: dict[str, np.ndarray], reason: str
 ) -> None:
     outputs = np.eye(2)

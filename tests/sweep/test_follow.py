@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
-from dlx.run.history import HistoryWriter, Row
+from dlx.run.history import EpochRow, HistoryWriter
 from dlx.sweep.follow import Follower
 
 
@@ -22,7 +22,7 @@ def test_every_whole_line_is_shown_once(tmp_path):
     seen = Seen()
     follower = Follower([SimpleNamespace(folder=tmp_path)], [seen])
     follower.look()  # no history yet
-    rows = [Row(0, 0, 0.0, None, None, None, 2.5, 0.1), Row(1, 10, 0.5, 0.1, 2.0, 0.25, None, 0.5)]
+    rows = [EpochRow(0, 0, 0.0, None, None, None, 2.5, 0.1), EpochRow(1, 10, 0.5, 0.1, 2.0, 0.25, None, 0.5)]
     writer = HistoryWriter(tmp_path / "history.csv", extra=("x",))
     for row in rows:
         writer.append(row, {"x": 3.0})
@@ -37,12 +37,12 @@ def test_every_whole_line_is_shown_once(tmp_path):
 
 def test_an_earlier_trys_history_and_an_ended_run_are_not_shown(tmp_path):
     seen = Seen()
-    HistoryWriter(tmp_path / "history.csv").append(Row(0, 0, 0.0, None, None, None, 2.5, 0.1))
+    HistoryWriter(tmp_path / "history.csv").append(EpochRow(0, 0, 0.0, None, None, None, 2.5, 0.1))
     os.utime(tmp_path / "history.csv", (1, 1))
     follower = Follower([SimpleNamespace(folder=Path(tmp_path))], [seen])
     follower.look()
     (tmp_path / "history.csv").unlink()
-    HistoryWriter(tmp_path / "history.csv").append(Row(0, 0, 0.0, None, None, None, 1.5, 0.2))
+    HistoryWriter(tmp_path / "history.csv").append(EpochRow(0, 0, 0.0, None, None, None, 1.5, 0.2))
     seen.closed = True
     follower.look()
     assert seen.rows == []

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dlx.engine.joint_steps import JointSteps, likeness
-from dlx.engine.stack import Stack
+from dlx.engine.stacked_model import StackedModel
+from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
 from dlx.model.registry import models
 from dlx.optimizer.registry import optimizers
 
@@ -72,14 +72,14 @@ def take_steps(members, stack, steps, first, last):
         labels = torch.stack([labels for _, labels in pairs])
         losses = F.cross_entropy(out.flatten(0, 1), labels.flatten(), reduction="none")
         losses.view(len(members), BATCH).mean(1).sum().backward()
-        steps.hand_out_gradients()
+        steps.take_gradients()
         steps.step()
 
 
 def joint(members):
-    stack = Stack([model for model, _ in members])
+    stack = StackedModel([model for model, _ in members])
     own = [built for _, built in members]
-    return stack, JointSteps(stack, own, [likeness(built) for built in own])
+    return stack, StackedOptimizers(stack, own, [joint_step_key(built) for built in own])
 
 
 def test_a_hundred_steps_of_every_rule_at_once_are_the_runs_own_even_when_some_leave_on_the_way():
@@ -93,7 +93,7 @@ def test_a_hundred_steps_of_every_rule_at_once_are_the_runs_own_even_when_some_l
                 optimizer.zero_grad()
     stack, steps = joint(members)
     take_steps(members, stack, steps, 0, 60)
-    steps.part()
+    steps.restore_states()
     stack, steps = joint(members)  # as when the cohort changes: from the runs' own states
     take_steps(members, stack, steps, 60, 100)
     for (model, _), (own, _) in zip(members, alone, strict=True):
@@ -111,22 +111,22 @@ def test_parted_optimizers_hold_the_state_they_would_have_alone(name):
             optimizer.step()
     stack, steps = joint(members)
     take_steps(members, stack, steps, 0, 1)
-    steps.part()
+    steps.restore_states()
     for (_, built), (_, own) in zip(members, alone, strict=True):
         for optimizer, other in zip(built, own, strict=True):
             got, expected = optimizer.state_dict()["state"], other.state_dict()["state"]
             assert got.keys() == expected.keys()
-            for place, state in expected.items():
-                assert got[place].keys() == state.keys()
+            for index, state in expected.items():
+                assert got[index].keys() == state.keys()
                 for key, value in state.items():
-                    torch.testing.assert_close(got[place][key], value, rtol=1e-9, atol=1e-12)
+                    torch.testing.assert_close(got[index][key], value, rtol=1e-9, atol=1e-12)
 
 
 def test_rules_that_mix_the_numbers_of_a_matrix_step_alone():
-    assert likeness(member("muon", 0)[1]) is None
-    assert likeness(member("adam", 0)[1]) == likeness(member("adam", 1)[1])
-    assert likeness(member("adam", 0)[1]) != likeness(member("adam", 1, lr=0.003)[1])
-    assert likeness(member("adam", 0)[1]) != likeness(member("adamw", 0)[1])
+    assert joint_step_key(member("muon", 0)[1]) is None
+    assert joint_step_key(member("adam", 0)[1]) == joint_step_key(member("adam", 1)[1])
+    assert joint_step_key(member("adam", 0)[1]) != joint_step_key(member("adam", 1, lr=0.003)[1])
+    assert joint_step_key(member("adam", 0)[1]) != joint_step_key(member("adamw", 0)[1])
 
 
 def test_a_parameter_that_a_step_does_not_reach_keeps_its_value():
@@ -134,6 +134,6 @@ def test_a_parameter_that_a_step_does_not_reach_keeps_its_value():
     stack, steps = joint(members)
     take_steps(members, stack, steps, 0, 1)
     before = stack.body.output.weight.detach().clone()
-    steps.hand_out_gradients()  # after a step whose backward pass went elsewhere
+    steps.take_gradients()  # after a step whose backward pass went elsewhere
     steps.step()
     assert torch.equal(stack.body.output.weight, before)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dlx.run.table import TableWriter, read_table
+from dlx.run.formats import TableWriter, read_table
 
 COLUMNS = ("epoch", "layer", "mean")
 

@@ -8,7 +8,7 @@ from dlx import rng
 from dlx.augment.pipeline import build_augment
 from dlx.data.dataset import Dataset, Split
 from dlx.data.standardise import fit
-from dlx.engine.sample_images import sample_images
+from dlx.engine.probe_files import sample_images
 
 PIXELS = torch.randint(0, 256, (30, 2, 6, 6), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 

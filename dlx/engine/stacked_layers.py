@@ -6,7 +6,7 @@ Axes and layouts as in stacked_model.py: flat data [R, B, F]; images [R, B, C, H
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -14,15 +14,17 @@ from torch import Tensor, nn
 
 from dlx.model.layers import Dropout
 
+Layer = TypeVar("Layer", bound=nn.Module)
 
-class StackedLayer(nn.Module):
+
+class StackedLayer(nn.Module, Generic[Layer]):
     """Holds the members' parameters and buffers stacked; the members' own become views of them."""
 
-    def __init__(self, members: Sequence[nn.Module]) -> None:
+    def __init__(self, members: Sequence[Layer]) -> None:
         super().__init__()
-        self.members = len(members)
+        self.members = list(members)  # a list, so that they do not become children of this module
         for name, parameter in members[0]._parameters.items():
-            if parameter is None:  # as the bias with bias=False
+            if parameter is None:  # bias=False
                 self.register_parameter(name, None)
                 continue
             tensors = [member.get_parameter(name).data for member in members]
@@ -40,7 +42,7 @@ class StackedLayer(nn.Module):
                 setattr(member, name, whole[row])
 
 
-class StackedLinear(StackedLayer):
+class StackedLinear(StackedLayer[nn.Linear]):
     """[R, B, F] -> [R, B, K] by one batched matrix product."""
 
     weight: Tensor  # [R, K, F]
@@ -52,7 +54,7 @@ class StackedLinear(StackedLayer):
             out: Tensor = _BatchedLinear.apply(x_RBF, self.weight, self.bias)
             return out
         x_BF = x_RBF[0]
-        out_BRK = torch.mm(x_BF, self.weight.flatten(0, 1).T).view(len(x_BF), self.members, -1)
+        out_BRK = torch.mm(x_BF, self.weight.flatten(0, 1).T).view(len(x_BF), len(self.members), -1)
         return (out_BRK if self.bias is None else out_BRK + self.bias).transpose(0, 1)
 
 
@@ -83,29 +85,23 @@ class _BatchedLinear(torch.autograd.Function):
         )
 
 
-class StackedConv2d(StackedLayer):
+class StackedConv2d(StackedLayer[nn.Conv2d]):
     """Images -> [B, R*K, H, W] by one grouped convolution."""
 
     weight: Tensor  # [R, K, C, h, w]
     bias: Tensor | None  # [R, K]
 
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__(members)
-        first = members[0]
-        assert isinstance(first, nn.Conv2d)
-        self.stride, self.padding, self.dilation = first.stride, first.padding, first.dilation
-        self.groups = first.groups
-
     def forward(self, x: Tensor) -> Tensor:
         """Convolve each member's channels with its own kernels."""
-        weight, bias = self.weight.flatten(0, 1), None if self.bias is None else self.bias.flatten()
-        if _is_shared(x) and self.groups == 1:  # all kernels go over the one input
-            return F.conv2d(x[0], weight, bias, self.stride, self.padding, self.dilation)
-        groups = self.groups * self.members
-        return F.conv2d(_join_channels(x), weight, bias, self.stride, self.padding, self.dilation, groups)
+        first, weight = self.members[0], self.weight.flatten(0, 1)
+        bias = None if self.bias is None else self.bias.flatten()
+        if _is_shared(x) and first.groups == 1:  # all kernels go over the one input
+            return F.conv2d(x[0], weight, bias, first.stride, first.padding, first.dilation)
+        x, groups = _join_channels(x), first.groups * len(self.members)
+        return F.conv2d(x, weight, bias, first.stride, first.padding, first.dilation, groups)
 
 
-class StackedBatchNorm(StackedLayer):
+class StackedBatchNorm(StackedLayer[nn.BatchNorm1d | nn.BatchNorm2d]):
     """torch's batch norm over R times the channels or features, with statistics for each member."""
 
     weight: Tensor | None  # [R, C], as are the other tensors
@@ -114,16 +110,9 @@ class StackedBatchNorm(StackedLayer):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None  # [R]
 
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__(members)
-        first = members[0]
-        assert isinstance(first, nn.BatchNorm1d | nn.BatchNorm2d)
-        assert first.momentum is not None, "check_stackable refuses a cumulative average"
-        self.eps, self.momentum, self.flat = first.eps, first.momentum, isinstance(first, nn.BatchNorm1d)
-
     def forward(self, x: Tensor) -> Tensor:
         """Normalise by the batch in training, by the running statistics in evaluation."""
-        if self.flat:
+        if isinstance(self.members[0], nn.BatchNorm1d):
             members, batch, features = x.shape
             # One copy: torch's kernel wants the channels side by side.
             normal = self._normalise(x.transpose(0, 1).reshape(batch, members * features))
@@ -137,74 +126,63 @@ class StackedBatchNorm(StackedLayer):
             None if tensor is None else tensor.flatten()
             for tensor in (self.running_mean, self.running_var, self.weight, self.bias)
         )
+        first = self.members[0]
+        assert first.momentum is not None, "check_stackable refuses a cumulative average"
         by_batch = self.training or mean is None
-        return F.batch_norm(x, mean, variance, weight, bias, by_batch, self.momentum, self.eps)
+        return F.batch_norm(x, mean, variance, weight, bias, by_batch, first.momentum, first.eps)
 
 
-class StackedLayerNorm(StackedLayer):
+class StackedLayerNorm(StackedLayer[nn.LayerNorm]):
     """[R, B, F]: torch's layer norm, then each member's own scale and shift."""
 
     weight: Tensor | None  # [R, F]
     bias: Tensor | None
 
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__(members)
-        first = members[0]
-        assert isinstance(first, nn.LayerNorm)
-        self.shape, self.eps = first.normalized_shape, first.eps
-
     def forward(self, x_RBF: Tensor) -> Tensor:
         """Normalise each sample's features."""
-        normal = F.layer_norm(x_RBF, self.shape, eps=self.eps)
+        normal = F.layer_norm(x_RBF, self.members[0].normalized_shape, eps=self.members[0].eps)
         if self.weight is not None:
             normal = normal * self.weight[:, None]
         return normal if self.bias is None else normal + self.bias[:, None]
 
 
-class StackedDropout(StackedLayer):
+class StackedDropout(StackedLayer[Dropout]):
     """Each member has its own probability and generator, and draws the masks that it would draw alone."""
 
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__(members)
-        self.layers = [cast(Dropout, member) for member in members]  # a list, so that they are not children
-        self.generators: list[torch.Generator] = []
+    generators: Sequence[torch.Generator] = ()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` with each member's dropped values zeroed; in evaluation `x` itself."""
-        if not self.training or all(layer.p == 0 for layer in self.layers):
+        if not self.training or all(member.p == 0 for member in self.members):
             return x
         joined = x.dim() == 4
-        shape = (x.shape[0], x.shape[1] // self.members, *x.shape[2:]) if joined else x.shape[1:]
+        shape = (x.shape[0], x.shape[1] // len(self.members), *x.shape[2:]) if joined else x.shape[1:]
         masks = [
-            layer.mask(torch.Size(shape), generator)
-            if layer.p > 0
+            member.mask(torch.Size(shape), generator)
+            if member.p > 0
             else torch.ones(shape, device=generator.device)
-            for layer, generator in zip(self.layers, self.generators, strict=True)
+            for member, generator in zip(self.members, self.generators, strict=True)
         ]
         mask = torch.cat(masks, 1) if joined else torch.stack(masks)
         return x * mask.to(x.dtype)
 
 
-class StackedFlatten(StackedLayer):
+class StackedFlatten(StackedLayer[nn.Flatten]):
     """Images or flat data -> [R, B, F]; no copy."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Arrange each sample's values as a single model would."""
         if x.dim() == 4:  # [B, R*C, H, W]
-            return x.reshape(x.shape[0], self.members, -1).transpose(0, 1)
+            return x.reshape(x.shape[0], len(self.members), -1).transpose(0, 1)
         return x.flatten(2)
 
 
-class StackedPool(nn.Module):
+class StackedPool(StackedLayer[nn.Module]):
     """A pooling layer, applied to R times the channels."""
-
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.layers = [copy.deepcopy(members[0])]  # a list, so that it is not a child: a layer has none
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool each channel."""
-        out: Tensor = self.layers[0](_join_channels(x))
+        out: Tensor = self.members[0](_join_channels(x))
         return out
 
 
@@ -232,7 +210,7 @@ def _copy_first(members: Sequence[nn.Module]) -> nn.Module:
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Identity)
 POOLINGS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
-STACKED_LAYERS: dict[type[nn.Module], Callable[[Sequence[nn.Module]], nn.Module]] = {
+STACKED_LAYERS: dict[type[nn.Module], Callable[[Sequence[Any]], nn.Module]] = {
     nn.Linear: StackedLinear,
     nn.Conv2d: StackedConv2d,
     nn.BatchNorm1d: StackedBatchNorm,

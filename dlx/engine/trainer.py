@@ -142,12 +142,9 @@ class Recorder:
             best=asdict(best.row) | dict(best.extra),
             epochs_run=end.row.epoch,
             stopped_early=self._monitor.out_of_patience and end.row.epoch < run.epochs,
-            parameters=run.parameter_count,
-            layers=[asdict(layer) for layer in run.layers],
-            data=_data_facts(run),
             time_seconds=end.row.time,
             checkpoint_sha256=self._write_checkpoint(end, key),
-            **_machine_facts(run),
+            **_describe(run),
             **facts,
         )
         write_result(self._folder, result)
@@ -182,18 +179,19 @@ def _copy_state(run: Run) -> dict[str, Tensor]:
     }
 
 
-def _data_facts(run: Run) -> dict[str, Any]:
+def _describe(run: Run) -> dict[str, Any]:
+    """Return the fields of a result that say what was trained, where and with which versions."""
+    data = run.data
     return {
-        "train": len(run.data.train),
-        "val": len(run.data.val),
-        "test": len(run.data.test),
-        "input_shape": list(run.data.input_shape),
-        "classes": list(run.data.classes),
-    }
-
-
-def _machine_facts(run: Run) -> dict[str, Any]:
-    return {
+        "parameters": run.parameter_count,
+        "layers": [asdict(layer) for layer in run.layers],
+        "data": {
+            "train": len(data.train),
+            "val": len(data.val),
+            "test": len(data.test),
+            "input_shape": list(data.input_shape),
+            "classes": list(data.classes),
+        },
         "device": describe_device(run.device),
         "threads": torch.get_num_threads(),
         "versions": {

@@ -1,11 +1,11 @@
-"""Means of an epoch for one run and for several; scalars come back in order, stacked on the way or not."""
+"""Means of an epoch, for one run and for several, and scalars that wait on the device."""
 
 import torch
 
 from dlx.engine.metrics import STACKED, DeviceScalars, EpochMetrics, Metrics
 
 
-def test_means_are_over_samples_and_not_over_steps():
+def test_means_weigh_samples_and_not_steps_equally():
     metrics = EpochMetrics()
     metrics.add(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([True, False, True]))
     metrics.add(torch.tensor([6.0]), torch.tensor([True]))
@@ -30,10 +30,10 @@ def test_a_long_epochs_sum_keeps_small_terms():
     assert metrics.means()[0].loss == (1e8 + 99) / 100
 
 
-def test_what_was_added_is_taken_once_and_in_order():
+def test_scalars_are_taken_once_and_in_order():
     scalars = DeviceScalars()
     assert scalars.take() == []
-    count = STACKED + 3  # a stack, and some that are not stacked yet
+    count = STACKED + 3  # one stack, and some that are not stacked yet
     for value in range(count):
         scalars.add(torch.tensor(float(value)), torch.tensor(-float(value)))
     taken = scalars.take()
@@ -41,7 +41,7 @@ def test_what_was_added_is_taken_once_and_in_order():
     assert scalars.take() == []
 
 
-def test_single_and_double_precision_mix():
+def test_scalars_of_different_precision_can_be_mixed():
     scalars = DeviceScalars()
     scalars.add(torch.tensor(0.5), torch.tensor(1 / 3, dtype=torch.float64))
     assert scalars.take() == [0.5, 1 / 3]

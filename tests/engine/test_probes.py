@@ -1,4 +1,4 @@
-"""What the probes of a run record, against direct computations and against the run's own numbers."""
+"""Probes record what direct computations give, in agreement with the run's own numbers."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
 
 def probed(make_run, *, on, **changes):
-    """A run of `make_run` with probes made by `on(run)`, and its epochs' ends."""
+    """A run of `make_run` with the probes that `on(run)` returns, and the reports of its epochs."""
     run = make_run(**changes)
     run = replace(run, probes=Probes(**on(run)))
     return run, list(train(run))
@@ -28,7 +28,7 @@ def batches(run, epoch):
     return order.split(run.batch_size)
 
 
-def test_layers_are_those_of_a_direct_computation(make_run):
+def test_layer_statistics_match_a_direct_computation(make_run):
     reference = make_run()
     _, ends = probed(make_run, on=lambda run: {"layers": LayerProbe(run.model)})
     rows = {row[:3]: row[3:] for end in ends for row in end.observed.tables[LAYERS]}
@@ -57,8 +57,8 @@ def test_layers_are_those_of_a_direct_computation(make_run):
                 assert got == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_gradients_are_autograds_of_each_step(make_run):
-    """One epoch of two steps of SGD without momentum: weights move by hand."""
+def test_gradients_match_autograds_in_each_step(make_run):
+    """One epoch of two SGD steps without momentum, repeated by hand."""
     reference = make_run()
     parameters = dict(reference.model.named_parameters())
     expected = dict.fromkeys(parameters, 0.0)
@@ -81,7 +81,7 @@ def test_gradients_are_autograds_of_each_step(make_run):
         assert weight == pytest.approx(float(parameters[name].detach().abs().mean()), rel=1e-5)
 
 
-def test_steps_count_from_1_and_average_to_the_histories_loss(make_run):
+def test_steps_count_from_1_and_average_to_the_historys_loss(make_run):
     _, ends = probed(make_run, on=lambda run: {"steps": StepProbe()}, batch_size=11)
     tables = [end.observed.tables[STEPS] for end in ends]
     assert [[step for step, _ in table] for table in tables] == [[], [1, 2], [3, 4], [5, 6]]
@@ -96,7 +96,7 @@ def test_a_smaller_last_batch_has_its_own_mean(make_run):
         assert (20 * full + 2 * rest) / 22 == pytest.approx(end.row.train_loss, rel=0, abs=1e-12)
 
 
-def test_the_classes_average_to_the_accuracy_and_an_absent_class_has_none(make_run):
+def test_class_accuracies_average_to_the_accuracy_and_a_missing_class_has_none(make_run):
     plain = make_run()
     val = plain.data.val
     labels = val.labels.clone()
@@ -114,7 +114,7 @@ def test_the_classes_average_to_the_accuracy_and_an_absent_class_has_none(make_r
         assert rows[0][3] == pytest.approx((predicted[labels == 0] == 0).double().mean().item())
 
 
-def test_the_end_of_an_epoch_on_training_samples_is_a_direct_evaluation(make_run):
+def test_training_samples_are_evaluated_at_the_end_of_each_epoch(make_run):
     def on(run):
         return {"train_sample": run.data.train, "logits": {2}}
 
@@ -127,13 +127,13 @@ def test_the_end_of_an_epoch_on_training_samples_is_a_direct_evaluation(make_run
     assert [end.observed.train_outputs_NK is not None for end in ends] == [False, False, True, False]
 
 
-def test_logits_are_the_outputs_at_that_epochs_end(make_run):
+def test_logits_are_the_outputs_at_the_end_of_the_epoch(make_run):
     run, ends = probed(make_run, on=lambda run: {"logits": {1}}, epochs=1)
     expected = run.model(run.data.train.inputs).detach()
     assert torch.equal(ends[1].observed.train_outputs_NK, expected)
 
 
-def test_evaluations_for_probes_are_no_validation(make_run):
+def test_evaluations_for_probes_do_not_count_as_validation(make_run):
     def layers(**more):
         return lambda run: {"layers": LayerProbe(run.model), **{k: v(run) for k, v in more.items()}}
 

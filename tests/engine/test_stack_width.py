@@ -9,7 +9,7 @@ from dlx.engine.model_summary import LayerSummary
 from dlx.engine.stack_width import bytes_of_data, bytes_per_member, free_bytes, seconds_by_width
 
 
-def test_each_width_is_measured_once_and_the_run_stays_as_it_is(make_run, tmp_path, monkeypatch):
+def test_each_width_is_measured_once_and_the_run_does_not_change(make_run, tmp_path, monkeypatch):
     run = make_run()
     before = {key: value.clone() for key, value in run.model.state_dict().items()}
     measured = seconds_by_width(run, 4, tmp_path)

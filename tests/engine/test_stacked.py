@@ -1,4 +1,4 @@
-"""Runs trained as one report what each reports alone; they stop one by one; each has its own draws."""
+"""Stacked runs report what each would report alone, with its own draws, and can stop one by one."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from dlx.loss.registry import losses
 
 
 def differing(make_run):
-    """Four runs that share shapes alone: weights, seeds, rates, dropout, augmentation, loss are their own."""
+    """Four runs of equal shapes that differ in weights, seeds, rates, dropout, augmentation and loss."""
     smooth = losses.build("cross_entropy", {"reduction": "sum", "label_smoothing": 0.2})
     noise = build_augment({"noise": 0.5}, (5,))
     return [
@@ -22,7 +22,7 @@ def differing(make_run):
     ]
 
 
-def test_every_row_is_the_runs_own(make_run):
+def test_every_run_reports_what_it_would_alone(make_run):
     alone = [list(loop.train(run)) for run in differing(make_run)]
     together = list(stacked.train(differing(make_run), {0, 1, 2, 3}))
     assert len(together) == 4
@@ -37,7 +37,7 @@ def test_every_row_is_the_runs_own(make_run):
     assert len({end.row.val_loss for end in together[-1].values()}) == 4, "members must differ"
 
 
-def test_a_run_that_is_taken_out_leaves_the_others_as_they_were(make_run):
+def test_removing_runs_does_not_affect_the_others(make_run):
     runs, active = differing(make_run), {0, 1, 2, 3}
     expected = [list(loop.train(run))[-1].row for run in differing(make_run)]
     seen = []
@@ -51,7 +51,7 @@ def test_a_run_that_is_taken_out_leaves_the_others_as_they_were(make_run):
         assert ends[index].row.train_loss == pytest.approx(expected[index].train_loss, rel=1e-4)
 
 
-def test_training_ends_when_all_are_taken_out(make_run):
+def test_training_ends_when_all_runs_are_removed(make_run):
     active, epochs = {0, 1}, []
     for ends in stacked.train([make_run(), make_run(init_seed=1)], active):
         epochs.append(ends[0].row.epoch)
@@ -59,7 +59,7 @@ def test_training_ends_when_all_are_taken_out(make_run):
     assert epochs == [0]
 
 
-def test_a_last_batch_that_is_not_full_is_left_out_if_asked(make_run):
+def test_drop_last_skips_the_incomplete_batch(make_run):
     ends = list(stacked.train([make_run(drop_last=True), make_run(drop_last=True, init_seed=1)], {0, 1}))
     assert [end[0].row.step for end in ends] == [0, 5, 10, 15]
 
@@ -72,7 +72,7 @@ def test_times_are_shares_that_only_grow(make_run):
         assert times[-1] > 0
 
 
-def test_what_must_be_equal_is_in_the_key_and_what_may_differ_is_not(make_run):
+def test_the_cohort_key_holds_what_must_be_equal_and_nothing_else(make_run):
     first, *others = [stacked.cohort_key(run) for run in differing(make_run)]
     assert all(other == first for other in others)
     for changes in (

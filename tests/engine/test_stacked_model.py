@@ -1,4 +1,4 @@
-"""A stack of models computes what its members compute alone, and trains them with their own optimizers."""
+"""A stacked model computes what its members compute alone, and trains them as they would alone."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ IDS = [f"{name} {' '.join(map(str, settings.values()))}" for name, settings, _ i
 
 
 def member(name, settings, shape, seed):
-    """A float64 model of its own weights and, for batch norm, its own running statistics."""
+    """A float64 model with its own weights and, for batch norm, its own running statistics."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = models.build(name, settings, input_shape=shape, outputs=OUTPUTS).double()
@@ -50,7 +50,7 @@ def generators(step):
 
 
 @pytest.mark.parametrize(("name", "settings", "shape"), MODELS, ids=IDS)
-def test_outputs_in_training_and_evaluation_are_the_members_own(name, settings, shape):
+def test_outputs_in_training_and_evaluation_equal_the_members(name, settings, shape):
     alone = [member(name, settings, shape, seed) for seed in range(MEMBERS)]
     stack = StackedModel([member(name, settings, shape, seed) for seed in range(MEMBERS)])
     x, _ = batches(shape)
@@ -94,7 +94,7 @@ def test_a_hundred_steps_leave_the_members_as_they_would_be_alone(name, settings
             torch.testing.assert_close(stored, value, rtol=1e-6, atol=1e-6, msg=lambda m, k=key: f"{k}: {m}")
 
 
-def test_members_of_their_own_dropout_probabilities_draw_their_own_masks():
+def test_members_with_different_dropout_probabilities_draw_different_masks():
     def net(p):
         return nn.Sequential(Dropout(p), nn.Flatten())
 
@@ -102,11 +102,11 @@ def test_members_of_their_own_dropout_probabilities_draw_their_own_masks():
     stack.use_generators(generators(0))
     kept = (stack(torch.ones(3, 10, 100)) != 0).double().mean((1, 2))
     assert kept[0] == 1
-    assert kept[1].item() == pytest.approx(0.5, abs=0.06)  # four deviations of 1000 draws
+    assert kept[1].item() == pytest.approx(0.5, abs=0.06)  # four standard deviations of 1000 draws
     assert kept[2].item() == pytest.approx(0.1, abs=0.04)
 
 
-def test_a_member_that_has_diverged_does_not_disturb_its_neighbours():
+def test_a_member_that_has_diverged_does_not_affect_its_neighbours():
     models_of = [member("mlp", {"sizes": [7], "norm": "batch"}, (5,), seed) for seed in range(MEMBERS)]
     alone = member("mlp", {"sizes": [7], "norm": "batch"}, (5,), 1)
     with torch.no_grad():
@@ -158,12 +158,12 @@ def tied():
         (tied(), "two of the model's layers share a parameter"),
     ],
 )
-def test_what_cannot_be_stacked_is_named(model, said):
+def test_a_module_that_cannot_be_stacked_is_named(model, said):
     with pytest.raises(UnstackableError, match=said):
         check_stackable(model)
 
 
-def test_a_signature_tells_structures_apart_and_not_seeds_or_dropout():
+def test_signatures_differ_between_structures_but_not_between_seeds_or_dropout():
     def of(**settings):
         return signature(member("mlp", settings, (5,), 0))
 

@@ -1,4 +1,4 @@
-"""history.csv: what is written is what is read, and what is damaged is refused."""
+"""history.csv is read as it was written, and refused if it is damaged."""
 
 import math
 import random
@@ -40,7 +40,7 @@ def test_equal_rows_have_equal_bytes(tmp_path: Path) -> None:
     assert one.splitlines()[1] == b"0,0,0.0,0.001,0.5,0.75,0.5,0.75"
 
 
-def test_missing_is_empty_and_not_finite_stays_what_it_is(tmp_path: Path) -> None:
+def test_missing_values_are_empty_and_infinite_ones_are_kept(tmp_path: Path) -> None:
     rows = [row(0, None, None), row(1, math.nan), row(2, math.inf)]
     path = write(tmp_path / "history.csv", rows)
     assert path.read_text().splitlines()[1] == "0,0,0.0,0.001,,,,"
@@ -81,7 +81,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("complaint", DAMAGE)
-def test_damage_is_refused_by_name(tmp_path: Path, complaint: str) -> None:
+def test_a_damaged_history_is_refused_by_name(tmp_path: Path, complaint: str) -> None:
     path = write(tmp_path / "history.csv", [row(0), row(1), row(2)])
     damaged = DAMAGE[complaint](path.read_text())
     path.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())

@@ -1,4 +1,4 @@
-"""predictions.npz: read back as written, None where there is no file, damage refused by name."""
+"""predictions.npz is read as it was written, is None if missing, and is refused by name if damaged."""
 
 import contextlib
 from pathlib import Path
@@ -18,7 +18,7 @@ def written(folder: Path) -> bytes:
     return (folder / PREDICTIONS).read_bytes()
 
 
-def test_predictions_come_back(tmp_path: Path) -> None:
+def test_predictions_are_read_as_they_were_written(tmp_path: Path) -> None:
     written(tmp_path)
     back = read_predictions(tmp_path)
     assert back is not None
@@ -33,7 +33,7 @@ def test_a_run_without_the_file_has_none(tmp_path: Path) -> None:
     assert read_predictions(tmp_path) is None
 
 
-def test_a_flipped_bit_is_refused_or_harmless_and_nothing_else_is_raised(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_harmless_or_a_value_error(tmp_path: Path) -> None:
     content = written(tmp_path)
     refused = 0
     for place in range(0, 8 * len(content), 3):

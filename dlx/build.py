@@ -45,7 +45,7 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     """
     device, dtype = select_device(settings.device), getattr(torch, settings.dtype)
     torch.set_num_threads(settings.threads or threads or CORES)
-    data = _load(json.dumps(settings.data.model_dump()), dtype, device)
+    data = _load_cached(json.dumps(settings.data.model_dump()), dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
     if settings.monitor == "val_accuracy" and not loss.classifies:
         raise RequestError(
@@ -84,7 +84,7 @@ def build(settings: Settings, threads: int | None = None) -> Run:
 
 
 @functools.lru_cache(maxsize=2)  # runs share one copy; two, so that a study over two data sets can alternate
-def _load(settings_json: str, dtype: torch.dtype, device: torch.device) -> Dataset:
+def _load_cached(settings_json: str, dtype: torch.dtype, device: torch.device) -> Dataset:
     return load(DataSettings.model_validate_json(settings_json), dtype=dtype, device=device)
 
 

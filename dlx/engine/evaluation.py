@@ -35,7 +35,7 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
             for start in range(0, len(split), EVALUATION_BATCH)
         ]
     outputs_NK = torch.cat(batches)
-    return outputs_NK, measure(run, outputs_NK, split)
+    return outputs_NK, evaluate_outputs(run, outputs_NK, split)
 
 
 @torch.no_grad()
@@ -49,7 +49,7 @@ def evaluate_for_probe(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metr
     return evaluated
 
 
-def measure(run: Run, outputs_NK: Tensor, split: Split) -> Metrics:
+def evaluate_outputs(run: Run, outputs_NK: Tensor, split: Split) -> Metrics:
     """Return the metrics of a model's outputs on a split."""
     losses_N = run.loss.per_sample(outputs_NK, split.labels)
     mean_loss = float(losses_N.mean(dtype=accumulator(run.device)))

@@ -40,7 +40,7 @@ def seconds_by_width(run: Run, most: int, cache: Path) -> dict[int, float]:
     W = 1 is the loop. Measured with torch's current number of threads, or read from the folder `cache`,
     where new measurements are written. `run` does not change.
     """
-    path = cache / f"{_kind(run)}.json"
+    path = cache / f"{_cache_key(run)}.json"
     known = _read(path)
     wanted = [width for width in WIDTHS if width <= most]
     missing = [width for width in wanted if width not in known]
@@ -104,7 +104,7 @@ def _seconds_a_step(run: Run, width: int) -> float:
     return seconds / math.ceil(samples / run.batch_size) / width
 
 
-def _kind(run: Run) -> str:
+def _cache_key(run: Run) -> str:
     """Return a hash of everything that the time of a step depends on."""
     facts = (
         stacked.cohort_key(run),

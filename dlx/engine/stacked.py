@@ -12,7 +12,7 @@ from torch import Tensor
 from dlx import rng
 from dlx.augment.pipeline import TRANSFORMS
 from dlx.device import Timer
-from dlx.engine.evaluation import EVALUATION_BATCH, evaluate, measure
+from dlx.engine.evaluation import EVALUATION_BATCH, evaluate, evaluate_outputs
 from dlx.engine.loop import epoch_end, sample_order, set_learning_rates
 from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Run
@@ -147,7 +147,7 @@ def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
             parts.append(stack.model(inputs.expand(len(runs), *inputs.shape)))
     outputs_RNK = torch.cat(parts, 1)
     return [
-        (outputs_NK, measure(run, outputs_NK, split))
+        (outputs_NK, evaluate_outputs(run, outputs_NK, split))
         for run, outputs_NK in zip(runs, outputs_RNK, strict=True)
     ]
 

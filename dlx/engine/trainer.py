@@ -144,7 +144,7 @@ class Recorder:
             stopped_early=self._monitor.out_of_patience and end.row.epoch < run.epochs,
             time_seconds=end.row.time,
             checkpoint_sha256=self._write_checkpoint(end, key),
-            **_describe(run),
+            **_facts(run),
             **facts,
         )
         write_result(self._folder, result)
@@ -179,7 +179,7 @@ def _copy_state(run: Run) -> dict[str, Tensor]:
     }
 
 
-def _describe(run: Run) -> dict[str, Any]:
+def _facts(run: Run) -> dict[str, Any]:
     """Return the fields of a result that say what was trained, where and with which versions."""
     data = run.data
     return {

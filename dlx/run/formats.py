@@ -57,15 +57,15 @@ def _lines(rows: Iterable[Sequence[object]]) -> str:
 def read_table(
     path: Path, columns: Sequence[str], counts: Collection[str] = (), words: Collection[str] = ()
 ) -> "pd.DataFrame":
-    """Read a table as a frame; arguments and ValueError are those of `read_columns`."""
+    """Read a table as a frame; arguments and ValueError are those of `read_table_columns`."""
     import pandas as pd
 
-    read = read_columns(path, columns, counts, words)
+    read = read_table_columns(path, columns, counts, words)
     kinds = {name: "int64" if name in counts else "object" if name in words else "float64" for name in read}
     return pd.DataFrame({name: pd.Series(cells, dtype=kinds[name]) for name, cells in read.items()})
 
 
-def read_columns(
+def read_table_columns(
     path: Path, columns: Sequence[str], counts: Collection[str] = (), words: Collection[str] = ()
 ) -> dict[str, list[Any]]:
     """Read a table whose header begins with `columns`; further columns of numbers may follow.

@@ -10,8 +10,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.run import formats
-from dlx.run.formats import TableWriter
+from dlx.run.formats import TableWriter, read_table_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,11 +64,11 @@ def read_columns(path: Path) -> "dict[str, NDArray[Any]]":
     """Read a history by column: those of `EpochRow`, then perhaps others, each with a value for every epoch.
 
     `epoch` and `step` are int64, the others float64 with NaN where missing. Raises ValueError, with the
-    file's name, if the table is damaged (see `formats.read_columns`) or an epoch is missing.
+    file's name, if the table is damaged (see `read_table_columns`) or an epoch is missing.
     """
     import numpy as np
 
-    columns = formats.read_columns(path, COLUMNS, counts=COUNTS)
+    columns = read_table_columns(path, COLUMNS, counts=COUNTS)
     if columns["epoch"] != list(range(len(columns["epoch"]))):
         raise ValueError(f"{path}: the epochs are not 0, 1, 2, ...")
     return {

@@ -74,20 +74,26 @@ class _RowsOptimizer:
     def __init__(
         self, own: Sequence[Optimizer], rows: Sequence[int], stacked: dict[int, nn.Parameter]
     ) -> None:
-        self._own, self._rows = own, slice(rows[0], rows[-1] + 1)
+        self._own = own
         # For each parameter: the members' own tensors, and the stacked one that they are views of.
         members = [list(views) for views in zip(*map(_parameters, own), strict=True)]
         wholes = [stacked[id(views[0])] for views in members]
-        joined = [self._part(each.data) for each in wholes] if len(own) > 1 else [v[0] for v in members]
-        self._parameters = list(zip(joined, wholes, members, strict=True))
-        self._optimizer = _join(own, joined) if len(own) > 1 else own[0]
+        self._rows: int | slice
+        if len(own) == 1:
+            self._rows, self._optimizer = rows[0], own[0]
+            stepped = [views[0] for views in members]
+        else:
+            self._rows = slice(rows[0], rows[-1] + 1)
+            stepped = [whole.data[self._rows] for whole in wholes]
+            self._optimizer = _join(own, stepped)
+        self._parameters = list(zip(stepped, wholes, members, strict=True))
 
     def take(self, gradients: dict[int, Tensor | None]) -> None:
         """Take these rows of the gradients, which are given by the stacked parameter's id."""
-        for joined, whole, _ in self._parameters:
+        for stepped, whole, _ in self._parameters:
             gradient = gradients[id(whole)]
             # None if the backward pass did not reach the parameter: an old gradient must not be used again.
-            joined.grad = None if gradient is None else self._part(gradient)
+            stepped.grad = None if gradient is None else gradient[self._rows]
 
     def step(self) -> None:
         """Step all rows with the current learning rates of the first run's own optimizer."""
@@ -99,15 +105,12 @@ class _RowsOptimizer:
         """Give each run's own optimizer its row of the state."""
         if len(self._own) == 1:
             return
-        for joined, _, members in self._parameters:
+        for stepped, _, members in self._parameters:
             for row, (optimizer, parameter) in enumerate(zip(self._own, members, strict=True)):
                 optimizer.state[parameter] = {
-                    key: value[row] if _has_rows(value, joined) else copy.copy(value)
-                    for key, value in self._optimizer.state[joined].items()
+                    key: value[row] if _has_rows(value, stepped) else copy.copy(value)
+                    for key, value in self._optimizer.state[stepped].items()
                 }
-
-    def _part(self, stacked: Tensor) -> Tensor:
-        return stacked[self._rows] if len(self._own) > 1 else stacked[self._rows.start]
 
 
 def _join(own: Sequence[Optimizer], joined: Sequence[Tensor]) -> Optimizer:

@@ -63,7 +63,7 @@ WITHOUT_TORCH += [
     "dlx.statistics",
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
-WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.table", "dlx.run.arrays"]
+WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]
 
 
 def imports(path, at_module_level=False):
@@ -121,7 +121,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.expression",
         "dlx.run.predictions",
         "dlx.run.probes",
-        "dlx.run.table",
+        "dlx.run.formats",
         "dlx.run.evaluations",
         "dlx.statistics",
         "dlx.errors",

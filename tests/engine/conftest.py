@@ -1,4 +1,4 @@
-"""A small run of known data, built without a configuration."""
+"""A small run on known data, built without a configuration."""
 
 from dataclasses import replace
 

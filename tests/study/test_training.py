@@ -217,7 +217,10 @@ def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
     ("arguments", "message"),
     [
         (["batch_size=500"], "batch_size=500: larger than the training split of 100 samples"),
-        (["model=mlp_bn", "batch_size=33"], "a last batch of one is left, which BatchNorm"),
+        (
+            ["model=mlp_bn", "batch_size=33"],
+            "training samples leave a last batch of one, which BatchNorm",
+        ),
         (["data=blobs", "model=convnet", "~model.width"], "model"),
         (["model=custom", "model.target=math:sqrt"], "model"),
         (["optimizer.lr=-1"], "optimizer.lr=-1: input should be greater than or equal to 0"),
@@ -279,7 +282,7 @@ def test_batch_norm_takes_a_last_batch_of_one_away_with_drop_last():
 def test_a_checkpoint_holds_the_weights_of_its_epoch(keep):
     from dlx.build import build
     from dlx.config import Settings
-    from dlx.engine.loop import evaluate
+    from dlx.engine.evaluation import evaluate
 
     assert dlx_train(f"keep={keep}", "epochs=6", "optimizer.lr=0.3") == 0
     folder = only_run()
@@ -289,7 +292,7 @@ def test_a_checkpoint_holds_the_weights_of_its_epoch(keep):
     run.model.load_state_dict(loaded["model"])
     expected = result.best if keep == "best" else result.last
     assert loaded["epoch"] == expected["epoch"]
-    assert evaluate(run, run.data.val, 0)[2] == expected["val_accuracy"]
+    assert evaluate(run, run.data.val, 0)[1].accuracy == expected["val_accuracy"]
     damaged = bytearray((folder / "checkpoint.pt").read_bytes())
     damaged[len(damaged) // 2] ^= 1
     (folder / "checkpoint.pt").write_bytes(damaged)

@@ -8,8 +8,8 @@ import pytest
 
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.layers import exploded_layers, silent_layers, still_weights
+from dlx.run.formats import TableWriter
 from dlx.run.probes import GRADIENT_COLUMNS, GRADIENTS, LAYER_COLUMNS, LAYERS
-from dlx.run.table import TableWriter
 
 
 def table(*last: float) -> pd.DataFrame:

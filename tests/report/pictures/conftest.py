@@ -10,7 +10,7 @@ from dlx.report.aggregate import Summary, aggregate
 from dlx.report.charts import Chart
 from dlx.report.load import StudyData, load
 from dlx.report.settings import Design, find_design
-from dlx.run.table import TableWriter
+from dlx.run.formats import TableWriter
 
 Loaded = tuple[StudyData, Design, Summary]
 

@@ -1,12 +1,12 @@
-"""A stack of models computes what its members compute alone, and trains them with their own optimizers."""
+"""A stacked model computes what its members compute alone, and trains them as they would alone."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dlx.engine.joint_steps import JointSteps
-from dlx.engine.stack import Stack, UnstackableError, check_stackable, signature
+from dlx.engine.stacked_model import StackedModel, UnstackableError, check_stackable, signature
+from dlx.engine.stacked_optimizers import StackedOptimizers
 from dlx.model.layers import Dropout, use_generator
 from dlx.model.registry import models
 
@@ -27,7 +27,7 @@ IDS = [f"{name} {' '.join(map(str, settings.values()))}" for name, settings, _ i
 
 
 def member(name, settings, shape, seed):
-    """A float64 model of its own weights and, for batch norm, its own running statistics."""
+    """A float64 model with its own weights and, for batch norm, its own running statistics."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = models.build(name, settings, input_shape=shape, outputs=OUTPUTS).double()
@@ -50,9 +50,9 @@ def generators(step):
 
 
 @pytest.mark.parametrize(("name", "settings", "shape"), MODELS, ids=IDS)
-def test_outputs_in_training_and_evaluation_are_the_members_own(name, settings, shape):
+def test_outputs_in_training_and_evaluation_equal_the_members(name, settings, shape):
     alone = [member(name, settings, shape, seed) for seed in range(MEMBERS)]
-    stack = Stack([member(name, settings, shape, seed) for seed in range(MEMBERS)])
+    stack = StackedModel([member(name, settings, shape, seed) for seed in range(MEMBERS)])
     x, _ = batches(shape)
     for training in (True, False):
         stack.train(training)
@@ -70,19 +70,19 @@ def test_a_hundred_steps_leave_the_members_as_they_would_be_alone(name, settings
     steps = 20 if name == "resnet" else 100
     alone = [member(name, settings, shape, seed) for seed in range(MEMBERS)]
     members = [member(name, settings, shape, seed) for seed in range(MEMBERS)]
-    stack = Stack(members)
+    stack = StackedModel(members)
     rates = [1e-3, 3e-3, 1e-2]
     own, stacked = (
         [optimizer(model.parameters(), lr=lr, fused=True) for model, lr in zip(group, rates, strict=True)]
         for group in (alone, members)
     )
-    together = JointSteps(stack, [[each] for each in stacked], [None] * MEMBERS)
+    together = StackedOptimizers(stack, [[each] for each in stacked], [None] * MEMBERS)
     for step in range(steps):
         x, labels = batches(shape, step)
         stack.use_generators(generators(step))
         losses = F.cross_entropy(stack(x).flatten(0, 1), labels.flatten(), reduction="none")
         losses.view(MEMBERS, BATCH).mean(1).sum().backward()
-        together.hand_out_gradients()
+        together.take_gradients()
         together.step()
         for row, generator in enumerate(generators(step)):
             use_generator(alone[row], generator)
@@ -94,24 +94,24 @@ def test_a_hundred_steps_leave_the_members_as_they_would_be_alone(name, settings
             torch.testing.assert_close(stored, value, rtol=1e-6, atol=1e-6, msg=lambda m, k=key: f"{k}: {m}")
 
 
-def test_members_of_their_own_dropout_probabilities_draw_their_own_masks():
+def test_members_with_different_dropout_probabilities_draw_different_masks():
     def net(p):
         return nn.Sequential(Dropout(p), nn.Flatten())
 
-    stack = Stack([net(0.0), net(0.5), net(0.9)])
+    stack = StackedModel([net(0.0), net(0.5), net(0.9)])
     stack.use_generators(generators(0))
     kept = (stack(torch.ones(3, 10, 100)) != 0).double().mean((1, 2))
     assert kept[0] == 1
-    assert kept[1].item() == pytest.approx(0.5, abs=0.06)  # four deviations of 1000 draws
+    assert kept[1].item() == pytest.approx(0.5, abs=0.06)  # four standard deviations of 1000 draws
     assert kept[2].item() == pytest.approx(0.1, abs=0.04)
 
 
-def test_a_member_that_has_diverged_does_not_disturb_its_neighbours():
+def test_a_member_that_has_diverged_does_not_affect_its_neighbours():
     models_of = [member("mlp", {"sizes": [7], "norm": "batch"}, (5,), seed) for seed in range(MEMBERS)]
     alone = member("mlp", {"sizes": [7], "norm": "batch"}, (5,), 1)
     with torch.no_grad():
         models_of[0].output.weight.fill_(float("nan"))
-    stack = Stack(models_of)
+    stack = StackedModel(models_of)
     x, labels = batches((5,))
     losses = F.cross_entropy(stack(x).flatten(0, 1), labels.flatten(), reduction="none")
     losses.view(MEMBERS, BATCH).mean(1).sum().backward()
@@ -122,7 +122,7 @@ def test_a_member_that_has_diverged_does_not_disturb_its_neighbours():
 
 def test_the_members_parameters_are_views_whose_changes_the_stack_sees():
     members = [member("linear", {}, (5,), seed) for seed in range(MEMBERS)]
-    stack = Stack(members)
+    stack = StackedModel(members)
     x, _ = batches((5,))
     before = stack(x)
     with torch.no_grad():
@@ -151,19 +151,19 @@ def tied():
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (nn.Sequential(nn.Linear(2, 2), Own()), r"1 \(Own\) has no stacked twin"),
-        (nn.Sequential(nn.Dropout(0.5)), r"0 \(Dropout\) has no stacked twin"),
-        (Own(), r"the model \(Own\) has no stacked twin"),
+        (nn.Sequential(nn.Linear(2, 2), Own()), r"1 \(Own\) has no stacked version"),
+        (nn.Sequential(nn.Dropout(0.5)), r"0 \(Dropout\) has no stacked version"),
+        (Own(), r"the model \(Own\) has no stacked version"),
         (hooked(), r"0 \(Linear\) has hooks"),
-        (tied(), "uses one parameter in two places"),
+        (tied(), "two of the model's layers share a parameter"),
     ],
 )
-def test_what_cannot_be_stacked_is_named(model, said):
+def test_a_module_that_cannot_be_stacked_is_named(model, said):
     with pytest.raises(UnstackableError, match=said):
         check_stackable(model)
 
 
-def test_a_signature_tells_structures_apart_and_not_seeds_or_dropout():
+def test_signatures_differ_between_structures_but_not_between_seeds_or_dropout():
     def of(**settings):
         return signature(member("mlp", settings, (5,), 0))
 

@@ -1,23 +1,33 @@
-"""A run's CSV tables, both ways: numbers in their shortest exact form, so that equal runs have equal bytes.
+"""The two formats of a run's files: CSV tables and compressed NumPy arrays.
 
-A missing value is an empty cell, never 0.
+Numbers in tables have their shortest exact form, so that equal runs write equal bytes. A missing value is an
+empty cell, never 0. Damage of either format is a ValueError with the file's name.
 """
 
 import csv
 import io
 import math
+import zlib
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+from dlx.run.paths import write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
+
+# What np.load raised for a file with any single bit flipped (OSError: another compressor; RuntimeError: a
+# password or an unknown method), and for a file that holds one bare array (TypeError).
+DAMAGE = (ValueError, KeyError, TypeError, EOFError, OSError, RuntimeError, BadZipFile, zlib.error)
 
 
 class TableWriter:
-    """Writes the header of a new table at once, then appends rows, each flushed as a whole line.
+    """Starts a new table with its header, then appends rows, flushing whole lines.
 
-    With `append`, the table is there already, with these columns.
+    With `append`, the table already exists and has these columns.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], *, append: bool = False) -> None:
@@ -29,14 +39,14 @@ class TableWriter:
     def append(self, rows: Iterable[Sequence[object]]) -> None:
         """Append rows, each as long as the header."""
         rows = list(rows)
-        assert all(len(row) == self._columns for row in rows), "a row has as many values as there are columns"
+        assert all(len(row) == self._columns for row in rows), "a row must have as many values as columns"
         with self._path.open("a", newline="", encoding="utf-8") as file:
             file.write(_lines(rows))
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
-    # float.__repr__: repr() of a NumPy float is "np.float64(0.5)", which no reader takes for a number.
+    # float.__repr__, because repr() of a NumPy float is "np.float64(0.5)".
     csv.writer(text, lineterminator="\n").writerows(
         ["" if v is None else float.__repr__(v) if isinstance(v, float) else str(v) for v in row]
         for row in rows
@@ -47,22 +57,22 @@ def _lines(rows: Iterable[Sequence[object]]) -> str:
 def read_table(
     path: Path, columns: Sequence[str], counts: Collection[str] = (), words: Collection[str] = ()
 ) -> "pd.DataFrame":
-    """Read a table into a frame; see `read_columns`, whose ValueError it raises."""
+    """Read a table as a frame; arguments and ValueError are those of `read_table_columns`."""
     import pandas as pd
 
-    read = read_columns(path, columns, counts, words)
+    read = read_table_columns(path, columns, counts, words)
     kinds = {name: "int64" if name in counts else "object" if name in words else "float64" for name in read}
     return pd.DataFrame({name: pd.Series(cells, dtype=kinds[name]) for name, cells in read.items()})
 
 
-def read_columns(
+def read_table_columns(
     path: Path, columns: Sequence[str], counts: Collection[str] = (), words: Collection[str] = ()
 ) -> dict[str, list[Any]]:
-    """Read a table whose header begins with `columns`; numbers of other names may follow.
+    """Read a table whose header begins with `columns`; further columns of numbers may follow.
 
-    `counts` are whole numbers, `words` are text, all others floats, NaN where missing. Raises ValueError,
-    with the file's name, for what pandas would read without complaint: a last line cut short, another
-    header, a row of another width, a name that two columns have.
+    `counts` are whole numbers and `words` text; the others are floats, NaN where missing. Raises ValueError,
+    with the file's name, for damage that pandas would read silently: a last line cut short, another header,
+    rows of different lengths, two columns with one name.
     """
     try:
         return _parse(path.read_text(encoding="utf-8"), columns, counts, words)
@@ -92,5 +102,31 @@ def _values(name: str, cells: Sequence[str], counts: Collection[str], words: Col
         return list(cells)
     if name in counts:
         return [int(cell) for cell in cells]
-    # Python's float, since the parser of numbers in pandas 2 is off by the last bit now and then.
+    # Python's float, because the parser in pandas 2 is sometimes wrong in the last bit.
     return [float(cell) if cell else math.nan for cell in cells]
+
+
+def write_arrays(path: Path, **arrays: Any) -> None:
+    """Write a compressed .npz atomically."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_arrays(path: Path, names: Sequence[str]) -> "list[NDArray[Any]] | None":
+    """Return the arrays called `names`; None if there is no such file.
+
+    Raises ValueError, with the file's name, if it is not an .npz, lacks an array, or fails zip's checksums.
+    """
+    import numpy as np
+
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except DAMAGE as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,4 +1,4 @@
-"""The images to look at: the run's first, in the data set's unit, augmented by draws of their own."""
+"""Sample images are the first of epoch 1, in the units of the data set's files, and augmented."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from dlx import rng
 from dlx.augment.pipeline import build_augment
 from dlx.data.dataset import Dataset, Split
 from dlx.data.standardise import fit
-from dlx.engine.sample_images import sample_images
+from dlx.engine.probe_files import sample_images
 
 PIXELS = torch.randint(0, 256, (30, 2, 6, 6), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
@@ -28,7 +28,7 @@ def image_run(make_run, *, method="mean_std", lazily=False, **changes):
 
 @pytest.mark.parametrize("method", ["none", "unit", "mean_std", "mean_image"])
 @pytest.mark.parametrize("lazily", [True, False])
-def test_they_are_the_first_of_epoch_1_as_the_data_set_has_them(make_run, method, lazily):
+def test_sample_images_are_the_first_of_epoch_1_in_the_units_of_the_files(make_run, method, lazily):
     run = image_run(make_run, method=method, lazily=lazily)
     first = torch.randperm(22, generator=rng.generator(0, "order", 1))[:5]
     images = sample_images(run, 5)
@@ -37,7 +37,7 @@ def test_they_are_the_first_of_epoch_1_as_the_data_set_has_them(make_run, method
     assert images.labels.tolist() == (first % 3).tolist()
 
 
-def test_the_augmentation_is_the_runs_in_the_same_unit(make_run):
+def test_sample_images_are_augmented_as_the_run_augments(make_run):
     run = image_run(make_run, augment=build_augment({"shift": 1}, (2, 6, 6)))
     images = sample_images(run, 22)
     shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
@@ -49,5 +49,5 @@ def test_the_augmentation_is_the_runs_in_the_same_unit(make_run):
     assert len({shifts_of_one[0] for shifts_of_one in found}) > 3
 
 
-def test_more_than_there_are_takes_all(make_run):
+def test_asking_for_too_many_sample_images_gives_all(make_run):
     assert sample_images(image_run(make_run), 64).before.shape == (22, 2, 6, 6)

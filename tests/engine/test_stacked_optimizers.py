@@ -1,11 +1,11 @@
-"""Members of a stack are stepped as their own optimizers would step them, together or one by one."""
+"""Members of a stack step as their own optimizers would step them, together or one by one."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from dlx.engine.joint_steps import JointSteps, likeness
-from dlx.engine.stack import Stack
+from dlx.engine.stacked_model import StackedModel
+from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
 from dlx.model.registry import models
 from dlx.optimizer.registry import optimizers
 
@@ -36,7 +36,7 @@ BATCH = 6
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    """What is this small only waits for a second thread."""
+    """Models this small only wait for a second thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -44,7 +44,7 @@ def _one_thread():
 
 
 def member(name, seed, **changes):
-    """A float64 net and its optimizers."""
+    """A float64 model and its optimizers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = models.build("mlp", {"sizes": [7, 5]}, input_shape=(5,), outputs=4).double()
@@ -52,7 +52,7 @@ def member(name, seed, **changes):
 
 
 def team():
-    """Two of equal settings for every rule, with one of its own learning rate between the rules."""
+    """For every rule two members with equal settings, and one with its own learning rate."""
     members = []
     for name in SETTINGS:
         members += [member(name, 0), member(name, 1), member(name, 2, lr=0.003)]
@@ -72,17 +72,17 @@ def take_steps(members, stack, steps, first, last):
         labels = torch.stack([labels for _, labels in pairs])
         losses = F.cross_entropy(out.flatten(0, 1), labels.flatten(), reduction="none")
         losses.view(len(members), BATCH).mean(1).sum().backward()
-        steps.hand_out_gradients()
+        steps.take_gradients()
         steps.step()
 
 
 def joint(members):
-    stack = Stack([model for model, _ in members])
+    stack = StackedModel([model for model, _ in members])
     own = [built for _, built in members]
-    return stack, JointSteps(stack, own, [likeness(built) for built in own])
+    return stack, StackedOptimizers(stack, own, [joint_step_key(built) for built in own])
 
 
-def test_a_hundred_steps_of_every_rule_at_once_are_the_runs_own_even_when_some_leave_on_the_way():
+def test_a_hundred_steps_equal_those_of_the_runs_own_optimizers_when_the_stack_is_rebuilt_midway():
     alone, members = team(), team()
     for step in range(100):
         for row, (model, built) in enumerate(alone):
@@ -93,8 +93,8 @@ def test_a_hundred_steps_of_every_rule_at_once_are_the_runs_own_even_when_some_l
                 optimizer.zero_grad()
     stack, steps = joint(members)
     take_steps(members, stack, steps, 0, 60)
-    steps.part()
-    stack, steps = joint(members)  # as when the cohort changes: from the runs' own states
+    steps.restore_states()
+    stack, steps = joint(members)  # as when runs leave: from the optimizers' own states
     take_steps(members, stack, steps, 60, 100)
     for (model, _), (own, _) in zip(members, alone, strict=True):
         for key, value in own.state_dict().items():
@@ -102,7 +102,7 @@ def test_a_hundred_steps_of_every_rule_at_once_are_the_runs_own_even_when_some_l
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_parted_optimizers_hold_the_state_they_would_have_alone(name):
+def test_restored_optimizers_have_the_state_they_would_have_alone(name):
     alone, members = [[member(name, 0), member(name, 1)] for _ in range(2)]
     for row, (model, built) in enumerate(alone):
         x, labels = loss_of(model, row, 0)
@@ -111,22 +111,22 @@ def test_parted_optimizers_hold_the_state_they_would_have_alone(name):
             optimizer.step()
     stack, steps = joint(members)
     take_steps(members, stack, steps, 0, 1)
-    steps.part()
+    steps.restore_states()
     for (_, built), (_, own) in zip(members, alone, strict=True):
         for optimizer, other in zip(built, own, strict=True):
             got, expected = optimizer.state_dict()["state"], other.state_dict()["state"]
             assert got.keys() == expected.keys()
-            for place, state in expected.items():
-                assert got[place].keys() == state.keys()
+            for index, state in expected.items():
+                assert got[index].keys() == state.keys()
                 for key, value in state.items():
-                    torch.testing.assert_close(got[place][key], value, rtol=1e-9, atol=1e-12)
+                    torch.testing.assert_close(got[index][key], value, rtol=1e-9, atol=1e-12)
 
 
-def test_rules_that_mix_the_numbers_of_a_matrix_step_alone():
-    assert likeness(member("muon", 0)[1]) is None
-    assert likeness(member("adam", 0)[1]) == likeness(member("adam", 1)[1])
-    assert likeness(member("adam", 0)[1]) != likeness(member("adam", 1, lr=0.003)[1])
-    assert likeness(member("adam", 0)[1]) != likeness(member("adamw", 0)[1])
+def test_rules_that_are_not_elementwise_step_alone():
+    assert joint_step_key(member("muon", 0)[1]) is None
+    assert joint_step_key(member("adam", 0)[1]) == joint_step_key(member("adam", 1)[1])
+    assert joint_step_key(member("adam", 0)[1]) != joint_step_key(member("adam", 1, lr=0.003)[1])
+    assert joint_step_key(member("adam", 0)[1]) != joint_step_key(member("adamw", 0)[1])
 
 
 def test_a_parameter_that_a_step_does_not_reach_keeps_its_value():
@@ -134,6 +134,6 @@ def test_a_parameter_that_a_step_does_not_reach_keeps_its_value():
     stack, steps = joint(members)
     take_steps(members, stack, steps, 0, 1)
     before = stack.body.output.weight.detach().clone()
-    steps.hand_out_gradients()  # after a step whose backward pass went elsewhere
+    steps.take_gradients()  # without a backward pass before
     steps.step()
     assert torch.equal(stack.body.output.weight, before)

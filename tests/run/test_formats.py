@@ -1,10 +1,10 @@
-"""Tables of words and counts beside numbers; history.csv's own test holds exactness and damage."""
+"""Tables of words, counts and numbers; test_history.py tests exactness and damage."""
 
 from pathlib import Path
 
 import pytest
 
-from dlx.run.table import TableWriter, read_table
+from dlx.run.formats import TableWriter, read_table
 
 COLUMNS = ("epoch", "layer", "mean")
 
@@ -16,7 +16,7 @@ def written(folder: Path) -> Path:
     return folder / "layers.csv"
 
 
-def test_words_counts_and_numbers_come_back_as_they_were(tmp_path: Path) -> None:
+def test_words_counts_and_numbers_are_read_as_they_were_written(tmp_path: Path) -> None:
     frame = read_table(written(tmp_path), COLUMNS, counts=("epoch",), words=("layer",))
     assert frame["epoch"].tolist() == [0, 1, 2]
     assert frame["layer"].tolist() == ['a "b", c', "", "ü\nx"]
@@ -24,7 +24,7 @@ def test_words_counts_and_numbers_come_back_as_they_were(tmp_path: Path) -> None
     assert frame["mean"][0] == 0.1
 
 
-def test_a_row_of_another_width_cannot_be_written(tmp_path: Path) -> None:
+def test_a_row_with_too_few_values_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="as many values"):
         TableWriter(tmp_path / "t.csv", COLUMNS).append([(0, "a")])
 

@@ -47,9 +47,7 @@ def _flat(node: Any, name: str) -> dict[str, Any]:
     """Return a preset's values by dotted key, however they are nested."""
     content = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
     if not isinstance(content, dict):
-        raise RequestError(
-            f"{name}: {content!r} has no keys; write KEY: VALUES, as in seed: [0, 1]"
-        )
+        raise RequestError(f"{name}: {content!r} has no keys; write KEY: VALUES, as in seed: [0, 1]")
     return flatten({str(key): value for key, value in content.items()})
 
 

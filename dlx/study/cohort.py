@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlx.errors import is_storage_error
-from dlx.run.history import Row
+from dlx.run.history import EpochRow
 from dlx.run.identity import identity
 from dlx.run.paths import HYDRA, LOG
 from dlx.run.result import Result, write_result
@@ -15,7 +15,7 @@ from dlx.study.progress import RunDisplay
 from dlx.study.study import Cohort, Study, StudyRun
 
 if TYPE_CHECKING:
-    from dlx.engine.recorder import Recorder
+    from dlx.engine.trainer import Recorder
 
 
 def train_cohort(study: Study, cohort: Cohort, displays: Mapping[str, RunDisplay] | None = None) -> None:
@@ -41,7 +41,7 @@ def _prepared(
 ) -> "list[Recorder]":
     """Return the recorder of a run that is ready to train, or none if it cannot be built."""
     from dlx.build import build  # imports torch
-    from dlx.engine.recorder import Recorder
+    from dlx.engine.trainer import Recorder
 
     folder = study.folder / run.name
     write_composition(folder, run)
@@ -96,7 +96,7 @@ def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Lo
     )
 
 
-def _unseen(_: Row) -> None:
+def _unseen(_: EpochRow) -> None:
     """Show an epoch's end to nobody: whoever is interested reads the history."""
 
 

@@ -26,7 +26,7 @@ Task = tuple[Path, Cohort]  # the study's folder, and one of its cohorts
 # Processes are forked from one that has imported these and done nothing else, so that all imports are waited
 # for once. Where there is no such server each process imports them by itself.
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-IMPORTED = ["dlx.build", "dlx.engine.trainer", "dlx.engine.recorder", "dlx.engine.warm", "dlx.study.launch"]
+IMPORTED = ["dlx.build", "dlx.engine.trainer", "dlx.study.launch"]
 POLL = 0.25  # seconds between looks at what other processes have written, as often as the terminal is drawn
 
 

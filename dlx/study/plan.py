@@ -86,10 +86,10 @@ def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
 
 def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
     from dlx.build import build  # imports torch, which a finished study does not need
-    from dlx.engine.layers import multiply_adds
+    from dlx.engine.model_summary import multiply_adds
     from dlx.engine.run import steps_per_epoch
-    from dlx.engine.stack import UnstackableError
     from dlx.engine.stacked import cohort_key
+    from dlx.engine.stacked_model import UnstackableError
 
     run, settings = build(composed.settings), composed.settings
     key: tuple[Hashable, ...] | None = None
@@ -185,13 +185,13 @@ class Planner:
 
     def _most_in_memory(self, sketch: Sketch, count: int, side_by_side: int) -> int:
         """Return how many of `count` runs may train together, beside as many other cohorts; at least one."""
-        from dlx.engine.memory import bytes_as_member, bytes_of_data, free_bytes
+        from dlx.engine.stack_width import bytes_of_data, bytes_per_member, free_bytes
 
         run, free = sketch.example, free_bytes(sketch.example.device)
         if free is None:
             return count
         room = self._memory * free / side_by_side - bytes_of_data(run)
-        return min(count, max(1, int(room // bytes_as_member(run))))
+        return min(count, max(1, int(room // bytes_per_member(run))))
 
 
 def _whole_or_part(study: Study, cohort: Cohort, asked: Sequence[str]) -> Cohort:
@@ -226,7 +226,7 @@ def _best_width(sketch: Sketch, most: int, *, alone: bool) -> int:
     """Return the width, at most `most`, whose steps take a run the least; 1 only if it may train `alone`."""
     import torch
 
-    from dlx.engine.calibration import seconds_by_width
+    from dlx.engine.stack_width import seconds_by_width
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

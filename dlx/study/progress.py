@@ -18,7 +18,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from dlx.config import Settings
-from dlx.run.history import COLUMNS, Row
+from dlx.run.history import COLUMNS, EpochRow
 from dlx.run.paths import HISTORY
 from dlx.run.result import Result
 from dlx.study.summary import brief, headline, metrics, write_run
@@ -132,7 +132,7 @@ class RunDisplay:
             self._display.console.print(write_run(run, settings, folder))
         self._begin()
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: EpochRow) -> None:
         """Show an epoch's end: in a log, a line of a run alone; a grid's runs have one when they end."""
         self._begin()
         if self._alone and not self._display.live:
@@ -196,7 +196,7 @@ class _Tail:
     def __init__(self, path: Path) -> None:
         self._path, self._offset = path, 0
 
-    def rows(self, since: float) -> list[Row]:
+    def rows(self, since: float) -> list[EpochRow]:
         """Return the rows written since the last call; none of a file that is older than `since`."""
         try:
             if self._offset == 0 and self._path.stat().st_mtime < since:
@@ -211,7 +211,7 @@ class _Tail:
         return [_row(cells) for cells in lines if cells and cells[0] != COLUMNS[0]]
 
 
-def _row(cells: Sequence[str]) -> Row:
+def _row(cells: Sequence[str]) -> EpochRow:
     values = [float(cell) if cell else None for cell in cells[2 : len(COLUMNS)]]
     time_, *rest = values
-    return Row(int(cells[0]), int(cells[1]), time_ or 0.0, *rest)
+    return EpochRow(int(cells[0]), int(cells[1]), time_ or 0.0, *rest)

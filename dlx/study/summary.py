@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dlx.config import Settings
-from dlx.run.history import Row
+from dlx.run.history import EpochRow
 from dlx.run.result import Result
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _arguments(arguments: dict[str, Any]) -> str:
     return "".join(f", {key} {str(value).lower()}" for key, value in shown.items())
 
 
-def metrics(row: Row) -> str:
+def metrics(row: EpochRow) -> str:
     """Return a row's numbers in one short line."""
     parts = []
     for split, loss, accuracy in (

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dlx.engine import calibration, memory
+from dlx.engine import stack_width
 from dlx.study.plan import Planner, Sketch, divide
 from dlx.study.study import Cohort
 
@@ -16,12 +16,12 @@ MEMBER, DATA = 1000, 10_000  # bytes
 @pytest.fixture(autouse=True)
 def _machine(monkeypatch):
     """A machine of known memory, on which 4 runs as one are best."""
-    monkeypatch.setattr(memory, "free_bytes", lambda _: 10**9)
-    monkeypatch.setattr(memory, "bytes_as_member", lambda _: MEMBER)
-    monkeypatch.setattr(memory, "bytes_of_data", lambda _: DATA)
+    monkeypatch.setattr(stack_width, "free_bytes", lambda _: 10**9)
+    monkeypatch.setattr(stack_width, "bytes_per_member", lambda _: MEMBER)
+    monkeypatch.setattr(stack_width, "bytes_of_data", lambda _: DATA)
     seconds = {1: 3.0, 2: 2.0, 4: 1.0, 8: 1.5, 16: 1.6}
     monkeypatch.setattr(
-        calibration,
+        stack_width,
         "seconds_by_width",
         lambda _run, most, _cache: {w: s for w, s in seconds.items() if w <= most},
     )
@@ -68,10 +68,10 @@ def test_little_to_do_is_neither_measured_nor_sent_to_processes():
 
 
 def test_no_cohort_takes_more_than_its_share_of_what_is_free(monkeypatch):
-    monkeypatch.setattr(memory, "free_bytes", lambda _: 2 * (DATA + 3 * MEMBER) / 0.5)
+    monkeypatch.setattr(stack_width, "free_bytes", lambda _: 2 * (DATA + 3 * MEMBER) / 0.5)
     runs = [run(n, engine="stacked", width=16) for n in range(12)]
     assert planned(runs, [sketch()] * 12)[0] == [3, 3, 3, 3]
-    monkeypatch.setattr(memory, "free_bytes", lambda _: 0)
+    monkeypatch.setattr(stack_width, "free_bytes", lambda _: 0)
     assert planned(runs, [sketch()] * 12)[0] == [1] * 12
 
 

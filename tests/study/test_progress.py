@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dlx.run.history import HistoryWriter, Row
+from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.result import Result
 from dlx.study.progress import Progress
 from dlx.study.summary import brief, headline, metrics
 
-ROW = Row(2, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5)
+ROW = EpochRow(2, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5)
 RESULT = Result(
     status="completed",
     identity="0",
@@ -39,7 +39,7 @@ def shown(runs, *, terminal=False, width=80):
 
 def test_a_row_names_each_number_and_leaves_out_what_is_missing():
     assert metrics(ROW) == "train loss 0.2500  acc 0.7500  val loss 1.5000  acc 0.5000"
-    before = Row(0, 0, 0.0, None, None, None, 1.5, None)
+    before = EpochRow(0, 0, 0.0, None, None, None, 1.5, None)
     assert metrics(before) == "val loss 1.5000"
 
 
@@ -51,7 +51,8 @@ def test_a_run_without_an_accuracy_is_told_by_its_validation_loss():
     lost = result.model_copy(update={"last": {"epoch": 3, "val_loss": None}})  # as read: it was not finite
     assert brief(lost) == "val loss - (best -2.0000)"
     assert (
-        metrics(Row(3, 3, 0.5, 0.1, 1e300, None, float("inf"), None)) == "train loss 1.000e+300  val loss inf"
+        metrics(EpochRow(3, 3, 0.5, 0.1, 1e300, None, float("inf"), None))
+        == "train loss 1.000e+300  val loss inf"
     )
 
 
@@ -90,7 +91,7 @@ def history(folder):
 def test_every_whole_line_of_another_processs_history_is_shown_once(tmp_path):
     progress, seen = history(tmp_path)
     progress.look()  # no history yet
-    rows = [Row(0, 0, 0.0, None, None, None, 2.5, 0.1), Row(1, 10, 0.5, 0.1, 2.0, 0.25, None, 0.5)]
+    rows = [EpochRow(0, 0, 0.0, None, None, None, 2.5, 0.1), EpochRow(1, 10, 0.5, 0.1, 2.0, 0.25, None, 0.5)]
     writer = HistoryWriter(tmp_path / "history.csv", extra=("x",))
     for row in rows:
         writer.append(row, {"x": 3.0})
@@ -104,12 +105,12 @@ def test_every_whole_line_of_another_processs_history_is_shown_once(tmp_path):
 
 
 def test_an_earlier_trys_history_and_an_ended_run_are_not_shown(tmp_path):
-    HistoryWriter(tmp_path / "history.csv").append(Row(0, 0, 0.0, None, None, None, 2.5, 0.1))
+    HistoryWriter(tmp_path / "history.csv").append(EpochRow(0, 0, 0.0, None, None, None, 2.5, 0.1))
     os.utime(tmp_path / "history.csv", (1, 1))
     progress, seen = history(tmp_path)
     progress.look()
     (tmp_path / "history.csv").unlink()
-    HistoryWriter(tmp_path / "history.csv").append(Row(0, 0, 0.0, None, None, None, 1.5, 0.2))
+    HistoryWriter(tmp_path / "history.csv").append(EpochRow(0, 0, 0.0, None, None, None, 1.5, 0.2))
     progress.of(tmp_path).closed = True
     progress.look()
     assert seen == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dlx.run.history import HistoryWriter, Row
+from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.identity import identity
 from dlx.run.result import Result, write_result
 from dlx.study.study import Cohort, Study, StudyRun
@@ -108,7 +108,7 @@ def test_anybody_can_read_where_each_run_is(study):
         (study.folder / name).mkdir()
         writer = HistoryWriter(study.folder / name / "history.csv")
         for epoch in range(3):
-            writer.append(Row(epoch, epoch, 0.1, None, None, None, 1.0, 0.5))
+            writer.append(EpochRow(epoch, epoch, 0.1, None, None, None, 1.0, 0.5))
     ended(study, "d", "diverged")
     ended(study, "e", "failed")
     with study.claim(study.cohorts[0], wait=False):

@@ -97,8 +97,8 @@ class Evidence:
             runs,
             {name: values_REM[:, 1:, index] for index, name in enumerate(METRICS)},
             {name: values_REM[:, 0, index] for index, name in enumerate(METRICS)},
-            np.array([self._chance(run) for run in runs]),
-            np.array([self._samples(run) for run in runs]),
+            np.array([self._chance(run) for run in runs], dtype=np.float64),
+            np.array([self._samples(run) for run in runs], dtype=np.float64),
         )
 
     def _chance(self, run: str) -> float:

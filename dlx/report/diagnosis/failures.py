@@ -93,10 +93,8 @@ def prominence(curve_RE: Floats) -> Floats:
 def tallest_spike(curve_RE: Floats, floor_R: Floats | float) -> tuple[Floats, Floats]:
     """Return the height and the epoch of the tallest spike above `floor_R` [R]; NaN without one."""
     height_RE = prominence(curve_RE)
-    floor_RE = np.broadcast_to(np.asarray(floor_R)[..., None], height_RE.shape)
-    height_RE = np.where(
-        height_RE > np.fmax(SPIKE_DEVIATIONS * local_noise(curve_RE), floor_RE), height_RE, 0
-    )
+    bound_RE = np.fmax(SPIKE_DEVIATIONS * local_noise(curve_RE), np.asarray(floor_R)[..., None])
+    height_RE = np.where(height_RE > bound_RE, height_RE, 0.0)
     height_R = height_RE.max(axis=1)
     return (
         np.where(height_R > 0, height_R, np.nan),

@@ -5,6 +5,7 @@ Axes: n completed runs of a setting.
 
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from scipy.special import fdtrc, stdtrit
@@ -25,9 +26,8 @@ STABILITY = "stability frontier"
 RATE = "optimizer.lr"
 BESIDE = ("optimizer.name", "batch_size", "model.norm")  # may move the limit
 SHOWN = 4  # limits named in the sentence
-Counts = dict[
-    float, Counter[str]
-]  # by learning rate: its "runs", how many of them "failed", and each failure
+# By learning rate: its "runs", how many of them "failed", and how many in which way.
+Counts = dict[float, Counter[str]]
 
 IMPORTANCE = "importance"
 
@@ -38,37 +38,28 @@ def find_grid_edges(evidence: Evidence) -> list[Finding | NotChecked]:
         return [NotChecked(EDGE, "no run completed")]
     best = max(evidence.scores, key=lambda setting: evidence.sign * evidence.mean(setting))
     rows = evidence.design.rows
-    keys = [
-        key
-        for key in evidence.design.keys
-        if len({float(row[key]) for row in rows if _is_number(row[key])}) >= VALUES
-    ]
-    if not keys:
+    numeric = [key for key in evidence.design.keys if len(_numbers(rows, key)) >= VALUES]
+    if not numeric:
         return [NotChecked(EDGE, "no key takes three or more numbers")]
-    differing = _differing_keys(evidence, best)
+    own = {key: comparable(value) for key, value in rows[best].items()}
+    differing = {
+        setting: {key for key, value in rows[setting].items() if comparable(value) != own[key]}
+        for setting in evidence.scores
+    }
     results: list[Finding | NotChecked] = []
-    for key in keys:
-        line = {
-            float(rows[setting][key]): setting
-            for setting, others in differing.items()
-            if others <= {key} and _is_number(rows[setting][key])
-        }
+    for key in numeric:
+        beside = [setting for setting, keys in differing.items() if keys <= {key}]
+        line = {float(rows[each][key]): each for each in beside if _is_number(rows[each][key])}
         results += _examine_line(evidence, key, dict(sorted(line.items())), best)
     return results
 
 
+def _numbers(rows: list[dict[str, Any]], key: str) -> set[float]:
+    return {float(row[key]) for row in rows if _is_number(row[key])}
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
-def _differing_keys(evidence: Evidence, best: int) -> dict[int, set[str]]:
-    """Return the keys in which each setting with scores differs from the best."""
-    rows = evidence.design.rows
-    own = {key: comparable(value) for key, value in rows[best].items()}
-    return {
-        setting: {key for key, value in rows[setting].items() if comparable(value) != own[key]}
-        for setting in evidence.scores
-    }
 
 
 def _examine_line(
@@ -89,9 +80,8 @@ def _examine_line(
     runs = [len(evidence.scores[setting]) for setting in (best, line[inside])]
     error = float(np.sqrt(max(variance, 1e-300) * (1 / runs[0] + 1 / runs[1])))
     errors = abs(evidence.mean(best) - evidence.mean(line[inside])) / error
-    if errors <= float(stdtrit(freedom, 1 - LUCK / len(line))):
-        return []
-    return [_edge_finding(evidence, key, line, best, inside, errors)]
+    real = errors > float(stdtrit(freedom, 1 - LUCK / len(line)))
+    return [_edge_finding(evidence, key, line, best, inside, errors)] if real else []
 
 
 def _variance(evidence: Evidence, best: int, inside: int) -> tuple[float, float]:

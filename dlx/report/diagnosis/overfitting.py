@@ -52,20 +52,14 @@ class Upturn:
 
 def find_upturn(block: Block) -> Upturn:
     """Find where the smoothed validation loss turns up, and whether it rose for good from its minimum."""
-    loss_RE, rows_R = block.curves["val_loss"], np.arange(len(block.runs))
+    loss_RE, train_RE = block.curves["val_loss"], block.curves["train_loss"]
     smoothed_RE = running_mean(block.smoothed["val_loss"], max(1, block.epochs // 40))
-    least_R = smoothed_RE.argmin(axis=1)
-    lowest_R, end_R, noise_R = (
-        smoothed_RE[rows_R, least_R],
-        end_level(loss_RE),
-        local_noise(loss_RE)[rows_R, least_R],
-    )
+    rows_R, least_R = np.arange(len(loss_RE)), smoothed_RE.argmin(axis=1)
+    lowest_R, end_R = smoothed_RE[rows_R, least_R], end_level(loss_RE)
+    train_R, train_end_R = block.smoothed["train_loss"][rows_R, least_R], end_level(train_RE)
+    noise_R = local_noise(loss_RE)[rows_R, least_R]
     end_noise_R = epoch_noise(loss_RE[:, -block.epochs // 3 :])
     rise_R, error_R = end_R - lowest_R, np.hypot(noise_R, end_noise_R) / AVERAGED**0.5
-    train_R, train_end_R = (
-        block.smoothed["train_loss"][rows_R, least_R],
-        end_level(block.curves["train_loss"]),
-    )
     falling_R = train_R - train_end_R > TRAIN_SHARE * np.abs(train_R)
     inside_RE = _around(smoothed_RE, lowest_R + 2 * error_R, lowest_R + WAY_UP * rise_R)
     upturn_R = np.maximum(find_breakpoint(running_median(loss_RE, 1), inside_RE), least_R)
@@ -77,7 +71,7 @@ def find_upturn(block: Block) -> Upturn:
             "epoch": upturn_R + 1.0,
             "lowest": lowest_R,
             "end": end_R,
-            "share": (end_R - lowest_R) / np.abs(lowest_R),
+            "share": rise_R / np.abs(lowest_R),
             "noise": noise_R,
             "train_loss": train_R,
             "train_loss_end": train_end_R,

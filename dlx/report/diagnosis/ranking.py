@@ -24,9 +24,8 @@ LOSS_SHARE = 0.02
 class TwoRankings:
     """Each setting's mean score around 80% of the epochs and at their end.
 
-    `settings`: indices in Design.rows. `variance_S`: squared standard error of the change between the two,
-    with `freedom` degrees of freedom. `cut`, `epochs`: the epochs at which the two averages, over `window`
-    epochs each, end.
+    `settings`: indices in Design.rows. `variance_S`: squared standard error of the change between the two.
+    Both are averages over `window` epochs; the first ends at epoch `cut`.
     """
 
     settings: list[int]

@@ -31,7 +31,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class PredictionStatistics:
-    """What stored predictions say of the last epoch.
+    """What stored predictions say about the last epoch.
 
     `largest_class`: its share of the validation labels. `calibration`: None if an output is not finite.
     """

@@ -75,14 +75,14 @@ class Affected:
 class Check:
     """One pathology: `detect` looks at all runs, `describe` writes the sentence for one or several.
 
-    `failure`: whether its problems mean that training failed. `on_surfaces`: whether it makes sense for a
-    point that moves over a surface, where no data is sampled.
+    `training_failure`: whether its problems mean that training failed. `on_surfaces`: whether it makes sense
+    for a point that moves over a surface, where no data is sampled.
     """
 
     kind: str
     detect: Callable[[Evidence], Detections]
     describe: Callable[[Affected], str]
-    failure: bool = False
+    training_failure: bool = False
     on_surfaces: bool = False
 
 

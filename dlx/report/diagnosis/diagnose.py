@@ -12,12 +12,12 @@ import numpy as np
 
 from dlx.report.diagnosis.check import Affected, Check, Detections, Numbers
 from dlx.report.diagnosis.evidence import Evidence
-from dlx.report.diagnosis.failures import DIVERGED, NEVER_LEARNED, UNSTABLE
 from dlx.report.diagnosis.finding import Diagnosis, Finding, NotChecked, Severity, problems_first
 from dlx.report.diagnosis.hyperparameters import find_grid_edges, find_importance, find_stability_limits
 from dlx.report.diagnosis.layer_statistics import DEAD_UNITS, EXPLODING_ACTIVATIONS
 from dlx.report.diagnosis.overfitting import OVER_CONFIDENT, OVERFITTING
 from dlx.report.diagnosis.ranking import find_rank_reversals
+from dlx.report.diagnosis.training_failures import DIVERGED, NEVER_LEARNED, UNSTABLE
 from dlx.report.diagnosis.underfitting import NOT_CONVERGED, UNDERFITTING
 from dlx.report.text import write_count
 
@@ -53,13 +53,13 @@ def diagnose(analysis: "Analysis") -> Diagnosis:
     unchecked = [NotChecked(kind, "runs on a surface use no data") for kind in skipped]
     detected = {check: check.detect(evidence) for check in checks}
     for check in checks:
-        for run in detected[check].problems if check.failure else ():
-            evidence.failures.setdefault(run, check.kind)
+        for run in detected[check].problems if check.training_failure else ():
+            evidence.training_failures.setdefault(run, check.kind)
     results = [result for find in SWEEP_CHECKS for result in find(evidence)]
     of_sweep = [result for result in results if isinstance(result, Finding)]
     unchecked += [result for result in results if isinstance(result, NotChecked)]
     runs, settings = list(evidence.statuses), _settings(analysis)
-    of_settings, of_runs = _mixed_failures(evidence.failures, settings), list[Finding]()
+    of_settings, of_runs = _mixed_failures(evidence.training_failures, settings), list[Finding]()
     for check, detections in detected.items():
         of_settings += _of_settings(check, detections, settings)
         of_runs += _of_runs(check, detections, runs)
@@ -119,7 +119,7 @@ def _medians(affected: Affected) -> Numbers:
 
 
 def _mixed_failures(failures: Mapping[str, str], settings: Iterable[Setting]) -> list[Finding]:
-    """Return a finding for every setting in which most runs fail, but no single failure has a majority.
+    """Return a finding for every setting where training fails in most runs, but not in one way in most.
 
     One seed stays at chance, the next forgets, a third is stuck: each alone would be a minority.
     """
@@ -133,7 +133,6 @@ def _mixed_failures(failures: Mapping[str, str], settings: Iterable[Setting]) ->
         words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         sentence = f"Training fails in {len(kinds)} of {len(runs)} runs, in different ways: {words}."
         numbers = {"fired": len(kinds), "runs": len(runs)} | counts
-        most_common = counts.most_common(1)[0][0]
         floats = {name: float(number) for name, number in numbers.items()}
-        findings.append(Finding(most_common, "setting", label, "problem", sentence, floats))
+        findings.append(Finding(counts.most_common(1)[0][0], "setting", label, "problem", sentence, floats))
     return findings

@@ -46,7 +46,8 @@ class Block:
     @cached_property
     def smoothed(self) -> dict[str, Floats]:
         """Return the curves' running medians over five epochs."""
-        return {name: running_median(curve_RE, 2) for name, curve_RE in self.curves.items()}
+        medians = np.split(running_median(np.concatenate([*self.curves.values()]), 2), len(self.curves))
+        return dict(zip(self.curves, medians, strict=True))
 
     def finite(self, *metrics: str) -> Flags:
         """Say for each run whether these curves have a value at every epoch [R]."""
@@ -57,15 +58,18 @@ class Block:
 class Evidence:
     """An analysis, prepared for the checks; each part is worked out when it is first needed.
 
-    `failures`: by run, the kind of the first check that says its training failed; filled before the sweep's
-    checks are called.
+    `training_failures`: by run, the kind of the first check that says its training failed; filled in before
+    the sweep is checked.
     """
 
     def __init__(self, analysis: "Analysis") -> None:
         self.data, self.design, self.summary = analysis.data, analysis.design, analysis.summary
-        self.failures: dict[str, str] = {}
-        self.folders = {str(run): Path(folder) for run, folder in self.data.runs["folder"].items()}
-        self.statuses = {str(run): str(status) for run, status in self.data.runs["status"].items()}
+        self.training_failures: dict[str, str] = {}
+        last = f"{self.summary.metric}_last"
+        runs = self.data.runs[["folder", "status", "classes", last]].to_dict()
+        self.classes, self.last_scores = runs["classes"], runs[last]
+        self.folders = {str(run): Path(folder) for run, folder in runs["folder"].items()}
+        self.statuses = {str(run): str(status) for run, status in runs["status"].items()}
         self.completed = [run for run, status in self.statuses.items() if status == "completed"]
         self.diverged = [run for run, status in self.statuses.items() if status == "diverged"]
 
@@ -102,7 +106,7 @@ class Evidence:
         )
 
     def _chance(self, run: str) -> float:
-        classes, known = self.data.runs["classes"][run], self.predictions.get(run)
+        classes, known = self.classes[run], self.predictions.get(run)
         uniform = 1 / len(classes) if isinstance(classes, list) and len(classes) > 1 else np.nan
         return float(np.fmax(uniform, known.largest_class)) if known else uniform
 
@@ -129,11 +133,10 @@ class Evidence:
     @cached_property
     def scores(self) -> dict[int, Floats]:
         """Return the last values of the metric that orders the table [n], by index in Design.rows."""
-        last = self.data.runs[f"{self.summary.metric}_last"].to_dict()
         scores: dict[int, list[float]] = {}
         for run in self.completed:
-            if np.isfinite(last[run]):
-                scores.setdefault(self.design.of_run[run], []).append(float(last[run]))
+            if np.isfinite(self.last_scores[run]):
+                scores.setdefault(self.design.of_run[run], []).append(float(self.last_scores[run]))
         return {setting: np.array(scores[setting]) for setting in sorted(scores)}
 
     def mean(self, setting: int) -> float:

@@ -1,4 +1,4 @@
-"""What a sweep says of its hyperparameters: edges of the grid, stability limits, and importance.
+"""What a sweep says about its hyperparameters: edges of the grid, stability limits, importance.
 
 Axes: n completed runs of a setting.
 """
@@ -26,7 +26,7 @@ STABILITY = "stability frontier"
 RATE = "optimizer.lr"
 BESIDE = ("optimizer.name", "batch_size", "model.norm")  # may move the limit
 SHOWN = 4  # limits named in the sentence
-# By learning rate: its "runs", how many of them "failed", and how many in which way.
+# By learning rate: its "runs", training "failures" among them, and how many of each kind.
 Counts = dict[float, Counter[str]]
 
 IMPORTANCE = "importance"
@@ -130,59 +130,60 @@ def find_stability_limits(evidence: Evidence) -> list[Finding | NotChecked]:
         return [NotChecked(STABILITY, f"{RATE} does not vary")]
     limits: list[tuple[str, float, float, Counter[str]]] = []
     unlimited: list[str] = []
-    for name, counts in _count_failures(evidence).items():
+    for name, counts in _count_training_failures(evidence).items():
         if limit := stability_limit(counts):
             limits.append((name, *limit, counts[limit[1]]))
-        elif not any(counter["failed"] for counter in counts.values()):
+        elif not any(counter["failures"] for counter in counts.values()):
             unlimited.append(f"{name} up to lr {write_value(max(counts))}")
     return [_stability_finding(limits, unlimited)] if limits else []
 
 
 def stability_limit(counts: Counts) -> tuple[float, float] | None:
-    """Return the rates just below and above the cut that best separates successful from failed runs.
+    """Return the rates just below and above the cut that best separates success from training failure.
 
-    None unless most runs above it failed and most below it did not. Rates too low to learn anything in time
-    are below, where their failures count against the cut.
+    None unless training failed in most runs above it and succeeded in most below. Rates too low to learn
+    anything in time are below, where their failures count against it.
     """
     rates = list(counts)
     limit, most_right = None, -1
     for index in range(1, len(rates)):
         below = sum((counts[rate] for rate in rates[:index]), Counter[str]())
         above = sum((counts[rate] for rate in rates[index:]), Counter[str]())
-        stable = below["runs"] - below["failed"]
-        if stable + above["failed"] > most_right:
-            most_right = stable + above["failed"]
-            separates = 2 * stable > below["runs"] and 2 * above["failed"] > above["runs"]
+        stable = below["runs"] - below["failures"]
+        if stable + above["failures"] > most_right:
+            most_right = stable + above["failures"]
+            separates = 2 * stable > below["runs"] and 2 * above["failures"] > above["runs"]
             limit = (rates[index - 1], rates[index]) if separates else None
     return limit
 
 
-def _count_failures(evidence: Evidence) -> dict[str, Counts]:
+def _count_training_failures(evidence: Evidence) -> dict[str, Counts]:
     """Count by the values of BESIDE in words ("" if none of them varies) and by learning rate, ascending."""
     beside = [key for key in BESIDE if key in evidence.design.keys]
     table: dict[str, Counts] = {}
     for run, setting in evidence.design.of_run.items():
         row = evidence.design.rows[setting]
         rate = row[RATE]
-        if evidence.statuses[run] == "failed" or not _is_number(rate):
+        if evidence.statuses[run] == "failed" or not _is_number(rate):  # a crash says nothing about the rate
             continue
         name = visible(label({key: row[key] for key in beside}, evidence.design.names)) if beside else ""
         counter = table.setdefault(name, {}).setdefault(float(rate), Counter())
-        failure = evidence.failures.get(run)
-        counter.update(["runs", "failed", failure] if failure else ["runs"])
+        failure = evidence.training_failures.get(run)
+        counter.update(["runs", "failures", failure] if failure else ["runs"])
     return {name: dict(sorted(counts.items())) for name, counts in table.items()}
 
 
 def _stability_finding(limits: list[tuple[str, float, float, Counter[str]]], unlimited: list[str]) -> Finding:
     clauses = []
     for name, stable, failing, counter in limits[:SHOWN]:
-        kinds = ", ".join(f"{counter[kind]} {kind}" for kind in counter if kind not in ("runs", "failed"))
+        kinds = ", ".join(f"{counter[kind]} {kind}" for kind in counter if kind not in ("runs", "failures"))
+        runs = f"{counter['failures']} of {write_count(counter['runs'], 'run')} ({kinds})"
         clauses.append(
             f"between {write_value(stable)} and {write_value(failing)}{f' for {name}' if name else ''}, "
-            f"where {counter['failed']} of {write_count(counter['runs'], 'run')} failed ({kinds})"
+            f"where training failed in {runs}"
         )
     more = f"; {len(limits) - SHOWN} more limits" if len(limits) > SHOWN else ""
-    others = f" No failures: {', '.join(unlimited[:SHOWN])}." if unlimited else ""
+    others = f" No failures with {', '.join(unlimited[:SHOWN])}." if unlimited else ""
     sentence = f"The learning rate's stability limit lies {'; '.join(clauses)}{more}.{others}"
     numbers = {"limits": float(len(limits)), "lowest_lost": min(failing for _, _, failing, _ in limits)}
     if len(limits) == 1:

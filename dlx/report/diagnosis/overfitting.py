@@ -10,7 +10,7 @@ import numpy as np
 from dlx.report.diagnosis.calibration_error import BINS
 from dlx.report.diagnosis.check import Affected, Check, Detections, Examination, Numbers, in_blocks
 from dlx.report.diagnosis.evidence import CLASSIFYING, Block, Evidence
-from dlx.report.diagnosis.failures import NEVER_LEARNED
+from dlx.report.diagnosis.training_failures import NEVER_LEARNED
 from dlx.report.diagnosis.trend import (
     SHORTEST,
     Flags,

@@ -6,7 +6,7 @@ import numpy as np
 
 from dlx.report.diagnosis.check import Affected, Check, Detections, Examination, in_blocks
 from dlx.report.diagnosis.evidence import Block, Evidence
-from dlx.report.diagnosis.failures import accuracy_by_luck
+from dlx.report.diagnosis.training_failures import accuracy_by_luck
 from dlx.report.diagnosis.trend import (
     SHORTEST,
     Flags,
@@ -167,5 +167,5 @@ def _describe_not_converged(runs: Affected) -> str:
     return f"Still improving at the end{runs.where}: {epochs}, {clauses}."
 
 
-UNDERFITTING = Check("underfitting", _detect_underfitting, _describe_underfitting, failure=True)
+UNDERFITTING = Check("underfitting", _detect_underfitting, _describe_underfitting, training_failure=True)
 NOT_CONVERGED = Check("not converged", in_blocks(_examine_convergence), _describe_not_converged)

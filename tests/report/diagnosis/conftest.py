@@ -22,6 +22,7 @@ from dlx.report.settings import find_design
 CLASSES = 10
 CHANCE = 1 / CLASSES
 BEGIN = float(np.log(CLASSES))
+Recorded = tuple[dict[str, Any], str, np.ndarray]  # a run's settings, status and history [E, metrics]
 
 
 @dataclass
@@ -162,30 +163,49 @@ class Simulator:
 
     def study(self, runs: list[tuple[dict[str, Any], Curves]]) -> Analysis:
         """Return a study of these runs, each with its changes to the default settings."""
-        names = [f"run{index:04}" for index in range(len(runs))]
-        histories = [self.noisy(curves) for _, curves in runs]
-        settings = {
-            name: {"loss.name": "cross_entropy", "data.val_size": self.samples, "seed": seed} | changes
-            for seed, (name, (changes, _)) in enumerate(zip(names, runs, strict=True))
-        }
-        lengths = [len(history) for history in histories]
-        columns = {"run": np.repeat(names, lengths), "epoch": np.concatenate([*map(np.arange, lengths)])}
-        columns |= dict(zip(METRICS, np.concatenate(histories).T, strict=True))
-        table = {
-            "folder": ["/nowhere"] * len(runs),
-            "status": [curves.status for _, curves in runs],
-            "classes": [[str(label) for label in range(CLASSES)]] * len(runs),
-        }
-        for index, name in enumerate(METRICS):
-            table[f"{name}_last"] = [history[-1, index] for history in histories]
-        index = pd.Index(names, name="run")
-        data = StudyData(pd.DataFrame(table, index=index), settings, pd.DataFrame(columns), {})
-        design = find_design(settings)
-        ranked = pd.DataFrame({"setting": range(len(design.rows)), "label": design.labels})
-        summary = Summary(ranked, "val_accuracy", True, "val_accuracy")
-        return Analysis(data, design, summary, Comparisons([], [], "val_accuracy", "last", 0.01, []))
+        return make_study(self.record(runs))
+
+    def record(self, runs: list[tuple[dict[str, Any], Curves]]) -> list[Recorded]:
+        """Return the runs as they would be recorded: with noise, and with all settings."""
+        defaults = {"loss.name": "cross_entropy", "data.val_size": self.samples}
+        return [
+            (defaults | {"seed": seed} | changes, curves.status, self.noisy(curves))
+            for seed, (changes, curves) in enumerate(runs)
+        ]
+
+
+def make_study(runs: list[Recorded]) -> Analysis:
+    """Return a study of recorded runs, named run0000, run0001 and so on."""
+    names = [f"run{index:04}" for index in range(len(runs))]
+    settings = {name: values for name, (values, _, _) in zip(names, runs, strict=True)}
+    histories = [history for _, _, history in runs]
+    lengths = [len(history) for history in histories]
+    columns = {"run": np.repeat(names, lengths), "epoch": np.concatenate([*map(np.arange, lengths)])}
+    columns |= dict(zip(METRICS, np.concatenate(histories).T, strict=True))
+    table = {
+        "folder": ["/nowhere"] * len(runs),
+        "status": [status for _, status, _ in runs],
+        "classes": [[str(label) for label in range(CLASSES)]] * len(runs),
+    }
+    for column, metric in enumerate(METRICS):
+        table[f"{metric}_last"] = [history[-1, column] for history in histories]
+    frame = pd.DataFrame(table, index=pd.Index(names, name="run"))
+    design = find_design(settings)
+    ranked = pd.DataFrame({"setting": range(len(design.rows)), "label": design.labels})
+    return Analysis(
+        StudyData(frame, settings, pd.DataFrame(columns), {}),
+        design,
+        Summary(ranked, "val_accuracy", True, "val_accuracy"),
+        Comparisons([], [], "val_accuracy", "last", 0.01, []),
+    )
 
 
 @pytest.fixture(scope="session")
 def simulator() -> type[Simulator]:
     return Simulator
+
+
+@pytest.fixture(scope="session")
+def join_runs() -> Any:
+    """Return the function that makes one study of runs that different simulators recorded."""
+    return make_study

@@ -100,8 +100,8 @@ def test_the_stability_limit_is_found_for_each_choice_beside_the_rate(made: Any)
     found = of_sweep(diagnose(made.study(runs)))["stability frontier"]
     assert found.numbers == {"limits": 1, "lowest_lost": 0.1, "highest_steady": 0.01}
     assert found.sentence == (
-        "The learning rate's stability limit lies between 0.01 and 0.1 for norm none, where 2 of 2 runs "
-        "failed (2 never learned). No failures: norm batch up to lr 0.1."
+        "The learning rate's stability limit lies between 0.01 and 0.1 for norm none, where training failed "
+        "in 2 of 2 runs (2 never learned). No failures with norm batch up to lr 0.1."
     )
 
 

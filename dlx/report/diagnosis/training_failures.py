@@ -1,4 +1,4 @@
-"""Training that failed: diverged, never learned, unstable. Axes: R runs, E epochs."""
+"""Training failures: diverged, never learned, unstable. Axes: R runs, E epochs."""
 
 import numpy as np
 
@@ -151,8 +151,8 @@ def _describe_unstable(runs: Affected) -> str:
     return f"Unstable{runs.where}: {'; '.join(runs.clauses(sorts))}."
 
 
-DIVERGED = Check("diverged", _detect_diverged, _describe_diverged, failure=True, on_surfaces=True)
+DIVERGED = Check("diverged", _detect_diverged, _describe_diverged, training_failure=True, on_surfaces=True)
 NEVER_LEARNED = Check(
-    "never learned", in_blocks(_examine_learning, shortest=1), _describe_never_learned, failure=True
+    "never learned", in_blocks(_examine_learning, shortest=1), _describe_never_learned, training_failure=True
 )
-UNSTABLE = Check("unstable", in_blocks(_examine_stability), _describe_unstable, failure=True)
+UNSTABLE = Check("unstable", in_blocks(_examine_stability), _describe_unstable, training_failure=True)

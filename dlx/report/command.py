@@ -68,7 +68,7 @@ def report(
     from rich.console import Console
 
     from dlx.report import analysis, assemble, files, terminal
-    from dlx.report.diagnosis import words
+    from dlx.report.diagnosis.finding import terminal_lines
     from dlx.report.load import load
 
     study = study or load(folders)
@@ -91,7 +91,7 @@ def report(
         results.table,
         study.left_out,
         output / PAGE,
-        words.lines(results.diagnosis, results.design),
+        terminal_lines(results.diagnosis, results.design),
         study.running,
     )
     if events:

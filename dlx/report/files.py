@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dlx.report.analysis import Analysis
-from dlx.report.diagnosis.words import to_csv as diagnosis_csv
+from dlx.report.diagnosis.finding import diagnosis_csv
 from dlx.report.latex import to_latex
 from dlx.report.report_json import to_json
 from dlx.report.tables import to_csv, to_markdown

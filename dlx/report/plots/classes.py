@@ -17,6 +17,7 @@ from dlx.report.plots.style import (
     PANELS,
     QUANTITY,
     colour,
+    label_angle,
     layer,
     layered,
     legend_below,
@@ -135,12 +136,12 @@ def last_accuracy(files: RunFiles[Predictions], names: list[str]) -> ClassAccura
 def bars(accuracy: ClassAccuracy) -> Spec:
     """Draw the bars of a class side by side, with dots for runs on top."""
     several = len(accuracy.labels) > 1
-    angle = 0 if len(accuracy.classes) * max(map(len, accuracy.classes)) <= 140 else -40
     encoding = {
         "x": nominal("class")
         | {
             "sort": accuracy.classes,
-            "axis": {"title": "class", "labelAngle": angle, "labelLimit": 120, "ticks": False},
+            "axis": {"title": "class", "labelLimit": 120, "ticks": False}
+            | label_angle(accuracy.classes, 920),
             "scale": {"paddingInner": 0.22, "paddingOuter": 0.1},
         },
         "y": quantitative("accuracy", QUANTITY["accuracy"], {"tickCount": 5}, {"domain": [0, 1]}),
@@ -164,11 +165,11 @@ def class_curves(analysis: "Analysis") -> list[Chart]:
     plan, total = accuracy_by_epoch(files)
     if not plan.panels:  # no run ever had an accuracy
         return []
-    sentences = [files.means("Lines")]
+    plan = same_axes(plan)
+    sentences = [files.means("Lines"), *plan.caption]
     if total > len(plan.panels):
         sentences.append(f"The {len(plan.panels)} of {total} classes with the lowest accuracy at the end")
-    description = "validation accuracy by epoch, a panel for each class"
-    spec = multiples(plan, QUANTITY["accuracy"], description, domain=(0.0, 1.0))
+    spec = multiples(plan, QUANTITY["accuracy"], "validation accuracy by epoch, a panel for each class")
     return [Chart("class_curves", CURVES_TITLE, files.caption(sentences), spec, wide=True)]
 
 
@@ -192,6 +193,16 @@ def accuracy_by_epoch(files: "RunFiles[pd.DataFrame]") -> tuple[Multiples, int]:
     worst = set(ends.loc[names].sort_values(kind="stable").index[:PANELS])
     drawn = [name for name in names if name in worst]
     return arrange(means, drawn, list(files.by_setting), may_be_log=()), len(names)
+
+
+def same_axes(plan: Multiples) -> Multiples:
+    """Give all panels one axis that shows every end and, from epoch 1, 95% of the points."""
+    frame, values = plan.frame, plan.frame["value"]
+    ends = values.loc[frame.groupby(["panel", "label"])["epoch"].idxmax()]
+    lowest = min(ends.min(), values[frame["epoch"] > 0].quantile(0.05))  # the first if there is no epoch 1
+    bottom = max(0, int(20 * lowest - 0.2)) / 20
+    clipped = frame.assign(value=values.clip(lower=bottom))
+    return replace(plan, frame=clipped, held=bool((values < bottom).any()), domain=(bottom, 1.0))
 
 
 @dataclass(frozen=True)
@@ -257,7 +268,8 @@ def confusion_cells(matrix: ConfusionMatrix) -> Spec:
     """Shade each cell by its share of the row, on a square-root scale so that a few per cent are visible."""
     axis = {"domain": False, "ticks": False, "labelLimit": 90, "labelPadding": 4}
     order = {"sort": matrix.classes, "scale": {"domain": matrix.classes, "padding": 0.04}}
-    x = nominal("predicted") | order | {"axis": axis | {"title": "predicted class", "labelAngle": -40}}
+    angle = label_angle(matrix.classes, 440)
+    x = nominal("predicted") | order | {"axis": axis | {"title": "predicted class"} | angle}
     y = nominal("true") | order | {"axis": axis | {"title": "true class"}}
     scale = {"type": "sqrt", "domain": [0, 100], "range": [0.04, 1]}
     layers = [

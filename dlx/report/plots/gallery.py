@@ -25,14 +25,7 @@ if TYPE_CHECKING:
 Plot = Callable[["Analysis"], list[Chart]]
 
 SECTIONS: dict[str, tuple[Plot, ...]] = {
-    "Curves": (
-        surface,
-        curves_by_epoch,
-        curves_by_cost,
-        time_to_accuracy,
-        generalisation_gap,
-        loss_by_step,
-    ),
+    "Curves": (surface, curves_by_epoch, curves_by_cost, time_to_accuracy, generalisation_gap, loss_by_step),
     "Differences": (differences,),
     "Swept values": (results_by_value, heat_maps, parallel_coordinates),
     "Classes": (accuracy_by_class, class_curves, confusion),

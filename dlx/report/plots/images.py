@@ -27,6 +27,7 @@ ROWS = 8  # drawn
 COLUMNS = 8
 PIXELS = 84  # side of an image on the page
 ORIGINAL = "original"
+AUGMENTED = "augmented"  # heading of the row below if all settings share their augmentation
 TITLE = "Training images before and after augmentation"
 
 
@@ -80,8 +81,8 @@ def collect(files: RunFiles[Images], names: list[object]) -> ImageGrid:
     low = min(float(read.before.min()) for runs in files.by_setting.values() for read in runs.values())
     high = max(float(read.before.max()) for runs in files.by_setting.values() for read in runs.values())
     clipped = False
-    for label, runs in files.by_setting.items():
-        read = next(iter(runs.values()))
+    firsts = {label: next(iter(runs.values())) for label, runs in files.by_setting.items()}
+    for label, read in firsts.items():
         for heading, images in ((ORIGINAL, read.before), (label, read.after)):
             if not any(np.array_equal(images, other) for _, other, _ in drawn):
                 drawn.append((heading, images, read.labels))
@@ -94,8 +95,11 @@ def collect(files: RunFiles[Images], names: list[object]) -> ImageGrid:
         for column in range(min(COLUMNS, len(images)))
     ]
     classes = [_name(names, int(number)) if same else "" for number in shown[0][2][:COLUMNS]]
+    headings = [heading for heading, _, _ in shown]
+    if len(drawn) == 2 and not any(np.array_equal(read.before, read.after) for read in firsts.values()):
+        headings[1] = AUGMENTED
     frame = pd.DataFrame(rows, columns=["row", "column", "url"])
-    return ImageGrid(frame, [heading for heading, _, _ in shown], classes, clipped, len(drawn) > ROWS)
+    return ImageGrid(frame, headings, classes, clipped, len(drawn) > ROWS)
 
 
 def _name(names: list[object], number: int) -> str:

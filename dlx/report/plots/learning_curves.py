@@ -14,9 +14,7 @@ from dlx.report.plots.style import (
     OF_PICKED,
     PANELS,
     PICKED,
-    QUANTITY,
     SHOWN,
-    SPLIT_WORDS,
     SPLITS,
     chart,
     colour,
@@ -25,6 +23,7 @@ from dlx.report.plots.style import (
     layered,
     legend_below,
     log_ticks,
+    metric_title,
     nominal,
     quantitative,
     tooltip,
@@ -45,6 +44,7 @@ SMALLEST_MARGIN = 1e-9  # around equal points, which still need an axis
 
 def curves_by_epoch(analysis: "Analysis") -> list[Chart]:
     """Draw every metric by epoch: all settings together, and each setting in a panel of its own."""
+    exact = analysis.summary.exact
     curves = trace(analysis.data, analysis.design, analysis.summary)
     together, one_by_one = [], []
     many = len(curves.labels) > 1
@@ -53,19 +53,19 @@ def curves_by_epoch(analysis: "Analysis") -> list[Chart]:
         part = by_split.of(metric=metric)
         if many:
             caption = curves_caption(part, len(COLOURS), grey_caption(len(curves.labels)))
-            spec = all_settings(part, metric)
+            spec = all_settings(part, metric, exact=exact)
             together.append(Chart(metric, f"{metric.title()} by epoch", caption, spec, live=True))
         part = curves.of(metric=metric)
         name, title = (
             (f"{metric}_by_setting", "by epoch, setting by setting") if many else (metric, "by epoch")
         )
         caption = curves_caption(part, PANELS, "the others are not drawn")
-        spec = setting_by_setting(part, metric)
+        spec = setting_by_setting(part, metric, exact=exact)
         one_by_one.append(Chart(name, f"{metric.title()} {title}", caption, spec, wide=many))
     return together + one_by_one
 
 
-def all_settings(curves: Curves, metric: str) -> Spec:
+def all_settings(curves: Curves, metric: str, *, exact: bool = False) -> Spec:
     """Put all settings into one panel for validation and one for training, the first eight in colour.
 
     `curves`: with an axis for each split.
@@ -79,7 +79,7 @@ def all_settings(curves: Curves, metric: str) -> Spec:
             drawn.of(split=split),
             colour("label", labels, legend_below(labels)),
             x=epoch_axis("epoch" if split == splits[-1] else None, curves.epochs),
-            y=metric_axis(curves.axes[f"{metric} {split}"], f"{split} {QUANTITY[metric]}"),
+            y=metric_axis(curves.axes[f"{metric} {split}"], metric_title(metric, split, exact=exact)),
             name=f"{metric} {split}",
         )
         for split in splits
@@ -90,7 +90,7 @@ def all_settings(curves: Curves, metric: str) -> Spec:
     )
 
 
-def setting_by_setting(curves: Curves, metric: str) -> Spec:
+def setting_by_setting(curves: Curves, metric: str, *, exact: bool = False) -> Spec:
     """Give each of the first twelve settings a panel, with equal axes: validation solid, training dashed."""
     labels = curves.labels[:PANELS]
     across = min(len(labels), 4)
@@ -104,7 +104,9 @@ def setting_by_setting(curves: Curves, metric: str) -> Spec:
             curves.of(label=label),
             colour("split", splits, legend),
             x=epoch_axis("epoch" if index + across >= len(labels) else None, curves.epochs),
-            y=metric_axis(curves.axes[metric], QUANTITY[metric] if index % across == 0 else None),
+            y=metric_axis(
+                curves.axes[metric], metric_title(metric, exact=exact) if index % across == 0 else None
+            ),
         )
         for index, label in enumerate(labels)
     ]
@@ -115,8 +117,9 @@ def setting_by_setting(curves: Curves, metric: str) -> Spec:
 class StepLosses:
     """`frame`: columns `line step loss`, a row for each point drawn, the mean of `window` steps up to it.
 
-    `lines`: in the order of the table. `every`: how many steps lie between two points. `ticks`: of the loss
-    axis if it is logarithmic because the values span more than two decades, else none.
+    `lines`: those long enough for a point, in the order of the table. `every`: how many steps lie between two
+    points. `ticks`: of the loss axis if it is logarithmic because the values span more than two decades, else
+    none.
     """
 
     frame: "pd.DataFrame"
@@ -138,6 +141,8 @@ def loss_by_step(analysis: "Analysis") -> list[Chart]:
         sentences.append(f"Each point is the mean loss of the last {losses.window} steps")
     else:
         sentences.append(f"Not smoothed: there are fewer than {2 * WINDOW} steps")
+    if len(losses.lines) < len(lines):
+        sentences.append(f"{len(lines) - len(losses.lines)} of {len(lines)} lines are too short for that")
     if losses.every > 1:
         sentences.append(f"One step in {losses.every} is drawn")
     if len(lines) > len(COLOURS):
@@ -178,7 +183,8 @@ def smooth(lines: "dict[str, list[pd.DataFrame]]") -> StepLosses:
         parts.append(pd.DataFrame({"line": line, "step": points.index, "loss": points.to_numpy()}))
     frame = pd.concat(parts, ignore_index=True)
     low, high = frame["loss"].min(), frame["loss"].max()
-    return StepLosses(frame, list(means), window, every, log_ticks(low, high) if 0 < low < high / 100 else [])
+    drawn = list(dict.fromkeys(frame["line"]))
+    return StepLosses(frame, drawn, window, every, log_ticks(low, high) if 0 < low < high / 100 else [])
 
 
 def step_lines(losses: StepLosses) -> Spec:
@@ -221,9 +227,9 @@ def generalisation_gap(analysis: "Analysis") -> list[Chart]:
 
 
 def training_and_validation(analysis: "Analysis") -> "pd.DataFrame":
-    """Return `label run train val gap tooltip`: a row for each completed run that has both, and the means.
+    """Return `label run train val tooltip`: a row for each completed run that has both, and the means.
 
-    The `run` of a mean is "". `gap` is training minus validation. In the order of the table.
+    The `run` of a mean is "". In the order of the table.
     """
     import pandas as pd
 
@@ -243,12 +249,8 @@ def training_and_validation(analysis: "Analysis") -> "pd.DataFrame":
     means = frame.groupby("rank", as_index=False)[["train", "val"]].mean().assign(run="")
     both = pd.concat([frame, means]).sort_values("rank", kind="stable")
     both["label"] = both["rank"].map(summary.table["label"])
-    both["gap"] = both["train"] - both["val"]
     both["tooltip"] = [
-        ", ".join(
-            f"{SPLIT_WORDS[split]} {write_metric(quantity, value)}"
-            for split, value in (("train", train), ("val", val))
-        )
+        f"training {write_metric(quantity, train)}, validation {write_metric(quantity, val)}"
         for train, val in zip(both["train"], both["val"], strict=True)
     ]
     return both.drop(columns="rank").reset_index(drop=True)

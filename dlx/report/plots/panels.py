@@ -141,7 +141,7 @@ class Multiples:
 
     `frame`: columns `panel label split epoch value`, one row a point. `panels`, `labels`: in the order shown.
     `ticks`: of the panels with a logarithmic axis. `as_powers`: panels whose numbers are written like 2e-4.
-    `held`: whether zeros are drawn at the bottom of a logarithmic axis.
+    `held`: whether values below an axis are drawn at its bottom. `domain`: of all axes, if they are equal.
     """
 
     frame: "pd.DataFrame"
@@ -150,16 +150,20 @@ class Multiples:
     ticks: dict[str, list[float]]
     as_powers: set[str]
     held: bool
+    domain: tuple[float, float] | None = None
 
     @property
     def caption(self) -> list[str]:
         """Return the sentences about lines and axes that every such plot needs."""
         sentences = ["Solid is validation, dashed is training"] if len(set(self.frame["split"])) > 1 else []
-        sentences.append("Each panel has its own vertical axis")
+        sentences.append(
+            "All panels have the same axes" if self.domain else "Each panel has its own vertical axis"
+        )
         if self.ticks:
             sentences[-1] += ", logarithmic where the values span more than two decades"
         if self.held:
-            sentences.append("Zeros are drawn at the bottom of a logarithmic axis")
+            below = "Values below the axis" if self.domain else "Zeros on a logarithmic axis"
+            sentences.append(f"{below} are drawn at its bottom")
         return sentences
 
 
@@ -184,10 +188,8 @@ def arrange(
     return Multiples(frame, panels, labels, ticks, as_powers, bool(held.any()))
 
 
-def multiples(
-    plan: Multiples, quantity: str | None, description: str, domain: tuple[float, float] | None = None
-) -> Spec:
-    """Draw the panels, four in a row, with one legend below all. `domain`: of all vertical axes."""
+def multiples(plan: Multiples, quantity: str | None, description: str) -> Spec:
+    """Draw the panels, four in a row, with one legend below all."""
     across = min(ACROSS, len(plan.panels))
     splits = [split for split in SPLITS if split in set(plan.frame["split"])]
     last = int(plan.frame["epoch"].max()) if len(plan.frame) else 0
@@ -197,7 +199,7 @@ def multiples(
     for index, name in enumerate(plan.panels):
         encoding = {
             "x": epoch_axis("epoch" if index + across >= len(plan.panels) else None, last),
-            "y": _value_axis(plan, name, quantity if index % across == 0 else None, domain),
+            "y": _value_axis(plan, name, quantity if index % across == 0 else None),
             "color": colour("label", plan.labels, legend),
         }
         if len(splits) > 1:
@@ -210,10 +212,11 @@ def multiples(
     return chart(description, {"concat": panels, "columns": across, "spacing": {"row": 60, "column": 52}})
 
 
-def _value_axis(plan: Multiples, name: str, title: str | None, domain: tuple[float, float] | None) -> Spec:
+def _value_axis(plan: Multiples, name: str, title: str | None) -> Spec:
     ticks: Spec = {"tickCount": 4} | ({"format": "~e"} if name in plan.as_powers else {})
     if name not in plan.ticks:
-        return quantitative("value", title, ticks, {"domain": list(domain)} if domain else {"zero": False})
+        scale: Spec = {"domain": list(plan.domain)} if plan.domain else {"zero": False}
+        return quantitative("value", title, ticks, scale)
     return quantitative("value", title, ticks | {"values": plan.ticks[name]}, {"type": "log", "nice": False})
 
 

@@ -10,7 +10,6 @@ from dlx.report.plots.style import (
     COLOURS,
     DECADE,
     GREYS,
-    QUANTITY,
     SPLITS,
     chart,
     colour,
@@ -18,6 +17,7 @@ from dlx.report.plots.style import (
     layered,
     legend_below,
     log_ticks,
+    metric_title,
     nominal,
     quantitative,
 )
@@ -72,7 +72,8 @@ def curves_by_cost(analysis: "Analysis") -> list[Chart]:
             fields = " and ".join(TITLES[field] for field in costs.log)
             caption += f" The axis of {fields} is logarithmic and leaves out epoch 0."
         title = f"{metric.title()} against {words}"
-        charts.append(Chart(f"{metric}_pace", title, caption, cost_panels(part, metric), wide=True))
+        spec = cost_panels(part, metric, exact=analysis.summary.exact)
+        charts.append(Chart(f"{metric}_pace", title, caption, spec, wide=True))
     return charts
 
 
@@ -112,7 +113,7 @@ def _thin(estimates: "pd.DataFrame") -> "pd.DataFrame":
     return estimates[(estimates["epoch"].rank(method="dense") % step == 1 % step) | last]
 
 
-def cost_panels(costs: CostCurves, metric: str) -> Spec:
+def cost_panels(costs: CostCurves, metric: str, *, exact: bool) -> Spec:
     """Put a row for each split and a column for each axis: epochs, steps, seconds."""
     curves = costs.curves
     splits = [split for split in SPLITS if split in set(curves.estimates["split"])]
@@ -125,7 +126,9 @@ def cost_panels(costs: CostCurves, metric: str) -> Spec:
             _without_epoch_0(curves, costs.log, field).of(split=split),
             colours,
             x=_cost_axis(costs, field, TITLES[field] if split == splits[-1] else None),
-            y=metric_axis(curves.axes[metric], f"{split} {QUANTITY[metric]}" if field == "epoch" else None),
+            y=metric_axis(
+                curves.axes[metric], metric_title(metric, split, exact=exact) if field == "epoch" else None
+            ),
         )
         for split in splits
         for field in costs.spans

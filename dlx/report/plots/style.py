@@ -19,7 +19,6 @@ HALO = "#fefefe"  # around text that stands on lines; the page gives it its back
 PANELS = 12  # at most in one chart
 GREYS = 100  # lines behind the coloured ones; 400 of them hide each other and take 2 MB of SVG
 SPLITS = ("validation", "training")
-SPLIT_WORDS = {"val": "validation", "train": "training"}
 SHOWN = "shown"  # parameter of a live chart: the labels in colour
 PICKED = "picked"  # parameter of a live chart: the labels picked in the tables, [] for all
 QUANTITY = {"accuracy": "accuracy (fraction)", "loss": "loss (mean per sample)"}
@@ -106,6 +105,16 @@ def quantitative(field: str, title: str | None, axis: Spec | None = None, scale:
         "axis": {"title": title} | (axis or {}),
         "scale": scale or {},
     }
+
+
+def metric_title(metric: str, split: str = "", *, exact: bool = False) -> str:
+    """Return the title of a metric's axis; the loss of an `exact` study is the height of its surface."""
+    return "value of f" if exact else f"{split} {QUANTITY[metric]}".strip()
+
+
+def label_angle(labels: Sequence[str], width: int) -> Spec:
+    """Return the part of an axis that tilts its labels if they do not fit side by side in `width` pixels."""
+    return {"labelAngle": 0 if len(labels) * max(map(len, labels), default=0) * 6.5 <= width else -40}
 
 
 def epoch_axis(title: str | None, last: int) -> Spec:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.charts import Chart, Spec
+from dlx.report.findings import WORDS
 from dlx.report.plots.style import (
     COLOURS,
     DECADE,
     GREY,
-    SPLIT_WORDS,
     chart,
     colour,
     heading,
@@ -81,7 +81,7 @@ def results_by_value(analysis: "Analysis") -> list[Chart]:
         if any(chart.name == name for chart in charts):
             name += f"_{index}"
         caption = _caption(swept, analysis.summary)
-        charts.append(Chart(name, f"Against {swept.heading}", caption, points(swept), wide=True))
+        charts.append(Chart(name, f"Results against {swept.heading}", caption, points(swept), wide=True))
     return charts
 
 
@@ -111,10 +111,10 @@ def _number(value: Any) -> tuple[str, float] | None:
 
 def measures(summary: "Summary") -> dict[str, str]:
     """Return the columns of `final_results` with the titles of their axes."""
-    split, quantity = summary.metric.split("_")
+    result = "value of f" if summary.exact else WORDS[summary.metric]
     return {
-        f"{summary.metric}_last": f"{SPLIT_WORDS[split]} {quantity}, last epoch",
-        f"{summary.metric}_best": f"{SPLIT_WORDS[split]} {quantity}, best epoch",
+        f"{summary.metric}_last": f"{result}, last epoch",
+        f"{summary.metric}_best": f"{result}, best epoch",
         "train_accuracy_highest": "training accuracy, highest",
         "final_loss": "training loss, last epoch",
         "final_step_loss": f"training loss, last {write_count(FINAL_STEPS, 'step')}",

@@ -15,6 +15,7 @@ from dlx.report.plots.style import (
     OF_PICKED,
     PICKED,
     SHADE,
+    label_angle,
     layer,
     layered,
     nominal,
@@ -66,7 +67,7 @@ def heat_maps(analysis: "Analysis") -> list[Chart]:
         heat_map = cross(design, summary, first, second)
         if heat_map.cells["mean"].isna().all():
             continue
-        title = f"{heat_map.down} by {heat_map.across}"
+        title = f"{WORDS[summary.metric].capitalize()} by {heat_map.down} and {heat_map.across}"
         charts.append(Chart(f"heat_{number}", title, _caption(heat_map, summary), shaded(heat_map, summary)))
     return charts
 
@@ -122,12 +123,12 @@ def shaded(heat_map: HeatMap, summary: "Summary") -> Spec:
     width, height = (len(values) for values in heat_map.choices)
     side = max(26, min(64, 430 // width))
     axis = {"domain": False, "ticks": False, "labelLimit": 110, "labelPadding": 4}
-    angle = 0 if side > 50 else -40
 
     def position(field: str, values: list[str], more: Spec) -> Spec:
         return nominal(field) | {"sort": values, "axis": axis | more, "scale": {"padding": 0.04}}
 
-    x = position("across", heat_map.choices[0], {"title": heat_map.across, "labelAngle": angle})
+    angle = label_angle(heat_map.choices[0], side * width)
+    x = position("across", heat_map.choices[0], {"title": heat_map.across} | angle)
     y = position("down", heat_map.choices[1], {"title": heat_map.down})
     completed = heat_map.cells["mean"].notna()
     layers = [
@@ -192,7 +193,7 @@ def connect(design: "Design", summary: "Summary", keys: Sequence[str]) -> Parall
     column = f"{summary.metric}_last_mean"
     completed = summary.table[summary.table[column].notna()].head(LINES[1])
     worst_first = completed.iloc[::-1]
-    result = summary.metric.replace("_", " ")
+    result = WORDS[summary.metric]
     axes = [*(visible(design.names[key]) for key in keys), result]
     heights_by_axis, texts = [], []
     for order, key in enumerate(keys):

@@ -173,9 +173,9 @@ def test_accuracy_by_epoch_is_the_mean_over_a_settings_runs(
     chart = drawn(class_curves)["class_curves"]
     assert len(chart.spec["concat"]) == 2
     lines = chart.spec["concat"][0]["layer"][1]
-    assert [row["value"] for row in lines["data"]["values"]] == pytest.approx([0.3, 0.8])
-    assert lines["encoding"]["y"]["scale"]["domain"] == [0, 1]
-    assert chart.caption == "Lines are means over a setting's completed runs."
+    assert lines["encoding"]["y"]["scale"]["domain"] == [0.75, 1.0]
+    assert [row["value"] for row in lines["data"]["values"]] == pytest.approx([0.75, 0.8])
+    assert "All panels have the same axes. Values below the axis are drawn at its bottom." in chart.caption
 
 
 def test_a_mean_ends_where_the_first_run_ends(study: Any, analysed: Any, write: Any) -> None:

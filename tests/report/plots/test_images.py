@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlx.report.plots.images import COLUMNS, ORIGINAL, augmented_images, collect
+from dlx.report.plots.images import AUGMENTED, COLUMNS, ORIGINAL, augmented_images, collect
 from dlx.report.plots.run_files import RunFiles
 from dlx.run.probes import IMAGES, Images, write_images
 
@@ -36,7 +36,7 @@ def test_grey_levels_span_the_originals_and_pixels_stay_square() -> None:
     assert len(np.unique(original)) == 4  # enlarged without blur
     assert augmented[::step, ::step].tolist() == [[0, 255], [255, 64]]
     assert grid.clipped
-    assert grid.rows == [ORIGINAL, "a"]
+    assert grid.rows == [ORIGINAL, AUGMENTED]
     assert grid.classes == ["dog"]
 
 

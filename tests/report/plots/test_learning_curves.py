@@ -172,7 +172,6 @@ def test_points_are_last_values_and_their_means(study: Any, analysed: Any) -> No
     frame = training_and_validation(analysed())
     assert frame["run"].tolist() == ["a0", "a1", ""]
     assert frame["val"].tolist() == pytest.approx([0.7, 0.9, 0.8])
-    assert frame["gap"].tolist() == pytest.approx([0.01] * 3)
     assert frame["tooltip"].tolist()[2] == "training 0.8100, validation 0.8000"
 
 

@@ -63,7 +63,7 @@ def test_values_are_spaced_evenly_and_the_result_by_its_size(study: Any, analyse
     four_settings(study)
     analysis = analysed()
     parallel = connect(analysis.design, analysis.summary, ["optimizer.lr", "model.width"])
-    assert parallel.axes == ["lr", "width", "val accuracy"]
+    assert parallel.axes == ["lr", "width", "validation accuracy"]
     heights = parallel.lines.pivot_table(index="label", columns="order", values="height")
     assert heights.loc["width 8, lr 0.1"].tolist() == pytest.approx([1.0, 0.0, 0.0])
     assert heights.loc["width 16, lr 0.1"].tolist() == pytest.approx([1.0, 0.5, 1 / 3])
@@ -72,7 +72,7 @@ def test_values_are_spaced_evenly_and_the_result_by_its_size(study: Any, analyse
     assert (last["label"], last["quality"], last["tooltip"]) == (
         "width 32, lr 0.001",
         1.0,
-        "val accuracy 0.8000",
+        "validation accuracy 0.8000",
     )
 
 

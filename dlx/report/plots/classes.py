@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dlx.report.charts import Chart, Spec
 from dlx.report.plots.panels import Multiples, arrange, cell_texts, multiples, shaded_cells
-from dlx.report.plots.run_files import RunFiles, read_first, read_tables, stack
+from dlx.report.plots.run_files import RunFiles, join_tables, read_first, read_tables
 from dlx.report.plots.style import (
     INK,
     PANELS,
@@ -179,7 +179,7 @@ def accuracy_by_epoch(files: "RunFiles[pd.DataFrame]") -> tuple[Multiples, int]:
     A curve ends at the last epoch that all of a setting's runs have. Of more than twelve classes, keep those
     with the lowest accuracy at the end, averaged over settings.
     """
-    frame = stack(files.by_setting)
+    frame = join_tables(files.by_setting)
     number = frame.groupby(["run", "epoch"]).cumcount().astype(str)
     repeated = frame.duplicated(["run", "epoch", "class"], keep=False)
     frame["panel"] = frame["class"].map(visible) + (" (" + number + ")").where(repeated, "")

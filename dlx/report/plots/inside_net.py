@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from dlx.report.charts import Chart
 from dlx.report.plots.panels import Multiples, arrange, multiples
-from dlx.report.plots.run_files import RunFiles, read_tables, stack
+from dlx.report.plots.run_files import RunFiles, join_tables, read_tables
 from dlx.report.plots.style import PANELS
 from dlx.report.text import visible
 from dlx.run.probes import GRADIENTS, LAYERS, read_gradients, read_layers
@@ -50,7 +50,7 @@ def changing_layers(files: "RunFiles[pd.DataFrame]") -> list[str]:
 
     These are flattening and dropout at 0, whose statistics are those of the layer before.
     """
-    frame = stack(files.by_setting)
+    frame = join_tables(files.by_setting)
     frame = frame[~frame["module"].isin(PASS_THROUGH)]
     before = frame.groupby(["run", "epoch", "phase"])[[*STATISTICS]].shift(1)
     same = (before == frame[[*STATISTICS]]).all(axis="columns") & (frame["module"] == "Dropout")
@@ -60,7 +60,7 @@ def changing_layers(files: "RunFiles[pd.DataFrame]") -> list[str]:
 
 def by_layer(files: "RunFiles[pd.DataFrame]", names: list[str], statistic: str) -> Multiples:
     """Average one statistic over each setting's runs, by layer, phase and epoch."""
-    frame = stack(files.by_setting)
+    frame = join_tables(files.by_setting)
     frame = frame[~frame["module"].isin(PASS_THROUGH)]
     means = frame.groupby(["layer", "label", "phase", "epoch"], sort=False)[statistic].mean().reset_index()
     means = means.rename(columns={"layer": "panel", "phase": "split", statistic: "value"})
@@ -108,7 +108,7 @@ def gradients_and_weights(analysis: "Analysis") -> list[Chart]:
 
 def by_parameter(files: "RunFiles[pd.DataFrame]", names: list[str], column: str) -> Multiples:
     """Average one magnitude over each setting's runs, by parameter and epoch."""
-    frame = stack(files.by_setting)
+    frame = join_tables(files.by_setting)
     means = frame.groupby(["parameter", "label", "epoch"], sort=False)[column].mean().reset_index()
     means = means.rename(columns={"parameter": "panel", column: "value"}).assign(split="training")
     means["panel"] = means["panel"].map(visible)

@@ -117,16 +117,12 @@ def setting_by_setting(curves: Curves, metric: str, *, exact: bool = False) -> S
 class StepLosses:
     """`frame`: columns `line step loss`, a row for each point drawn, the mean of `window` steps up to it.
 
-    `lines`: those long enough for a point, in the order of the table. `every`: how many steps lie between two
-    points. `ticks`: of the loss axis if it is logarithmic because the values span more than two decades, else
-    none.
+    A line too short for a point has none. `every`: how many steps lie between two points.
     """
 
     frame: "pd.DataFrame"
-    lines: list[str]
     window: int
     every: int
-    ticks: list[float]
 
 
 def loss_by_step(analysis: "Analysis") -> list[Chart]:
@@ -135,14 +131,14 @@ def loss_by_step(analysis: "Analysis") -> list[Chart]:
     lines = _lines(analysis, files)
     if not lines:
         return files.nothing_drawn("steps", STEPS_TITLE)
-    losses = smooth(lines)
+    losses = average_steps(lines)
     sentences = [files.means("Lines") if len(files.by_setting) > 1 else "Each line is a single run"]
     if losses.window > 1:
         sentences.append(f"Each point is the mean loss of the last {losses.window} steps")
     else:
         sentences.append(f"Not smoothed: there are fewer than {2 * WINDOW} steps")
-    if len(losses.lines) < len(lines):
-        sentences.append(f"{len(lines) - len(losses.lines)} of {len(lines)} lines are too short for that")
+    if (drawn := losses.frame["line"].nunique()) < len(lines):
+        sentences.append(f"{len(lines) - drawn} of {len(lines)} have fewer steps and are not drawn")
     if losses.every > 1:
         sentences.append(f"One step in {losses.every} is drawn")
     if len(lines) > len(COLOURS):
@@ -165,7 +161,7 @@ def _lines(analysis: "Analysis", files: "RunFiles[pd.DataFrame]") -> "dict[str, 
     return {visible(words[run] if distinct else run): [runs[run]] for run in ordered}
 
 
-def smooth(lines: "dict[str, list[pd.DataFrame]]") -> StepLosses:
+def average_steps(lines: "dict[str, list[pd.DataFrame]]") -> StepLosses:
     """Average each line's runs over the steps that all of them have, then over a moving window."""
     import pandas as pd
 
@@ -181,18 +177,17 @@ def smooth(lines: "dict[str, list[pd.DataFrame]]") -> StepLosses:
         points = mean.rolling(window).mean().dropna()
         points = points[::-1][::every][::-1]  # the last one is kept
         parts.append(pd.DataFrame({"line": line, "step": points.index, "loss": points.to_numpy()}))
-    frame = pd.concat(parts, ignore_index=True)
-    low, high = frame["loss"].min(), frame["loss"].max()
-    drawn = list(dict.fromkeys(frame["line"]))
-    return StepLosses(frame, drawn, window, every, log_ticks(low, high) if 0 < low < high / 100 else [])
+    return StepLosses(pd.concat(parts, ignore_index=True), window, every)
 
 
 def step_lines(losses: StepLosses) -> Spec:
-    """Draw the lines in one panel."""
-    y_scale: Spec = {"type": "log", "nice": False} if losses.ticks else {"zero": False}
-    y_axis = {"values": losses.ticks, "format": "~g"} if losses.ticks else {"tickCount": 6}
+    """Draw the lines in one panel; the loss axis is logarithmic if the values span more than two decades."""
+    low, high = losses.frame["loss"].min(), losses.frame["loss"].max()
+    log = 0 < low < high / 100
+    y_scale: Spec = {"type": "log", "nice": False} if log else {"zero": False}
+    y_axis = {"values": log_ticks(low, high), "format": "~g"} if log else {"tickCount": 6}
     x_axis = {"grid": False, "tickMinStep": 1, "tickCount": 8}
-    named = losses.lines[: len(COLOURS)]
+    named = list(dict.fromkeys(losses.frame["line"]))[: len(COLOURS)]
     along = {
         "x": quantitative("step", "update steps", x_axis, {"nice": False}),
         "y": quantitative("loss", "training loss (mean per sample)", y_axis, y_scale),

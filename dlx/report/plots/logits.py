@@ -13,7 +13,7 @@ from dlx.report.charts import Chart, Spec
 from dlx.report.curves import METRIC_OF, SPLIT_OF
 from dlx.report.load import METRICS, StudyData
 from dlx.report.plots.panels import Multiples, arrange, multiples
-from dlx.report.plots.run_files import RunFiles, read_first, read_tables, stack
+from dlx.report.plots.run_files import RunFiles, join_tables, read_first, read_tables
 from dlx.report.plots.style import COLOURS, INK, QUANTITY, chart, colour, layer, quantitative
 from dlx.run.probes import LAYERS, LOGITS, Logits, read_layers, read_logits
 
@@ -57,7 +57,7 @@ def metrics_and_logit(data: StudyData, files: "RunFiles[pd.DataFrame]") -> Multi
         panel=lambda rows: rows["column"].map(METRIC_OF).map(QUANTITY),
         split=lambda rows: rows["column"].map(SPLIT_OF),
     )
-    layers = stack(files.by_setting)
+    layers = join_tables(files.by_setting)
     last = layers["layer"] == layers.groupby("run")["layer"].transform("last")
     logits = layers[last].rename(columns={"phase": "split", "abs_mean": "value"}).assign(panel=MEAN_LOGIT)
     both = pd.concat([tall, logits]).astype({"value": "float64"}).dropna(subset="value")
@@ -91,7 +91,7 @@ def logit_histograms(analysis: "Analysis") -> list[Chart]:
     groups = {label: by_group(list(runs.values())) for label, runs in files.by_setting.items()}
     if not any(groups.values()):
         return files.nothing_drawn("logits", HISTOGRAMS_TITLE)
-    counted = count(groups)
+    counted = count_logits(groups)
     sentences = ["The bars of each colour add up to 100%", "All panels have the same axes"]
     if files.several:
         sentences.append("The runs of a setting are pooled")
@@ -119,7 +119,7 @@ def by_group(runs: list[Logits]) -> Groups:
     }
 
 
-def count(groups: dict[str, Groups]) -> Histograms:
+def count_logits(groups: dict[str, Groups]) -> Histograms:
     """Count the logits of every label, epoch and group in sixty equal bins."""
     import pandas as pd
 

@@ -134,7 +134,7 @@ def completed_folders(data: StudyData, design: Design, summary: Summary) -> dict
     return {label: folders for label, folders in runs.items() if folders}
 
 
-def stack(tables: "Mapping[str, Mapping[str, pd.DataFrame]]") -> "pd.DataFrame":
+def join_tables(tables: "Mapping[str, Mapping[str, pd.DataFrame]]") -> "pd.DataFrame":
     """Join the tables of all runs into one with two more columns, `label` and `run`."""
     import pandas as pd
 

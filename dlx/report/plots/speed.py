@@ -153,29 +153,13 @@ def _cost_axis(costs: CostCurves, field: str, title: str | None) -> Spec:
     return quantitative(field, title, ticks, scale)
 
 
-@dataclass(frozen=True)
-class TargetTimes:
-    """When settings reach target accuracies.
-
-    `frame`: `label target seconds low high`, a row for each setting and target that more than half of its
-    runs reached: the median over all runs (infinite for those that never reached it), and the fastest and
-    slowest of those that did. `targets`: as text, ascending. `labels`: the settings drawn. `settings`: how
-    many there are.
-    """
-
-    frame: "pd.DataFrame"
-    targets: list[str]
-    labels: list[str]
-    settings: int
-
-
 def time_to_accuracy(analysis: "Analysis") -> list[Chart]:
     """Draw when each of the first settings reached three accuracies."""
     summary = analysis.summary
     if summary.metric != "val_accuracy" or len(summary.table) < 2 or analysis.data.histories.empty:
         return []
-    times = target_times(analysis)
-    if times.frame.empty:
+    times, targets = target_times(analysis)
+    if times.empty:
         return []
     caption = (
         "Wall time, validation included, until validation accuracy first reached each target. Points are "
@@ -183,13 +167,20 @@ def time_to_accuracy(analysis: "Analysis") -> list[Chart]:
         "these are half of the runs or more. Bars span the fastest to the slowest run that reached it. Runs "
         "that share a machine slow each other down."
     )
-    if times.settings > len(times.labels):
-        caption += f" The first {len(times.labels)} of {times.settings} settings in the table."
-    return [Chart("time_to_accuracy", "Time to accuracy", caption, time_chart(times))]
+    labels = summary.table["label"].tolist()
+    if len(labels) > SETTINGS:
+        caption += f" The first {SETTINGS} of {len(labels)} settings in the table."
+    spec = time_chart(times, targets, labels[:SETTINGS])
+    return [Chart("time_to_accuracy", "Time to accuracy", caption, spec)]
 
 
-def target_times(analysis: "Analysis") -> TargetTimes:
-    """Find the first epoch at which each run reaches each target, and take medians by setting."""
+def target_times(analysis: "Analysis") -> tuple["pd.DataFrame", list[str]]:
+    """Return when settings reach target accuracies, and the targets as text, ascending.
+
+    The table has columns `label target seconds low high`, a row for each setting and target that more than
+    half of its runs reached: the median over all runs (infinite for those that never reached it), and the
+    fastest and slowest of those that did.
+    """
     import pandas as pd
 
     data, of_run, summary = analysis.data, analysis.design.of_run, analysis.summary
@@ -210,25 +201,24 @@ def target_times(analysis: "Analysis") -> TargetTimes:
             if 2 * len(finite) > len(each):
                 rows.append((labels[setting], text, each.median(), finite.min(), finite.max()))
     frame = pd.DataFrame(rows, columns=["label", "target", "seconds", "low", "high"])
-    texts = [write_metric("accuracy", target) for target in targets]
-    return TargetTimes(frame, texts, table["label"].tolist(), len(summary.table))
+    return frame, [write_metric("accuracy", target) for target in targets]
 
 
-def time_chart(times: TargetTimes) -> Spec:
+def time_chart(times: "pd.DataFrame", targets: list[str], labels: list[str]) -> Spec:
     """Put a row for each setting, seconds across, a colour for each target."""
-    low, high = float(times.frame["low"].min()), float(times.frame["high"].max())
+    low, high = float(times["low"].min()), float(times["high"].max())
     log = low > 0 and high / low > DECADE
     scale = {"type": "log", "nice": False, "padding": 10} if log else {"domainMin": 0}
     ticks = {"values": log_ticks(low, high), "format": "~g"} if log else {"tickCount": 6}
     x = quantitative("seconds", "seconds of training", ticks, scale)
     axis = {"title": None, "labelLimit": 150, "ticks": False, "domain": False, "grid": True}
-    y = nominal("label") | {"sort": times.labels, "axis": axis, "scale": {"domain": times.labels}}
+    y = nominal("label") | {"sort": labels, "axis": axis, "scale": {"domain": labels}}
     legend = {"orient": "top", "title": "first at", "symbolType": "circle", "symbolStrokeWidth": 0}
-    hue = colour("target", times.targets, legend | {"symbolSize": 80})
+    hue = colour("target", targets, legend | {"symbolSize": 80})
     ranges = {"x": x | {"field": "low"}, "x2": {"field": "high"}, "y": y, "color": hue}
     point = {"type": "point", "filled": True, "size": 60, "opacity": 1}
     layers = [
-        layer(times.frame, {"type": "rule", "strokeWidth": 1.4, "opacity": 0.6}, ranges),
-        layer(times.frame, point, {"x": x, "y": y, "color": hue}),
+        layer(times, {"type": "rule", "strokeWidth": 1.4, "opacity": 0.6}, ranges),
+        layer(times, point, {"x": x, "y": y, "color": hue}),
     ]
     return layered("seconds until each setting first reached an accuracy", 300, {"step": 22}, layers)

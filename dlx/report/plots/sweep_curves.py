@@ -177,7 +177,9 @@ def against_key(design: "Design", summary: "Summary", key: str, results: "pd.Dat
     lines = [line for line in order if values_of_line.get(line, 0) > 1]
     frame["line"] = frame["line"].where(frame["line"].isin(lines), "")
     shown = measures(summary)
-    spans = {name: _span(frame, [name, *_same_axis(name)]) for name in shown}
+    ends = frame.groupby(frame["measure"].map(_axis_of)).agg({"low": "min", "high": "max"})
+    spans = {name: (float(low), float(high)) for name, low, high in ends.itertuples()}
+    spans = {name: spans[_axis_of(name)] for name in shown if _axis_of(name) in spans}
     return SweptKey(
         heading=visible(design.names[key]),
         word=next(iter(given.values()))[0],
@@ -199,15 +201,9 @@ def _estimate(results: "pd.DataFrame", settings: Collection[int]) -> "pd.DataFra
     return grouped.agg(mean="mean", low="min", high="max", n="count").reset_index()
 
 
-def _same_axis(measure: str) -> list[str]:
-    """Return the measure that is shown on the same axis: last and best epoch share one."""
-    stem, _, rule = measure.rpartition("_")
-    return [f"{stem}_{'best' if rule == 'last' else 'last'}"] if rule in ("last", "best") else []
-
-
-def _span(frame: "pd.DataFrame", names: list[str]) -> tuple[float, float]:
-    part = frame[frame["measure"].isin(names)]
-    return float(part["low"].min()), float(part["high"].max())
+def _axis_of(measure: str) -> str:
+    """Return the name of a measure's axis: last and best epoch share one."""
+    return measure.removesuffix("_last").removesuffix("_best")
 
 
 def _scale(values: list[float]) -> str:

@@ -11,11 +11,11 @@ from dlx.report.options import Options
 from dlx.report.plots.learning_curves import (
     POINTS,
     all_settings,
+    average_steps,
     curves_by_epoch,
     generalisation_gap,
     loss_by_step,
     setting_by_setting,
-    smooth,
     training_and_validation,
 )
 from dlx.report.plots.style import COLOURS, GREY, PANELS
@@ -107,21 +107,21 @@ def table(losses: list[float]) -> Any:
 
 
 def test_each_point_is_the_mean_of_the_steps_up_to_it() -> None:
-    smoothed = smooth({"a": [table([float(step) for step in range(1, 61)])]})
+    smoothed = average_steps({"a": [table([float(step) for step in range(1, 61)])]})
     assert smoothed.window == 25
     assert smoothed.frame["step"].tolist() == list(range(25, 61))
     assert smoothed.frame["loss"].tolist() == pytest.approx([step - 12 for step in range(25, 61)])
 
 
 def test_runs_are_averaged_as_far_as_all_of_them_go() -> None:
-    smoothed = smooth({"a": [table([1.0] * 70), table([3.0] * 60)]})
+    smoothed = average_steps({"a": [table([1.0] * 70), table([3.0] * 60)]})
     assert smoothed.frame["loss"].tolist() == pytest.approx([2.0] * 36)
     assert smoothed.frame["step"].max() == 60
 
 
 def test_few_steps_are_not_smoothed_and_many_are_thinned() -> None:
-    assert smooth({"a": [table([5.0, 1.0, 3.0])]}).frame["loss"].tolist() == [5.0, 1.0, 3.0]
-    long = smooth({"a": [table([1.0] * 5000)]})
+    assert average_steps({"a": [table([5.0, 1.0, 3.0])]}).frame["loss"].tolist() == [5.0, 1.0, 3.0]
+    long = average_steps({"a": [table([1.0] * 5000)]})
     assert len(long.frame) <= POINTS
     assert long.frame["step"].max() == 5000
 
@@ -151,6 +151,18 @@ def test_several_settings_have_a_line_each_and_a_damaged_file_is_named(
     (lines,) = chart.spec["layer"]
     assert lines["encoding"]["color"]["scale"]["domain"] == ["lr 0.1", "lr 0.2"]
     assert chart.caption.endswith("Left out because steps.csv is damaged: torn<b>.")
+
+
+def test_a_line_shorter_than_the_moving_average_is_counted_and_not_in_the_legend(
+    study: Any, drawn: Any, write: Any
+) -> None:
+    for rate, steps in ((0.1, 60), (0.2, 60), (0.3, 20)):
+        folder = study.run(f"lr{rate}", study.curve(0.5), {"optimizer.lr": rate})
+        write(folder / STEPS, STEP_COLUMNS, [(step, rate) for step in range(1, steps + 1)])
+    chart = drawn(loss_by_step)["steps"]
+    (lines,) = chart.spec["layer"]
+    assert lines["encoding"]["color"]["scale"]["domain"] == ["lr 0.1", "lr 0.2"]
+    assert "1 of 3 have fewer steps and are not drawn" in chart.caption
 
 
 def test_damage_alone_is_noted_without_a_plot(study: Any, drawn: Any) -> None:

@@ -10,7 +10,7 @@ from dlx.report.plots.logits import (
     EPOCHS,
     MEAN_LOGIT,
     by_group,
-    count,
+    count_logits,
     logit_curves,
     logit_histograms,
     metrics_and_logit,
@@ -77,7 +77,7 @@ def test_a_single_output_is_split_by_the_samples_class() -> None:
 
 
 def test_shares_of_a_group_add_up_to_one_on_one_axis_for_all_epochs() -> None:
-    counted = count({"a": by_group([RUN])})
+    counted = count_logits({"a": by_group([RUN])})
     totals = counted.frame.groupby(["label", "epoch", "group"])["share"].sum()
     assert totals.to_numpy() == pytest.approx(1.0)
     widths = counted.frame["right"] - counted.frame["left"]
@@ -90,7 +90,7 @@ def test_shares_of_a_group_add_up_to_one_on_one_axis_for_all_epochs() -> None:
 
 def test_of_many_epochs_some_are_drawn_the_first_and_last_among_them() -> None:
     run = Logits(np.arange(1, 21), np.ones((20, 1, 2)), np.array([0]))
-    counted = count({"a": by_group([run])})
+    counted = count_logits({"a": by_group([run])})
     assert len(counted.epochs) == EPOCHS
     assert (counted.epochs[0], counted.epochs[-1]) == (1, 20)
 

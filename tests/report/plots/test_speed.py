@@ -70,9 +70,9 @@ FAST, SLOW, NEVER = (0.7, 0.8, 0.8), (0.5, 0.7, 0.8), (0.2, 0.2, 0.2)
 def test_seconds_are_those_of_the_first_epoch_at_the_target(study: Any, analysed: Any) -> None:
     study.run("fast", study.curve(*FAST), {"optimizer.lr": 0.1})
     study.run("slow", study.curve(*SLOW), {"optimizer.lr": 0.2})
-    times = target_times(analysed())
-    assert times.targets == ["0.6400", "0.7600", "0.7900"]  # 0.8, 0.95 and 0.99 of 0.8, in steps of 0.005
-    seconds = times.frame.pivot_table(index="label", columns="target", values="seconds")
+    times, targets = target_times(analysed())
+    assert targets == ["0.6400", "0.7600", "0.7900"]  # 0.8, 0.95 and 0.99 of 0.8, in steps of 0.005
+    seconds = times.pivot_table(index="label", columns="target", values="seconds")
     assert seconds.loc["lr 0.1"].tolist() == pytest.approx([0.1, 0.2, 0.2])  # an epoch takes 0.1
     assert seconds.loc["lr 0.2"].tolist() == pytest.approx([0.2, 0.3, 0.3])
 
@@ -82,7 +82,7 @@ def test_a_run_that_never_arrives_is_slower_than_any(study: Any, analysed: Any) 
         study.run(f"a{seed}", study.curve(*curve), {"optimizer.lr": 0.1}, seed=seed)
     for seed, curve in enumerate((FAST, NEVER)):
         study.run(f"b{seed}", study.curve(*curve), {"optimizer.lr": 0.2}, seed=seed)
-    frame = target_times(analysed()).frame
+    frame, _ = target_times(analysed())
     assert set(frame["label"]) == {"lr 0.1"}  # of the other's runs only half arrived
     assert (frame["seconds"] == frame["high"]).all()
 

@@ -1,8 +1,8 @@
-"""Ticks of logarithmic axes by value."""
+"""Ticks and labels of axes."""
 
 import pytest
 
-from dlx.report.plots.style import log_ticks
+from dlx.report.plots.style import label_angle, log_ticks
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,9 @@ from dlx.report.plots.style import log_ticks
 )
 def test_powers_of_ten_a_few_of_them(low: float, high: float, ticks: list[float]) -> None:
     assert log_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_labels_are_tilted_if_they_do_not_fit() -> None:
+    assert label_angle(["cat", "dog"], 60) == {"labelAngle": 0}
+    assert label_angle(["cat", "elephant"], 60) == {"labelAngle": -40}
+    assert label_angle([], 60) == {"labelAngle": 0}

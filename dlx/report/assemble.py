@@ -11,7 +11,7 @@ from dlx.report.page.data import page_data
 from dlx.report.page.render import Page, render
 from dlx.report.page.script import libraries
 from dlx.report.parameters import count_parameters
-from dlx.report.pictures.gallery import gallery
+from dlx.report.plots.gallery import gallery
 from dlx.report.provenance import describe
 
 PLOTS = "plots"
@@ -25,7 +25,7 @@ def assemble(analysis: Analysis, output: Path, title: str, command: str, refresh
     charts.discard_earlier(plots)
     with ThreadPoolExecutor(max_workers=1) as pool:
         bundle = pool.submit(libraries)  # a second, beside the drawing
-        pictures = gallery(study, layout, summary, analysis.comparisons)
+        pictures = gallery(analysis)
         drawn = iter(charts.draw([chart for each in pictures.values() for chart in each], plots))
         sections = {heading: [next(drawn) for _ in each] for heading, each in pictures.items()}
     about_runs = dossiers(study, layout, summary, analysis.diagnosis, output)

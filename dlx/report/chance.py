@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dlx.report.aggregate import Summary
 from dlx.report.load import StudyData
 from dlx.report.pairing import score_by_seed, seed_of
-from dlx.report.pictures.reading import read_first
+from dlx.report.plots.run_files import completed_folders, read_folders
 from dlx.report.settings import Design
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import read_predictions
@@ -66,7 +66,8 @@ def _right(study: StudyData, layout: Design, summary: Summary) -> NDArray[np.flo
     """Return what runs got right at their last epoch, [C, S, N], best setting first; None if not known."""
     if summary.metric != "val_accuracy":
         return None
-    found = read_first(study, layout, summary, PREDICTIONS, _read_right, SETTINGS).by_setting
+    folders = completed_folders(study, layout, summary)
+    found = read_folders(folders, PREDICTIONS, _read_right, SETTINGS).by_setting
     by_setting: list[Right] = [
         {seed_of(study, layout, run): right for run, right in runs.items()} for runs in found.values()
     ]

@@ -58,7 +58,7 @@ async function draw(chart) {
   note(chart);
 }
 
-/** Return the values of the parameters that pictures/style.py names. */
+/** Return the values of the parameters that plots/style.py names. */
 function parameters() {
   const { coloured, picked } = drawn();
   const left = seen().settings;

@@ -8,7 +8,7 @@ const RUNS = 60; // single runs drawn at most
 const BEHIND = 50; // points of a curve behind the coloured ones
 
 /**
- * Return by part of the panel (see pictures/panel.py) the rows to draw.
+ * Return by part of the panel (see plots/panels.py) the rows to draw.
  * @param {string} name "<metric> <split>"
  */
 function parts(name) {

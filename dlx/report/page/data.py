@@ -18,7 +18,7 @@ from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves, trace
 from dlx.report.dossier import Dossier
 from dlx.report.listing import ordered
 from dlx.report.load import StudyData
-from dlx.report.pictures.style import COLOURS, GREYS
+from dlx.report.plots.style import COLOURS, GREYS
 from dlx.report.settings import Design
 from dlx.report.text import visible, write_value
 

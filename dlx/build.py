@@ -15,19 +15,18 @@ from dlx import device as devices
 from dlx import rng
 from dlx.augment.pipeline import build_augment
 from dlx.config import DataSettings, Settings
-from dlx.data.dataset import Dataset, Split
-from dlx.data.load import load
+from dlx.data.dataset import Dataset, Split, load
 from dlx.engine.gradient_probe import GradientProbe
 from dlx.engine.layer_probe import LayerProbe
 from dlx.engine.layers import LayerFacts, describe_layers, multiply_adds, watch
 from dlx.engine.probes import Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError
-from dlx.loss.registry import Loss, losses
-from dlx.model.custom import said
+from dlx.loss.losses import Loss, losses
+from dlx.model.custom import one_line
 from dlx.model.init import initialise
-from dlx.model.registry import models
-from dlx.optimizer.registry import optimizers
+from dlx.model.models import models
+from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 
 CORES = torch.get_num_threads()  # read once: a run of a sweep must not inherit another's
@@ -97,7 +96,9 @@ def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:
                 settings.model.name, settings.model.arguments, input_shape=data.input_shape, outputs=outputs
             )
     except (RuntimeError, MemoryError, OverflowError) as error:  # larger than memory, most often
-        raise RequestError(f"model.name={settings.model.name}: it cannot be built: {said(error)}") from error
+        raise RequestError(
+            f"model.name={settings.model.name}: it cannot be built: {one_line(error)}"
+        ) from error
     initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
     if not any(p.requires_grad for p in model.parameters()):
         raise RequestError(f"model.name={settings.model.name}: it has no parameters to train")
@@ -147,7 +148,7 @@ def _try_model(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) 
             outputs = model(inputs)
     except Exception as error:  # of the user's code: any
         raise RequestError(
-            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {said(error)}"
+            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
         ) from error
     needed = loss.outputs(len(data.classes))
     if not isinstance(outputs, torch.Tensor) or outputs.shape != (len(labels), needed):

@@ -16,7 +16,7 @@ from torch import Tensor
 from dlx import rng
 from dlx.engine.run import Run
 from dlx.errors import RequestError
-from dlx.model.layers import use_generator
+from dlx.model.models import use_generator
 
 # Times the entry's magnitude where that is above 1. The first is the most exact where the loss is smooth;
 # the others are tried where it is not, or bends too much.

@@ -15,7 +15,7 @@ from dlx.data.dataset import Split
 from dlx.device import Timer, accumulator
 from dlx.engine.run import EpochEnd, Run
 from dlx.engine.tally import Means, Tally
-from dlx.model.layers import use_generator
+from dlx.model.models import use_generator
 from dlx.run.history import Row
 
 # Outputs [N, K], mean loss, accuracy (None where the loss knows no right answer).

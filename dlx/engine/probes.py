@@ -20,7 +20,7 @@ from dlx.engine.gradient_probe import GradientProbe
 from dlx.engine.layer_probe import LayerProbe, Phase
 from dlx.engine.layers import See
 from dlx.engine.scalars import Scalars
-from dlx.loss.registry import Loss
+from dlx.loss.losses import Loss
 from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
 Rows = Sequence[Sequence[object]]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from dlx.engine.layers import See, watch
 from dlx.engine.twins import TWINS, DropoutTwin, by_member
-from dlx.model.layers import Dropout
+from dlx.model.models import Dropout
 from dlx.model.resnet import BasicBlock
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dlx import rng
-from dlx.augment.pipeline import TRANSFORMS
+from dlx.augment.pipeline import all_transforms
 from dlx.device import Timer
 from dlx.engine.joint_steps import JointSteps, likeness
 from dlx.engine.loop import (
@@ -25,7 +25,7 @@ from dlx.engine.loop import (
 from dlx.engine.run import EpochEnd, Run
 from dlx.engine.stack import Stack, check_stackable, signature
 from dlx.engine.tally import Means, Tally
-from dlx.loss.registry import Loss
+from dlx.loss.losses import Loss
 
 # Of a run's batch, up to which all runs' are augmented in one go. 100 kB each, noise, shifts and flips of 8
 # runs on two busy cores: 200 us a run-step in one go, 80 alone.
@@ -193,7 +193,7 @@ def _augment(cohort: _Cohort, x: Tensor, generators: Sequence[torch.Generator]) 
     ]
     for name, rows, rows_R in cohort.transforms:
         images = (x if len(rows) == len(x) else x.index_select(0, rows_R)).flatten(0, 1)
-        changed = TRANSFORMS[name].apply(images, torch.cat([draws[row][name] for row in rows]))
+        changed = all_transforms()[name].apply(images, torch.cat([draws[row][name] for row in rows]))
         changed = changed.view(len(rows), *x.shape[1:])
         x = changed if len(rows) == len(x) else x.index_copy_(0, rows_R, changed)
     return x
@@ -205,7 +205,7 @@ def _transforms(runs: Sequence[Run]) -> list[tuple[str, list[int], Tensor]]:
         name: [
             row for row, run in enumerate(runs) if run.augment is not None and name in run.augment.transforms
         ]
-        for name in TRANSFORMS
+        for name in all_transforms()
     }
     return [(name, rows, torch.tensor(rows, device=runs[0].device)) for name, rows in having.items() if rows]
 

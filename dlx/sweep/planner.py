@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from dlx.data.roots import cache_root
+from dlx.data.source import cache_root
 from dlx.sweep.cohorts import Cohort, divide
 from dlx.sweep.job import Job
 from dlx.sweep.trial import Sketch

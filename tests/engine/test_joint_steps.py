@@ -6,8 +6,8 @@ import torch.nn.functional as F
 
 from dlx.engine.joint_steps import JointSteps, likeness
 from dlx.engine.stack import Stack
-from dlx.model.registry import models
-from dlx.optimizer.registry import optimizers
+from dlx.model.models import models
+from dlx.optimizer.optimizers import optimizers
 
 SETTINGS = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dlx.engine.layers import MODEL, LayerFacts, describe_layers, multiply_adds, named_layers, watch
-from dlx.model.registry import models
+from dlx.model.models import models
 
 
 def seen(model, *inputs):

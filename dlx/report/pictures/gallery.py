@@ -7,6 +7,7 @@ and returns charts: none, if the runs hold nothing for it.
 from collections.abc import Callable, Iterable
 
 from dlx.report.aggregate import Summary
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart
 from dlx.report.comparison import Comparisons
 from dlx.report.load import StudyData
@@ -24,15 +25,23 @@ from dlx.report.pictures.magnitudes import magnitudes
 from dlx.report.pictures.pace import pace
 from dlx.report.pictures.parallel import parallel
 from dlx.report.pictures.steps import steps
-from dlx.report.pictures.surface import surface
 from dlx.report.pictures.swept import swept
 from dlx.report.pictures.time_to_accuracy import time_to_accuracy
 from dlx.report.settings import Design
+from dlx.surface.plot import surface
 
 Picture = Callable[[StudyData, Design, Summary], Iterable[Chart]]
 
+
+def _surface(data: StudyData, design: Design, summary: Summary) -> list[Chart]:
+    return surface(Analysis(data, design, summary, Comparisons([], [], "", "last", 0.0, [])))
+
+
 SECTIONS: tuple[tuple[str, tuple[Picture, ...]], ...] = (
-    ("Curves", (surface, epochs, pace, time_to_accuracy, gap, steps)),
+    (
+        "Curves",
+        (_surface, epochs, pace, time_to_accuracy, gap, steps),
+    ),
     ("Swept values", (swept, heat, parallel)),
     ("Classes", (classes, confusion)),
     ("Inside the net", (confidence, logits, layers, magnitudes)),

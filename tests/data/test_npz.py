@@ -70,9 +70,9 @@ def test_other_numbers_keep_their_values(tmp_path, given, kept):
         ({"inputs": FLAT[:0], "labels": LABELS[:0]}, r"inputs has shape \(0, 3\)"),
         ({"inputs": FLAT[:, 0], "labels": LABELS}, r"inputs has shape \(4,\); expected \[N, F\]"),
         ({"inputs": FLAT, "labels": LABELS.astype(float)}, r"labels are float64; expected integers"),
-        ({"inputs": FLAT, "labels": LABELS + 1}, r"labels from 1 to 2 but none is 0"),
-        ({"inputs": FLAT, "labels": LABELS - 1}, r"labels from -1 to 0 but none is 0"),
-        ({"inputs": FLAT, "labels": LABELS * 10**12}, r"from 0 to 1000000000000 but none is 1"),
+        ({"inputs": FLAT, "labels": LABELS + 1}, r"labels from 1 to 2, but none is 0"),
+        ({"inputs": FLAT, "labels": LABELS - 1}, r"labels from -1 to 0, but none is 0"),
+        ({"inputs": FLAT, "labels": LABELS * 10**12}, r"from 0 to 1000000000000, but none is 1"),
         (
             {"inputs": FLAT, "labels": LABELS * 2, "classes": ["a", "b"]},
             r"labels range from 0 to 2, but there are 2",

@@ -50,10 +50,6 @@ class Registry(Generic[T]):
                 importlib.import_module(inner.name)
         return self._builders
 
-    def names(self) -> list[str]:
-        """Return every registered name in alphabetical order."""
-        return sorted(self.builders())
-
     def build(self, name: str, arguments: Mapping[str, Any], **given: Any) -> T:
         """Call the builder `name` with the user's `arguments` and with what dlx itself gives it.
 

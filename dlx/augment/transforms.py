@@ -1,4 +1,4 @@
-"""The transforms: what a transform is, and each one, in the order in which they are applied.
+"""The base class of transforms, and the transforms in the order in which they are applied.
 
 Axes: B images of the batch, C channels, H height, W width.
 """

@@ -45,7 +45,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set. `standardise` is what batches of every split have been through."""
+    """The splits of a data set. Batches of every split are standardised by `standardise`."""
 
     name: str
     classes: tuple[str, ...]

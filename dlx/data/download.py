@@ -87,7 +87,7 @@ def _fetch(published: Published, root: Path) -> dict[str, Bytes]:
 def _download(published: Published, root: Path, wrong: dict[str, str]) -> None:
     """Unpack the archives of the files that are wrong, downloading those that are not there.
 
-    What is unpacked needs no care with half-written files: reading checks every byte.
+    A half-written file does no harm: reading checks every byte and has it unpacked again.
     """
     folder = root / published.folder
     folder.mkdir(parents=True, exist_ok=True)

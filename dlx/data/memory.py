@@ -1,4 +1,4 @@
-"""How much memory is left, so that what would not fit is refused before the machine swaps or kills."""
+"""How much memory is left, so that data that would not fit is refused before the machine swaps."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The losses: what a loss is, and the ones for classes.
+"""The base class of losses, and the losses for classes.
 
 Axes: B samples of a batch, N samples of a split, K outputs of the model.
 """

@@ -14,19 +14,18 @@ from torch.optim import Optimizer
 from dlx import rng
 from dlx.augment.pipeline import build_augment
 from dlx.config import DataSettings, Settings
-from dlx.data.dataset import Dataset, Split
-from dlx.data.load import load
+from dlx.data.dataset import Dataset, Split, load
 from dlx.device import select_device
 from dlx.engine.layer_probe import LayerProbe
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
 from dlx.engine.probes import GradientProbe, Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError
-from dlx.loss.registry import losses
-from dlx.model.custom import said
+from dlx.loss.losses import losses
+from dlx.model.custom import one_line
 from dlx.model.init import initialise
-from dlx.model.registry import models
-from dlx.optimizer.registry import optimizers
+from dlx.model.models import models
+from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 
 CORES = torch.get_num_threads()  # read once, because each run of a study sets torch's number
@@ -96,7 +95,7 @@ def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:
                 settings.model.name, settings.model.arguments, input_shape=data.input_shape, outputs=outputs
             )
     except (RuntimeError, MemoryError, OverflowError) as error:  # usually too large for the memory
-        raise RequestError(f"{where}: it cannot be built: {said(error)}") from error
+        raise RequestError(f"{where}: it cannot be built: {one_line(error)}") from error
     initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
     if not any(p.requires_grad for p in model.parameters()):
         raise RequestError(f"{where}: it has no parameters to train")
@@ -135,7 +134,7 @@ def _try_model(settings: Settings, data: Dataset, model: nn.Module, needed: int)
             outputs = model(inputs)
     except Exception as error:  # a user's code may raise anything
         raise RequestError(
-            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {said(error)}"
+            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
         ) from error
     if not isinstance(outputs, Tensor) or outputs.shape != (len(labels), needed):
         got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__

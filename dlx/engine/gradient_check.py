@@ -16,7 +16,7 @@ from torch import Tensor
 from dlx import rng
 from dlx.engine.run import Run
 from dlx.errors import RequestError
-from dlx.model.layers import use_generator
+from dlx.model.models import use_generator
 
 # Multiplied by the entry's magnitude where that is above 1. The first is the most accurate for a smooth loss;
 # the others are tried where the loss has a kink nearby or curves strongly.

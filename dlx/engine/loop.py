@@ -15,7 +15,7 @@ from dlx.device import Timer
 from dlx.engine.evaluation import evaluate, evaluate_for_probe
 from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Run
-from dlx.model.layers import use_generator
+from dlx.model.models import use_generator
 from dlx.run.history import EpochRow
 
 

@@ -19,7 +19,7 @@ from dlx.device import accumulator
 from dlx.engine.layer_probe import LayerProbe, Phase
 from dlx.engine.metrics import DeviceScalars, Metrics
 from dlx.engine.model_summary import OnOutput
-from dlx.loss.registry import Loss
+from dlx.loss.losses import Loss
 from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
 Rows = Sequence[Sequence[object]]

@@ -12,7 +12,7 @@ from dlx.augment.pipeline import Augment
 from dlx.data.dataset import Dataset
 from dlx.engine.model_summary import LayerSummary
 from dlx.engine.probes import ProbeResults, Probes
-from dlx.loss.registry import Loss
+from dlx.loss.losses import Loss
 from dlx.optimizer.schedule import Schedule
 from dlx.run.history import EpochRow
 

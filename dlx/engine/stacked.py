@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dlx import rng
-from dlx.augment.pipeline import TRANSFORMS
+from dlx.augment.pipeline import all_transforms
 from dlx.device import Timer
 from dlx.engine.evaluation import EVALUATION_BATCH, evaluate, evaluate_outputs
 from dlx.engine.loop import epoch_end, sample_order, set_learning_rates
@@ -18,7 +18,7 @@ from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Run
 from dlx.engine.stacked_model import StackedModel, check_stackable, signature
 from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
-from dlx.loss.registry import Loss
+from dlx.loss.losses import Loss
 
 # Batches of up to this many bytes a run are augmented together. With 100 kB each, noise, shifts and flips of
 # 8 runs on two busy cores took 200 us a run-step together and 80 one by one.
@@ -183,7 +183,7 @@ def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator]) ->
     ]
     for name, rows, rows_R in stack.transforms:
         images = (x if len(rows) == len(x) else x.index_select(0, rows_R)).flatten(0, 1)
-        changed = TRANSFORMS[name].apply(images, torch.cat([draws[row][name] for row in rows]))
+        changed = all_transforms()[name].apply(images, torch.cat([draws[row][name] for row in rows]))
         changed = changed.view(len(rows), *x.shape[1:])
         x = changed if len(rows) == len(x) else x.index_copy_(0, rows_R, changed)
     return x
@@ -195,7 +195,7 @@ def _rows_by_transform(runs: Sequence[Run]) -> list[tuple[str, list[int], Tensor
         name: [
             row for row, run in enumerate(runs) if run.augment is not None and name in run.augment.transforms
         ]
-        for name in TRANSFORMS
+        for name in all_transforms()
     }
     return [(name, rows, torch.tensor(rows, device=runs[0].device)) for name, rows in by_name.items() if rows]
 

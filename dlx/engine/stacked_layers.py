@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlx.model.layers import Dropout
+from dlx.model.models import Dropout
 
 Layer = TypeVar("Layer", bound=nn.Module)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from dlx.engine.model_summary import OnOutput, watch_layers
 from dlx.engine.stacked_layers import STACKED_LAYERS, StackedDropout, split_by_member
-from dlx.model.layers import Dropout
+from dlx.model.models import Dropout
 from dlx.model.resnet import BasicBlock
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.compose.request import ComposedRun, with_label
 from dlx.config import LauncherSettings
-from dlx.data.roots import cache_root
+from dlx.data.source import cache_root
 from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
 from dlx.run.paths import RESULT

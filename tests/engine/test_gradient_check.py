@@ -13,9 +13,8 @@ from dlx.data.dataset import Split
 from dlx.engine.gradient_check import INPUT, GradientCheckOptions, check_gradients, jittered_batch
 from dlx.engine.run import Seeds
 from dlx.errors import RequestError
-from dlx.loss.registry import losses
-from dlx.model.layers import ACTIVATIONS, Dropout
-from dlx.model.registry import models
+from dlx.loss.losses import losses
+from dlx.model.models import ACTIVATIONS, Dropout, models
 
 TOLERANCE = 1e-6
 ALL = 0

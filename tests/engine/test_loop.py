@@ -107,7 +107,7 @@ def test_the_schedule_multiplies_the_learning_rate_and_is_recorded(make_run, exp
 
 
 def test_a_summed_loss_is_recorded_as_a_mean(make_run):
-    from dlx.loss.registry import losses
+    from dlx.loss.losses import losses
 
     summed = losses.build("cross_entropy", {"reduction": "sum", "label_smoothing": 0.0})
     mean_first, sum_first = (rows(make_run(lr=1e-12, **c))[1] for c in ({}, {"loss": summed}))

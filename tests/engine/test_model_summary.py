@@ -12,7 +12,7 @@ from dlx.engine.model_summary import (
     summarise_layers,
     watch_layers,
 )
-from dlx.model.registry import models
+from dlx.model.models import models
 
 
 def seen(model, *inputs):

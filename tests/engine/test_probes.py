@@ -12,7 +12,7 @@ from dlx.engine.evaluation import evaluate
 from dlx.engine.layer_probe import LayerProbe
 from dlx.engine.loop import train
 from dlx.engine.probes import GradientProbe, Probes, StepProbe
-from dlx.loss.registry import losses
+from dlx.loss.losses import losses
 from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
 

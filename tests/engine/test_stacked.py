@@ -7,7 +7,7 @@ from dlx.augment.pipeline import build_augment
 from dlx.engine import loop, stacked
 from dlx.engine.run import Seeds
 from dlx.engine.stacked_model import UnstackableError
-from dlx.loss.registry import losses
+from dlx.loss.losses import losses
 
 
 def differing(make_run):

@@ -7,8 +7,7 @@ from torch import nn
 
 from dlx.engine.stacked_model import StackedModel, UnstackableError, check_stackable, signature
 from dlx.engine.stacked_optimizers import StackedOptimizers
-from dlx.model.layers import Dropout, use_generator
-from dlx.model.registry import models
+from dlx.model.models import Dropout, models, use_generator
 
 MEMBERS, BATCH, OUTPUTS = 3, 6, 4
 MODELS = [

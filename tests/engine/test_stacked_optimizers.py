@@ -6,8 +6,8 @@ import torch.nn.functional as F
 
 from dlx.engine.stacked_model import StackedModel
 from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
-from dlx.model.registry import models
-from dlx.optimizer.registry import optimizers
+from dlx.model.models import models
+from dlx.optimizer.optimizers import optimizers
 
 SETTINGS = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},

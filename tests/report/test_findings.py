@@ -16,7 +16,7 @@ from dlx.run.evaluations import Evaluation, append_evaluation
 from dlx.run.predictions import write_predictions
 
 
-def one_line(study: Any, baseline: int | None = None) -> list[str]:
+def said(study: Any, baseline: int | None = None) -> list[str]:
     loaded = load([study.folder])
     layout = find_design(loaded.settings)
     summary = aggregate(loaded, layout)
@@ -36,7 +36,7 @@ HIGH = [0.90, 0.92, 0.91, 0.93, 0.90, 0.89]
 
 def test_a_best_setting_that_is_better_is_said_to_be(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
-    best, others, luck = one_line(study)
+    best, others, luck = said(study)
     assert best == (
         "Highest mean validation accuracy at the last epoch: 0.9083 with lr 0.1 "
         "(6 runs, 95% interval 0.8929 to 0.9238)."
@@ -50,7 +50,7 @@ def test_a_best_setting_that_is_better_is_said_to_be(study: Any) -> None:
 
 def test_what_two_seeds_cannot_say_is_not_said(study: Any) -> None:
     grid(study, {0.1: [0.90, 0.92], 0.01: [0.80, 0.81]})
-    text = one_line(study)
+    text = said(study)
     assert text[1].startswith(
         "Do not take its first place for settled: it is not shown to be better than the other."
     )
@@ -67,7 +67,7 @@ def test_what_a_t_test_would_find_is_named_beside_the_verdict(study: Any) -> Non
         lr: list(level + rng.normal(0, 0.004, 4)) for lr, level in ((0.1, 0.9), (0.2, 0.896), (0.3, 0.3))
     }
     grid(study, finals)
-    others = one_line(study)[1]
+    others = said(study)[1]
     assert "it is not shown to be better than any of the 2 others, and equivalent to 1." in others
     assert others.endswith(
         "A t test with the same correction, which takes differences to be normal, finds 1 of the undecided "
@@ -77,7 +77,7 @@ def test_what_a_t_test_would_find_is_named_beside_the_verdict(study: Any) -> Non
 
 def test_equivalent_settings_are_a_choice_of_cost(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.001 * (seed % 2) for seed, value in enumerate(HIGH)]})
-    assert one_line(study)[1].startswith("It is equivalent to the other: choose by cost.")
+    assert said(study)[1].startswith("It is equivalent to the other: choose by cost.")
 
 
 def test_a_mixture_is_counted(study: Any) -> None:
@@ -88,31 +88,31 @@ def test_a_mixture_is_counted(study: Any) -> None:
         [value - 1e-4 for value in ten],
     )
     grid(study, {0.1: ten, 0.2: alike, 0.3: list(ten + wobble - 0.03), 0.4: worse})
-    assert one_line(study)[1].startswith(
+    assert said(study)[1].startswith(
         "Of the 3 other settings it is better than 1, equivalent to 1 and undecided against 1."
     )
 
 
 def test_a_baseline_has_a_paragraph_and_names_what_is_better(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
-    assert one_line(study, baseline=0)[2].startswith(
+    assert said(study, baseline=0)[2].startswith(
         "Against the baseline (lr 0.01): 1 better. lr 0.1: 0.1250 higher than lr 0.01"
     )
-    assert one_line(study, baseline=1)[2] == "Against the baseline (lr 0.1): 1 worse."
+    assert said(study, baseline=1)[2] == "Against the baseline (lr 0.1): 1 worse."
 
 
 def test_single_runs_leave_chance_open(study: Any) -> None:
     study.run("a", study.curve(0.9), {"optimizer.lr": 0.1})
     study.run("b", study.curve(0.8), {"optimizer.lr": 0.01})
     study.run("c", study.curve(0.8), {"optimizer.lr": 9.0}, status="diverged")
-    text = one_line(study)
+    text = said(study)
     assert text[1].startswith("Next: lr 0.01, 0.1000 away. The two share fewer than two seeds")
     assert text[-1] == "Of 3 runs, 1 diverged."
 
 
 def test_one_run_is_no_comparison(study: Any) -> None:
     study.run("a", study.curve(0.9))
-    (text,) = one_line(study)
+    (text,) = said(study)
     assert text == (
         "Validation accuracy at the last epoch: 0.9000 (1 run). One run cannot say how much another seed "
         "would change it."
@@ -123,12 +123,12 @@ def test_losses_are_lowest_first(study: Any) -> None:
     for lr, loss in ((0.1, 3.0), (0.01, 2.0)):
         epochs = [(None, None, 9.0, None), (1.0, None, loss, None)]
         study.run(f"lr{lr}", epochs, {"optimizer.lr": lr, "monitor": "val_loss"})
-    assert one_line(study)[0] == "Lowest mean validation loss at the last epoch: 2.0000 with lr 0.01 (1 run)."
+    assert said(study)[0] == "Lowest mean validation loss at the last epoch: 2.0000 with lr 0.01 (1 run)."
 
 
 def test_nothing_completed_is_nothing_to_compare(study: Any) -> None:
     study.run("a", study.curve(0.9), status="diverged")
-    assert one_line(study) == ["No run completed, so there is nothing to compare. Of 1 run, 1 diverged."]
+    assert said(study) == ["No run completed, so there is nothing to compare. Of 1 run, 1 diverged."]
 
 
 def predicted(study: Any, right: float, lr: float, seed: int) -> Any:
@@ -145,7 +145,7 @@ def test_luck_is_split_where_predictions_are_stored(study: Any) -> None:
     for seed in range(4):
         predicted(study, 0.9, 0.1, seed)
         predicted(study, 0.8, 0.2, seed)
-    (luck,) = [line for line in one_line(study) if line.startswith("Luck")]
+    (luck,) = [line for line in said(study) if line.startswith("Luck")]
     assert "another 200 validation samples by 0.0" in luck
     assert "other samples would move its lead by" in luck
     assert "(picked on random halves of the seeds and validation samples, scored on the others)" in luck
@@ -158,7 +158,7 @@ def test_held_out_scores_are_shown_with_how_often_they_were_looked_at(study: Any
         time = f"2026-11-2{place}T00:00:00+00:00"
         append_evaluation(folder, Evaluation(time, "test", 263, 2, 0.5, 81 / 263, "0" * 64, 8))
     append_evaluation(folder, Evaluation("2026-11-29T00:00:00+00:00", "val", 100, 2, 0.5, 0.9, "0" * 64, 1))
-    line = one_line(study)[-1]
+    line = said(study)[-1]
     assert "test accuracy 0.3080 (95% interval 0.2553 to 0.3662, 263 test samples)" in line
     assert "the best of 8 runs by validation" in line
     assert ("looked at once" if looks == 1 else "looked at 3 times: what was decided") in line
@@ -168,7 +168,7 @@ def test_a_look_at_another_setting_is_said_to_be_of_another_and_damage_is_named(
     predicted(study, 0.9, 0.1, 0)
     other = predicted(study, 0.7, 0.2, 0)
     append_evaluation(other, Evaluation("2026-11-20T00:00:00+00:00", "test", 10, 2, 0.5, None, "0" * 64, 1))
-    line = one_line(study)[-1]
+    line = said(study)[-1]
     assert "test loss 0.5000 (10 test samples) with lr 0.2, which is not the best setting here" in line
     (other / "evaluations.csv").write_text("torn")
-    assert "Looks at held-out data cannot be read" in one_line(study)[-1]
+    assert "Looks at held-out data cannot be read" in said(study)[-1]

@@ -1,14 +1,14 @@
 """The packaged claims: every experiment has one, and every one fits the preset it names."""
 
 import pytest
+from dlx.train import train_grid
 
-from dlx.compose import config_folder
+from dlx.compose.composer import config_folder
 from dlx.errors import RequestError
 from dlx.reproduce import catalogue
 from dlx.reproduce.match import Planned, check_claim
 from dlx.reproduce.request import train_words
 from dlx.reproduce.rerun import planned
-from dlx.train import train_grid
 
 CLAIMS = {claim.label: claim for claim in catalogue.packaged()}
 IDS = [

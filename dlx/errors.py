@@ -1,8 +1,23 @@
-"""The one exception for what a user can put right, and the nearest name to what was mistyped."""
+"""The exception for what a user can put right, the nearest name to a mistyped one, and failed storage."""
 
 import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+# The disk is full, the quota is used up, the file system is read-only, the device is broken, the folder is
+# not ours or is not a folder.
+STORAGE_ERRNOS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
 
 
 class RequestError(ValueError):
@@ -19,31 +34,11 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def unknown(what: str, given: str, allowed: Iterable[str]) -> RequestError:
-    """Build the error for a name that does not exist: what was given, what is allowed, the nearest."""
+    """Build the error for a name that does not exist: what was given, the nearest name, what is allowed."""
     names = sorted(allowed)
     return RequestError(f"{what}: there is no '{given}'{nearest(given, names)} (allowed: {', '.join(names)})")
 
 
-class StorageError(Exception):
-    """Writing failed (disk full, read-only); `dlx` prints the line and exits with code 4."""
-
-
-# The disk is full, the quota used up, the file system read-only, the device broken, the folder not ours
-# or no folder.
-STORAGE_ERRNOS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EIO,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENOTDIR,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-)
-
-
 def is_storage_error(error: BaseException | None) -> bool:
     """Return whether an exception says that writing failed."""
-    return isinstance(error, StorageError) or (isinstance(error, OSError) and error.errno in STORAGE_ERRNOS)
+    return isinstance(error, OSError) and error.errno in STORAGE_ERRNOS

@@ -19,7 +19,7 @@ LAYERS = [
     ["dlx.cli"],
     ["dlx.commands"],
     ["dlx.reproduce"],
-    ["dlx.train", "dlx.prepare", "dlx.check", "dlx.evaluate", "dlx.report"],
+    ["dlx.train", "dlx.evaluate", "dlx.report"],
     ["dlx.complaint"],
     ["dlx.compose"],
     ["dlx.sweep"],
@@ -28,7 +28,7 @@ LAYERS = [
     ["dlx.engine"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
     ["dlx.config", "dlx.rng", "dlx.device"],
-    ["dlx.registry", "dlx.run", "dlx.arguments", "dlx.surfaces"],
+    ["dlx.registry", "dlx.run", "dlx.surfaces"],
     ["dlx.expression", "dlx.statistics"],
     ["dlx.errors"],
     ["dlx"],
@@ -42,8 +42,6 @@ LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tens
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.commands",
-    "dlx.prepare",
-    "dlx.check",
     "dlx.evaluate",
     "dlx.train",
     "dlx.complaint",
@@ -138,7 +136,7 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
     if any(inside(module, room) for room in WITHOUT_TORCH):
         assert "torch" not in top
     if module in ("dlx.cli", "dlx.errors"):
-        assert not top - {"dlx", "argparse", "sys", "collections", "difflib", "errno"}
+        assert not top - {"dlx", "argparse", "sys", "collections", "difflib", "errno", "importlib"}
 
 
 def test_what_the_package_offers_is_imported_when_it_is_called():

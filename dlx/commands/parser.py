@@ -27,8 +27,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(
         self, prog: str, summary: str, *, examples: str, notes: str = "", exit_codes: str, **more: Any
     ) -> None:
-        """Give what `prog --help` shows, in its order: usage, summary, arguments, examples, notes, codes."""
-        parts = [f"examples:\n{_indent(examples)}", notes.strip(), f"exit codes: {exit_codes}"]
+        """Give the texts of `prog --help`: a summary; notes, examples and exit codes below the arguments."""
+        indented = "\n".join(f"  {line}" for line in examples.strip().splitlines())
+        parts = [notes.strip(), f"examples:\n{indented}", fill(f"exit codes: {exit_codes}", 79)]
         super().__init__(
             prog=prog,
             description=fill(summary, 79),
@@ -120,7 +121,3 @@ def number(above: float, below: float = math.inf) -> Callable[[str], float]:
         return value
 
     return check
-
-
-def _indent(examples: str) -> str:
-    return "\n".join(f"  {line}" for line in examples.strip().splitlines())

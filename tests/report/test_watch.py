@@ -6,13 +6,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dlx.commands.report import main
 from dlx.errors import RequestError
-from dlx.report.command import main
 from dlx.report.load import StudyData, load
 from dlx.report.reader import SILENT, Reader
 from dlx.report.watch import watch
@@ -174,13 +173,3 @@ def test_the_command_ends_with_130_and_a_whole_page(study: Any) -> None:
     text = (study.folder / "report" / "index.html").read_text()
     assert text.rstrip().endswith("</html>")
     assert not REFRESH.search(text)
-
-
-@pytest.mark.parametrize("given", ["outputs/study", "0", "-1", "nan"])
-def test_what_is_no_number_of_seconds_is_refused(
-    given: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([str(tmp_path), f"--watch={given}"])
-    assert caught.value.code == 2
-    assert "is no number of seconds above 0; folders come first" in capsys.readouterr().err

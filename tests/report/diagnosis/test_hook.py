@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dlx.report.command import main
+from dlx.commands.report import main
 
 
 def overfitting(seed: int) -> list[tuple[float | None, float | None, float | None, float | None]]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from dlx.commands.report import main
 from dlx.report.aggregate import aggregate
 from dlx.report.charts import Chart
-from dlx.report.command import main
 from dlx.report.load import load
 from dlx.report.pictures.style import PANELS
 from dlx.report.pictures.surface import HIGH, LOW, surface

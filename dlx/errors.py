@@ -2,7 +2,6 @@
 
 import errno
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 # The disk is full, the quota is used up, the file system is read-only, the device is broken, the folder is
 # not ours or is not a folder.
@@ -29,6 +28,8 @@ class RequestError(ValueError):
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the name in `allowed` closest to `name`, or "" if none is close."""
+    from difflib import get_close_matches  # takes 9 ms, and help needs none
+
     close = get_close_matches(name, list(allowed), n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""
 

@@ -42,10 +42,9 @@ def choose_runs(folder: Path, *, every: bool) -> list[Chosen]:
     kept = {run: result for run, result in completed.items() if result.checkpoint_sha256}
     if not kept:
         raise RequestError(f"{folder}: no run has a checkpoint; train with keep=best or keep=last")
-    monitors = {str(result.config["monitor"]) for result in kept.values()}
-    if len(monitors) > 1:
+    if len({result.config["monitor"] for result in kept.values()}) > 1:
         raise RequestError(f"{folder}: its runs have different monitors; name one run, or use --all")
-    best = max(kept, key=lambda run: _validation(kept[run], *monitors))
+    best = max(kept, key=lambda run: monitored(kept[run], str(kept[run].config["keep"])))
     return [Chosen(best, kept[best], len(kept))]
 
 
@@ -95,16 +94,17 @@ def earlier_looks(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:
     return [look for look in looks if look.split == split]
 
 
+def monitored(result: Result, epoch: str) -> float:
+    """Return what a run monitored, at its `best` or `last` epoch: higher is better, and -inf is no value."""
+    monitor = str(result.config["monitor"])
+    value = (result.best if epoch == "best" else result.last).get(monitor)
+    if value is None:
+        return float("-inf")
+    return value if monitor.endswith("accuracy") else -value
+
+
 def _result(folder: Path) -> Result | None:
     try:
         return read_result(folder)
     except ValueError as error:
         raise RequestError(str(error)) from error
-
-
-def _validation(result: Result, monitor: str) -> float:
-    row = result.best if result.config["keep"] == "best" else result.last
-    value = row.get(monitor)
-    if value is None:
-        return float("-inf")
-    return value if monitor.endswith("accuracy") else -value

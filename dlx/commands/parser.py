@@ -51,16 +51,12 @@ class Parser(argparse.ArgumentParser):
         for word in unread:
             if not word.startswith("-"):
                 raise RequestError(f"'{word}' is one word too many")
-            flag, allowed = word.split("=")[0], self.flags()
-            raise RequestError(
-                f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})"
-            )
+            names = [name for action in self._actions for name in action.option_strings]
+            allowed = [name for name in names if name.startswith("--")]
+            flag = word.split("=")[0]
+            near = nearest(flag, allowed)
+            raise RequestError(f"there is no flag {flag}{near} (allowed: {', '.join(allowed)})")
         return given
-
-    def flags(self) -> list[str]:
-        """Return the long name of every flag, in the order of declaration."""
-        names = [name for action in self._actions for name in action.option_strings]
-        return [name for name in names if name.startswith("--")]
 
     def error(self, message: str) -> NoReturn:
         """Raise RequestError instead of printing the usage."""

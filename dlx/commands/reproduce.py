@@ -107,15 +107,15 @@ def _rerun_all(
     Raises RequestError if none could be.
     """
     from dlx.complaint import complaint, is_complaint
-    from dlx.reproduce.rerun import rerun, seeds_for, train_words
+    from dlx.reproduce.rerun import rerun, train_words
 
     reruns: list[Rerun] = []
     not_run: list[tuple[str, str]] = []
     for claim in claims:
-        words = train_words(claim, seeds_for(claim, seeds), settings)
+        words = train_words(claim, seeds, settings)
         print(f"{claim.label}: {shlex.join(['dlx', 'train', *words])}", flush=True)
         try:
-            reruns.append(rerun(claim, seeds_for(claim, seeds), settings))
+            reruns.append(rerun(claim, words))
         except Exception as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_complaint(error):
                 raise

@@ -10,7 +10,7 @@ from dlx.report.page.script import policy
 from dlx.report.tables import Column, Table, to_markdown, write_csv
 from dlx.report.text import MISSING, visible, write_count, write_metric
 from dlx.reproduce.claim import Figure, Order
-from dlx.reproduce.measure import PARAMETERS
+from dlx.reproduce.measure import PARAMETERS, write_moment
 from dlx.reproduce.rerun import Line, Rerun
 
 COLUMNS = [
@@ -51,13 +51,17 @@ def write_ledger(
     pairs = [(each, line) for each in reruns for line in each.lines]
     rows = [_cells(each, line) for each, line in pairs]
     torch = ", ".join(sorted({version for each in reruns for version in each.torch}))
-    facts = [f"dlx {dlx.__version__}", f"torch {torch}" if torch else "", _runs(reruns)]
+    runs = write_count(sum(len(each.outcomes) for each in reruns), "run")
+    facts = [f"dlx {dlx.__version__}", f"torch {torch}" if torch else "", runs]
     facts.append(f"with {' '.join(extra)}" if extra else "")
     return Ledger(
         finding=_finding([line for _, line in pairs], len(not_run)),
         facts=[visible(fact) for fact in facts if fact],
         table=Table(COLUMNS, rows, _notes([line for _, line in pairs])),
-        sources=[(each.claim.label, visible(_source(each))) for each in reruns],
+        sources=[
+            (each.claim.label, visible("; ".join(filter(None, [each.claim.title, each.claim.source]))))
+            for each in reruns
+        ],
         deviations=[
             (each.claim.label, visible(text)) for each in reruns if (text := _deviations(each, extra))
         ],
@@ -76,7 +80,7 @@ def ledger_csv(reruns: Sequence[Rerun], extra: Sequence[str]) -> str:
                 (
                     *(each.claim.label, line.setting, line.about.metric, str(line.about.at)),
                     *(judgement.mean, interval.std if interval else None),
-                    *(line.completed, line.runs, line.diverged, line.failed),
+                    *(line.completed, len(line.outcomes), line.diverged, line.failed),
                     *((interval.low, interval.high) if interval else (None, None)),
                     judgement.p,
                     *(line.about.ends if isinstance(line.about, Figure) else (None, None)),
@@ -149,13 +153,19 @@ def _cells(each: Rerun, line: Line) -> list[str]:
     return [
         each.claim.label,
         visible(line.setting),
-        visible(", ".join(filter(None, [line.metric, line.moment]))),
+        visible(_metric(line.about)),
         ours,
         _interval(line),
         _published(line.about),
         judgement.word,
         visible("; ".join(filter(None, [_unlucky(line), judgement.note]))),
     ]
+
+
+def _metric(about: Figure | Order) -> str:
+    """Write the metric, and its moment if it is not the last epoch."""
+    name = about.metric.replace("_", " ")
+    return name if about.metric == PARAMETERS or about.at == "last" else f"{name}, {write_moment(about.at)}"
 
 
 def _interval(line: Line) -> str:
@@ -182,20 +192,11 @@ def _published(about: Figure | Order) -> str:
 
 def _unlucky(line: Line) -> str:
     counts = [(line.diverged, "diverged"), (line.failed, "failed")]
-    return ", ".join(f"{count} of {line.runs} runs {what}" for count, what in counts if count)
+    return ", ".join(f"{count} of {len(line.outcomes)} runs {what}" for count, what in counts if count)
 
 
 def _number(metric: str, value: float) -> str:
     return f"{value:.0f}" if metric == PARAMETERS else write_metric(metric, value)
-
-
-def _runs(reruns: Sequence[Rerun]) -> str:
-    outcomes = [outcome for each in reruns for outcome in each.outcomes]
-    return write_count(len(outcomes), "run")
-
-
-def _source(each: Rerun) -> str:
-    return "; ".join(filter(None, [each.claim.title, each.claim.source]))
 
 
 def _deviations(each: Rerun, extra: Sequence[str]) -> str:

@@ -49,15 +49,6 @@ def held_out(folder: Path, result: Result) -> dict[str, float | int | None]:
     return {"test_loss": look.loss, "test_accuracy": look.accuracy}
 
 
-def better_by_monitor(result: Result) -> float:
-    """Return the monitored metric at the run's best epoch, with its sign flipped if lower is better."""
-    monitor = str(result.config["monitor"])
-    value = result.best.get(monitor)
-    if value is None:
-        return -math.inf
-    return -value if monitor.endswith("loss") else value
-
-
 def write_moment(at: Moment) -> str:
     """Write a moment in words."""
     return f"epoch {at}" if isinstance(at, int) else at

@@ -7,10 +7,11 @@ from typing import Any
 
 from dlx.config import resolved
 from dlx.errors import RequestError, unknown
+from dlx.evaluate import monitored
 from dlx.report.text import write_value
 from dlx.reproduce.claim import Claim, Figure, Order, Value, Where
 from dlx.reproduce.judgement import Judgement, judge_figure, judge_order
-from dlx.reproduce.measure import PARAMETERS, better_by_monitor, measure, write_moment
+from dlx.reproduce.measure import measure
 from dlx.run.identity import comparable, flatten
 from dlx.run.result import Result
 from dlx.sweep.job import Job
@@ -31,20 +32,26 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Line:
-    """A figure or order of the claim, judged; the counts are of the runs it is about.
+    """A figure or order of the claim, judged; `outcomes` are of the runs it is about.
 
-    `moment` is "" for the last epoch, and for a metric that is the same at every epoch.
+    `completed` counts the values it is judged by: runs, picked runs, or pairs.
     """
 
     about: Figure | Order
     setting: str
-    metric: str
-    moment: str
     judgement: Judgement
-    runs: int
+    outcomes: list[Outcome]
     completed: int
-    diverged: int
-    failed: int
+
+    @property
+    def diverged(self) -> int:
+        """How many of the runs diverged."""
+        return sum(each.result is not None and each.result.status == "diverged" for each in self.outcomes)
+
+    @property
+    def failed(self) -> int:
+        """How many of the runs failed."""
+        return sum(each.result is None for each in self.outcomes)
 
 
 @dataclass(frozen=True)
@@ -69,13 +76,12 @@ class Rerun:
         return refuted or any(outcome.result is None for outcome in self.outcomes)
 
 
-def rerun(claim: Claim, seeds: int, extra: Sequence[str]) -> Rerun:
-    """Train the runs of the claim's grid that are not finished, and judge the claim.
+def rerun(claim: Claim, words: list[str]) -> Rerun:
+    """Train the runs that `words` (see `train_words`) ask for and that are not finished, and judge the claim.
 
     Raises RequestError, before any training, for a claim that does not fit its own grid. Raises what
     `train_grid` raises, except for runs that did not complete: the lines count those.
     """
-    words = train_words(claim, seeds, extra)
     runs: list[PlannedRun] = []
     roots: list[Path] = []
 
@@ -93,20 +99,18 @@ def rerun(claim: Claim, seeds: int, extra: Sequence[str]) -> Rerun:
     return Rerun(claim, words, lines, outcomes, roots[0])
 
 
-def train_words(claim: Claim, seeds: int, extra: Sequence[str]) -> list[str]:
-    """Return the words for `dlx train`; the last of several for one key counts, so a claim may fix the split.
+def train_words(claim: Claim, seeds: int | None, extra: Sequence[str]) -> list[str]:
+    """Return the words for `dlx train`: the claim's grid once with each of `seeds` seeds (default: its own).
 
-    Everything random varies with the seed: the split, the first weights, the order, the draws.
+    Everything random varies with the seed: the split, the first weights, the order, the draws; a claim
+    without any randomness gets one. Of several words for one key the last counts, so a claim may fix the
+    split.
     """
-    grid = [f"{key}={','.join(map(_write_word, values))}" for key, values in claim.grid.items()]
+    seeds = claim.seeds if seeds is None or claim.seeds == 1 else seeds
     repeats = [f"seed={','.join(map(str, range(seeds)))}", "data.split_seed=${seed}"]
-    # Not the preset's own study: a report would mix the runs of both.
+    grid = [f"{key}={','.join(map(_write_word, values))}" for key, values in claim.grid.items()]
+    # Not the preset's own study: a report of it would mix the runs of both.
     return [*repeats, *claim.overrides, *grid, f"name={claim.claim}-reproduced", *extra]
-
-
-def seeds_for(claim: Claim, asked: int | None) -> int:
-    """Return how many seeds to run: those asked for, else the claim's; 1 if nothing is random."""
-    return claim.seeds if asked is None or claim.seeds == 1 else asked
 
 
 def check_extra(extra: Sequence[str]) -> None:
@@ -197,7 +201,7 @@ def _figure_line(
         best: dict[int, int] = {}
         for index, result in completed.items():
             first = best.setdefault(runs[index].seed, index)
-            if better_by_monitor(result) > better_by_monitor(completed[first]):
+            if monitored(result, "best") > monitored(completed[first], "best"):
                 best[runs[index].seed] = index
         completed = {index: completed[index] for index in best.values()}
     values_K = [
@@ -207,7 +211,7 @@ def _figure_line(
     rounding = claim.rounding if figure.rounding is None else figure.rounding
     setting = f"best of {write_where(figure.where)}" if figure.pick else write_where(figure.where)
     judgement = judge_figure(figure, values_K, rounding)
-    return _line(figure, setting, judgement, [outcomes[index] for index in indices], len(values_K))
+    return Line(figure, setting, judgement, [outcomes[index] for index in indices], len(values_K))
 
 
 def _order_line(order: Order, runs: Sequence[PlannedRun], outcomes: Sequence[Outcome]) -> Line:
@@ -222,24 +226,8 @@ def _order_line(order: Order, runs: Sequence[PlannedRun], outcomes: Sequence[Out
     joint = "like" if order.equal is not None else "below" if order.lower_is_better else "above"
     setting = f" {joint} ".join(write_where(where) for where in order.sides)
     about = [outcomes[index] for where in order.sides for index in matching(where, runs)]
-    return _line(order, setting, judge_order(order, first, second), about, len(set(first) & set(second)))
+    return Line(order, setting, judge_order(order, first, second), about, len(set(first) & set(second)))
 
 
 def _completed(outcome: Outcome) -> Result | None:
     return outcome.result if outcome.succeeded else None
-
-
-def _line(
-    about: Figure | Order, setting: str, judgement: Judgement, outcomes: Sequence[Outcome], completed: int
-) -> Line:
-    return Line(
-        about,
-        setting,
-        about.metric.replace("_", " "),
-        "" if about.metric == PARAMETERS or about.at == "last" else write_moment(about.at),
-        judgement,
-        len(outcomes),
-        completed,
-        sum(each.result is not None and each.result.status == "diverged" for each in outcomes),
-        sum(each.result is None for each in outcomes),
-    )

@@ -8,8 +8,9 @@ import torch
 
 from dlx.cli import main
 from dlx.commands.evaluate import interval
-from dlx.evaluate import choose_runs
+from dlx.evaluate import choose_runs, monitored
 from dlx.run.evaluations import COLUMNS, Evaluation, read_evaluations, record
+from dlx.run.result import Result
 
 QUICK = ["data.train_size=200", "data.val_size=100", "model.width=8", "epochs=2"]
 
@@ -135,3 +136,11 @@ def test_looks_are_kept_as_written_and_a_missing_accuracy_stays_missing(tmp_path
 def test_the_interval_is_wilsons():
     # Newcombe (1998), table I, 81 of 263: 0.2553 to 0.3662.
     assert interval(81 / 263, 263) == "0.2553 to 0.3662"
+
+
+def test_a_monitored_loss_is_the_better_the_lower():
+    rows = {"best": {"val_accuracy": 0.6, "val_loss": 1.6}, "last": {"val_accuracy": 0.5, "val_loss": 1.7}}
+    for monitor in ("val_accuracy", "val_loss"):
+        result = Result(status="completed", identity="", config={"monitor": monitor}, parameters=1, **rows)
+        assert monitored(result, "best") > monitored(result, "last")
+        assert monitored(result.model_copy(update={"best": {}}), "best") < monitored(result, "last")

@@ -3,7 +3,7 @@
 import pytest
 
 from dlx.errors import RequestError
-from dlx.reproduce.measure import LAYER_MEAN, better_by_monitor, measure
+from dlx.reproduce.measure import LAYER_MEAN, measure
 from dlx.run.result import Result
 
 HISTORY = """epoch,step,time,lr,train_loss,train_accuracy,val_loss,val_accuracy,extra
@@ -77,13 +77,3 @@ def test_layers_that_were_not_recorded_are_asked_for(folder):
     (folder / "layers.csv").unlink()
     with pytest.raises(RequestError, match=r"probes\.layers=true"):
         measure(folder, RESULT, LAYER_MEAN, "last")
-
-
-def test_the_better_run_has_the_better_best_epoch_by_what_it_monitored():
-    worse = RESULT.model_copy(update={"best": {"val_accuracy": 0.5, "val_loss": 1.7}})
-    assert better_by_monitor(RESULT) > better_by_monitor(worse)
-    by_loss = {"config": {"monitor": "val_loss"}}
-    assert better_by_monitor(RESULT.model_copy(update=by_loss)) > better_by_monitor(
-        worse.model_copy(update=by_loss)
-    )
-    assert better_by_monitor(RESULT.model_copy(update={"best": {}})) < better_by_monitor(worse)

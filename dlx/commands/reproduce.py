@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,9 +114,9 @@ def _rerun_all(
     not_run: list[tuple[str, str]] = []
     for claim in claims:
         words = train_words(claim, seeds, settings)
-        print(f"{claim.label}: {shlex.join(['dlx', 'train', *words])}", flush=True)
+        announce = partial(print, f"{claim.label}: {shlex.join(['dlx', 'train', *words])}", flush=True)
         try:
-            reruns.append(rerun(claim, words))
+            reruns.append(rerun(claim, words, announce))
         except Exception as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_complaint(error):
                 raise

@@ -1,6 +1,6 @@
 """Reruns a claim: trains its grid through `dlx train`, then judges each of its figures and orders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,12 @@ class Rerun:
         return refuted or any(outcome.result is None for outcome in self.outcomes)
 
 
-def rerun(claim: Claim, words: list[str]) -> Rerun:
+def rerun(claim: Claim, words: list[str], announce: Callable[[], None]) -> Rerun:
     """Train the runs that `words` (see `train_words`) ask for and that are not finished, and judge the claim.
 
-    Raises RequestError, before any training, for a claim that does not fit its own grid. Raises what
-    `train_grid` raises, except for runs that did not complete: the lines count those.
+    `announce` is called when the request has been checked, before any training. Raises RequestError, before
+    any training, for a claim that does not fit its own grid. Raises what `train_grid` raises, except for runs
+    that did not complete: the lines count those.
     """
     runs: list[PlannedRun] = []
     roots: list[Path] = []
@@ -89,6 +90,7 @@ def rerun(claim: Claim, words: list[str]) -> Rerun:
         runs.extend(planned_run(job) for job in jobs)
         roots.append(Path(jobs[0].settings.output_root))
         check_claim(claim, runs)
+        announce()
 
     try:
         outcomes = train_grid(["--multirun", *words], plan)  # so that Hydra names a wrong word in a grid

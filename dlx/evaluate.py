@@ -53,10 +53,10 @@ def score_runs(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:
     for run in chosen:  # a look that is recorded and not shown would be lost
         if run.result.checkpoint_sha256 is None:
             raise RequestError(f"{run.folder}: has no checkpoint; train it with keep=best or keep=last")
-    return [evaluate(run, split) for run in chosen]
+    return [score_run(run, split) for run in chosen]
 
 
-def evaluate(run: Chosen, split: str) -> Evaluation:
+def score_run(run: Chosen, split: str) -> Evaluation:
     """Score a run's checkpoint on `split` (test, val, train), record the look and return it."""
     from dlx.build import build  # imports torch
     from dlx.engine.held_out import score

@@ -48,9 +48,9 @@ def main(arguments: Sequence[str]) -> int:
     if given.watch is None:
         write()
         return 0
-    from dlx.report.watch import watch
+    from dlx.report.watch import watch_runs
 
-    return watch(folders, write, output / PAGE, given.watch)
+    return watch_runs(folders, write, output / PAGE, given.watch)
 
 
 def _parser() -> Parser:

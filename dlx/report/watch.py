@@ -27,7 +27,7 @@ class Write(Protocol):
         """Write the files; `show` prints the table."""
 
 
-def watch(
+def watch_runs(
     folders: list[Path], write: Write, page: Path, seconds: float = SECONDS, quiet: float = QUIET
 ) -> int:
     """Renew the report whenever runs have changed; return 0 when all have ended, 130 after Ctrl-C.

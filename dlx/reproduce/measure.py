@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from dlx.errors import RequestError, unknown
-from dlx.evaluate import Chosen, evaluate
+from dlx.evaluate import Chosen, score_run
 from dlx.reproduce.claim import Moment
 from dlx.run.evaluations import read_evaluations
 from dlx.run.history import read_history
@@ -16,7 +16,7 @@ PARAMETERS = "parameters"  # the same at every moment
 LAYER_MEAN = "largest_layer_mean"  # largest |mean| of a layer's outputs in training, without the last layer
 
 
-def measure(folder: Path, result: Result, metric: str, at: Moment) -> float:
+def read_metric(folder: Path, result: Result, metric: str, at: Moment) -> float:
     """Return `metric` of a completed run at its last epoch, its best, a numbered one, or on the test split.
 
     Raises RequestError if the run has no such metric, or no value of it at that moment.
@@ -27,7 +27,7 @@ def measure(folder: Path, result: Result, metric: str, at: Moment) -> float:
     elif metric == LAYER_MEAN:
         value = _layer_mean(folder, result, at)
     elif at == "test":
-        value = _known(held_out(folder, result), metric)
+        value = _known(_test_scores(folder, result), metric)
     elif isinstance(at, int):
         value = _at_epoch(folder, metric, at)
     else:
@@ -37,7 +37,12 @@ def measure(folder: Path, result: Result, metric: str, at: Moment) -> float:
     return float(value)
 
 
-def held_out(folder: Path, result: Result) -> dict[str, float | int | None]:
+def write_moment(at: Moment) -> str:
+    """Write a moment in words."""
+    return f"epoch {at}" if isinstance(at, int) else at
+
+
+def _test_scores(folder: Path, result: Result) -> dict[str, float | int | None]:
     """Return the loss and accuracy of a run's checkpoint on the test split.
 
     The split is looked at only if no look at this checkpoint is recorded. Raises RequestError if there is no
@@ -45,13 +50,8 @@ def held_out(folder: Path, result: Result) -> dict[str, float | int | None]:
     """
     looks = [look for look in read_evaluations(folder) if look.split == "test"]
     look = next((look for look in looks if look.checkpoint == result.checkpoint_sha256), None)
-    look = look or evaluate(Chosen(folder, result, chosen_from=1), "test")
+    look = look or score_run(Chosen(folder, result, chosen_from=1), "test")
     return {"test_loss": look.loss, "test_accuracy": look.accuracy}
-
-
-def write_moment(at: Moment) -> str:
-    """Write a moment in words."""
-    return f"epoch {at}" if isinstance(at, int) else at
 
 
 def _known(values: dict[str, float | int | None], metric: str) -> float | int | None:

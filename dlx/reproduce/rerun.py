@@ -11,7 +11,7 @@ from dlx.evaluate import monitored
 from dlx.report.text import write_value
 from dlx.reproduce.claim import Claim, Figure, Order, Value, Where
 from dlx.reproduce.judgement import Judgement, judge_figure, judge_order
-from dlx.reproduce.measure import measure
+from dlx.reproduce.measure import read_metric
 from dlx.run.identity import comparable, flatten
 from dlx.run.result import Result
 from dlx.sweep.job import Job
@@ -207,7 +207,7 @@ def _figure_line(
                 best[runs[index].seed] = index
         completed = {index: completed[index] for index in best.values()}
     values_K = [
-        measure(outcomes[index].folder, result, figure.metric, figure.at)
+        read_metric(outcomes[index].folder, result, figure.metric, figure.at)
         for index, result in completed.items()
     ]
     rounding = claim.rounding if figure.rounding is None else figure.rounding
@@ -219,7 +219,7 @@ def _figure_line(
 def _order_line(order: Order, runs: Sequence[PlannedRun], outcomes: Sequence[Outcome]) -> Line:
     first, second = (
         {
-            runs[index].seed: measure(outcomes[index].folder, result, order.metric, order.at)
+            runs[index].seed: read_metric(outcomes[index].folder, result, order.metric, order.at)
             for index in matching(where, runs)
             if (result := _completed(outcomes[index]))
         }

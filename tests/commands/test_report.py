@@ -16,7 +16,7 @@ def calls(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("s").mkdir()
     monkeypatch.setattr(write, "write_report", lambda *given, **named: asked.append((given, named)))
-    monkeypatch.setattr(watch, "watch", lambda *given: asked.append(given) or 130)
+    monkeypatch.setattr(watch, "watch_runs", lambda *given: asked.append(given) or 130)
     return asked
 
 

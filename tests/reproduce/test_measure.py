@@ -3,7 +3,7 @@
 import pytest
 
 from dlx.errors import RequestError
-from dlx.reproduce.measure import LAYER_MEAN, measure
+from dlx.reproduce.measure import LAYER_MEAN, read_metric
 from dlx.run.result import Result
 
 HISTORY = """epoch,step,time,lr,train_loss,train_accuracy,val_loss,val_accuracy,extra
@@ -53,7 +53,7 @@ def folder(tmp_path):
     ],
 )
 def test_a_metric_is_read_at_its_moment(folder, metric, at, value):
-    assert measure(folder, RESULT, metric, at) == value
+    assert read_metric(folder, RESULT, metric, at) == value
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_a_metric_is_read_at_its_moment(folder, metric, at, value):
 )
 def test_what_a_run_did_not_measure_is_one_line(folder, metric, at, words):
     with pytest.raises(RequestError) as caught:
-        measure(folder, RESULT, metric, at)
+        read_metric(folder, RESULT, metric, at)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 def test_layers_that_were_not_recorded_are_asked_for(folder):
     (folder / "layers.csv").unlink()
     with pytest.raises(RequestError, match=r"probes\.layers=true"):
-        measure(folder, RESULT, LAYER_MEAN, "last")
+        read_metric(folder, RESULT, LAYER_MEAN, "last")

@@ -15,7 +15,6 @@ VERBS = {
     "check": "compare a model's gradients with finite differences",
     "data": "list the data sets, or fetch one ahead of time",
 }
-MODULES = {verb: f"dlx.commands.{verb}" for verb in VERBS} | {"train": "dlx.train"}
 
 EXAMPLES = """
 dlx train model=mlp_bn optimizer=adam
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     verb = words[0] if words and words[0] in VERBS else ""
     try:
-        return int(import_module(MODULES[verb]).main(words[1:])) if verb else _without_verb(words)
+        return int(import_module(f"dlx.commands.{verb}").main(words[1:])) if verb else _without_verb(words)
     except RequestError as error:
         return _fail(verb, f"error: {error}", 2)
     except OSError as error:
@@ -45,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(verb, f"error: storage failed: {error}", 4)
     except KeyboardInterrupt:
-        kept = "; finished runs are kept, and the same command continues" if verb == "reproduce" else ""
+        trains = verb in ("train", "reproduce")
+        kept = "; finished runs are kept, and the same command continues" if trains else ""
         return _fail(verb, f"interrupted{kept}", 130)
 
 

@@ -43,9 +43,9 @@ def main(arguments: Sequence[str]) -> int:
     Raises RequestError if the request is wrong.
     """
     given = _parser().parse(arguments)
-    from dlx.commands.one_run import compose_one_run
+    from dlx.compose.request import compose_one
 
-    settings = compose_one_run(given.overrides)
+    settings = compose_one(given.overrides)
     # With four samples there is no work for a second thread; more are used only if asked for.
     forced = {"dtype": "float64", "device": "cpu", "threads": settings.threads or 1}
     settings = settings.model_copy(update=forced)

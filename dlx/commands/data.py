@@ -57,9 +57,9 @@ def _parser() -> Parser:
 
 def _prepare(name: str, overrides: Sequence[str]) -> str:
     """Fetch and check a data set; return a line that says what it holds."""
-    from dlx.commands.one_run import compose_one_run
+    from dlx.compose.request import compose_one
 
-    settings = compose_one_run([f"data={name}", *overrides]).data
+    settings = compose_one([f"data={name}", *overrides]).data
     from dlx.data.load import read  # imports torch
 
     source = read(settings)
@@ -71,7 +71,7 @@ def _prepare(name: str, overrides: Sequence[str]) -> str:
 
 def _described() -> Iterator[tuple[str, str]]:
     """Yield each data set's name and the sentence at the top of its YAML, a user's own in ./conf included."""
-    from dlx.compose import config_folder
+    from dlx.compose.composer import config_folder
 
     files = [*(config_folder() / "data").glob("*.yaml"), *Path("conf/data").glob("*.yaml")]
     for name, path in sorted({path.stem: path for path in files}.items()):

@@ -1,7 +1,6 @@
 """`dlx reproduce`: reads its words, reruns the claims one after the other, and prints the ledger."""
 
 import io
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -107,7 +106,6 @@ def _rerun_all(
 
     Raises RequestError if none could be.
     """
-    from dlx.complaint import complaint, is_complaint
     from dlx.reproduce.rerun import rerun, train_words
 
     reruns: list[Rerun] = []
@@ -117,10 +115,8 @@ def _rerun_all(
         announce = partial(print, f"{claim.label}: {shlex.join(['dlx', 'train', *words])}", flush=True)
         try:
             reruns.append(rerun(claim, words, announce))
-        except Exception as error:
-            if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_complaint(error):
-                raise
-            not_run.append((claim.label, complaint(error, words)))
+        except RequestError as error:
+            not_run.append((claim.label, str(error)))
     if not reruns:
         label = "" if len(not_run) == 1 else "{}: "
         raise RequestError("; ".join(f"{label.format(claim)}{said}" for claim, said in not_run))

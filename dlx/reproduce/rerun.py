@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlx.config import resolved
+from dlx.compose.request import ComposedRun, compose
 from dlx.errors import RequestError, unknown
 from dlx.evaluate import monitored
 from dlx.report.text import write_value
@@ -14,9 +14,8 @@ from dlx.reproduce.judgement import Judgement, judge_figure, judge_order
 from dlx.reproduce.measure import read_metric
 from dlx.run.identity import comparable, flatten
 from dlx.run.result import Result
-from dlx.sweep.job import Job
-from dlx.sweep.summary import Outcome, RunsFailedError
-from dlx.train import train_grid
+from dlx.study.summary import Outcome
+from dlx.study.training import train_request
 
 SET_BY_CLAIM = {"seed": "use --seeds K", "name": "the claim sets it", "sweep": "the claim sets it"}
 
@@ -80,25 +79,16 @@ def rerun(claim: Claim, words: list[str], announce: Callable[[], None]) -> Rerun
     """Train the runs that `words` (see `train_words`) ask for and that are not finished, and judge the claim.
 
     `announce` is called when the request has been checked, before any training. Raises RequestError, before
-    any training, for a claim that does not fit its own grid. Raises what `train_grid` raises, except for runs
-    that did not complete: the lines count those.
+    any training, for a claim that does not fit its own grid.
     """
-    runs: list[PlannedRun] = []
-    roots: list[Path] = []
-
-    def plan(jobs: Sequence[Job]) -> None:
-        runs.extend(planned_run(job) for job in jobs)
-        roots.append(Path(jobs[0].settings.output_root))
-        check_claim(claim, runs)
-        announce()
-
-    try:
-        outcomes = train_grid(["--multirun", *words], plan)  # so that Hydra names a wrong word in a grid
-    except RunsFailedError as error:
-        outcomes = list(error.outcomes)
+    request = compose(words)
+    runs = [planned_run(run) for run in request.runs]
+    check_claim(claim, runs)
+    announce()
+    outcomes = train_request(request)
     lines = [_figure_line(claim, figure, runs, outcomes) for figure in claim.figures]
     lines += [_order_line(order, runs, outcomes) for order in claim.orders]
-    return Rerun(claim, words, lines, outcomes, roots[0])
+    return Rerun(claim, words, lines, outcomes, Path(request.runs[0].settings.output_root))
 
 
 def train_words(claim: Claim, seeds: int | None, extra: Sequence[str]) -> list[str]:
@@ -123,10 +113,9 @@ def check_extra(extra: Sequence[str]) -> None:
             raise RequestError(f"{word}: '{key}' cannot be set here: {SET_BY_CLAIM[key]}")
 
 
-def planned_run(job: Job) -> PlannedRun:
+def planned_run(run: ComposedRun) -> PlannedRun:
     """Return the parts of a composed run that a claim is matched with."""
-    choices = {str(key): str(value) for key, value in job.config.hydra.runtime.choices.items()}
-    return PlannedRun(job.settings.seed, flatten(resolved(job.config)), choices)
+    return PlannedRun(run.settings.seed, flatten(run.config), run.choices)
 
 
 def check_claim(claim: Claim, runs: Sequence[PlannedRun]) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from dlx.train import train_grid
 
 from dlx.errors import RequestError
-from dlx.train import train_grid
 from tests.benchmarks.recipe import Recipe, shortened
 from tests.benchmarks.suite import RECIPES, SUITE, preset_of_all
 

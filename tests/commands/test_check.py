@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlx.cli import main
-from dlx.compose import config_folder
+from dlx.compose.composer import config_folder
 
 MODELS = sorted(path.stem for path in (config_folder() / "model").glob("*.yaml"))
 WITH_DROPOUT = {"mlp", "mlp_bn", "mlp_ln", "cnn"}

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dlx.compose import config_folder
+from dlx.compose.composer import config_folder
+from dlx.compose.request import compose
 from dlx.errors import RequestError
 from dlx.reproduce.claim import FOLDER, find_claims, packaged_claims, read_claim
-from dlx.reproduce.rerun import PlannedRun, check_claim, planned_run, train_words
-from dlx.train import train_grid
+from dlx.reproduce.rerun import check_claim, planned_run, train_words
 
 GOOD = """
 claim: mine
@@ -105,10 +105,6 @@ IDS = [
 ]
 
 
-class ComposedError(Exception):
-    """Thrown out of the plan: the claim has been composed, and nothing is to be trained."""
-
-
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -122,15 +118,7 @@ def test_every_experiment_has_its_claim_in_order():
 @pytest.mark.parametrize("label", [label for label, claim in CLAIMS.items() if claim.overrides])
 def test_every_claim_fits_the_grid_of_its_preset(label):
     claim = CLAIMS[label]
-    found: list[PlannedRun] = []
-
-    def plan(jobs):
-        found.extend(planned_run(job) for job in jobs)
-        raise ComposedError
-
-    words = ["--multirun", *train_words(claim, 1, [])]
-    with pytest.raises(ComposedError):
-        train_grid(words, plan)
+    found = [planned_run(run) for run in compose(train_words(claim, 1, [])).runs]
     check_claim(claim, found)
     seeds = {(run.settings["seed"], run.settings["data.split_seed"]) for run in found}
     assert seeds <= {(0, 0), (0, None)}  # None: the samples' own order

@@ -1,13 +1,15 @@
 """What is shown while runs train, on a terminal and in a log."""
 
 import io
+import os
 from pathlib import Path
 
 from rich.console import Console
 
-from dlx.progress import Display, brief, headline, metrics
-from dlx.run.history import Row
+from dlx.run.history import HistoryWriter, Row
 from dlx.run.result import Result
+from dlx.study.progress import Progress
+from dlx.study.summary import brief, headline, metrics
 
 ROW = Row(2, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5)
 RESULT = Result(
@@ -24,12 +26,14 @@ def shown(runs, *, terminal=False, width=80):
     """What a display of `runs` prints when each is skipped as finished or failed in turn."""
     output = io.StringIO()
     console = Console(file=output, force_terminal=terminal, width=width, highlight=False, no_color=True)
-    with Display(runs, console) as display:
-        for index in range(len(runs)):
+    folders = [Path(f"outputs/study/run{index}") for index in range(len(runs))]
+    named = [(folder, label, epochs) for folder, (label, epochs) in zip(folders, runs, strict=True)]
+    with Progress(named, console) as progress:
+        for index, folder in enumerate(folders):
             if index % 2:
-                display.of(index).fail(ValueError("no good\nat all"))
+                progress.of(folder).fail("ValueError: no good")
             else:
-                display.of(index).skip(Path("outputs/study/run"), RESULT)
+                progress.of(folder).skip(folder, RESULT)
     return output.getvalue()
 
 
@@ -54,7 +58,7 @@ def test_a_run_without_an_accuracy_is_told_by_its_validation_loss():
 def test_a_run_alone_ends_with_last_and_best_named_and_its_folder():
     assert shown([("", 2)]).splitlines() == [
         "completed before, not trained again; val acc 0.5000 at epoch 2 (last), 0.7500 at epoch 1 (best)",
-        "outputs/study/run",
+        "outputs/study/run0",
     ]
 
 
@@ -73,3 +77,42 @@ def test_markup_in_a_label_is_shown_as_text():
 def test_a_terminal_gets_a_bar_for_the_grid():
     assert "runs" in shown([("a", 2), ("b", 2)], terminal=True)
     assert "runs" not in shown([("a", 2), ("b", 2)], terminal=False)
+
+
+def history(folder):
+    """A run in another process, and what is shown of it."""
+    progress = Progress([(folder, "", 9)], Console(file=io.StringIO()))
+    seen = []
+    progress.of(folder).epoch = seen.append
+    return progress, seen
+
+
+def test_every_whole_line_of_another_processs_history_is_shown_once(tmp_path):
+    progress, seen = history(tmp_path)
+    progress.look()  # no history yet
+    rows = [Row(0, 0, 0.0, None, None, None, 2.5, 0.1), Row(1, 10, 0.5, 0.1, 2.0, 0.25, None, 0.5)]
+    writer = HistoryWriter(tmp_path / "history.csv", extra=("x",))
+    for row in rows:
+        writer.append(row, {"x": 3.0})
+        progress.look()
+        progress.look()
+    assert seen == rows
+    with (tmp_path / "history.csv").open("a") as file:
+        file.write("2,20,0.")  # a line that is being written
+    progress.look()
+    assert seen == rows
+
+
+def test_an_earlier_trys_history_and_an_ended_run_are_not_shown(tmp_path):
+    HistoryWriter(tmp_path / "history.csv").append(Row(0, 0, 0.0, None, None, None, 2.5, 0.1))
+    os.utime(tmp_path / "history.csv", (1, 1))
+    progress, seen = history(tmp_path)
+    progress.look()
+    (tmp_path / "history.csv").unlink()
+    HistoryWriter(tmp_path / "history.csv").append(Row(0, 0, 0.0, None, None, None, 1.5, 0.2))
+    progress.of(tmp_path).closed = True
+    progress.look()
+    assert seen == []
+    progress.of(tmp_path).closed = False
+    progress.look()
+    assert [row.val_loss for row in seen] == [1.5]

@@ -14,7 +14,7 @@ from dlx.cli import main
 from dlx.run.history import read_history
 from dlx.run.paths import find_runs
 from dlx.run.result import read_result
-from dlx.sweep import planner
+from dlx.study import plan
 
 QUICK = ["data.train_size=60", "data.val_size=30", "epochs=2", "seed=0,1,2"]
 
@@ -22,7 +22,7 @@ QUICK = ["data.train_size=60", "data.val_size=30", "epochs=2", "seed=0,1,2"]
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(planner, "WORTH_A_PROCESS", 0.0)
+    monkeypatch.setattr(plan, "WORTH_A_PROCESS", 0.0)
     monkeypatch.setenv("DLX_CACHE", str(tmp_path / "cache"))
 
 
@@ -32,12 +32,12 @@ def trained(name, *words, code=0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("inner", ["basic", "joblib"])
-def test_runs_trained_side_by_side_have_the_files_and_numbers_of_runs_trained_here(inner, capsys):
-    words = ["engine.name=stacked", "+engine.width=2"]
-    here = trained("here", *words, "hydra.launcher.processes=1")
+@pytest.mark.parametrize("launcher", ["local", "joblib"])
+def test_runs_trained_side_by_side_have_the_files_and_numbers_of_runs_trained_here(launcher, capsys):
+    words = ["engine=stacked", "engine.width=2"]
+    here = trained("here", *words, "launcher.processes=1")
     assert capsys.readouterr().out.count("val acc") >= 3
-    there = trained("there", *words, "hydra.launcher.processes=2", f"hydra.launcher.inner={inner}")
+    there = trained("there", *words, "launcher.processes=2", f"launcher={launcher}")
     shown = capsys.readouterr().out
     assert all(f"[{place}/3] seed={place - 1}: val acc" in shown for place in (1, 2, 3))
     assert sorted(here) == sorted(there)
@@ -47,7 +47,7 @@ def test_runs_trained_side_by_side_have_the_files_and_numbers_of_runs_trained_he
         assert mine["train_loss"].tolist()[1:] == pytest.approx(own["train_loss"].tolist()[1:], rel=1e-4)
         assert read_result(folder).threads == 1
         assert "completed after epoch 2" in (folder / "train.log").read_text()
-    assert not multiprocessing.active_children() or inner == "joblib"
+    assert not multiprocessing.active_children() or launcher == "joblib"
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ def test_a_run_that_fails_elsewhere_is_told_here(capsys):
         "        if self.calls > 2: raise RuntimeError('no further')\n"
         "        return self.layer(x.flatten(1))\n"
     )
-    runs = trained("broken", "model=custom", "model.target=broken:Net", "hydra.launcher.processes=2", code=1)
+    runs = trained("broken", "model=custom", "model.target=broken:Net", "launcher.processes=2", code=1)
     assert {read_result(folder).status for folder in runs.values()} == {"failed"}
     captured = capsys.readouterr()
     assert "failed: RuntimeError: no further" in captured.out
@@ -75,7 +75,7 @@ def test_a_run_that_fails_elsewhere_is_told_here(capsys):
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
 def test_whatever_ends_the_request_ends_the_processes_it_started(number, code):
-    words = [*QUICK, "epochs=100000", "hydra.launcher.processes=2", "name=long"]
+    words = [*QUICK, "epochs=100000", "launcher.processes=2", "name=long"]
     request = subprocess.Popen(
         [sys.executable, "-m", "dlx", "train", *words],
         stderr=subprocess.DEVNULL,
@@ -101,17 +101,3 @@ def until(what, seconds=60):
         assert time.monotonic() < end, "waited for long enough"
         time.sleep(0.1)
     return found
-
-
-@pytest.mark.parametrize(
-    ("word", "error"),
-    [
-        ("hydra.launcher.inner=ray", "hydra.launcher.inner=ray: allowed are basic and joblib"),
-        ("hydra.launcher.processes=0", "hydra.launcher.processes=0: at least 1, or null"),
-        ("hydra.launcher.memory=0", "hydra.launcher.memory=0: a share above 0, at most 1"),
-    ],
-)
-def test_a_wrong_setting_of_the_launcher_is_one_line(word, error, capsys):
-    assert main(["train", word]) == 2
-    assert error in capsys.readouterr().err
-    assert not Path("outputs").exists()

@@ -10,12 +10,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import dlx.build
 from dlx.cli import main
-from dlx.errors import RequestError
+from dlx.compose.request import compose
 from dlx.run.checkpoint import read_checkpoint
 from dlx.run.history import COLUMNS, read_history
+from dlx.run.paths import find_runs
 from dlx.run.result import read_result
-from dlx.train import train_grid
+from dlx.study.study import Study
+from dlx.study.training import train_request
 
 QUICK = ["data.train_size=100", "data.val_size=50", "model.width=8", "batch_size=25", "epochs=2"]
 
@@ -31,7 +34,7 @@ def dlx_train(*arguments):
 
 
 def runs(study="digits"):
-    return sorted(Path("outputs", study).glob("*/"))
+    return find_runs(Path("outputs", study))
 
 
 def only_run(study="digits"):
@@ -42,9 +45,9 @@ def only_run(study="digits"):
 def test_a_run_leaves_its_files(capsys):
     assert dlx_train() == 0
     folder = only_run()
-    names = {"history.csv", "predictions.npz", "result.json", "train.log", ".hydra", ".lock"}
+    names = {"history.csv", "predictions.npz", "result.json", "train.log", ".hydra"}
     assert {path.name for path in folder.iterdir()} == names
-    assert {p.name for p in (folder / ".hydra").iterdir()} == {"config.yaml", "hydra.yaml", "overrides.yaml"}
+    assert {p.name for p in (folder / ".hydra").iterdir()} == {"config.yaml", "overrides.yaml"}
     history = read_history(folder / "history.csv")
     assert tuple(history.columns) == COLUMNS
     assert history["epoch"].tolist() == [0, 1, 2]
@@ -115,8 +118,8 @@ def test_a_preset_is_a_grid_and_the_command_line_overrides_its_values():
 def test_cases_are_points_that_are_no_grid_and_the_command_line_wins():
     Path("conf/sweep").mkdir(parents=True)
     Path("conf/sweep/pairs.yaml").write_text(
-        "# @package _global_\nname: pairs\nhydra:\n  sweeper:\n    params: {seed: '0,1'}\n    cases:\n"
-        "      - {optimizer: sgd, optimizer.lr: 0.1}\n      - {optimizer: adam, optimizer.lr: 0.001}\n"
+        "# @package _global_\nname: pairs\ngrid: {seed: '0,1'}\ncases:\n"
+        "  - {optimizer: sgd, optimizer.lr: 0.1}\n  - {optimizer: adam, optimizer.lr: 0.001}\n"
     )
     assert dlx_train("sweep=pairs") == 0
     configs = [read_result(run).config for run in runs("pairs")]
@@ -151,30 +154,41 @@ class Net(torch.nn.Module):
 """
 
 
-def test_who_asks_for_a_grid_sees_its_runs_before_anything_is_written_and_their_outcomes():
-    seen = []
-
-    def plan(jobs):
-        assert not Path("outputs").exists()
-        seen.extend((job.settings.seed, job.folder) for job in jobs)
-
-    first = train_grid([*QUICK, "seed=1"])
+def test_who_trains_a_request_gets_the_outcomes_in_its_order():
+    request = compose([*QUICK, "seed=0,1"])
+    assert not Path("outputs").exists()
+    first = train_request(compose([*QUICK, "seed=1"]))
     shutil.move("outputs", "before")
-    outcomes = train_grid([*QUICK, "seed=0,1"], plan)
-    assert [seed for seed, _ in seen] == [0, 1]
-    assert [(outcome.result.config["seed"], outcome.folder) for outcome in outcomes] == seen
+    outcomes = train_request(request)
+    assert [(o.result.config["seed"], o.folder) for o in outcomes] == [
+        (i, request.runs[i].folder) for i in (0, 1)
+    ]
     assert outcomes[1].result.last["val_accuracy"] == first[0].result.last["val_accuracy"]
-    again = train_grid([*QUICK, "seed=1,0"])  # finished: not trained, and still outcomes, in this order
+    again = train_request(compose([*QUICK, "seed=1,0"]))  # finished: not trained, and still outcomes
     assert [outcome.folder for outcome in again] == [outcomes[1].folder, outcomes[0].folder]
 
 
-def test_a_plan_that_refuses_the_grid_ends_it_with_nothing_written():
-    def plan(jobs):
-        raise RequestError(f"not these {len(jobs)}")
+def test_a_study_knows_its_requests_and_a_grid_over_names_has_a_study_each():
+    assert dlx_train("seed=0,1", "name=s") == 0
+    assert dlx_train("seed=1,2", "name=s") == 0
+    study = Study(Path("outputs/s"))
+    assert [request["words"][-2:] for request in study.requests] == [
+        ["seed=0,1", "name=s"],
+        ["seed=1,2", "name=s"],
+    ]
+    assert {state.status for state in study.states()} == {"completed"}
+    assert sorted(study.runs) == [run.name for run in runs("s")]
+    assert {run for cohort in study.cohorts for run in cohort.runs} == set(study.runs)
+    assert dlx_train("name=a,b") == 0
+    assert [len(Study(Path("outputs", name)).runs) for name in ("a", "b")] == [1, 1]
 
-    with pytest.raises(RequestError, match="not these 2"):
-        train_grid([*QUICK, "seed=0,1"], plan)
-    assert not Path("outputs").exists()
+
+def test_hundreds_of_runs_may_be_one_cohort():
+    words = ["data.train_size=20", "data.val_size=10", "model.sizes=[2]", "batch_size=10", "epochs=1"]
+    count = 300  # more than Python's stack, or a process's open files, would let through one inside another
+    stacked = ["engine=stacked", f"engine.width={count}", f"seed=range({count})"]
+    assert main(["train", *words, *stacked]) == 0
+    assert {read_result(run).cohort for run in runs()} == {count}
 
 
 def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
@@ -197,12 +211,6 @@ def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
     capsys.readouterr()
     assert main(["train", *quick, *grid]) == 1  # a failed run is tried again, a completed one is not
     assert capsys.readouterr().out.count("completed before") == 2
-
-
-def test_hydras_own_run_mode_leaves_no_folder_behind_either(capsys):
-    assert dlx_train("hydra.mode=RUN", "batch_size=500") == 2
-    assert "batch_size=500: larger than the training split of 100 samples" in capsys.readouterr().err
-    assert not any(Path("outputs").iterdir())
 
 
 def test_a_model_with_too_few_outputs_is_refused(capsys):
@@ -282,14 +290,17 @@ def test_an_interrupt_keeps_finished_runs_and_exits_with_130(monkeypatch, capsys
     assert len(runs()) == 3
 
 
-HOLDS_THE_LOCK = """
+HOLDS_THE_COHORT = """
 import sys, time
 from pathlib import Path
-from filelock import FileLock
-folder = Path(sys.argv[1])
-with FileLock(folder / ".lock"):
+from dlx.study.study import Study
+study = Study(Path(sys.argv[1]))
+(cohort,) = study.cohorts
+with study.claim(cohort, wait=False) as mine:
+    assert mine
     print("held", flush=True)
     time.sleep(2)  # long after the other process has begun to wait
+    folder = study.folder / cohort.runs[0]
     (folder / "away.json").rename(folder / "result.json")
 """
 
@@ -299,12 +310,12 @@ def test_a_run_that_another_process_trains_is_waited_for_and_not_trained_twice(c
     folder = only_run()
     (folder / "result.json").rename(folder / "away.json")
     before = (folder / "history.csv").stat().st_mtime_ns
-    command = [sys.executable, "-c", HOLDS_THE_LOCK, str(folder)]
+    command = [sys.executable, "-c", HOLDS_THE_COHORT, str(folder.parent)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         assert dlx_train() == 0
     printed = capsys.readouterr().out
-    assert "another process trains" in printed
+    assert f"another process is training {folder}; waiting for it" in printed
     assert "not trained again" in printed
     assert (folder / "history.csv").stat().st_mtime_ns == before
 
@@ -388,3 +399,28 @@ def test_predictions_give_the_accuracy_of_the_result():
     accuracy = (stored["last_outputs"].argmax(1) == stored["labels"]).mean()
     assert accuracy == result.last["val_accuracy"]
     assert stored["last_outputs"].dtype == np.float32
+
+
+OWN_NET = ["model.target=ownnet:Net"]
+
+
+@pytest.mark.parametrize(("model", "built"), [(["model.width=8"], 2), (["model=custom", *OWN_NET], 6)])
+def test_runs_that_differ_in_seeds_alone_are_tried_once_but_for_a_users_own_model(model, built, monkeypatch):
+    Path("ownnet.py").write_text(
+        "import torch\ndef Net(): return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))\n"
+    )
+    calls = []
+    build = dlx.build.build
+
+    def spy(settings, *threads):
+        calls.append((settings.optimizer.arguments["lr"], settings.seed))
+        return build(settings, *threads)
+
+    monkeypatch.setattr(dlx.build, "build", spy)
+    words = ["seed=0,1,2", "optimizer.lr=0.1,0.01", "data.train_size=50", "epochs=1", "name=s"]
+    assert main(["train", *words, *model]) == 0
+    tried, trained = calls[:built], calls[built:]
+    assert {lr for lr, _ in tried} == {0.1, 0.01}
+    assert len(trained) == len(set(trained)) == 6
+    assert main(["train", *words, *model]) == 0  # finished runs are not built
+    assert len(calls) == built + 6

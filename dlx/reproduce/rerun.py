@@ -95,14 +95,15 @@ def train_words(claim: Claim, seeds: int | None, extra: Sequence[str]) -> list[s
     """Return the words for `dlx train`: the claim's grid once with each of `seeds` seeds (default: its own).
 
     Everything random varies with the seed: the split, the first weights, the order, the draws; a claim
-    without any randomness gets one. Of several words for one key the last counts, so a claim may fix the
-    split.
+    without any randomness gets one. Of several words for one key the last is kept, so a claim may fix the
+    split, and a user may fix a key of the grid.
     """
     seeds = claim.seeds if seeds is None or claim.seeds == 1 else seeds
     repeats = [f"seed={','.join(map(str, range(seeds)))}", "data.split_seed=${seed}"]
     grid = [f"{key}={','.join(map(_write_word, values))}" for key, values in claim.grid.items()]
     # Not the preset's own study: a report of it would mix the runs of both.
-    return [*repeats, *claim.overrides, *grid, f"name={claim.claim}-reproduced", *extra]
+    words = [*repeats, *claim.overrides, *grid, f"name={claim.claim}-reproduced", *extra]
+    return list({word.partition("=")[0]: word for word in words}.values())
 
 
 def check_extra(extra: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.reproduce.claim import Claim
-from dlx.reproduce.rerun import PlannedRun, check_claim, matching, write_where
+from dlx.reproduce.rerun import PlannedRun, check_claim, matching, train_words, write_where
 
 
 def planned(seed=0, choices=None, **settings):
@@ -92,3 +92,16 @@ def test_a_where_that_means_no_run_or_too_many_is_refused(keys, words):
 def test_a_where_that_means_one_run_a_seed_or_picks_one_is_fine():
     figures = [figure(where={"optimizer": "adam"}), figure(where={"optimizer": "sgd"}, pick="best")]
     check_claim(claim(figures=figures), RUNS)
+
+
+def test_of_several_words_for_one_key_the_last_is_kept():
+    mine = claim(overrides=["data.split_seed=null", "~sweep"], grid={"optimizer.lr": [0.1, 1e-4]}, seeds=5)
+    assert train_words(mine, 2, ["optimizer.lr=0.3"]) == [
+        "seed=0,1",
+        "data.split_seed=null",
+        "~sweep",
+        "optimizer.lr=0.3",
+        "name=mine-reproduced",
+    ]
+    assert train_words(mine, None, [])[0] == "seed=0,1,2,3,4"
+    assert train_words(claim(seeds=1), 7, [])[0] == "seed=0"  # nothing in it is random

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from dlx.commands.report import main
 from dlx.errors import RequestError
 from dlx.report import event_files
-from dlx.report.command import main
 from dlx.report.event_files import EVENTS, write_events
 from dlx.report.load import load
 from dlx.report.settings import find_design

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from dlx.commands.report import main
 from dlx.report.analysis import analyse
 from dlx.report.charts import Chart
-from dlx.report.command import main
 from dlx.report.load import load
 from dlx.report.options import Options
 from dlx.report.plots.style import PANELS

@@ -57,7 +57,7 @@ def terminal_text(text: str, paths: dict[str, str]) -> str:
         if (header := re.search(r"\bseconds\b", line)) and not any(char.isdigit() for char in line):
             end = header.end()
         end = end if line else None
-        cell = re.sub(r"\d+(\.\d+)?$", "<seconds>", line[:end])
+        cell = re.sub(r"\s+\d+(\.\d+)?$", "  <seconds>", line[:end])
         lines.append(_words(cell + line[end:] if end else line))
     progress = iter(sorted(line for line in lines if PROGRESS.match(line)))
     return "\n".join(next(progress) if PROGRESS.match(line) else line for line in lines) + "\n"

@@ -51,7 +51,7 @@ def test_a_terminal_keeps_its_numbers_but_for_seconds_and_paths_and_the_order_of
         "",
         "run    loss   seconds",
         "─────────────────────",
-        "a    0.2500       <seconds>",
+        "a    0.2500  <seconds>",
         "",
         "see <x>/y",
     ]

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PARALLEL := -n auto --maxprocesses 8 --dist worksteal  # contiguous halves: a file's fixtures are made once or twice
+PARALLEL := -n auto --maxprocesses 8 --dist worksteal  # neighbours stay together, so a fixture is made in one process
 
 .PHONY: help setup demo test quick lint bench wheel clean
 
@@ -22,10 +22,10 @@ demo: setup ## Train mlp against mlp_bn on digits (12 runs, offline) and write t
 	$(BIN)/dlx report outputs/demo
 
 test: setup ## Run the test suite, on every core
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) --durations=10 --durations-min=4
 
 quick: setup ## Run the tests that a change most likely breaks: no network, no browser, nothing slow
-	$(BIN)/python -m pytest $(PARALLEL) -q -m 'not slow'
+	$(BIN)/python -m pytest $(PARALLEL) -q -m 'not slow' --durations=10 --durations-min=2
 
 lint: setup ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff check .

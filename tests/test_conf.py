@@ -92,6 +92,7 @@ def points(name):
 PUBLISHED = {"mnist", "fashion_mnist", "cifar10"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_GROUP["sweep"])
 def test_every_preset_runs_to_its_end_at_reduced_size(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

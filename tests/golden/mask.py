@@ -12,6 +12,7 @@ SECONDS = re.compile(r"\d+(\.\d+)? s\b")
 DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?([+-]\d\d:\d\d|Z)?")
 VERSIONS = re.compile(r"dlx \d\S* · torch \S+")
 PROGRESS = re.compile(r"\[\d+/\d+\] ")
+HEARTBEAT = re.compile(r"\d+ of \d+ runs ended, ")  # every so many seconds
 
 
 def json_text(text: str) -> str:
@@ -54,6 +55,8 @@ def terminal_text(text: str, paths: dict[str, str]) -> str:
         text = text.replace(path, name)
     lines, end = [], None  # end: the column in which the word "seconds" of a table's header ends
     for line in map(str.rstrip, text.splitlines()):
+        if HEARTBEAT.match(line):
+            continue
         if (header := re.search(r"\bseconds\b", line)) and not any(char.isdigit() for char in line):
             end = header.end()
         end = end if line else None

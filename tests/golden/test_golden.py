@@ -43,7 +43,9 @@ def test_the_seconds_of_a_markdown_and_of_a_latex_table_are_masked():
 def test_a_terminal_keeps_its_numbers_but_for_seconds_and_paths_and_the_order_of_progress():
     table = "run    loss   seconds\n─────────────────────\na    0.2500       0.2\n\nsee /tmp/x/y\n"
     text = mask.terminal_text(
-        f"[2/2] b: val acc 0.5, 0.3 s\n[1/2] a: val acc 0.4, 12 s\n\n{table}", {"/tmp/x": "<x>"}
+        f"[2/2] b: val acc 0.5, 0.3 s\n1 of 2 runs ended, 60% of all epochs\n"
+        f"[1/2] a: val acc 0.4, 12 s\n\n{table}",
+        {"/tmp/x": "<x>"},
     )
     assert text.splitlines() == [
         "[1/2] a: val acc 0.4, <seconds> s",

@@ -40,6 +40,7 @@ def trained(engine, *words, code=0):
     return runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -86,6 +87,7 @@ def test_every_runs_files_are_as_if_it_had_run_alone(words):
     assert len(set(losses)) == len(losses), "members must differ"
 
 
+@pytest.mark.slow
 def test_final_accuracies_over_ten_seeds_do_not_differ_between_the_engines():
     words = ["model=mlp_bn", "model.dropout=0.2", "augment.noise=0.3", "schedule=cosine", "epochs=6"]
     words += [f"seed={','.join(map(str, range(10)))}", "data.train_size=400", "data.val_size=300"]

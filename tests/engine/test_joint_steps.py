@@ -82,6 +82,7 @@ def joint(members):
     return stack, JointSteps(stack, own, [likeness(built) for built in own])
 
 
+@pytest.mark.slow
 def test_a_hundred_steps_of_every_rule_at_once_are_the_runs_own_even_when_some_leave_on_the_way():
     alone, members = team(), team()
     for step in range(100):

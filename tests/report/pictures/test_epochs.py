@@ -34,6 +34,7 @@ def marks(spec: dict[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [1, 2, 9, 14])
 def test_charts_are_valid_vega_lite(study: Any, settings: int) -> None:
     altair = pytest.importorskip("altair")

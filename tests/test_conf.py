@@ -76,6 +76,7 @@ def test_the_custom_model_builds_what_its_target_names(tmp_path, monkeypatch):
 PUBLISHED = {"mnist", "fashion_mnist", "cifar10"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_GROUP["sweep"])
 def test_every_preset_runs_to_its_end_at_reduced_size(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

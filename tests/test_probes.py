@@ -75,6 +75,7 @@ def only_run(study):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

@@ -50,6 +50,7 @@ def custom(module):
     return ["model=custom", f"model.target={module}:Net"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_passes_with_dropout_where_it_has_it(model, capsys):
     words = [f"model={model}", "--entries", "2"]

@@ -11,6 +11,7 @@ from dlx.statistics.permutation import sign_flip_ps
 from dlx.statistics.power import POWER, critical_effect, pairs_for_equivalence, pairs_for_sign, tost_power
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tests", [1, 7, 28, 120])
 @pytest.mark.parametrize("count", [6, 9, 11, 13, 16, 17, 18])
 def test_the_critical_effect_is_found_four_times_in_five(count, tests):

@@ -26,6 +26,7 @@ def descents(study: Any, count: int) -> None:
         study.descent(f"run{index}", PATH, HEIGHTS, {"optimizer.lr": 0.1 + index})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [1, 2, 14])
 def test_the_chart_is_valid_vega_lite_with_a_panel_a_setting(study: Any, settings: int) -> None:
     altair = pytest.importorskip("altair")
@@ -77,6 +78,7 @@ def test_other_runs_have_no_such_plot(study: Any) -> None:
     assert drawn(study) == []
 
 
+@pytest.mark.slow
 def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
     study: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +103,7 @@ def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
     assert "training" not in page.split("<h2>Curves</h2>")[1].split("</figure>")[0]
 
 
+@pytest.mark.slow
 def test_one_run_and_one_that_never_had_a_height_are_reported(
     study: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

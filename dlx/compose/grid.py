@@ -34,7 +34,7 @@ def expand(
     cases = [_flat(case, "cases") for case in asked.cases or [{}]]
     runs: dict[tuple[str, ...], None] = {}
     for case in cases:
-        point = [f"{key}={_written(value)}" for key, value in case.items()]
+        point = [f"{key}={_written(value, text=True)}" for key, value in case.items()]
         values = {o.get_key_element(): o for o in [*parse([*grid, *point]), *given]}
         lists = [words_of(override) for override in values.values()]
         if math.prod(map(len, lists)) + len(runs) > MAX_RUNS:

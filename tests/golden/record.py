@@ -72,11 +72,13 @@ def kept(outputs: Path) -> Iterator[tuple[str, str]]:
 
     def renamed(text: str) -> str:
         for study in studies:
-            text = text.replace(study, study.replace("-", "_"))
+            text = text.replace(study, study.removesuffix("-reproduced").replace("-", "_"))
         return text
 
     for path in sorted(outputs.rglob("*")):
         name = renamed(str(path.relative_to(outputs)))
+        if ".study" in path.parts:  # what was asked, when and by whom: no number of a run
+            continue
         if path.name == "overrides.yaml":
             yield name, renamed(path.read_text())
         elif path.suffix in TABLES and path.name not in NOT_KEPT:

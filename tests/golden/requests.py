@@ -102,7 +102,7 @@ REQUESTS = {
     "claims": [
         "reproduce B1",
         f"reproduce B4 --seeds 2 {LAYERS}",
-        "report outputs/digits?layers",
+        "report outputs/digits?layers*",
         f"train sweep=digits_layers seed=0,1 name=cases {LAYERS}",
     ],
     "without_training": [

@@ -15,7 +15,7 @@ from dlx.registry import describe
 from dlx.run.evaluations import Evaluation, read_evaluations, record
 from dlx.run.paths import HYDRA, find_runs
 from dlx.run.result import Result, read_result
-from dlx.statistics.intervals import wilson
+from dlx.stats.intervals import wilson
 
 SPLITS = ("test", "val", "train")
 

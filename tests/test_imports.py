@@ -28,7 +28,7 @@ LAYERS = [
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.arguments", "dlx.surfaces"],
-    ["dlx.expression", "dlx.statistics"],
+    ["dlx.expression", "dlx.stats"],
     ["dlx.errors"],
     ["dlx"],
 ]
@@ -58,7 +58,7 @@ WITHOUT_TORCH += [
     "dlx.__main__",
     "dlx.surfaces",
     "dlx.expression",
-    "dlx.statistics",
+    "dlx.stats",
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
 WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.table", "dlx.run.arrays"]
@@ -121,7 +121,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.probes",
         "dlx.run.table",
         "dlx.run.evaluations",
-        "dlx.statistics",
+        "dlx.stats",
         "dlx.errors",
     ]
     for name in imports(MODULES[module]):

@@ -1,14 +1,23 @@
-"""Seeds that would decide: the tests themselves, simulated with so many, find what was promised."""
+"""Seeds that would decide: the tests, simulated with that many pairs, find what was promised."""
 
 import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import nct, t
 
-from dlx.statistics.equivalence import tost_p
-from dlx.statistics.permutation import sign_flip_ps
-from dlx.statistics.power import POWER, critical_effect, pairs_for_equivalence, pairs_for_sign, tost_power
+from dlx.stats.power import (
+    POWER,
+    critical_effect,
+    pairs_for_equivalence,
+    pairs_for_sign,
+    seeds_for_width,
+    smallest,
+    tost_power,
+    widest_limit,
+)
+from dlx.stats.tests import sign_flip_ps, tost_p
 
 
 @pytest.mark.parametrize("tests", [1, 7, 28, 120])
@@ -57,3 +66,26 @@ def test_the_pairs_for_equivalence_find_it_four_times_in_five(mean, std):
     assert found == pytest.approx(tost_power(needed, mean, std, 0.01, 0.05), abs=0.035)
     assert found > POWER - 0.035
     assert tost_power(needed - 1, mean, std, 0.01, 0.05) < POWER
+
+
+def test_the_seeds_for_a_width_are_the_fewest_that_reach_it():
+    needed = seeds_for_width(0.02, 0.1)
+    assert needed is not None
+    widths = {n: 2 * stats.t.ppf(0.975, n - 1) * 0.02 * math.sqrt(1 + 1 / n) for n in (needed - 1, needed)}
+    assert widths[needed] <= 0.1 < widths[needed - 1]
+    assert seeds_for_width(0.0, 0.1) == 2
+
+
+def test_no_number_of_seeds_makes_an_interval_narrower_than_the_spread_of_runs():
+    assert widest_limit(0.03) == pytest.approx(2 * stats.norm.ppf(0.975) * 0.03, rel=1e-10)
+    assert seeds_for_width(0.03, 0.117) is None  # the limit is 0.1176
+
+
+@pytest.mark.parametrize("edge", [3, 4, 57, 100])
+def test_bisection_finds_the_smallest_count_that_holds(edge):
+    assert smallest(lambda count: count >= edge, 3, 100) == edge
+
+
+def test_what_never_holds_has_none_and_what_always_holds_the_least():
+    assert smallest(lambda count: False, 3, 100) is None
+    assert smallest(lambda count: True, 3, 100) == 3

@@ -34,7 +34,7 @@ LAYERS = [
 ]
 
 # What the package itself offers, imported when it is called: `dlx.load`.
-OFFERED = {"dlx": ["dlx.report.frames"]}
+OFFERED = {"dlx": ["dlx.report.load"]}
 
 # Imported inside the functions that use them, so that nobody else pays.
 LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tensorboard"}

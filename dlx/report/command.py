@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlx.errors import RequestError
-from dlx.report.folders import find_folders
 from dlx.report.options import Options, add_options, chosen
 from dlx.report.text import visible
 from dlx.run.paths import REPORT
@@ -29,6 +28,8 @@ def main(arguments: list[str]) -> int:
     report cannot be written.
     """
     given = _parser().parse_args(arguments)
+    from dlx.report.load import find_folders
+
     options = chosen(given)
     folders = find_folders(given.folders)
     output = given.output or folders[0] / REPORT
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     command = shlex.join(["dlx", "report", *arguments])
     if given.tensorboard:
-        from dlx.report.event_files import check_installed
+        from dlx.report.tensorboard import check_installed
 
         check_installed()
     write = partial(report, folders, output, command, options=options, events=given.tensorboard)
@@ -67,33 +68,24 @@ def report(
     """
     from rich.console import Console
 
-    from dlx.report import analysis, assemble, files, terminal
-    from dlx.report.diagnosis import words
+    from dlx.report import analysis, files, terminal
     from dlx.report.load import load
+    from dlx.report.page.render import render_page
 
     study = study or load(folders)
     _check_any(study, folders)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     results = analysis.analyse(study, options or Options())
-    html = assemble.assemble(results, output, title, command, refresh)
+    html = render_page(results, output, title, command, refresh)
     texts = files.list_files(results, {"title": title, "command": command})
     files.write_files(output, texts | {PAGE: html})  # the page last, as its links lead to the others
     if events:
-        from dlx.report.event_files import write_events
+        from dlx.report.tensorboard import write_events
 
-        write_events(study, results.design, output / EVENTS)
+        write_events(results, output / EVENTS)
     if not show:
         return
-    terminal.show(
-        Console(highlight=False),
-        title,
-        results.headline,
-        results.table,
-        study.left_out,
-        output / PAGE,
-        words.lines(results.diagnosis, results.design),
-        study.running,
-    )
+    terminal.show(Console(highlight=False), results, title, output / PAGE)
     if events:
         print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
 

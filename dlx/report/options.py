@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dlx.errors import RequestError, nearest, unknown
-from dlx.report.settings import Design, find_key
+from dlx.report.design import Design, find_key
 from dlx.report.text import visible, write_value
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from dlx.expression import Expression
 from dlx.report.box import Box, inside
+from dlx.report.design import Design
 from dlx.report.load import StudyData
-from dlx.report.settings import Design
 from dlx.surfaces import surface
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from dlx.report.load import StudyData, load
-from dlx.report.page import settled
+from dlx.report.page.render import without_reload
 from dlx.report.reader import Reader
 from dlx.report.text import visible, write_count
 from dlx.run.paths import write_atomically
@@ -43,7 +43,7 @@ def watch(
     if not interrupt.noted:
         return 0
     if page.is_file():
-        write_atomically(page, settled(page.read_bytes()))
+        write_atomically(page, without_reload(page.read_bytes()))
         print(f"\nstopped; {visible(str(page))} no longer reloads itself", flush=True)
     return INTERRUPTED
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dlx
-from dlx.report.tables import Column, Table, write_csv
+from dlx.report.formats import Column, Table, write_csv
 from dlx.report.text import MISSING, visible, write_count, write_metric
 from dlx.reproduce.claim import Figure, Order
 from dlx.reproduce.measure import PARAMETERS

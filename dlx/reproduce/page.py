@@ -3,9 +3,8 @@
 import platform
 
 import dlx
-from dlx.report.page import environment, now
-from dlx.report.page.script import policy
-from dlx.report.tables import to_markdown
+from dlx.report.formats import to_markdown
+from dlx.report.page.assets import environment, now, policy
 from dlx.reproduce.ledger import Ledger
 
 TITLE = "What reproduces"

@@ -110,6 +110,14 @@ def widest_limit(std: float) -> float:
     return 2 * float(ndtri(1 - LEVEL / 2)) * std
 
 
+def fewest_seeds(tests: int) -> int:
+    """Return the fewest seeds with which a family of sign-flip tests can find anything.
+
+    The smallest p, 2 / 2^K, has to pass Holm's correction for the first of `tests` tests.
+    """
+    return math.ceil(math.log2(2 * tests / LEVEL))
+
+
 def tost_power(count: int, mean: float, std: float, margin: float, level: float) -> float:
     """Return the probability that TOST finds `count` normal differences equivalent.
 

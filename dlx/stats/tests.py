@@ -13,6 +13,7 @@ EXACT = 20  # pairs; up to here all 2^K choices of signs are counted
 PRODUCT = 12  # pairs; up to here the sums of many tests are formed together, beyond from two halves
 DRAWS = 200_000  # random choices beyond EXACT; they give a p of 0.05 to within 0.0005
 SUMS = 1 << 22  # held at once: 32 MiB
+MIN_PAIRS = 2  # that a test needs
 FEWEST_T = 3  # pairs; with 2, rounding to whole samples often makes them equal and t infinite
 
 Values = Sequence[float] | NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dlx.report.aggregate import Summary
+from dlx.report.design import Design
 from dlx.report.diagnosis import (
     confidence,
     converged,
@@ -23,7 +23,7 @@ from dlx.report.diagnosis.finding import Diagnosis, Finding
 from dlx.report.diagnosis.merge import mixed, of_runs, of_settings
 from dlx.report.diagnosis.sweep import SweepCheck, gather
 from dlx.report.load import StudyData
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import write_count
 
 RUN_CHECKS: tuple[Check, ...] = (

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
+from dlx.report.design import label
 from dlx.report.diagnosis.finding import Finding
 from dlx.report.diagnosis.sweep import Sweep, SweepCheck, finding
-from dlx.report.settings import label
 from dlx.report.text import visible, write_count, write_value
 
 KIND = "stability frontier"

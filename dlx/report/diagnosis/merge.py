@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dlx.report.aggregate import Summary
+from dlx.report.design import Design
 from dlx.report.diagnosis.check import Check, Found, Numbers, Told
 from dlx.report.diagnosis.finding import Finding
 from dlx.report.load import StudyData
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 
 FAILURES = ("diverged", "never learned", "unstable", "underfitting")
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlx.report.aggregate import Summary
+from dlx.report.design import Design
 from dlx.report.diagnosis.evidence import Evidence
 from dlx.report.diagnosis.finding import Finding, Severity
 from dlx.report.diagnosis.trend import Floats
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 
 
 @dataclass(frozen=True)

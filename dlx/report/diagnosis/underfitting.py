@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from dlx.report.design import is_seed
 from dlx.report.diagnosis.check import Check, Found, Told, Verdict, by_block
 from dlx.report.diagnosis.evidence import Block, Evidence
 from dlx.report.diagnosis.learned import guessing
 from dlx.report.diagnosis.trend import SHORTEST, Floats, change_error, change_over, end_level, fifth
-from dlx.report.settings import is_seed
 from dlx.run.identity import comparable
 
 BEHIND = 0.1  # of accuracy, behind the study's best run in training and half of it in validation

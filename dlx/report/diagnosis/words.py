@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from dlx.report.design import Design
 from dlx.report.diagnosis.finding import Diagnosis, Finding
-from dlx.report.settings import Design
-from dlx.report.tables import write_csv
+from dlx.report.formats import write_csv
 from dlx.report.text import visible, write_count
 
 SEVERAL = 2  # settings with one finding that get a line each; more share one

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.reading import Found, read_first
 from dlx.report.pictures.style import INK, chart, colour, layer, legend_below, quantitative
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import visible
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import Predictions, read_predictions

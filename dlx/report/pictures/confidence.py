@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
 from dlx.report.curves import METRIC_OF, SPLIT_OF
+from dlx.report.design import Design
 from dlx.report.load import METRICS, StudyData
 from dlx.report.pictures.multiples import Multiples, arrange, multiples
 from dlx.report.pictures.reading import Found, joined, read_first
 from dlx.report.pictures.style import QUANTITY
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.run.probes import LAYERS, read_layers
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.classes import class_names, classifying, predicted
 from dlx.report.pictures.reading import Found, read_first
 from dlx.report.pictures.style import INK, SHADE, chart, layer
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import write_count
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import Predictions, read_predictions

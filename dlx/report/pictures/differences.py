@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
 from dlx.report.comparison import Comparison, Comparisons
-from dlx.report.findings import WORDS
+from dlx.report.design import Design
 from dlx.report.pictures.style import GREY, INK, OF_PICKED, PICKED, chart, layer, nominal, quantitative, told
-from dlx.report.settings import Design
-from dlx.report.text import visible
+from dlx.report.summary import Summary
+from dlx.report.text import METRIC_NAMES, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +29,8 @@ def differences(layout: Design, summary: Summary, comparisons: Comparisons | Non
         if not frame.empty:  # without a shared seed nothing has been compared
             reference = layout.labels[pairs[0].reference]
             caption = (
-                f"Mean difference in {WORDS[summary.metric]} to {reference} at the {comparisons.rule} epoch, "
-                "over shared seeds, with its 95% interval. Verdicts come from the tests."
+                f"Mean difference in {METRIC_NAMES[summary.metric]} to {reference} at the {comparisons.rule} "
+                "epoch, over shared seeds, with its 95% interval. Verdicts come from the tests."
             )
             if comparisons.margin > 0:  # NaN where none was declared
                 caption += f" The strip is the margin, ±{comparisons.margin:g}, that counts as no difference."

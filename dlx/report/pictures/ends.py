@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.load import StudyData
+from dlx.report.summary import Summary
 from dlx.report.text import write_count
 from dlx.run.probes import STEPS, read_steps
 

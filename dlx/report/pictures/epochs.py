@@ -1,8 +1,9 @@
 """Accuracy and loss by epoch: all settings in one panel, and a panel for each."""
 
-from dlx.report.aggregate import Summary
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.panel import describe, metric_axis, panel
 from dlx.report.pictures.style import (
@@ -17,16 +18,16 @@ from dlx.report.pictures.style import (
     epoch_axis,
     legend_below,
 )
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import write_count
 
 
 def epochs(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw every metric by epoch, once all settings together and once one by one."""
-    curves = trace(study, layout, summary)
+    curves = trace(Analysis(study, layout, summary, None))
     together, one_by_one = [], []
     many = len(curves.labels) > 1
-    by_split = trace(study, layout, summary, apart=True) if many else curves
+    by_split = trace(Analysis(study, layout, summary, None), apart=True) if many else curves
     for metric in curves.axes:
         part = by_split.of(metric=metric)
         if many:

@@ -6,9 +6,9 @@ and returns charts: none, if the runs hold nothing for it.
 
 from collections.abc import Callable, Iterable
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
 from dlx.report.comparison import Comparisons
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.classes import classes
 from dlx.report.pictures.confidence import confidence
@@ -27,7 +27,7 @@ from dlx.report.pictures.steps import steps
 from dlx.report.pictures.surface import surface
 from dlx.report.pictures.swept import swept
 from dlx.report.pictures.time_to_accuracy import time_to_accuracy
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 
 Picture = Callable[[StudyData, Design, Summary], Iterable[Chart]]
 

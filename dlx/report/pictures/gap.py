@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.ends import WORDS
 from dlx.report.pictures.style import (
@@ -19,7 +19,7 @@ from dlx.report.pictures.style import (
     quantitative,
     told,
 )
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import write_metric
 
 if TYPE_CHECKING:

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.findings import WORDS
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.style import INK, SHADE, chart, layer
-from dlx.report.settings import Design
-from dlx.report.text import MISSING, visible, write_count, write_metric, write_value
+from dlx.report.summary import Summary
+from dlx.report.text import METRIC_NAMES, MISSING, visible, write_count, write_metric, write_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +116,7 @@ def shaded(made: Map, summary: Summary) -> Spec:
             layer(made.cells[chosen], text, {"x": x, "y": y, "text": {"field": "text", "type": "nominal"}})
         )
     return chart(
-        f"mean {WORDS[summary.metric]} by {made.across} and {made.down}",
+        f"mean {METRIC_NAMES[summary.metric]} by {made.across} and {made.down}",
         {"width": side * width, "height": max(30, side * 2 // 3) * height, "layer": layers},
     )
 
@@ -126,7 +125,7 @@ def _caption(made: Map, summary: Summary) -> str:
     end = "higher" if summary.higher else "lower"
     low, high = (write_metric(summary.metric, made.cells["mean"].agg(way)) for way in ("min", "max"))
     sentences = [
-        f"Mean {WORDS[summary.metric]} at the last epoch, from {low} to {high}; the bluer, the {end}"
+        f"Mean {METRIC_NAMES[summary.metric]} at the last epoch, from {low} to {high}; the bluer, the {end}"
     ]
     if (made.cells["n"] > 1).any():
         most = int(made.cells["n"].max())

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.multiples import Multiples, arrange, multiples
 from dlx.report.pictures.reading import Found, joined, read_first
 from dlx.report.pictures.style import PANELS
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import visible
 from dlx.run.probes import LAYERS, read_layers
 

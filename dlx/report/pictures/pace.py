@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.epochs import behind
 from dlx.report.pictures.panel import describe, metric_axis, panel
@@ -20,7 +21,7 @@ from dlx.report.pictures.style import (
     quantitative,
 )
 from dlx.report.pictures.ticks import log_ticks
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ def pace(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
     """Draw each metric against steps and seconds, if settings differ in either."""
     if study.histories.empty:  # no run got further than its first step
         return []
-    against = measure(study, layout, trace(study, layout, summary))
+    against = measure(study, layout, trace(Analysis(study, layout, summary, None)))
     if len(against.spans) == 1:
         return []
     words = " and ".join(TITLES[field] for field in against.spans if field != "epoch")

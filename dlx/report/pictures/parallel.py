@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
-from dlx.report.findings import WORDS
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.heat import ordered_values
 from dlx.report.pictures.style import GREY, HALO, INK, OF_PICKED, PICKED, SHADE, chart, layer, nominal, told
-from dlx.report.settings import Design
-from dlx.report.text import MISSING, visible, write_count, write_metric, write_value
+from dlx.report.summary import Summary
+from dlx.report.text import METRIC_NAMES, MISSING, visible, write_count, write_metric, write_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +42,8 @@ def parallel(study: StudyData, layout: Design, summary: Summary) -> list[Chart]:
         return []
     made = connect(layout, summary, varying)
     caption = (
-        f"A line is a setting, from the values of its keys to its mean {WORDS[summary.metric]} at the last "
-        "epoch; the bluer, the better. Values are spaced evenly in their order."
+        f"A line is a setting, from the values of its keys to its mean {METRIC_NAMES[summary.metric]} at the "
+        "last epoch; the bluer, the better. Values are spaced evenly in their order."
     )
     if len(done) > SETTINGS[1]:
         caption += f" The first {SETTINGS[1]} of {len(done)} settings in the table."

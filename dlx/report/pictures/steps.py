@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.reading import Found, read_first
 from dlx.report.pictures.style import COLOURS, GREY, chart, colour, layer, legend_below, nominal, quantitative
 from dlx.report.pictures.ticks import log_ticks
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import visible, write_value
 from dlx.run.probes import STEPS, read_steps
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.style import PANELS, chart, heading, records
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.terrain import STEPS, Terrain, survey
 from dlx.report.text import visible, write_value
 

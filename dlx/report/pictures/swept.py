@@ -5,8 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
+from dlx.report.design import Design
+from dlx.report.design import label as label_of
 from dlx.report.load import StudyData
 from dlx.report.pictures.ends import end_values, measures
 from dlx.report.pictures.style import (
@@ -21,8 +22,7 @@ from dlx.report.pictures.style import (
     quantitative,
 )
 from dlx.report.pictures.ticks import log_ticks
-from dlx.report.settings import Design
-from dlx.report.settings import label as label_of
+from dlx.report.summary import Summary
 from dlx.report.text import visible, write_count
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart, Spec
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.pictures.style import COLOURS, chart, colour, layer, nominal, quantitative
 from dlx.report.pictures.ticks import log_ticks
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import write_metric
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Which settings tell the runs apart: the keys to show, the rows they make, and a short name for each."""
+"""Which settings differ between runs: the keys to show, the settings they make, and a short name for each."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,18 +10,18 @@ from dlx.report.text import visible, write_value
 from dlx.run.identity import comparable, requested
 
 SEED_KEYS = ("seed", "data.split_seed")
-WORDS = 12  # of a label: studies of different data sets differ in dozens of keys, and a legend has a line
+LABEL_PARTS = 12  # studies of different data sets differ in dozens of keys, and a legend has one line
 
 
-@dataclass(frozen=True, eq=False)  # one is itself alone, and can be a key
+@dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
 class Design:
-    """`rows[i]` is the i-th setting's values for `keys`; `of_run` says which row each run belongs to.
+    """The settings of a study: `rows[i]` holds the values of setting i for `keys`.
 
-    `names`: a short heading for each key. `labels`: each row in a few words, all different. `implied`:
-    keys that differ between runs but follow from a shown key, with their value for each of its values.
-    `shared`: what is equal in all runs. `seeds`: keys aggregated over that
-    take more than one value, without those that equal another in every run: seeds, and where keys were chosen
-    to group by, all others that vary and do not follow from those.
+    `names`: a short heading for each key. `labels`: each setting in a few words, all different. `of_run`: the
+    index of each run's setting. `implied`: keys that differ between runs but follow from a shown key, with
+    their value for each of its values. `shared`: keys that are equal in all runs. `seeds`: the keys to
+    average over: seeds that vary and, if keys were chosen to group by, all other keys that vary and do not
+    follow from those. Of keys that are equal in every run only the first is listed.
     """
 
     keys: list[str]
@@ -35,10 +35,10 @@ class Design:
 
 
 def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = ()) -> Design:
-    """Find what varies between runs, or group them `by` these keys alone.
+    """Find the keys that vary between runs, or group the runs only `by` the given keys.
 
-    `settings`: by run, values by dotted key (see `flatten`). Raises RequestError for a key in `by` that has
-    one value in all runs, or is none.
+    `settings`: by run, values by dotted key (see `flatten`). Raises RequestError for a key in `by` that does
+    not vary or does not exist.
     """
     asked = {run: requested(values) for run, values in settings.items()}
     keys = list(dict.fromkeys(key for values in asked.values() for key in values))
@@ -54,18 +54,18 @@ def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = (
         determined = {key: other for key, other in determined.items() if other in shown and key not in shown}
     over = {key for key in free if key not in shown and key not in determined}
     seeds = _first_equals({key: written[key] for key in varying if is_seed(key) or key in over})
-    row_of = {run: tuple(written[key][place] for key in shown) for place, run in enumerate(asked)}
+    row_of = {run: tuple(written[key][index] for key in shown) for index, run in enumerate(asked)}
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for run, values in asked.items():
         rows.setdefault(row_of[run], {key: values.get(key) for key in shown})
-    places = {row: place for place, row in enumerate(rows)}
+    indices = {row: index for index, row in enumerate(rows)}
     names = short_names(shown, keys)
     return Design(
         keys=shown,
         names=names,
         rows=list(rows.values()),
         labels=_distinct([label(row, names) for row in rows.values()]),
-        of_run={run: places[row] for run, row in row_of.items()},
+        of_run={run: indices[row] for run, row in row_of.items()},
         implied={key: _implication(columns[other], columns[key]) for key, other in determined.items()},
         shared={key: columns[key][0] for key in keys if key not in varying},
         seeds=[key for key, first in seeds.items() if first == key],
@@ -73,7 +73,7 @@ def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = (
 
 
 def find_key(given: str, keys: Sequence[str], names: Mapping[str, str], option: str) -> str:
-    """Return the key that is meant, by its full or short name; raises RequestError if there is none."""
+    """Return the key with this full or short name; raises RequestError if there is none."""
     if given in keys:
         return given
     by_name = {name: key for key, name in names.items() if key in keys}
@@ -89,22 +89,21 @@ def find_key(given: str, keys: Sequence[str], names: Mapping[str, str], option: 
 
 
 def is_seed(key: str) -> bool:
-    """Say whether a key is a source of chance, to be averaged over."""
+    """Return whether a key is a seed, to be averaged over."""
     return key in SEED_KEYS or key.startswith("seeds.")
 
 
 def _write(key: str, value: object) -> str:
-    """Write a value so that equal ones are equal text; of sizes 1 is a count and 1.0 a share."""
+    """Write a value so that equal values are equal text; as a size, 1 is a count and 1.0 a fraction."""
     return comparable({"_size": value} if key.endswith("_size") else value)
 
 
 def _determined(columns: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    """Map each key that need not be shown to the key it follows from. `columns`: values as `_write` has them.
+    """Map each key that need not be shown to the key it follows from. `columns`: values from `_write`.
 
-    A key follows from its own group's choice (`optimizer.momentum` from `optimizer.name`) where each
-    choice has one value of it in all runs, and from any key that has the very same values (an
-    interpolation). No further: in a search over random values each run's learning rate would
-    "determine" its width, and a width that was searched must be seen.
+    A key follows from its own group's choice (`optimizer.momentum` from `optimizer.name`) if it has one value
+    for each choice, and from any key with the same values (an interpolation). Nothing more: in a random
+    search each run's learning rate would "determine" its width, and a searched width must be shown.
     """
     determined: dict[str, str] = {}
     firsts = _first_equals(columns)
@@ -119,7 +118,7 @@ def _determined(columns: dict[str, tuple[str, ...]]) -> dict[str, str]:
 
 
 def _first_equals(columns: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Map each key to the first that has the same values in all runs, which may be itself."""
+    """Map each key to the first key with the same values in all runs, which may be itself."""
     first: dict[tuple[str, ...], str] = {}
     return {key: first.setdefault(values, key) for key, values in columns.items()}
 
@@ -134,7 +133,7 @@ def _implication(by: Sequence[Any], values: Sequence[Any]) -> str:
 
 
 def short_names(shown: Iterable[str], keys: Iterable[str]) -> dict[str, str]:
-    """Shorten `optimizer.name` to `optimizer` and `optimizer.lr` to `lr` where no other key ends in lr."""
+    """Shorten `optimizer.name` to `optimizer`, and `optimizer.lr` to `lr` if no other key ends in lr."""
     leaves = Counter(key.rpartition(".")[2] for key in keys if not is_seed(key))
     names = {}
     for key in shown:
@@ -144,20 +143,20 @@ def short_names(shown: Iterable[str], keys: Iterable[str]) -> dict[str, str]:
 
 
 def label(row: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Write a setting in a few words: "adam, lr 0.001"; a choice needs no heading, a missing value none."""
+    """Write a setting in a few words, "adam, lr 0.001"; choices have no heading, missing values no text."""
     words = [
         write_value(value) if key.endswith(".name") else f"{names[key]} {write_value(value)}"
         for key, value in row.items()
         if value is not None
     ]
-    if len(words) > WORDS:
-        words[WORDS:] = [f"{len(words) - WORDS} more"]
+    if len(words) > LABEL_PARTS:
+        words[LABEL_PARTS:] = [f"{len(words) - LABEL_PARTS} more"]
     return ", ".join(words) or ("all runs" if not row else "nothing set")
 
 
 def _distinct(labels: list[str]) -> list[str]:
-    """Make labels differ that came out equal (0.1 and 0.10000000001): charts join points by label."""
+    """Add numbers to labels that came out equal (0.1 and 0.10000000001): charts join points by label."""
     return [
-        f"{text} ({labels[: place + 1].count(text)})" if labels.count(text) > 1 else text
-        for place, text in enumerate(labels)
+        f"{text} ({labels[: index + 1].count(text)})" if labels.count(text) > 1 else text
+        for index, text in enumerate(labels)
     ]

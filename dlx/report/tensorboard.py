@@ -1,6 +1,6 @@
 """Histories and settings as event files for `tensorboard --logdir`; needs the extra `tensorboard`.
 
-The classes are the tensorboard package's own: torch.utils.tensorboard would import torch.
+It uses the tensorboard package itself, because torch.utils.tensorboard imports torch.
 """
 
 import io
@@ -11,42 +11,42 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from dlx.errors import RequestError
-from dlx.report.load import StudyData
-from dlx.report.settings import Design
+from dlx.report.analysis import Analysis
 from dlx.report.text import visible, write_value
 from dlx.run.paths import HISTORY, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EVENTS = "events.out.tfevents.0.dlx"  # one name, so that a second export replaces the first
-NO_SCALARS = ("run", "epoch", "time")  # the axes TensorBoard has itself
+EVENTS = "events.out.tfevents.0.dlx"  # always the same name, so that an export replaces an earlier one
+NO_SCALARS = ("run", "epoch", "time")  # TensorBoard has these as axes
 
 
 def check_installed() -> None:
-    """Raise RequestError if the tensorboard package is not there."""
+    """Raise RequestError if the tensorboard package is not installed."""
     if find_spec("tensorboard") is None:
         raise RequestError("--tensorboard needs the package tensorboard: pip install 'dlx[tensorboard]'")
 
 
-def write_events(study: StudyData, layout: Design, folder: Path) -> None:
-    """Write a folder for each run below `folder`: every column of its history by epoch, its swept settings.
+def write_events(analysis: Analysis, folder: Path) -> None:
+    """Write a folder for each run below `folder`: every column of its history by epoch, and its settings.
 
-    Wall time is that of training. Event files of an earlier export go; files of other makers stay.
+    Wall time is the time of training. Event files of an earlier export are removed; other files are kept.
     """
+    data = analysis.data
     for earlier in folder.rglob(EVENTS):
         earlier.unlink()
-    swept = [*layout.keys, *layout.seeds]
-    histories = {str(run): history for run, history in study.histories.groupby("run", sort=False)}
-    for run, row in zip(study.runs.index, study.runs.to_dict(orient="records"), strict=True):
-        settings = {key: study.settings[run].get(key) for key in swept}
+    swept = [*analysis.design.keys, *analysis.design.seeds]
+    histories = {str(run): history for run, history in data.histories.groupby("run", sort=False)}
+    for run, row in zip(data.runs.index, data.runs.to_dict(orient="records"), strict=True):
+        settings = {key: data.settings[run].get(key) for key in swept}
         start, end = _session(run, settings, completed=row["status"] == "completed")
         scalars = _scalars(histories[run], Path(row["folder"])) if run in histories else []
-        _write(folder / _place(run), [start, *scalars, end])
+        _write(folder / _below(run), [start, *scalars, end])
 
 
-def _place(run: str) -> PurePosixPath:
-    """Return a run's folder below the export: never outside it, whatever the run is called."""
+def _below(run: str) -> PurePosixPath:
+    """Return a run's folder below the export; no name can leave it."""
     return PurePosixPath(*(part for part in PurePosixPath(visible(run)).parts if part not in ("/", "..")))
 
 
@@ -63,7 +63,7 @@ def _write(folder: Path, events: list[Any]) -> None:
 
 
 def _scalars(history: "pd.DataFrame", folder: Path) -> Iterator[Any]:
-    """Yield an event an epoch; a missing value is not there, one that is not finite is."""
+    """Yield one event per epoch, without missing values."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -80,7 +80,7 @@ def _scalars(history: "pd.DataFrame", folder: Path) -> Iterator[Any]:
 
 
 def _session(run: str, settings: dict[str, Any], *, completed: bool) -> tuple[Any, Any]:
-    """Return the events that begin and end a run in the table of hyperparameters."""
+    """Return the events that start and end a run in the table of hyperparameters."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import api_pb2, metadata
@@ -97,6 +97,6 @@ def _session(run: str, settings: dict[str, Any], *, completed: bool) -> tuple[An
     )
     end = Summary.Value(
         tag=metadata.SESSION_END_INFO_TAG, metadata=ended, tensor=metadata.NULL_TENSOR
-    )  # hparams.summary's own function for it imports TensorFlow
+    )  # the function for it in hparams.summary imports TensorFlow
     start = hparams_pb(values, trial_id=visible(run))
     return Event(summary=start), Event(summary=Summary(value=[end]))

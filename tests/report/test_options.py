@@ -4,8 +4,8 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.report.command import _parser
+from dlx.report.design import find_design
 from dlx.report.options import Options, chosen, find_setting
-from dlx.report.settings import find_design
 
 RUNS = {
     f"{name}-{lr}-{norm}-{seed}": {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dlx.errors import RequestError
+from dlx.report.design import find_design
 from dlx.report.load import load
-from dlx.report.settings import find_design
 from dlx.report.terrain import BANDS, FLAT, POINTS, SIDES, STEPS, TALL, Terrain, choose_levels, survey
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlx.report.aggregate import Summary
+from dlx.report.design import Design, find_design
 from dlx.report.load import METRICS, StudyData
-from dlx.report.settings import Design, find_design
+from dlx.report.summary import Summary
 
 CLASSES = 10
 CHANCE = 1 / CLASSES

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dlx.report.aggregate import Summary, aggregate
 from dlx.report.charts import Chart
+from dlx.report.design import Design, find_design
 from dlx.report.load import StudyData, load
-from dlx.report.settings import Design, find_design
+from dlx.report.summary import Summary, summarise
 from dlx.run.table import TableWriter
 
 Loaded = tuple[StudyData, Design, Summary]
@@ -22,7 +22,7 @@ def loaded(study: Any) -> Callable[[], Loaded]:
     def read() -> Loaded:
         read = load([study.folder])
         layout = find_design(read.settings)
-        return read, layout, aggregate(read, layout)
+        return read, layout, summarise(read, layout)
 
     return read
 

@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from dlx.report.aggregate import aggregate
 from dlx.report.curves import Curves, trace
+from dlx.report.design import find_design
 from dlx.report.load import load
 from dlx.report.pictures.epochs import compare, each, epochs
 from dlx.report.pictures.style import COLOURS, GREY, PANELS
-from dlx.report.settings import find_design
+from dlx.report.summary import summarise
 
 
 def traced(study: Any, *, apart: bool = False) -> Curves:
     loaded = load([study.folder])
     layout = find_design(loaded.settings)
-    return trace(loaded, layout, aggregate(loaded, layout), apart=apart)
+    return trace(loaded, layout, summarise(loaded, layout), apart=apart)
 
 
 def many(study: Any, settings: int, *, apart: bool = False) -> Curves:
@@ -86,6 +86,6 @@ def test_captions_say_what_is_drawn(study: Any) -> None:
     study.run("c", study.curve(0.5, 0.8), seed=0)
     loaded = load([study.folder])
     layout = find_design(loaded.settings)
-    charts = epochs(loaded, layout, aggregate(loaded, layout))
+    charts = epochs(loaded, layout, summarise(loaded, layout))
     assert [chart.name for chart in charts] == ["accuracy", "loss", "accuracy_by_setting", "loss_by_setting"]
     assert "Thin lines are diverged runs (1)" in charts[0].caption

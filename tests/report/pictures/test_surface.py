@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from dlx.report.aggregate import aggregate
 from dlx.report.charts import Chart
 from dlx.report.command import main
+from dlx.report.design import find_design
 from dlx.report.load import load
 from dlx.report.pictures.style import PANELS
 from dlx.report.pictures.surface import HIGH, LOW, surface
-from dlx.report.settings import find_design
+from dlx.report.summary import summarise
 
 PLACES = [(3.0, 2.0), (1.5, 1.0), (0.75, 0.5)]
 HEIGHTS = [13.0, 3.25, 0.8125]
@@ -20,7 +20,7 @@ HEIGHTS = [13.0, 3.25, 0.8125]
 def drawn(study: Any) -> list[Chart]:
     loaded = load([study.folder])
     layout = find_design(loaded.settings)
-    return surface(loaded, layout, aggregate(loaded, layout))
+    return surface(loaded, layout, summarise(loaded, layout))
 
 
 def descents(study: Any, count: int) -> None:

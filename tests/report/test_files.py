@@ -1,4 +1,4 @@
-"""report.json: strict JSON, nothing rounded, and every run with its setting or with why it has none."""
+"""report.json: strict JSON at full precision, and every run with its setting."""
 
 import json
 import math
@@ -6,22 +6,17 @@ from typing import Any
 
 import pytest
 
-from dlx.report.aggregate import aggregate
-from dlx.report.load import load
-from dlx.report.report_json import to_json
-from dlx.report.settings import find_design
-from dlx.report.tables import Column, Table, tabulate
+from dlx.report.files import report_json
+from dlx.report.formats import Column, Table
 
 
 def refuse(constant: str) -> None:
-    raise AssertionError(f"{constant} is no JSON")
+    raise AssertionError(f"{constant} is not JSON")
 
 
 def exported(study: Any, **facts: Any) -> dict[str, Any]:
-    loaded = load([study.folder])
-    layout = find_design(loaded.settings)
-    summary = aggregate(loaded, layout)
-    text = to_json(loaded, layout, summary, facts, {"table": tabulate(summary, layout)})
+    analysis = study.analysis()
+    text = report_json(analysis, facts, {"table": analysis.table})
     report: dict[str, Any] = json.loads(text, parse_constant=refuse)
     return report
 
@@ -68,8 +63,6 @@ def test_names_stay_what_they_are_and_bytes_that_are_no_text_are_escaped(study: 
 
 def test_any_table_can_be_taken_along(study: Any) -> None:
     study.run("a", study.curve(0.5))
-    loaded = load([study.folder])
-    layout = find_design(loaded.settings)
-    table = Table([Column("p", "Holm", 0, numeric=True)], [["0.01"]], ["paired"])
-    report = json.loads(to_json(loaded, layout, aggregate(loaded, layout), {}, {"pairs": table}))
+    table = Table([Column("p", "Holm", numeric=True)], [["0.01"]], ["paired"])
+    report = json.loads(report_json(study.analysis(), {}, {"pairs": table}))
     assert report["tables"] == {"pairs": {"columns": ["p, Holm"], "rows": [["0.01"]], "notes": ["paired"]}}

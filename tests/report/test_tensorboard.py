@@ -1,4 +1,4 @@
-"""The export to TensorBoard: what its own reader finds there, and what is said where it is not installed."""
+"""The export to TensorBoard: its own reader finds the values; without it, one line says what to install."""
 
 from pathlib import Path
 from typing import Any
@@ -6,18 +6,16 @@ from typing import Any
 import pytest
 
 from dlx.errors import RequestError
-from dlx.report import event_files
+from dlx.report import tensorboard
 from dlx.report.command import main
-from dlx.report.event_files import EVENTS, write_events
-from dlx.report.load import load
-from dlx.report.settings import find_design
+from dlx.report.tensorboard import EVENTS, write_events
 
 
 def test_without_tensorboard_one_line_says_what_to_install(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study.run("a", study.curve(0.5))
-    monkeypatch.setattr(event_files, "find_spec", lambda name: None)
+    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
     with pytest.raises(RequestError, match=r"pip install 'dlx\[tensorboard\]'$"):
         main([str(study.folder), "--tensorboard"])
     assert not (study.folder / "report").exists()
@@ -35,8 +33,7 @@ def test_tensorboard_reads_scalars_by_epoch_and_settings_by_run(study: Any, tmp_
         "b", study.curve(0.25), {"optimizer.lr": 0.2, "optimizer.betas": [0, 1]}, seed=1, status="diverged"
     )
     study.run("c", study.curve(0.25), {"optimizer.lr": 0.3}, status="failed")
-    loaded = load([study.folder])
-    write_events(loaded, find_design(loaded.settings), tmp_path / "out")
+    write_events(study.analysis(), tmp_path / "out")
     assert sorted(path.parent.name for path in (tmp_path / "out").rglob(EVENTS)) == ["a", "b", "c"]
     events = read(tmp_path / "out" / "a")
     assert [(each.step, each.value) for each in events.Scalars("val_accuracy")] == [
@@ -84,7 +81,7 @@ def test_the_command_writes_it_beside_the_page_and_replaces_an_earlier_one(
 
 def test_no_name_of_a_run_leads_out_of_the_export(tmp_path: Path) -> None:
     for name in ("/etc/x", "../../x", "a/../../x", "\x1b[2J"):
-        place = Path("out") / event_files._place(name)
-        assert place.parts[0] == "out"
-        assert ".." not in place.parts
-        assert str(place).isprintable()
+        folder = Path("out") / tensorboard._below(name)
+        assert folder.parts[0] == "out"
+        assert ".." not in folder.parts
+        assert str(folder).isprintable()

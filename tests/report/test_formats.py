@@ -1,14 +1,14 @@
-"""The table for a paper: booktabs, rules below the headings, and nothing in it that TeX would act on."""
+"""Tables as LaTeX, with nothing in them that TeX would interpret, and as Markdown."""
 
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dlx.report.latex import escape, to_latex
-from dlx.report.tables import Column, Table
+from dlx.report.formats import Column, Table, escape_latex, to_latex, to_markdown
 
 HOSTILE = [
     "\\input{/etc/passwd}",
@@ -36,9 +36,9 @@ HOSTILE = [
 
 def a_table(names: list[str]) -> Table:
     columns = [
-        Column("norm", "", 0, numeric=False),
-        Column("val accuracy", "last epoch, mean ± std", 0, numeric=True),
-        Column("seconds_%", "mean", 0, numeric=True),
+        Column("norm"),
+        Column("val accuracy", "last epoch, mean ± std", numeric=True),
+        Column("seconds_%", "mean", numeric=True),
     ]
     rows = [[name, "0.9000 ± 0.0010", "-1,234.5"] for name in names]
     return Table(columns, rows, ["Best first.\n% by\r_this_"])
@@ -79,12 +79,12 @@ def test_the_table_is_a_tabular_with_the_rules_below_the_headings() -> None:
     ],
 )
 def test_each_letter_has_the_form_that_shows_it(text: str, written: str) -> None:
-    assert escape(text) == written
+    assert escape_latex(text) == written
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_written_is_ascii_with_balanced_braces_and_no_command_of_the_users(name: str) -> None:
-    written = escape(name)
+    written = escape_latex(name)
     assert written.isascii()
     assert written.isprintable()
     commands = set(re.findall(r"\\([a-zA-Z]+)", written.replace("\\textbackslash{}", "")))
@@ -107,3 +107,15 @@ def test_it_compiles_and_shows_every_name(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "paper.pdf").read_bytes().startswith(b"%PDF")
     assert b"Missing character" not in (tmp_path / "paper.log").read_bytes()
+
+
+def test_hostile_settings_are_text_in_markdown(study: Any) -> None:
+    lines = to_markdown(study.hostile_norms().table).splitlines()[2:8]
+    assert [line.split(" | ")[0] for line in lines] == [
+        "| &lt;script>alert(1)&lt;/script>",
+        r"| \[/]",
+        r"| =cmd\|'/C calc'!A0",
+        r"| a\\nb",
+        r"| x\|y",
+        r"| \\x1b\[2J",
+    ]

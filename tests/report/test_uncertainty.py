@@ -1,4 +1,4 @@
-"""Luck from stored predictions: what each run got right, and when scores alone have to serve."""
+"""Uncertainty from stored predictions, and from scores only where predictions cannot be used."""
 
 from pathlib import Path
 from typing import Any
@@ -6,19 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlx.report.aggregate import aggregate
-from dlx.report.chance import Chance, weigh
-from dlx.report.load import load
-from dlx.report.settings import find_design
+from dlx.report.uncertainty import estimate_uncertainty
 from dlx.run.predictions import write_predictions
-from dlx.statistics.noise import split_noise
-from dlx.statistics.selection import flattery
+from dlx.stats.variance import selection_bias, variance_components
 
 RIGHT_CSN = np.random.default_rng(0).random((3, 4, 120)) < np.array([0.6, 0.9, 0.8])[:, None, None]
 LABELS_N = np.random.default_rng(1).integers(0, 3, 120)
 
 
-def study_of(
+def write_study(
     study: Any, right_CSN: np.ndarray, labels_N: np.ndarray = LABELS_N
 ) -> dict[tuple[int, int], Path]:
     folders = {}
@@ -39,45 +35,37 @@ def study_of(
     return folders
 
 
-def weighed(study: Any) -> Chance | None:
-    loaded = load([study.folder])
-    layout = find_design(loaded.settings)
-    return weigh(loaded, layout, aggregate(loaded, layout))
-
-
 def test_it_is_estimated_from_what_each_run_got_right_best_setting_first(study: Any) -> None:
-    study_of(study, RIGHT_CSN)
+    write_study(study, RIGHT_CSN)
     ranked_CSN = RIGHT_CSN[[1, 2, 0]].astype(float)
-    chance = weighed(study)
-    assert chance is not None
-    assert chance.noise == split_noise(ranked_CSN[0])
-    assert chance.apart == split_noise(ranked_CSN[0] - ranked_CSN[1])
-    assert chance.flattery == flattery(ranked_CSN)
-    assert (chance.settings, chance.seeds, chance.samples) == (3, 4, 120)
+    found = estimate_uncertainty(study.analysis())
+    assert found is not None
+    assert found.of_best == variance_components(ranked_CSN[0])
+    assert found.of_lead == variance_components(ranked_CSN[0] - ranked_CSN[1])
+    assert found.selection_bias == selection_bias(ranked_CSN)
+    assert (found.settings, found.seeds, found.samples) == (3, 4, 120)
 
 
 def test_settings_without_all_seeds_of_the_best_take_no_part(study: Any) -> None:
-    folders = study_of(study, RIGHT_CSN)
+    folders = write_study(study, RIGHT_CSN)
     (folders[2, 3] / "predictions.npz").write_bytes(b"torn")
-    chance = weighed(study)
-    assert chance is not None
-    assert (chance.settings, chance.seeds, chance.samples) == (2, 4, 120)
+    found = estimate_uncertainty(study.analysis())
+    assert found is not None
+    assert (found.settings, found.seeds, found.samples) == (2, 4, 120)
 
 
-def test_a_choice_among_very_many_is_weighed_by_scores_alone(
-    study: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dlx.report.chance.SETTINGS", 2)
-    study_of(study, RIGHT_CSN)
-    chance = weighed(study)
-    assert chance is not None
-    assert (chance.settings, chance.seeds, chance.samples) == (3, 4, 1)
-    assert chance.noise == split_noise(RIGHT_CSN[1].astype(float))
+def test_with_very_many_settings_only_scores_are_used(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlx.report.uncertainty.SETTINGS", 2)
+    write_study(study, RIGHT_CSN)
+    found = estimate_uncertainty(study.analysis())
+    assert found is not None
+    assert (found.settings, found.seeds, found.samples) == (3, 4, 1)
+    assert found.of_best == variance_components(RIGHT_CSN[1].astype(float))
 
 
 @pytest.mark.parametrize("why", ["other samples", "no predictions of the best"])
 def test_scores_alone_serve_where_predictions_cannot(study: Any, why: str) -> None:
-    folders = study_of(study, RIGHT_CSN)
+    folders = write_study(study, RIGHT_CSN)
     if why == "other samples":
         outputs = np.eye(3)[LABELS_N]
         write_predictions(
@@ -86,11 +74,11 @@ def test_scores_alone_serve_where_predictions_cannot(study: Any, why: str) -> No
     else:
         for seed in range(4):
             (folders[1, seed] / "predictions.npz").unlink()
-    chance = weighed(study)
-    assert chance is not None
-    assert chance.noise is None
+    found = estimate_uncertainty(study.analysis())
+    assert found is not None
+    assert found.of_best is None
     scores_CS1 = RIGHT_CSN[[1, 2, 0]].mean(axis=2)[:, :, None]
-    assert chance.flattery == pytest.approx(flattery(scores_CS1), abs=1e-12)
+    assert found.selection_bias == pytest.approx(selection_bias(scores_CS1), abs=1e-12)
 
 
 def test_one_output_is_right_by_its_sign(study: Any) -> None:
@@ -101,12 +89,12 @@ def test_one_output_is_right_by_its_sign(study: Any) -> None:
         write_predictions(
             folder, last=outputs_N1, best=outputs_N1, labels=labels_N, last_epoch=1, best_epoch=1
         )
-    chance = weighed(study)
-    assert chance is not None
-    assert chance.noise is not None
-    assert chance.noise.seed_std == pytest.approx(np.std([0.6, 0.62], ddof=1))
+    found = estimate_uncertainty(study.analysis())
+    assert found is not None
+    assert found.of_best is not None
+    assert found.of_best.seed_std == pytest.approx(np.std([0.6, 0.62], ddof=1))
 
 
-def test_one_run_has_no_luck_to_weigh(study: Any) -> None:
+def test_one_run_has_no_uncertainty_to_estimate(study: Any) -> None:
     study.run("a", study.curve(0.5))
-    assert weighed(study) is None
+    assert estimate_uncertainty(study.analysis()) is None

@@ -1,27 +1,16 @@
-"""The headline: the best setting, whether to believe it, what is open, luck, held-out data."""
+"""The headline: the best setting, how the others compare, how certain that is, held-out data."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dlx.report.aggregate import aggregate
-from dlx.report.chance import weigh
-from dlx.report.comparison import compare
-from dlx.report.findings import headline
-from dlx.report.held_out import held_out
-from dlx.report.load import load
-from dlx.report.settings import find_design
 from dlx.run.evaluations import Evaluation, record
 from dlx.run.predictions import write_predictions
 
 
-def said(study: Any, baseline: int | None = None) -> list[str]:
-    loaded = load([study.folder])
-    layout = find_design(loaded.settings)
-    summary = aggregate(loaded, layout)
-    compared = compare(loaded, layout, summary, baseline=baseline)
-    text = headline(summary, compared, weigh(loaded, layout, summary), held_out(loaded, layout, summary))
+def said(study: Any, baseline: str = "") -> list[str]:
+    text: str = study.analysis(baseline=baseline).headline
     return text.splitlines()
 
 
@@ -36,28 +25,28 @@ HIGH = [0.90, 0.92, 0.91, 0.93, 0.90, 0.89]
 
 def test_a_best_setting_that_is_better_is_said_to_be(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
-    best, others, luck = said(study)
+    best, others, bias = said(study)
     assert best == (
         "Highest mean validation accuracy at the last epoch: 0.9083 with lr 0.1 "
         "(6 runs, 95% interval 0.8929 to 0.9238)."
     )
     assert others == (
-        "It is better than the other, and not by chance (p 0.031 at most). lr 0.01: 0.1250 lower than lr 0.1 "
-        "over 6 shared seeds, 95% interval -0.1446 to -0.1054. Worse: p 0.031."
+        "It is better than the other setting (p at most 0.031). lr 0.01 is worse than lr 0.1: 0.1250 lower "
+        "over 6 shared seeds (95% interval -0.1446 to -0.1054; p = 0.031)."
     )
-    assert luck.startswith("Having been picked from 2 flatters its score by about 0.0000")
+    assert bias.startswith(
+        "Because it was picked as the best of 2, its score is probably about 0.0000 too high."
+    )
 
 
 def test_what_two_seeds_cannot_say_is_not_said(study: Any) -> None:
     grid(study, {0.1: [0.90, 0.92], 0.01: [0.80, 0.81]})
     text = said(study)
-    assert text[1].startswith(
-        "Do not take its first place for settled: it is not shown to be better than the other."
-    )
-    assert "Undecided: p 0.5; 4 more seeds would show the difference with probability 0.8" in text[1]
+    assert text[1].startswith("The ranking is not settled: the other setting is not shown to be worse.")
+    assert "p = 0.5). If the estimate is right, 4 more seeds would show a difference with" in text[1]
     assert text[2] == (
-        "2 seeds cannot reach p < 0.05: at best 2/2^2 = 0.5. "
-        "A difference of two settings can be shown from 6 seeds on."
+        "2 seeds cannot show any difference: the smallest possible p is 2/2^2 = 0.5. "
+        "To show a difference between two settings, at least 6 seeds are needed."
     )
 
 
@@ -68,16 +57,16 @@ def test_what_a_t_test_would_find_is_named_beside_the_verdict(study: Any) -> Non
     }
     grid(study, finals)
     others = said(study)[1]
-    assert "it is not shown to be better than any of the 2 others, and equivalent to 1." in others
+    assert "none of the other 2 settings is shown to be worse. It is equivalent to 1 of them." in others
     assert others.endswith(
-        "A t test with the same correction, which takes differences to be normal, finds 1 of the undecided "
-        "worse: lr 0.3. To decide the 1 undecided one would take 3 more seeds."
+        "A t test with the same correction, which assumes normal differences, finds 1 of the undecided "
+        "settings worse: lr 0.3. Deciding the undecided setting would take 3 more seeds."
     )
 
 
 def test_equivalent_settings_are_a_choice_of_cost(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.001 * (seed % 2) for seed, value in enumerate(HIGH)]})
-    assert said(study)[1].startswith("It is equivalent to the other: choose by cost.")
+    assert said(study)[1].startswith("It is equivalent to the other setting, so choose by cost.")
 
 
 def test_a_mixture_is_counted(study: Any) -> None:
@@ -89,24 +78,27 @@ def test_a_mixture_is_counted(study: Any) -> None:
     )
     grid(study, {0.1: ten, 0.2: alike, 0.3: list(ten + wobble - 0.03), 0.4: worse})
     assert said(study)[1].startswith(
-        "Of the 3 other settings it is better than 1, equivalent to 1 and undecided against 1."
+        "Of the other 3 settings, 1 is worse, 1 is equivalent and 1 is undecided."
     )
 
 
 def test_a_baseline_has_a_paragraph_and_names_what_is_better(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
-    assert said(study, baseline=0)[2].startswith(
-        "Against the baseline (lr 0.01): 1 better. lr 0.1: 0.1250 higher than lr 0.01"
+    assert said(study, baseline="lr 0.01")[2].startswith(
+        "Against the baseline (lr 0.01): 1 better. lr 0.1 is better than lr 0.01: 0.1250 higher"
     )
-    assert said(study, baseline=1)[2] == "Against the baseline (lr 0.1): 1 worse."
+    assert said(study, baseline="lr 0.1")[2] == "Against the baseline (lr 0.1): 1 worse."
 
 
-def test_single_runs_leave_chance_open(study: Any) -> None:
+def test_single_runs_are_not_tested(study: Any) -> None:
     study.run("a", study.curve(0.9), {"optimizer.lr": 0.1})
     study.run("b", study.curve(0.8), {"optimizer.lr": 0.01})
     study.run("c", study.curve(0.8), {"optimizer.lr": 9.0}, status="diverged")
     text = said(study)
-    assert text[1].startswith("Next: lr 0.01, 0.1000 away. The two share fewer than two seeds")
+    assert text[1] == (
+        "The next best is lr 0.01, with a difference of 0.1000. It cannot be tested, because the two share "
+        "fewer than two seeds."
+    )
     assert text[-1] == "Of 3 runs, 1 diverged."
 
 
@@ -114,8 +106,8 @@ def test_one_run_is_no_comparison(study: Any) -> None:
     study.run("a", study.curve(0.9))
     (text,) = said(study)
     assert text == (
-        "Validation accuracy at the last epoch: 0.9000 (1 run). One run cannot say how much another seed "
-        "would change it."
+        "Validation accuracy at the last epoch: 0.9000 (1 run). With a single run, the variation between "
+        "seeds cannot be estimated."
     )
 
 
@@ -141,34 +133,34 @@ def predicted(study: Any, right: float, lr: float, seed: int) -> Any:
     return folder
 
 
-def test_luck_is_split_where_predictions_are_stored(study: Any) -> None:
+def test_variance_is_split_if_predictions_are_stored(study: Any) -> None:
     for seed in range(4):
         predicted(study, 0.9, 0.1, seed)
         predicted(study, 0.8, 0.2, seed)
-    (luck,) = [line for line in said(study) if line.startswith("Luck")]
-    assert "another 200 validation samples by 0.0" in luck
-    assert "other samples would move its lead by" in luck
-    assert "(picked on random halves of the seeds and validation samples, scored on the others)" in luck
+    (line,) = [line for line in said(study) if line.startswith("The best setting's score varies")]
+    assert "between sets of 200 validation samples (0.0" in line
+    assert "Between sets of samples its lead varies with a standard deviation of 0.0" in line
+    assert "by picking on random halves of the seeds and validation samples and scoring on the others" in line
 
 
-@pytest.mark.parametrize("looks", [1, 3])
-def test_held_out_scores_are_shown_with_how_often_they_were_looked_at(study: Any, looks: int) -> None:
+@pytest.mark.parametrize("times", [1, 3])
+def test_held_out_scores_are_shown_with_how_often_the_split_was_used(study: Any, times: int) -> None:
     folder = predicted(study, 0.9, 0.1, 0)
-    for place in range(looks):
-        time = f"2026-11-2{place}T00:00:00+00:00"
+    for day in range(times):
+        time = f"2026-11-2{day}T00:00:00+00:00"
         record(folder, Evaluation(time, "test", 263, 2, 0.5, 81 / 263, "0" * 64, 8))
     record(folder, Evaluation("2026-11-29T00:00:00+00:00", "val", 100, 2, 0.5, 0.9, "0" * 64, 1))
     line = said(study)[-1]
     assert "test accuracy 0.3080 (95% interval 0.2553 to 0.3662, 263 test samples)" in line
     assert "the best of 8 runs by validation" in line
-    assert ("looked at once" if looks == 1 else "looked at 3 times: what was decided") in line
+    assert ("was evaluated once" if times == 1 else "was evaluated 3 times. It no longer tests") in line
 
 
-def test_a_look_at_another_setting_is_said_to_be_of_another_and_damage_is_named(study: Any) -> None:
+def test_an_evaluation_of_another_setting_is_said_to_be_and_damage_is_named(study: Any) -> None:
     predicted(study, 0.9, 0.1, 0)
     other = predicted(study, 0.7, 0.2, 0)
     record(other, Evaluation("2026-11-20T00:00:00+00:00", "test", 10, 2, 0.5, None, "0" * 64, 1))
     line = said(study)[-1]
     assert "test loss 0.5000 (10 test samples) with lr 0.2, which is not the best setting here" in line
     (other / "evaluations.csv").write_text("torn")
-    assert "Looks at held-out data cannot be read" in said(study)[-1]
+    assert "Recorded evaluations cannot be read" in said(study)[-1]

@@ -2,12 +2,12 @@
 
 from importlib.resources import files
 
-from dlx.report.page.script import PARTS, policy, script
+from dlx.report.page.assets import SCRIPTS, policy, script
 
 
 def test_every_file_is_part_of_the_script() -> None:
     names = [file.name for file in files("dlx.report.page").iterdir()]
-    assert {name for name in names if name.endswith(".js")} == {f"{part}.js" for part in PARTS}
+    assert {each for each in names if each.endswith(".js")} == {f"{name}.js" for name in SCRIPTS}
 
 
 def test_the_script_holds_nothing_that_ends_its_element() -> None:

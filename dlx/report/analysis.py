@@ -11,7 +11,7 @@ from dlx.report.design import Design, find_design
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis
 from dlx.report.formats import Table
-from dlx.report.headline import headline
+from dlx.report.headline import write_headline
 from dlx.report.load import StudyData
 from dlx.report.options import Options, find_setting
 from dlx.report.summary import Summary, summarise
@@ -38,7 +38,7 @@ class Analysis:
     @cached_property
     def headline(self) -> str:
         """Return the answer in words, one paragraph per line."""
-        return headline(self)
+        return write_headline(self)
 
     @cached_property
     def table(self) -> Table:

@@ -55,7 +55,7 @@ class DrawnChart:
     live: Spec | None = None
 
 
-def draw(charts: Iterable[Chart], folder: Path) -> list[DrawnChart]:
+def draw_charts(charts: Iterable[Chart], folder: Path) -> list[DrawnChart]:
     """Write every chart to `folder` as SVG, PNG (at double resolution) and PDF; return them for the page."""
     import vl_convert
 

@@ -69,10 +69,10 @@ def report(
     from rich.console import Console
 
     from dlx.report import analysis, files, terminal
-    from dlx.report.load import load
+    from dlx.report.load import load_study
     from dlx.report.page.render import render_page
 
-    study = study or load(folders)
+    study = study or load_study(folders)
     _check_any(study, folders)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     results = analysis.analyse(study, options or Options())
@@ -85,7 +85,7 @@ def report(
         write_events(results, output / EVENTS)
     if not show:
         return
-    terminal.show(Console(highlight=False), results, title, output / PAGE)
+    terminal.print_report(Console(highlight=False), results, title, output / PAGE)
     if events:
         print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
 

@@ -33,20 +33,18 @@ def sentence(pair: "Comparison", labels: Sequence[str], metric: str, margin: flo
     seeds = f"over {write_count(pair.pairs, 'shared seed')}{lost}"
     size = write_metric(metric, abs(pair.difference))
     side = f"{size} {'higher' if pair.difference > 0 else 'lower'}" if pair.difference else "equal"
+    than = f"{setting} is {side} {'than' if pair.difference else 'to'} {reference} {seeds}"
     if pair.pairs < MIN_PAIRS:
-        return (
-            f"{setting} against {reference}: {side} {seeds}. With a single seed, the variation between seeds "
-            "cannot be estimated."
-        )
+        return f"{than}. With a single seed, the variation between seeds cannot be estimated."
     interval = f"95% interval {write_interval(metric, pair.low, pair.high)}"
-    numbers = f"{side} {seeds} ({interval}; {_p_values(pair)})"
+    evidence = f"({interval}; {_p_values(pair)})"
     if pair.verdict == "equivalent":
         within = f"within ±{write_metric(metric, margin)}, p = {write_p(pair.p_equivalent)}"
         real = " The small difference is real." if pair.p_holm <= LEVEL else ""
-        return f"{setting} is equivalent to {reference} ({within}): {numbers}.{real}"
+        return f"{setting} is equivalent to {reference} ({within}): {side} {seeds} {evidence}.{real}"
     if pair.verdict != "undecided":
-        return f"{setting} is {pair.verdict} than {reference}: {numbers}."
-    return f"{setting} against {reference} is undecided: {numbers}. {_what_would_decide(pair)}"
+        return f"{setting} is {pair.verdict} than {reference}: {side} {seeds} {evidence}."
+    return f"Undecided: {than} {evidence}. {_what_would_decide(pair)}"
 
 
 def _p_values(pair: "Comparison") -> str:
@@ -66,13 +64,13 @@ def _what_would_decide(pair: "Comparison") -> str:
     return f"If the estimate is right, {more} would show {shown} with probability {POWER:g}."
 
 
-def brief(verdict: str, pairs: int, further_seeds: int | None) -> str:
-    """Write a verdict as a table's cell."""
-    if pairs < MIN_PAIRS:
+def verdict_cell(pair: "Comparison") -> str:
+    """Write a verdict as a table's cell; a dash if there was no test."""
+    if pair.pairs < MIN_PAIRS:
         return MISSING
-    if verdict != "undecided":
-        return verdict
-    return "undecided" if further_seeds is None else f"undecided, +{write_count(further_seeds, 'seed')}"
+    if pair.further_seeds is None:
+        return pair.verdict
+    return f"undecided, +{write_count(pair.further_seeds, 'seed')}"
 
 
 def notes(

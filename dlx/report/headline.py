@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELD_OUT = "test"
 
 
-def headline(analysis: "Analysis") -> str:
+def write_headline(analysis: "Analysis") -> str:
     """Return the answer, one paragraph per line."""
     summary, comparisons = analysis.summary, analysis.comparisons
     rows = summary.table.to_dict(orient="records")
@@ -36,7 +36,7 @@ def headline(analysis: "Analysis") -> str:
         against_baseline(comparisons, summary),
         " ".join(comparisons.notes),
         " ".join(_uncertainty(uncertainty, summary)) if uncertainty else "",
-        " ".join(held_out(analysis)),
+        " ".join(held_out_results(analysis)),
         _incomplete(summary.table),
     ]
     return "\n".join(paragraph for paragraph in paragraphs if paragraph)
@@ -116,7 +116,7 @@ def _incomplete(table: "pd.DataFrame") -> str:
     return f"Of {write_count(runs, 'run')}, {' and '.join(parts)}." if parts else ""
 
 
-def held_out(analysis: "Analysis") -> list[str]:
+def held_out_results(analysis: "Analysis") -> list[str]:
     """Say what `dlx evaluate` last found on the test split, and how often it was used; [] if never."""
     design = analysis.design
     evaluations: list[tuple[str, Evaluation]] = []

@@ -76,7 +76,7 @@ def load_frames(folders: Sequence[Path]) -> Frames:
     """
     import pandas as pd
 
-    data = load(find_folders(folders))
+    data = load_study(find_folders(folders))
     design = find_design(data.settings)
     swept = [*design.keys, *design.seeds]
     settings = pd.DataFrame.from_dict(data.settings, orient="index").rename_axis("run")
@@ -124,7 +124,7 @@ def _hint(folder: Path) -> str:
     return hint
 
 
-def load(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
+def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
     """Load every run at or below `folders`; a run that has not ended or cannot be read is left out.
 
     `reader` remembers what it has read, for a study that is loaded again and again. The frames are empty if

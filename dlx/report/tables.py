@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.comparison import Comparison, Comparisons
-from dlx.report.comparison_text import brief
+from dlx.report.comparison_text import verdict_cell
 from dlx.report.design import Design
 from dlx.report.formats import Column, Table, write_csv
 from dlx.report.summary import STATUSES, Summary
@@ -96,7 +96,7 @@ def _verdict_columns(comparisons: Comparisons) -> list[tuple[Column, Write]]:
 
 
 def _verdict(compared: list[Comparison], reference: str) -> Write:
-    by_setting = {each.setting: brief(each.verdict, each.pairs, each.further_seeds) for each in compared}
+    by_setting = {each.setting: verdict_cell(each) for each in compared}
     if all(cell == MISSING for cell in by_setting.values()):
         return lambda row: MISSING  # noqa: ARG005
     return lambda row: by_setting.get(int(row["setting"]), reference)
@@ -172,7 +172,7 @@ def comparisons_table(analysis: "Analysis") -> Table:
             write_interval(comparisons.metric, each.low, each.high),
             write_p(each.p),
             write_p(each.p_holm),
-            brief(each.verdict, each.pairs, each.further_seeds) if each.pairs else MISSING,
+            verdict_cell(each),
         ]
         for each in [*comparisons.against_best, *comparisons.against_baseline]
     ]

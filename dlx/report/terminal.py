@@ -19,11 +19,11 @@ ROWS = 40  # of the table: more would scroll away
 TEXTS = 8  # columns of settings; folded to fit, more would be one letter wide
 
 
-def show(console: Console, analysis: Analysis, title: str, page: Path) -> None:
+def print_report(console: Console, analysis: Analysis, title: str, page: Path) -> None:
     """Print the report. All text goes through `Text`, as rich's markup would act on a name like `[/]`."""
     console.print(Text(visible(title), style="bold"))
     console.print(Text(f"{analysis.headline}\n"))
-    show_table(console, analysis.table)
+    print_table(console, analysis.table)
     if diagnosis := diagnosis_lines(analysis.diagnosis, analysis.design):
         console.print(Text("\n".join(["", *(f"- {line}" for line in diagnosis)])))
     name_runs(console, "Running", "cyan", analysis.data.running)
@@ -42,7 +42,7 @@ def name_runs(console: Console, heading: str, style: str, runs: Mapping[str, str
         console.print(Text(f"  and {len(runs) - NAMED} more, listed on the page"))
 
 
-def show_table(console: Console, table: Table) -> None:
+def print_table(console: Console, table: Table) -> None:
     """Print the table's first rows and the columns that fit, its notes, and how much is hidden."""
     fitting = _fitting(console, table)
     console.print(_grid(table, fitting))

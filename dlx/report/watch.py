@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from dlx.report.load import StudyData, load
+from dlx.report.load import StudyData, load_study
 from dlx.report.page.render import without_reload
 from dlx.report.reader import Reader
 from dlx.report.text import visible, write_count
@@ -54,7 +54,7 @@ def _follow(folders: list[Path], write: Write, seconds: float, quiet: float, int
     seen, changed = None, time.monotonic()
     while not interrupt.noted:
         began = time.monotonic()
-        study = load(folders, reader)
+        study = load_study(folders, reader)
         if (state := _state(study, reader)) != seen:
             seen, changed = state, began
             _renew(study, write, round(max(1.0, seconds)))

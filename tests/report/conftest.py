@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dlx.report.analysis import Analysis, analyse
-from dlx.report.load import load
+from dlx.report.load import load_study
 from dlx.report.options import Options
 from dlx.run.history import HistoryWriter, Row
 from dlx.run.result import Result, write_result
@@ -82,7 +82,7 @@ class StudyBuilder:
 
     def analysis(self, **options: Any) -> Analysis:
         """Analyse the runs."""
-        return analyse(load([self.folder]), Options(**options))
+        return analyse(load_study([self.folder]), Options(**options))
 
     def two_optimizers(self) -> Analysis:
         """Write two settings of two seeds, and a diverged run of the second; analyse them."""

@@ -10,13 +10,13 @@ from rich.console import Console
 
 from dlx.report.analysis import Analysis
 from dlx.report.formats import Column, Table
-from dlx.report.terminal import show, show_table
+from dlx.report.terminal import print_report, print_table
 from dlx.report.text import MISSING
 
 
 def shown(table: Table, width: int) -> str:
     output = io.StringIO()
-    show_table(Console(file=output, width=width, highlight=False), table)
+    print_table(Console(file=output, width=width, highlight=False), table)
     return output.getvalue()
 
 
@@ -24,7 +24,7 @@ def report(analysis: Analysis, width: int, title: str = "study", page: Path = Pa
     """The whole report, with other runs left out or running."""
     output = io.StringIO()
     console = Console(file=output, width=width, highlight=False)
-    show(console, replace(analysis, data=replace(analysis.data, **runs)), title, page)
+    print_report(console, replace(analysis, data=replace(analysis.data, **runs)), title, page)
     return output.getvalue()
 
 

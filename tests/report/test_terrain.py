@@ -7,12 +7,12 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.report.design import find_design
-from dlx.report.load import load
+from dlx.report.load import load_study
 from dlx.report.terrain import BANDS, FLAT, POINTS, SIDES, STEPS, TALL, Terrain, choose_levels, survey
 
 
 def surveyed(study: Any, most: int = 12) -> tuple[dict[str, Terrain], int]:
-    loaded = load([study.folder])
+    loaded = load_study([study.folder])
     layout = find_design(loaded.settings)
     return survey(loaded, layout, layout.labels, most)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
-from dlx.report.charts import DrawnChart, discard_earlier, draw
+from dlx.report.charts import DrawnChart, discard_earlier, draw_charts
 from dlx.report.page.assets import environment, now, policy, script, vega
 from dlx.report.page.data import page_data, script_json
 from dlx.report.page.runs import counts, data_facts, environments, run_details, runs_table, train_commands
@@ -34,7 +34,7 @@ def render_page(
     with ThreadPoolExecutor(max_workers=1) as pool:
         libraries = pool.submit(vega)  # takes a second, during the drawing
         charts = gallery(analysis.data, analysis.design, analysis.summary, analysis.comparisons)
-        drawn = iter(draw([chart for each in charts.values() for chart in each], plots))
+        drawn = iter(draw_charts([chart for each in charts.values() for chart in each], plots))
         sections = {heading: [next(drawn) for _ in each] for heading, each in charts.items()}
     details = run_details(analysis, output)
     data = page_data(analysis, sections, details)

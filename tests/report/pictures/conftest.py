@@ -8,7 +8,7 @@ import pytest
 
 from dlx.report.charts import Chart
 from dlx.report.design import Design, find_design
-from dlx.report.load import StudyData, load
+from dlx.report.load import StudyData, load_study
 from dlx.report.summary import Summary, summarise
 from dlx.run.table import TableWriter
 
@@ -20,7 +20,7 @@ def loaded(study: Any) -> Callable[[], Loaded]:
     """Return a function that reads the study as it lies there."""
 
     def read() -> Loaded:
-        read = load([study.folder])
+        read = load_study([study.folder])
         layout = find_design(read.settings)
         return read, layout, summarise(read, layout)
 

@@ -6,14 +6,14 @@ import pytest
 
 from dlx.report.curves import Curves, trace
 from dlx.report.design import find_design
-from dlx.report.load import load
+from dlx.report.load import load_study
 from dlx.report.pictures.epochs import compare, each, epochs
 from dlx.report.pictures.style import COLOURS, GREY, PANELS
 from dlx.report.summary import summarise
 
 
 def traced(study: Any, *, apart: bool = False) -> Curves:
-    loaded = load([study.folder])
+    loaded = load_study([study.folder])
     layout = find_design(loaded.settings)
     return trace(loaded, layout, summarise(loaded, layout), apart=apart)
 
@@ -84,7 +84,7 @@ def test_captions_say_what_is_drawn(study: Any) -> None:
     study.run("a", study.curve(0.5, 0.9), {"model.norm": "batch"}, seed=0)
     study.run("b", study.curve(0.5, 0.8), {"model.norm": "batch"}, seed=1, status="diverged")
     study.run("c", study.curve(0.5, 0.8), seed=0)
-    loaded = load([study.folder])
+    loaded = load_study([study.folder])
     layout = find_design(loaded.settings)
     charts = epochs(loaded, layout, summarise(loaded, layout))
     assert [chart.name for chart in charts] == ["accuracy", "loss", "accuracy_by_setting", "loss_by_setting"]

@@ -8,7 +8,7 @@ import pytest
 from dlx.report.charts import Chart
 from dlx.report.command import main
 from dlx.report.design import find_design
-from dlx.report.load import load
+from dlx.report.load import load_study
 from dlx.report.pictures.style import PANELS
 from dlx.report.pictures.surface import HIGH, LOW, surface
 from dlx.report.summary import summarise
@@ -18,7 +18,7 @@ HEIGHTS = [13.0, 3.25, 0.8125]
 
 
 def drawn(study: Any) -> list[Chart]:
-    loaded = load([study.folder])
+    loaded = load_study([study.folder])
     layout = find_design(loaded.settings)
     return surface(loaded, layout, summarise(loaded, layout))
 

@@ -33,7 +33,7 @@ class Analysis:
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """Return what is noteworthy about single runs, settings and the sweep."""
-        return diagnose(self.data, self.design, self.summary)
+        return diagnose(self)
 
     @cached_property
     def headline(self) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
-from dlx.report.diagnosis.words import to_csv as diagnosis_csv
+from dlx.report.diagnosis.finding import diagnosis_csv
 from dlx.report.formats import Table, to_latex, to_markdown
 from dlx.report.load import LISTS
 from dlx.report.tables import comparisons_csv, comparisons_table, settings_csv

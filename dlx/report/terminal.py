@@ -10,7 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from dlx.report.analysis import Analysis
-from dlx.report.diagnosis.words import lines as diagnosis_lines
+from dlx.report.diagnosis.finding import terminal_lines
 from dlx.report.formats import Table
 from dlx.report.text import visible, write_count
 
@@ -24,7 +24,7 @@ def print_report(console: Console, analysis: Analysis, title: str, page: Path) -
     console.print(Text(visible(title), style="bold"))
     console.print(Text(f"{analysis.headline}\n"))
     print_table(console, analysis.table)
-    if diagnosis := diagnosis_lines(analysis.diagnosis, analysis.design):
+    if diagnosis := terminal_lines(analysis.diagnosis, analysis.design):
         console.print(Text("\n".join(["", *(f"- {line}" for line in diagnosis)])))
     name_runs(console, "Running", "cyan", analysis.data.running)
     name_runs(console, "Left out", "yellow", analysis.data.left_out)

@@ -1,76 +1,138 @@
-"""Everything that is checked, in the order of importance: the one place that knows all checks."""
+"""All checks, in order of importance, and the diagnosis that they make together.
 
-from collections.abc import Iterable
+To add a check of runs, write a module with a `Check` and add it to RUN_CHECKS. To add a check of the whole
+sweep, write a function like those in SWEEP_CHECKS and add it there.
+"""
 
-from dlx.report.design import Design
-from dlx.report.diagnosis import (
-    confidence,
-    converged,
-    diverged,
-    edge,
-    frontier,
-    importance,
-    layers,
-    learned,
-    overfitting,
-    settled,
-    stable,
-    underfitting,
-)
-from dlx.report.diagnosis.check import Check, Found
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlx.report.diagnosis.check import Affected, Check, Detections, Numbers
 from dlx.report.diagnosis.evidence import Evidence
-from dlx.report.diagnosis.finding import Diagnosis, Finding
-from dlx.report.diagnosis.merge import mixed, of_runs, of_settings
-from dlx.report.diagnosis.sweep import SweepCheck, gather
-from dlx.report.load import StudyData
-from dlx.report.summary import Summary
+from dlx.report.diagnosis.finding import Diagnosis, Finding, NotChecked, Severity, problems_first
+from dlx.report.diagnosis.hyperparameters import find_grid_edges, find_importance, find_stability_limits
+from dlx.report.diagnosis.layer_statistics import DEAD_UNITS, EXPLODING_ACTIVATIONS
+from dlx.report.diagnosis.overfitting import OVER_CONFIDENT, OVERFITTING
+from dlx.report.diagnosis.ranking import find_rank_reversals
+from dlx.report.diagnosis.training_failures import DIVERGED, NEVER_LEARNED, UNSTABLE
+from dlx.report.diagnosis.underfitting import NOT_CONVERGED, UNDERFITTING
 from dlx.report.text import write_count
 
+if TYPE_CHECKING:
+    from dlx.report.analysis import Analysis
+
 RUN_CHECKS: tuple[Check, ...] = (
-    diverged.CHECK,
-    learned.CHECK,
-    stable.CHECK,
-    layers.DEAD,
-    layers.EXPLODING,
-    overfitting.CHECK,
-    converged.CHECK,
-    underfitting.CHECK,
-    confidence.CHECK,
+    DIVERGED,
+    NEVER_LEARNED,
+    UNSTABLE,
+    DEAD_UNITS,
+    EXPLODING_ACTIVATIONS,
+    OVERFITTING,
+    NOT_CONVERGED,
+    UNDERFITTING,
+    OVER_CONFIDENT,
 )
-SWEEP_CHECKS: tuple[SweepCheck, ...] = (settled.CHECK, edge.CHECK, frontier.CHECK, importance.CHECK)
+SWEEP_CHECKS: tuple[Callable[[Evidence], Iterable[Finding | NotChecked]], ...] = (
+    find_rank_reversals,
+    find_grid_edges,
+    find_stability_limits,
+    find_importance,
+)
+
+Setting = tuple[str, list[str]]  # its label and its runs
 
 
-def diagnose(study: StudyData, layout: Design, summary: Summary) -> Diagnosis:
-    """Check every run and the sweep; a path over a surface has only its end to check."""
-    evidence = Evidence(study)
-    checks = RUN_CHECKS[:1] if summary.exact else RUN_CHECKS
-    found = {check.kind: check.find(evidence) for check in checks}
-    problems = {kind: frozenset(each.problems & each.numbers.keys()) for kind, each in found.items()}
-    sweep = gather(evidence, layout, summary, problems)
-    findings: list[Finding] = []
-    unchecked = [
-        (check.kind, "a path over a surface draws no sample") for check in RUN_CHECKS if check not in checks
-    ]
-    for sweep_check in SWEEP_CHECKS:
-        new, reasons = sweep_check.find(sweep)
-        findings += new
-        unchecked += [(sweep_check.kind, reason) for reason in reasons]
+def diagnose(analysis: "Analysis") -> Diagnosis:
+    """Check every run and the whole sweep."""
+    evidence = Evidence(analysis)
+    checks = [check for check in RUN_CHECKS if check.on_surfaces or not analysis.summary.exact]
+    skipped = [check.kind for check in RUN_CHECKS if check not in checks]
+    unchecked = [NotChecked(kind, "runs on a surface use no data") for kind in skipped]
+    detected = {check: check.detect(evidence) for check in checks}
     for check in checks:
-        unchecked += [(check.kind, reason) for reason in _reasons(found[check.kind], len(study.runs))]
-    of_setting = [one for check in checks for one in of_settings(check, found[check.kind], layout, summary)]
-    of_setting = [*mixed(found, layout, summary), *of_setting]
-    of_run = [one for check in checks for one in of_runs(check, found[check.kind], study)]
-    parts = (findings, of_setting, of_run)
-    return Diagnosis([one for part in parts for one in problems_first(part)], unchecked)
+        for run in detected[check].problems if check.training_failure else ():
+            evidence.training_failures.setdefault(run, check.kind)
+    results = [result for find in SWEEP_CHECKS for result in find(evidence)]
+    of_sweep = [result for result in results if isinstance(result, Finding)]
+    unchecked += [result for result in results if isinstance(result, NotChecked)]
+    runs, settings = list(evidence.statuses), _settings(analysis)
+    of_settings, of_runs = _mixed_failures(evidence.training_failures, settings), list[Finding]()
+    for check, detections in detected.items():
+        of_settings += _of_settings(check, detections, settings)
+        of_runs += _of_runs(check, detections, runs)
+        for reason, count in detections.unchecked.items():
+            share = f" ({count} of {write_count(len(runs), 'run')})" if count else ""
+            unchecked.append(NotChecked(check.kind, reason + share))
+    findings = [one for part in (of_sweep, of_settings, of_runs) for one in problems_first(part)]
+    return Diagnosis(findings, unchecked)
 
 
-def problems_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort by severity, keeping the order within each."""
-    return sorted(findings, key=lambda one: one.severity != "problem")
+def _settings(analysis: "Analysis") -> list[Setting]:
+    """Return every setting with its runs, in the table's order."""
+    runs: dict[int, list[str]] = {}
+    for run, index in analysis.design.of_run.items():
+        runs.setdefault(index, []).append(run)
+    table = analysis.summary.table
+    return [(str(label), runs[index]) for index, label in zip(table["setting"], table["label"], strict=True)]
 
 
-def _reasons(found: Found, runs: int) -> list[str]:
+def _of_runs(check: Check, detections: Detections, runs: Iterable[str]) -> list[Finding]:
     return [
-        f"{reason} ({count} of {write_count(runs, 'run')})" if count else reason
-        for reason, count in found.unchecked.items()
+        Finding(
+            check.kind,
+            "run",
+            run,
+            "problem" if run in detections.problems else "note",
+            check.describe(Affected([detections.numbers[run]], 1)),
+            detections.numbers[run],
+        )
+        for run in runs
+        if run in detections.numbers
     ]
+
+
+def _of_settings(check: Check, detections: Detections, settings: Iterable[Setting]) -> list[Finding]:
+    """Return a finding for every setting with the finding in more than half its runs."""
+    findings = []
+    for label, runs in settings:
+        having = [run for run in runs if run in detections.numbers]
+        if 2 * len(having) <= len(runs):
+            continue
+        affected = Affected([detections.numbers[run] for run in having], len(runs))
+        severity: Severity = (
+            "problem" if 2 * len(detections.problems.intersection(having)) >= len(having) else "note"
+        )
+        numbers = {"fired": float(len(having)), "runs": float(len(runs))} | _medians(affected)
+        findings.append(Finding(check.kind, "setting", label, severity, check.describe(affected), numbers))
+    return findings
+
+
+def _medians(affected: Affected) -> Numbers:
+    medians: Numbers = {}
+    for name in dict.fromkeys(name for numbers in affected.numbers for name in numbers):
+        values = [numbers[name] for numbers in affected.numbers if name in numbers]
+        medians |= {name: float(np.median(values)), f"{name}_min": min(values), f"{name}_max": max(values)}
+    return medians
+
+
+def _mixed_failures(failures: Mapping[str, str], settings: Iterable[Setting]) -> list[Finding]:
+    """Return a finding for every setting where training fails in most runs, but not in one way in most.
+
+    One seed stays at chance, the next forgets, a third is stuck: each alone would be a minority.
+    """
+    order = list(dict.fromkeys(failures.values()))
+    findings = []
+    for label, runs in settings:
+        kinds = sorted((failures[run] for run in runs if run in failures), key=order.index)
+        counts = Counter(kinds)
+        if 2 * len(kinds) <= len(runs) or 2 * max(counts.values()) > len(runs):
+            continue
+        words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        sentence = f"Training fails in {len(kinds)} of {len(runs)} runs, in different ways: {words}."
+        numbers = {"fired": len(kinds), "runs": len(runs)} | counts
+        floats = {name: float(number) for name, number in numbers.items()}
+        findings.append(Finding(counts.most_common(1)[0][0], "setting", label, "problem", sentence, floats))
+    return findings

@@ -1,29 +1,35 @@
-"""StudyData -> arrays: runs with equally many epochs side by side, and what their predictions say.
+"""What the checks look at: learning curves as arrays, stored predictions, and each setting's final scores.
 
-Axes: R runs, E epochs (the first is epoch 1), N validation samples, K outputs.
+Axes: R runs, E epochs (the first is epoch 1), n completed runs of a setting.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlx.report.diagnosis.answers import Answers, read_answers
-from dlx.report.diagnosis.trend import Flags, Floats, smooth
-from dlx.report.load import METRICS, StudyData
+from dlx.report.diagnosis.calibration_error import PredictionStatistics, prediction_statistics
+from dlx.report.diagnosis.trend import Flags, Floats, running_median
+from dlx.report.load import METRICS
+from dlx.run.predictions import read_predictions
 
-LARGEST = 1e100  # beyond, squares overflow
+if TYPE_CHECKING:
+    from dlx.report.analysis import Analysis
+
+LARGEST = 1e100  # larger values overflow when they are squared
 CLASSIFYING = ("cross_entropy", "binary_cross_entropy")
 
 
 @dataclass(frozen=True)
 class Block:
-    """Completed runs of equally many epochs.
+    """Completed runs with equally many epochs.
 
     `curves`: by metric [R, E], NaN where missing; `untrained`: by metric [R], before training. `chance_R`:
-    the accuracy of guessing (the larger of 1 / classes and the largest class's share), `samples_R`: how
-    many validation samples there are; NaN where it is not known.
+    the accuracy of guessing (the larger of 1 / classes and the largest class's share). `samples_R`: number
+    of validation samples. Both are NaN where they are not known.
     """
 
     runs: list[str]
@@ -40,83 +46,111 @@ class Block:
     @cached_property
     def smoothed(self) -> dict[str, Floats]:
         """Return the curves' running medians over five epochs."""
-        return {name: smooth(curve_RE, 2) for name, curve_RE in self.curves.items()}
+        medians = np.split(running_median(np.concatenate([*self.curves.values()]), 2), len(self.curves))
+        return dict(zip(self.curves, medians, strict=True))
 
     def finite(self, *metrics: str) -> Flags:
-        """Say of each run whether these curves have a value at every epoch [R]."""
+        """Say for each run whether these curves have a value at every epoch [R]."""
         whole = [np.isfinite(self.curves[name]).all(axis=1) for name in metrics]
         return np.asarray(np.all(whole, axis=0), dtype=np.bool_)
 
 
 class Evidence:
-    """What the checks look at, each part made when it is first asked for."""
+    """An analysis, prepared for the checks; each part is worked out when it is first needed.
 
-    def __init__(self, study: StudyData) -> None:
-        self.study = study
-        self.folders: dict[str, Path] = {
-            str(run): Path(folder) for run, folder in study.runs["folder"].items()
-        }
-        statuses = study.runs["status"]
-        self.completed = [str(run) for run in statuses.index[statuses == "completed"]]
-        self.diverged = [str(run) for run in statuses.index[statuses == "diverged"]]
+    `training_failures`: by run, the kind of the first check that says its training failed; filled in before
+    the sweep is checked.
+    """
 
-    @property
-    def answers(self) -> dict[str, Answers]:
-        """Of each completed run of a classifier with readable predictions, what they say."""
-        return self._read[0]
-
-    @property
-    def damaged(self) -> list[str]:
-        """Runs whose predictions could not be read."""
-        return self._read[1]
+    def __init__(self, analysis: "Analysis") -> None:
+        self.data, self.design, self.summary = analysis.data, analysis.design, analysis.summary
+        self.training_failures: dict[str, str] = {}
+        last = f"{self.summary.metric}_last"
+        runs = self.data.runs[["folder", "status", "classes", last]].to_dict()
+        self.classes, self.last_scores = runs["classes"], runs[last]
+        self.folders = {str(run): Path(folder) for run, folder in runs["folder"].items()}
+        self.statuses = {str(run): str(status) for run, status in runs["status"].items()}
+        self.completed = [run for run, status in self.statuses.items() if status == "completed"]
+        self.diverged = [run for run, status in self.statuses.items() if status == "diverged"]
 
     @cached_property
-    def _read(self) -> tuple[dict[str, Answers], list[str]]:
-        losses = {run: self.study.settings[run].get("loss.name") for run in self.completed}
-        folders = {run: self.folders[run] for run in self.completed if losses[run] in (*CLASSIFYING, None)}
-        return read_answers(folders)
-
-    @cached_property
-    def rows(self) -> dict[str, Floats]:
-        """By run, its history [epochs with epoch 0, metrics in the order of METRICS]."""
-        histories = self.study.histories
-        if histories.empty:
+    def histories(self) -> dict[str, Floats]:
+        """Return each run's history [epochs with epoch 0, metrics in the order of METRICS]."""
+        frame = self.data.histories
+        if frame.empty:
             return {}
-        values = histories[[*METRICS]].to_numpy(dtype=np.float64)
+        values = frame[[*METRICS]].to_numpy(dtype=np.float64)
         values = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.nan)
-        names = histories["run"].to_numpy()
+        names = frame["run"].to_numpy()
         starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
-        return {
-            str(names[start]): part for start, part in zip(starts, np.split(values, starts[1:]), strict=True)
-        }
+        parts = np.split(values, starts[1:])
+        return {str(names[start]): part for start, part in zip(starts, parts, strict=True)}
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """Completed runs with at least one epoch of training, by their number of epochs."""
+        """Return the completed runs with at least one epoch of training, by their number of epochs."""
         by_length: dict[int, list[str]] = {}
         for run in self.completed:
-            if run in self.rows and len(self.rows[run]) > 1:
-                by_length.setdefault(len(self.rows[run]), []).append(run)
+            if run in self.histories and len(self.histories[run]) > 1:
+                by_length.setdefault(len(self.histories[run]), []).append(run)
         return [self._block(runs) for _, runs in sorted(by_length.items())]
 
     def _block(self, runs: list[str]) -> Block:
-        values_REM = np.stack([self.rows[run] for run in runs])
-        classes = self.study.runs["classes"]
-        chance_R, samples_R = np.full(len(runs), np.nan), np.full(len(runs), np.nan)
-        for place, run in enumerate(runs):
-            known = self.answers.get(run)  # exact; the settings may give a share, or nothing
-            size = self.study.settings[run].get("data.val_size")
-            if isinstance(classes[run], list) and len(classes[run]) > 1:
-                chance_R[place] = 1 / len(classes[run])
-            if known:
-                samples_R[place] = known.samples
-                chance_R[place] = np.fmax(chance_R[place], known.largest_class)
-            elif isinstance(size, int) and size > 1:
-                samples_R[place] = size
+        values_REM = np.stack([self.histories[run] for run in runs])
         return Block(
             runs,
-            {name: values_REM[:, 1:, place] for place, name in enumerate(METRICS)},
-            {name: values_REM[:, 0, place] for place, name in enumerate(METRICS)},
-            chance_R,
-            samples_R,
+            {name: values_REM[:, 1:, index] for index, name in enumerate(METRICS)},
+            {name: values_REM[:, 0, index] for index, name in enumerate(METRICS)},
+            np.array([self._chance(run) for run in runs], dtype=np.float64),
+            np.array([self._samples(run) for run in runs], dtype=np.float64),
         )
+
+    def _chance(self, run: str) -> float:
+        classes, known = self.classes[run], self.predictions.get(run)
+        uniform = 1 / len(classes) if isinstance(classes, list) and len(classes) > 1 else np.nan
+        return float(np.fmax(uniform, known.largest_class)) if known else uniform
+
+    def _samples(self, run: str) -> float:
+        """Count from the predictions; the setting may be a share of the data, or missing."""
+        known, size = self.predictions.get(run), self.data.settings[run].get("data.val_size")
+        if known:
+            return known.samples
+        return size if isinstance(size, int) and size > 1 else np.nan
+
+    @cached_property
+    def predictions(self) -> dict[str, PredictionStatistics | None]:
+        """Return what the stored predictions of completed classifiers say, by run; None if damaged."""
+        statistics: dict[str, PredictionStatistics | None] = {}
+        for run in self.completed:
+            if self.data.settings[run].get("loss.name") in (*CLASSIFYING, None):
+                try:
+                    if predictions := read_predictions(self.folders[run]):
+                        statistics[run] = prediction_statistics(predictions)
+                except (ValueError, OSError):
+                    statistics[run] = None
+        return statistics
+
+    @cached_property
+    def scores(self) -> dict[int, Floats]:
+        """Return the last values of the metric that orders the table [n], by index in Design.rows."""
+        scores: dict[int, list[float]] = {}
+        for run in self.completed:
+            if np.isfinite(self.last_scores[run]):
+                scores.setdefault(self.design.of_run[run], []).append(float(self.last_scores[run]))
+        return {setting: np.array(scores[setting]) for setting in sorted(scores)}
+
+    def mean(self, setting: int) -> float:
+        """Return a setting's mean score."""
+        return float(self.scores[setting].mean())
+
+    @property
+    def sign(self) -> int:
+        """Return 1 where a higher score is better, else -1."""
+        return 1 if self.summary.higher else -1
+
+
+def pooled_variance(groups: Collection[Floats]) -> tuple[float, int]:
+    """Return the variance within groups (NaN if none has two values) and its degrees of freedom."""
+    freedom = sum(len(group_n) - 1 for group_n in groups)
+    within = sum(float(((group_n - group_n.mean()) ** 2).sum()) for group_n in groups)
+    return (within / freedom if freedom else float("nan")), freedom

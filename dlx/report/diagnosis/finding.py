@@ -1,20 +1,25 @@
-"""What a diagnosis consists of: findings, each with the numbers that fired, and what could not be checked."""
+"""What a diagnosis consists of, and how the terminal and diagnosis.csv show it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from dlx.report.design import Design
+from dlx.report.formats import write_csv
+from dlx.report.text import visible, write_count
 
 Scope = Literal["run", "setting", "sweep"]
 Severity = Literal["problem", "note"]
+SEVERAL = 2  # settings with the same finding get a line each; more share one
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that a careful reader of the curves would point at.
 
-    `subject`: the run's name, the setting's label, or "" of the sweep. `sentence`: plain words with the
-    numbers that fired; `numbers`: the same by name. A setting's number is the median over the runs that
-    have the finding, with `<name>_min` and `<name>_max` beside it, and `fired` of `runs` runs.
+    `subject`: the run's name, the setting's label, or "" for the sweep. `numbers`: those in `sentence` and
+    more, by name. For a setting they are medians over the runs with the finding, with `<name>_min` and
+    `<name>_max` beside them; `fired` of its `runs` runs have it.
     """
 
     kind: str
@@ -25,12 +30,74 @@ class Finding:
     numbers: Mapping[str, float]
 
 
+class NotChecked(NamedTuple):
+    """A kind of finding that could not be looked for, and why."""
+
+    kind: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Diagnosis:
-    """`findings`: of the sweep, then of settings, then of runs; within each, problems first.
-
-    `unchecked`: kind, and why it could not be checked.
-    """
+    """`findings`: of the sweep, then of settings, then of runs; within each, problems first."""
 
     findings: list[Finding]
-    unchecked: list[tuple[str, str]]
+    unchecked: list[NotChecked]
+
+
+def problems_first(findings: Sequence[Finding]) -> list[Finding]:
+    """Sort by severity, keeping the order within each."""
+    return sorted(findings, key=lambda one: one.severity != "problem")
+
+
+def single_runs(diagnosis: Diagnosis, design: Design) -> list[Finding]:
+    """Return the findings of runs whose setting does not have the same finding.
+
+    A setting whose runs fail in different ways has the finding of each of these kinds.
+    """
+    of_settings = [one for one in diagnosis.findings if one.scope == "setting"]
+    covered = {(kind, one.subject) for one in of_settings for kind in (one.kind, *one.numbers)}
+    return [
+        one
+        for one in diagnosis.findings
+        if one.scope == "run" and (one.kind, design.labels[design.of_run[one.subject]]) not in covered
+    ]
+
+
+def terminal_lines(diagnosis: Diagnosis, design: Design, most: int = 8) -> list[str]:
+    """Write the most important findings in at most `most` lines, problems first.
+
+    Findings of one kind share a line if several runs or more than two settings have it: it names the first
+    (for settings that is the best, as they come in the table's order) and counts the others.
+    """
+    shown = [one for one in diagnosis.findings if one.scope != "run"] + single_runs(diagnosis, design)
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for one in shown:
+        groups.setdefault((one.scope, one.kind), []).append(one)
+    pairs = [pair for group in groups.values() for pair in _lines(group)]
+    lines = [line for _, line in sorted(pairs, key=lambda pair: not pair[0])]
+    return (
+        lines if len(lines) <= most else [*lines[: most - 1], f"and {len(lines) - most + 1} more on the page"]
+    )
+
+
+def _lines(group: Sequence[Finding]) -> list[tuple[bool, str]]:
+    """Return (whether it is a problem, line) for findings of one scope and kind."""
+    scope = group[0].scope
+    if scope == "sweep":
+        return [(one.severity == "problem", one.sentence) for one in group]
+    if scope == "setting" and len(group) <= SEVERAL:
+        return [(one.severity == "problem", f"{visible(one.subject)}: {one.sentence}") for one in group]
+    more = f" (and {write_count(len(group) - 1, f'more {scope}')})" if len(group) > 1 else ""
+    serious = any(one.severity == "problem" for one in group)
+    return [(serious, f"{visible(group[0].subject)}{more}: {group[0].sentence}")]
+
+
+def diagnosis_csv(diagnosis: Diagnosis) -> str:
+    """Return one row per finding, `numbers` as JSON, and one per kind and reason that was not checked."""
+    rows: list[tuple[object, ...]] = [
+        (one.kind, one.scope, visible(one.subject), one.severity, one.sentence, dict(one.numbers))
+        for one in diagnosis.findings
+    ]
+    rows += [(kind, "", "", "unchecked", reason, None) for kind, reason in diagnosis.unchecked]
+    return write_csv(("kind", "scope", "subject", "severity", "sentence", "numbers"), rows)

@@ -1,59 +1,88 @@
-"""Overfitting: validation loss turns up while training loss goes on falling, and from which epoch."""
+"""Overfitting and over-confidence: validation loss that rises while training loss falls.
+
+Axes: R runs, E epochs.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from dlx.report.diagnosis.check import Check, Found, Told, Verdict, by_block
-from dlx.report.diagnosis.evidence import Block, Evidence
-from dlx.report.diagnosis.trend import Flags, Floats, average, end_level, hinge, local_noise, noise, smooth
+from dlx.report.diagnosis.calibration_error import BINS
+from dlx.report.diagnosis.check import Affected, Check, Detections, Examination, Numbers, in_blocks
+from dlx.report.diagnosis.evidence import CLASSIFYING, Block, Evidence
+from dlx.report.diagnosis.training_failures import NEVER_LEARNED
+from dlx.report.diagnosis.trend import (
+    SHORTEST,
+    Flags,
+    Floats,
+    end_level,
+    epoch_noise,
+    find_breakpoint,
+    local_noise,
+    running_mean,
+    running_median,
+)
 
-ERRORS = 5.0  # standard errors, that the loss must have risen by
+ERRORS = 5.0  # standard errors that the loss must have risen by
 AVERAGED = 5  # epochs behind the level of the minimum, and of the end
 SHARE = 0.05  # of its minimum
-TRAIN_SHARE = 0.1  # of training loss at the turn, that it must have fallen by since
+TRAIN_SHARE = 0.1  # of training loss at its upturn, that it must have fallen by since
 SERIOUS = 0.25
-WAY_UP = (
-    0.35  # of the rise, that the bend is looked for in: of all, a loss that climbs ever faster bends late
-)
+# The upturn is looked for in this part of the rise: a loss that climbs ever faster has its breakpoint late.
+WAY_UP = 0.35
 DROP = 0.03  # of validation accuracy, from which overfitting costs something
+
+CALIBRATION_ERROR = 0.05  # expected calibration error worth a line
+DEVIATIONS = 4.0  # above what chance alone gives
+STAYS = 0.02  # of accuracy
 
 
 @dataclass(frozen=True)
-class Turn:
-    """Where validation loss turns up [R], counted from epoch 1, its minimum, and what it came to."""
+class Upturn:
+    """Where validation loss turns up [R], and what follows.
 
-    epoch_R: Floats
-    lowest_R: Floats
-    end_R: Floats
-    noise_R: Floats
-    train_R: Floats
-    train_end_R: Floats
-    up_R: Flags
+    `real_R`: whether it rose for good, and more than noise explains. `accuracy_change_R`: of validation
+    accuracy, from then to the end. `numbers`: its epoch (from 1), its lowest level, the end and more.
+    """
+
+    real_R: Flags
+    accuracy_change_R: Floats
+    numbers: dict[str, Floats]
 
 
-def turn(block: Block) -> Turn:
+def find_upturn(block: Block) -> Upturn:
     """Find where the smoothed validation loss turns up, and whether it rose for good from its minimum."""
     loss_RE, train_RE = block.curves["val_loss"], block.curves["train_loss"]
-    half = max(1, block.epochs // 40)
-    smoothed_RE = average(block.smoothed["val_loss"], half)
-    least_R = smoothed_RE.argmin(axis=1)
-    rows_R = np.arange(len(loss_RE))
+    smoothed_RE = running_mean(block.smoothed["val_loss"], max(1, block.epochs // 40))
+    rows_R, least_R = np.arange(len(loss_RE)), smoothed_RE.argmin(axis=1)
     lowest_R, end_R = smoothed_RE[rows_R, least_R], end_level(loss_RE)
-    noise_R, end_noise_R = local_noise(loss_RE)[rows_R, least_R], noise(loss_RE[:, -block.epochs // 3 :])
-    rise_R, error_R = end_R - lowest_R, np.hypot(noise_R, end_noise_R) / AVERAGED**0.5
     train_R, train_end_R = block.smoothed["train_loss"][rows_R, least_R], end_level(train_RE)
+    noise_R = local_noise(loss_RE)[rows_R, least_R]
+    end_noise_R = epoch_noise(loss_RE[:, -block.epochs // 3 :])
+    rise_R, error_R = end_R - lowest_R, np.hypot(noise_R, end_noise_R) / AVERAGED**0.5
     falling_R = train_R - train_end_R > TRAIN_SHARE * np.abs(train_R)
-    up_R = (rise_R > ERRORS * error_R) & (rise_R > SHARE * np.abs(lowest_R)) & falling_R
     inside_RE = _around(smoothed_RE, lowest_R + 2 * error_R, lowest_R + WAY_UP * rise_R)
-    bend_R = np.maximum(hinge(smooth(loss_RE, 1), inside_RE), least_R)
-    return Turn(bend_R + 1.0, lowest_R, end_R, noise_R, train_R, train_end_R, up_R)
+    upturn_R = np.maximum(find_breakpoint(running_median(loss_RE, 1), inside_RE), least_R)
+    accuracy_R = block.smoothed["val_accuracy"][rows_R, upturn_R]
+    return Upturn(
+        (rise_R > ERRORS * error_R) & (rise_R > SHARE * np.abs(lowest_R)) & falling_R,
+        end_level(block.curves["val_accuracy"]) - accuracy_R,
+        {
+            "epoch": upturn_R + 1.0,
+            "lowest": lowest_R,
+            "end": end_R,
+            "share": rise_R / np.abs(lowest_R),
+            "noise": noise_R,
+            "train_loss": train_R,
+            "train_loss_end": train_end_R,
+        },
+    )
 
 
 def _around(smoothed_RE: Floats, bottom_R: Floats, upper_R: Floats) -> Flags:
-    """Return the epochs from the first at the bottom to the first at `upper_R` behind the minimum [R, E].
+    """Return the epochs from the first at the bottom to the first at `upper_R` after the minimum [R, E].
 
-    The bend is looked for there: a loss may lie flat for long before it turns, and level off after.
+    The breakpoint is looked for there: a loss may lie flat long before it turns, and level off later.
     """
     epoch_E = np.arange(smoothed_RE.shape[1])
     begin_R = (smoothed_RE <= bottom_R[:, None]).argmax(axis=1)
@@ -63,47 +92,96 @@ def _around(smoothed_RE: Floats, bottom_R: Floats, upper_R: Floats) -> Flags:
     return np.asarray((epoch_E >= begin_R[:, None]) & (epoch_E <= until_R[:, None]), dtype=np.bool_)
 
 
-def examine(block: Block) -> Verdict:
-    """Fire where the loss turned up; it is a problem from a quarter of its minimum, or if accuracy fell."""
-    found = turn(block)
-    share_R = (found.end_R - found.lowest_R) / np.abs(found.lowest_R)
-    return Verdict(
+def _examine_overfitting(block: Block) -> Examination:
+    """Call it a problem if loss rose by a quarter of its minimum, or if accuracy fell."""
+    upturn = find_upturn(block)
+    return Examination(
         able_R=block.finite("val_loss", "train_loss"),
-        fired_R=found.up_R,
-        problem_R=(share_R >= SERIOUS) | (accuracy_change(block, found) < -DROP),
-        numbers={
-            "epoch": found.epoch_R,
-            "lowest": found.lowest_R,
-            "end": found.end_R,
-            "share": share_R,
-            "noise": found.noise_R,
-            "train_loss": found.train_R,
-            "train_loss_end": found.train_end_R,
-        },
+        fires_R=upturn.real_R,
+        problem_R=(upturn.numbers["share"] >= SERIOUS) | (upturn.accuracy_change_R < -DROP),
+        numbers=upturn.numbers,
         reason="no validation and training loss at every epoch",
     )
 
 
-def accuracy_change(block: Block, found: Turn) -> Floats:
-    """Return how much validation accuracy changed from the turn to the end [R]; NaN if there is none."""
-    rows_R, turn_R = np.arange(len(block.runs)), found.epoch_R.astype(np.int64) - 1
-    at_turn_R = block.smoothed["val_accuracy"][rows_R, turn_R]
-    return np.asarray(end_level(block.curves["val_accuracy"]) - at_turn_R, dtype=np.float64)
-
-
-def find(evidence: Evidence) -> Found:
-    """Look at every run that completed."""
-    return by_block(evidence, examine)
-
-
-def describe(told: Told) -> str:
-    """Say from where, how far up, beside which noise, and what training did meanwhile."""
+def _describe_overfitting(runs: Affected) -> str:
     return (
-        f"Overfits from {told.epoch()}{told.where}: validation loss turns up from {told.loss('lowest')} "
-        f"to {told.loss('end')} (by {told.percent('share')}; its epoch-to-epoch noise is "
-        f"{told.loss('noise')}) while training loss falls from {told.loss('train_loss')} "
-        f"to {told.loss('train_loss_end')}."
+        f"Overfits from epoch {runs['epoch']:.0f}{runs.where}: validation loss rises from "
+        f"{runs['lowest']:.3g} to {runs['end']:.3g} (by {runs['share'].percent}) while training loss falls "
+        f"from {runs['train_loss']:.3g} to {runs['train_loss_end']:.3g}. "
+        f"Epoch-to-epoch noise of validation loss: {runs['noise']:.3g}."
     )
 
 
-CHECK = Check("overfitting", find, describe)
+def _detect_over_confidence(evidence: Evidence) -> Detections:
+    """Measure stored predictions; runs without them are judged by their curves."""
+    detections, rising = Detections(), _detect_rise(evidence).numbers
+    guessing = NEVER_LEARNED.detect(evidence).numbers
+    for run in evidence.completed:
+        loss = evidence.data.settings[run].get("loss.name", CLASSIFYING[0])
+        if loss not in CLASSIFYING:
+            detections.unchecked[f"outputs trained with {loss} are not logits"] += 1
+            continue
+        measured = _measure(evidence, run)
+        if isinstance(measured, str):
+            detections.unchecked[f"{measured}, so the calibration error is unknown"] += 1
+            measured = rising.get(run, {})
+        elif measured:
+            measured |= rising.get(run, {})
+        if measured and run not in guessing:  # confident or not, a guesser knows nothing
+            detections.numbers[run] = measured
+    return detections
+
+
+def _measure(evidence: Evidence, run: str) -> Numbers | str:
+    """Return the numbers of an over-confident run, {} for a calibrated one, or why they are unknown."""
+    if run not in evidence.predictions:
+        return "no predictions.npz"
+    statistics = evidence.predictions[run]
+    if statistics is None or statistics.calibration is None:
+        return f"{'outputs that are not finite in' if statistics else 'damaged'} predictions.npz"
+    seen = statistics.calibration
+    beyond = seen.error > max(CALIBRATION_ERROR, seen.by_chance + DEVIATIONS * seen.deviation)
+    if not beyond or seen.confidence <= seen.accuracy:
+        return {}
+    return {
+        "calibration_error": seen.error,
+        "by_chance": seen.by_chance,
+        "confidence": seen.confidence,
+        "accuracy": seen.accuracy,
+    }
+
+
+def _examine_rise(block: Block) -> Examination:
+    """Fire where validation loss rose by a quarter of its minimum while accuracy stayed."""
+    upturn = find_upturn(block)
+    stays_R = upturn.accuracy_change_R > -np.fmax(STAYS, 2 * epoch_noise(block.curves["val_accuracy"]))
+    numbers = {name: upturn.numbers[name] for name in ("epoch", "lowest", "end")}
+    return Examination(
+        able_R=block.finite("val_loss", "train_loss", "val_accuracy"),
+        fires_R=upturn.real_R & stays_R & (numbers["end"] > (1 + SERIOUS) * numbers["lowest"]),
+        problem_R=np.zeros(len(stays_R), dtype=bool),
+        numbers=numbers | {"accuracy_change": upturn.accuracy_change_R},
+        reason=f"no losses and accuracy at {SHORTEST} epochs",
+    )
+
+
+_detect_rise = in_blocks(_examine_rise)
+
+
+def _describe_over_confidence(runs: Affected) -> str:
+    error = (
+        f"at the last epoch, mean confidence is {runs['confidence']:.3f} but accuracy is "
+        f"{runs['accuracy']:.3f}; expected calibration error is {runs['calibration_error']:.3f} "
+        f"({BINS} bins), where a perfectly calibrated model would have {runs['by_chance']:.3f}"
+    )
+    rise = (
+        f"validation loss rises from {runs['lowest']:.3g} (at epoch {runs['epoch']:.0f}) to "
+        f"{runs['end']:.3g} while accuracy does not fall (change {runs['accuracy_change']:+.3f})"
+    )
+    clauses = runs.clauses({"calibration_error": error, "lowest": rise})
+    return f"Over-confident{runs.where}: {'; '.join(clauses)}."
+
+
+OVERFITTING = Check("overfitting", in_blocks(_examine_overfitting), _describe_overfitting)
+OVER_CONFIDENT = Check("over-confident", _detect_over_confidence, _describe_over_confidence)

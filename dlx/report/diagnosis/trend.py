@@ -1,52 +1,55 @@
-"""Level, noise and slope of curves that epochs draw. Axes: R runs, E epochs, W a window of epochs.
+"""Level, noise and trend of learning curves. Axes: R runs, E epochs, W a window of epochs, T breakpoints.
 
-All of it is robust (medians), since a curve with spikes must not hide them in its own noise.
+Levels and noise are medians, so that spikes do not hide in the noise that they cause.
 """
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-SHORTEST = 10  # epochs; fewer tell no trend from noise
+SHORTEST = 10  # epochs; with fewer, trend and noise cannot be told apart
 TO_DEVIATION = 1.4826  # median absolute deviation -> standard deviation of a normal variable
 
 
-def noise(curve_RE: Floats) -> Floats:
+def epoch_noise(curve_RE: Floats) -> Floats:
     """Return each curve's epoch-to-epoch standard deviation [R], whatever its smooth trend.
 
-    Second differences of a trend nearly vanish, those of white noise have six times its variance.
+    Second differences of a trend nearly vanish; those of white noise have six times its variance.
     """
     second_RE = np.abs(np.diff(curve_RE, n=2, axis=1))
     return np.asarray(TO_DEVIATION / np.sqrt(6.0) * np.median(second_RE, axis=1), dtype=np.float64)
 
 
 def local_noise(curve_RE: Floats, half: int = 15) -> Floats:
-    """Return the noise around each epoch [R, E], and no less than that of the whole curve.
+    """Return the noise around each epoch [R, E], at least that of the whole curve.
 
-    A curve may be wild before it has settled: an epoch is to be held against its own neighbours.
+    A curve may be wild before it settles, so an epoch is compared with its own neighbours.
     """
     second_RE = np.pad(np.abs(np.diff(curve_RE, n=2, axis=1)), ((0, 0), (1, 1)), mode="edge")
-    around_RE = TO_DEVIATION / np.sqrt(6.0) * smooth(second_RE, half)
-    return np.asarray(np.fmax(around_RE, noise(curve_RE)[:, None]), dtype=np.float64)
+    around_RE = TO_DEVIATION / np.sqrt(6.0) * running_median(second_RE, half)
+    return np.asarray(np.fmax(around_RE, epoch_noise(curve_RE)[:, None]), dtype=np.float64)
 
 
-def smooth(curve_RE: Floats, half: int) -> Floats:
-    """Return the running median over 2 half + 1 epochs; beyond its ends the curve is mirrored."""
-    padded_RE = np.pad(curve_RE, ((0, 0), (half, half)), mode="reflect")
-    windows_REW = np.lib.stride_tricks.sliding_window_view(padded_RE, 2 * half + 1, axis=1)
-    return np.asarray(np.median(windows_REW, axis=2), dtype=np.float64)
+def running_median(curve_RE: Floats, half: int) -> Floats:
+    """Return the median over 2 half + 1 epochs around each; the curve is mirrored beyond its ends."""
+    return np.asarray(np.median(_windows(curve_RE, half, "reflect"), axis=2), dtype=np.float64)
 
 
-def average(curve_RE: Floats, half: int) -> Floats:
-    """Return the running mean over 2 half + 1 epochs; at both ends the curve's end value is repeated."""
-    padded_RE = np.pad(curve_RE, ((0, 0), (half, half)), mode="edge")
-    windows_REW = np.lib.stride_tricks.sliding_window_view(padded_RE, 2 * half + 1, axis=1)
-    return np.asarray(windows_REW.mean(axis=2), dtype=np.float64)
+def running_mean(curve_RE: Floats, half: int) -> Floats:
+    """Return the mean over 2 half + 1 epochs around each; the end values are repeated beyond the ends."""
+    return np.asarray(_windows(curve_RE, half, "edge").mean(axis=2), dtype=np.float64)
 
 
-def fifth(epochs: int) -> int:
-    """Return how many epochs "the end" is: the last fifth, at least ten, at most half."""
+def _windows(curve_RE: Floats, half: int, beyond: Literal["reflect", "edge"]) -> Floats:
+    padded_RE = np.pad(curve_RE, ((0, 0), (half, half)), mode=beyond)
+    return np.lib.stride_tricks.sliding_window_view(padded_RE, 2 * half + 1, axis=1)
+
+
+def end_window(epochs: int) -> int:
+    """Return how many epochs count as the end for a trend: the last fifth, at least ten, at most half."""
     return min(max(10, -(-epochs // 5)), epochs // 2)
 
 
@@ -56,31 +59,7 @@ def end_level(curve_RE: Floats) -> Floats:
     return np.asarray(np.median(curve_RE[:, -max(3, epochs // 10) :], axis=1), dtype=np.float64)
 
 
-def hinge(curve_RE: Floats, inside_RE: Flags) -> NDArray[np.int64]:
-    """Return where a line that is flat and then climbs fits best: the place of its bend [R].
-
-    Least squares over the epochs `inside`: for every bend T the regressor is max(0, epoch - T), whose sums
-    follow from those over the epochs behind T.
-    """
-    epoch_E = np.arange(curve_RE.shape[1], dtype=np.float64)
-    ones_RE = inside_RE.astype(np.float64)
-    mean_R = (ones_RE * curve_RE).sum(axis=1) / np.fmax(1, ones_RE.sum(axis=1))
-    centred_RE = ones_RE * (curve_RE - mean_R[:, None])
-
-    def behind(values_RE: Floats) -> Floats:
-        return np.asarray(np.cumsum(values_RE[:, ::-1], axis=1)[:, ::-1], dtype=np.float64)
-
-    count_RT, first_RT = behind(ones_RE), behind(epoch_E * ones_RE)
-    sum_RT = first_RT - epoch_E * count_RT
-    square_RT = behind(epoch_E**2 * ones_RE) - 2 * epoch_E * first_RT + epoch_E**2 * count_RT
-    product_RT = behind(epoch_E * centred_RE) - epoch_E * behind(centred_RE)
-    spread_RT = square_RT - sum_RT**2 / np.fmax(1, count_RT[:, :1])
-    climbs_RT = inside_RE & (spread_RT > 1e-9) & (product_RT > 0)
-    explained_RT = np.where(climbs_RT, product_RT**2 / np.fmax(spread_RT, 1e-9), -1.0)
-    return np.asarray(explained_RT.argmax(axis=1))
-
-
-def change_over(curve_RE: Floats) -> Floats:
+def linear_change(curve_RE: Floats) -> Floats:
     """Return how much the least-squares line climbs from its first epoch to its last [R]."""
     epochs = curve_RE.shape[1]
     centred_E = np.arange(epochs) - (epochs - 1) / 2
@@ -88,10 +67,10 @@ def change_over(curve_RE: Floats) -> Floats:
     return np.asarray(slope_R * (epochs - 1), dtype=np.float64)
 
 
-def change_error(curve_RE: Floats, least: Floats | float = 0.0) -> Floats:
-    """Return the standard error of `change_over` [R], for a deviation no smaller than `least`.
+def linear_change_error(curve_RE: Floats, least: Floats | float = 0.0) -> Floats:
+    """Return the standard error of `linear_change` [R], for a residual deviation of at least `least`.
 
-    The deviation is that of the residuals, which also sees noise that is correlated from epoch to epoch.
+    Residuals also show noise that is correlated from epoch to epoch, which `epoch_noise` misses.
     """
     epochs = curve_RE.shape[1]
     centred_E = np.arange(epochs) - (epochs - 1) / 2
@@ -101,3 +80,27 @@ def change_error(curve_RE: Floats, least: Floats | float = 0.0) -> Floats:
     residual_R = np.sqrt(((curve_RE - line_RE) ** 2).sum(axis=1) / max(1, epochs - 2))
     deviation_R = np.fmax(residual_R, least)
     return np.asarray(deviation_R * (epochs - 1) / np.sqrt(centred_E @ centred_E), dtype=np.float64)
+
+
+def find_breakpoint(curve_RE: Floats, inside_RE: Flags) -> NDArray[np.int64]:
+    """Return the index where a line that is flat and then climbs fits best [R].
+
+    Least squares over the epochs `inside_RE`. For every breakpoint T the regressor is max(0, epoch - T),
+    whose sums follow from sums over the epochs after T.
+    """
+    epoch_E = np.arange(curve_RE.shape[1], dtype=np.float64)
+    ones_RE = inside_RE.astype(np.float64)
+    mean_R = (ones_RE * curve_RE).sum(axis=1) / np.fmax(1, ones_RE.sum(axis=1))
+    centred_RE = ones_RE * (curve_RE - mean_R[:, None])
+
+    def sum_after(values_RE: Floats) -> Floats:
+        return np.asarray(np.cumsum(values_RE[:, ::-1], axis=1)[:, ::-1], dtype=np.float64)
+
+    count_RT, first_RT = sum_after(ones_RE), sum_after(epoch_E * ones_RE)
+    sum_RT = first_RT - epoch_E * count_RT
+    square_RT = sum_after(epoch_E**2 * ones_RE) - 2 * epoch_E * first_RT + epoch_E**2 * count_RT
+    product_RT = sum_after(epoch_E * centred_RE) - epoch_E * sum_after(centred_RE)
+    spread_RT = square_RT - sum_RT**2 / np.fmax(1, count_RT[:, :1])
+    climbs_RT = inside_RE & (spread_RT > 1e-9) & (product_RT > 0)
+    explained_RT = np.where(climbs_RT, product_RT**2 / np.fmax(spread_RT, 1e-9), -1.0)
+    return np.asarray(explained_RT.argmax(axis=1))

@@ -1,4 +1,4 @@
-"""Studies with a known truth, made in memory: curves as nets draw them, with noise and planted pathologies.
+"""Simulated studies with a known truth: learning curves with realistic noise and planted pathologies.
 
 Losses and accuracies approach their ends exponentially, at different speeds. An accuracy of p on n samples
 has the noise of n draws; a loss has a relative noise of 0.5 to 3%, with heavy tails (Student's t with 5
@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
-from dlx.report.design import Design, find_design
-from dlx.report.load import METRICS, StudyData
 from dlx.report.summary import Summary
+from dlx.report.analysis import Analysis
+from dlx.report.comparison import Comparisons
+from dlx.report.load import METRICS, StudyData
+from dlx.report.design import find_design
 
 CLASSES = 10
 CHANCE = 1 / CLASSES
 BEGIN = float(np.log(CLASSES))
+Recorded = tuple[dict[str, Any], str, np.ndarray]  # a run's settings, status and history [E, metrics]
 
 
 @dataclass
@@ -46,7 +50,7 @@ class Simulator:
         self.ability = self.draw.uniform(0.65, 0.95)
 
     def clean(self, accuracy: float | None = None, speed: float | None = None) -> Curves:
-        """Return curves that have arrived: their time constant is at most a tenth of the epochs."""
+        """Return converged curves: their time constant is at most a tenth of the epochs."""
         end = self.ability if accuracy is None else accuracy
         tau = self.epochs * (self.draw.uniform(1 / 60, 1 / 10) if speed is None else speed)
         way = np.exp(-self.e / tau)
@@ -60,7 +64,7 @@ class Simulator:
         )
 
     def overfitting(self) -> Curves:
-        """Turn validation loss up at a known epoch, by 20 to 150% until the end, accuracy falling or not."""
+        """Raise validation loss from a known epoch, by 20 to 150% until the end; accuracy may fall."""
         run = self.clean(speed=1 / self.draw.uniform(15, 40))
         start = int(self.draw.uniform(0.15, 0.7) * self.epochs)
         since = np.maximum(0, self.e - start) / (self.epochs - start)
@@ -75,7 +79,7 @@ class Simulator:
     def not_converged(self) -> Curves:
         """Stop a run within one to three of its time constants.
 
-        The study is no noisier than a fifth of the fall over its last fifth, which could not be seen else.
+        The noise is at most a fifth of the fall over the last fifth; otherwise the fall could not be seen.
         """
         run = self.clean(speed=self.draw.uniform(0.35, 1.0))
         fall = run.val_loss[-1 - self.epochs // 5] / run.val_loss[-1] - 1
@@ -84,7 +88,7 @@ class Simulator:
         return run
 
     def overtaking(self) -> Curves:
-        """Learn late: validate at 0.6 until 80% of the epochs, at 0.8 from 90% on."""
+        """Learn late: validation accuracy is 0.6 until 80% of the epochs, and 0.8 after 90%."""
         run = self.clean(accuracy=0.6, speed=1 / 60)
         late = np.clip((self.e / self.epochs - 0.8) / 0.1, 0, 1)
         run.val_accuracy = run.val_accuracy + 0.2 * late
@@ -97,14 +101,14 @@ class Simulator:
         return Curves(BEGIN * flat, CHANCE * flat, BEGIN * flat, CHANCE * flat, planted="never_learned")
 
     def underfitting(self) -> Curves:
-        """Arrive early, far below what the others reach, without a gap."""
+        """Level off early, far below the other runs, with no gap between training and validation."""
         end = self.draw.uniform(0.25, 0.4)
         way = np.exp(-self.e / (self.epochs * self.draw.uniform(1 / 60, 1 / 20)))
         loss, accuracy = 1.7 + (BEGIN - 1.7) * way, end - (end - CHANCE) * way
         return Curves(loss, accuracy, loss.copy(), accuracy.copy(), planted="underfitting")
 
     def spiked(self) -> Curves:
-        """Throw the run back one to four times, for one to three epochs."""
+        """Set the run back one to four times, for one to three epochs each."""
         run = self.clean()
         for _ in range(self.draw.integers(1, 5)):
             start = int(self.draw.uniform(0.2, 0.85) * self.epochs)
@@ -152,43 +156,56 @@ class Simulator:
         return history
 
     def wander(self, epochs: int) -> np.ndarray:
-        """Return noise of deviation 1 with heavy tails, each epoch's correlated with the one before."""
+        """Return noise of deviation 1 with heavy tails, in which neighbouring epochs are correlated."""
         shocks = self.draw.standard_t(5, size=epochs) / np.sqrt(5 / 3)
-        wander = np.empty(epochs)
-        wander[0] = shocks[0]
-        for epoch in range(1, epochs):
-            wander[epoch] = self.correlation * wander[epoch - 1] + (
-                np.sqrt(1 - self.correlation**2) * shocks[epoch]
-            )
-        return wander
+        shocks[1:] *= np.sqrt(1 - self.correlation**2)
+        return lfilter([1.0], [1.0, -self.correlation], shocks)
 
-    def study(self, runs: list[tuple[dict[str, Any], Curves]]) -> tuple[StudyData, Design, Summary]:
-        """Return a study of these runs, each with what is set beside the defaults."""
-        names = [f"run{place:04}" for place in range(len(runs))]
-        histories = [self.noisy(curves) for _, curves in runs]
-        settings = {
-            name: {"loss.name": "cross_entropy", "data.val_size": self.samples, "seed": place} | changes
-            for place, (name, (changes, _)) in enumerate(zip(names, runs, strict=True))
-        }
-        frame = pd.DataFrame(np.concatenate(histories), columns=list(METRICS))
-        frame.insert(0, "epoch", np.concatenate([np.arange(len(history)) for history in histories]))
-        frame.insert(0, "run", np.repeat(names, [len(history) for history in histories]))
-        table = {
-            "folder": ["/nowhere"] * len(runs),
-            "status": [curves.status for _, curves in runs],
-            "classes": [[str(place) for place in range(CLASSES)]] * len(runs),
-        }
-        for place, name in enumerate(METRICS):
-            table[f"{name}_last"] = [history[-1, place] for history in histories]
-        study = StudyData(pd.DataFrame(table, index=pd.Index(names, name="run")), settings, frame, {})
-        layout = find_design(settings)
-        places = list(range(len(layout.rows)))
-        summary = Summary(
-            pd.DataFrame({"setting": places, "label": layout.labels}), "val_accuracy", True, "val_accuracy"
-        )
-        return study, layout, summary
+    def study(self, runs: list[tuple[dict[str, Any], Curves]]) -> Analysis:
+        """Return a study of these runs, each with its changes to the default settings."""
+        return make_study(self.record(runs))
+
+    def record(self, runs: list[tuple[dict[str, Any], Curves]]) -> list[Recorded]:
+        """Return the runs as they would be recorded: with noise, and with all settings."""
+        defaults = {"loss.name": "cross_entropy", "data.val_size": self.samples}
+        return [
+            (defaults | {"seed": seed} | changes, curves.status, self.noisy(curves))
+            for seed, (changes, curves) in enumerate(runs)
+        ]
+
+
+def make_study(runs: list[Recorded]) -> Analysis:
+    """Return a study of recorded runs, named run0000, run0001 and so on."""
+    names = [f"run{index:04}" for index in range(len(runs))]
+    settings = {name: values for name, (values, _, _) in zip(names, runs, strict=True)}
+    histories = [history for _, _, history in runs]
+    lengths = [len(history) for history in histories]
+    columns = {"run": np.repeat(names, lengths), "epoch": np.concatenate([*map(np.arange, lengths)])}
+    columns |= dict(zip(METRICS, np.concatenate(histories).T, strict=True))
+    table = {
+        "folder": ["/nowhere"] * len(runs),
+        "status": [status for _, status, _ in runs],
+        "classes": [[str(label) for label in range(CLASSES)]] * len(runs),
+    }
+    for column, metric in enumerate(METRICS):
+        table[f"{metric}_last"] = [history[-1, column] for history in histories]
+    frame = pd.DataFrame(table, index=pd.Index(names, name="run"))
+    design = find_design(settings)
+    ranked = pd.DataFrame({"setting": range(len(design.rows)), "label": design.labels})
+    return Analysis(
+        StudyData(frame, settings, pd.DataFrame(columns), {}),
+        design,
+        Summary(ranked, "val_accuracy", True, "val_accuracy"),
+        Comparisons([], [], "val_accuracy", "last", 0.01, []),
+    )
 
 
 @pytest.fixture(scope="session")
 def simulator() -> type[Simulator]:
     return Simulator
+
+
+@pytest.fixture(scope="session")
+def join_runs() -> Any:
+    """Return the function that makes one study of runs that different simulators recorded."""
+    return make_study

@@ -1,4 +1,4 @@
-"""Checks of a whole sweep: the edge, the ranking, the frontier, and what mattered, by value."""
+"""Checks of a whole sweep, by value: ranking, edge of the grid, stability limit, importance."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis, Finding
-from dlx.report.diagnosis.importance import shares
+from dlx.report.diagnosis.hyperparameters import main_effects
 
 
 def of_sweep(diagnosis: Diagnosis) -> dict[str, Finding]:
@@ -21,10 +21,10 @@ def swept(made: Any, key: str, accuracies: dict[Any, float], seeds: int = 3) -> 
         for value, accuracy in accuracies.items()
         for _ in range(seeds)
     ]
-    study, layout, summary = made.study(runs)
+    analysis = made.study(runs)
     exact = [a + 0.001 * seed for a in accuracies.values() for seed in range(seeds)]
-    study.runs["val_accuracy_last"] = exact
-    return diagnose(study, layout, summary)
+    analysis.data.runs["val_accuracy_last"] = exact
+    return diagnose(analysis)
 
 
 @pytest.fixture
@@ -38,26 +38,26 @@ def made(simulator: Any) -> Any:
         ({0.1: 0.9, 0.01: 0.8, 0.001: 0.7}, 0.1),
         ({0.1: 0.7, 0.01: 0.8, 0.001: 0.9}, 0.001),
         ({0.1: 0.7, 0.01: 0.9, 0.001: 0.8}, None),
-        ({0.1: 0.8005, 0.01: 0.8, 0.001: 0.7}, None),  # within noise of a value inside
-        ({0.1: 0.9, 0.01: 0.8}, None),  # of two values, both are an edge
-        ({0.0: 0.9, 0.1: 0.8, 0.2: 0.7}, None),  # below 0 there is nothing to try
+        ({0.1: 0.8005, 0.01: 0.8, 0.001: 0.7}, None),  # within noise of an interior value
+        ({0.1: 0.9, 0.01: 0.8}, None),  # with two values, both are an edge
+        ({0.0: 0.9, 0.1: 0.8, 0.2: 0.7}, None),  # nothing to try below 0
     ],
 )
-def test_the_best_at_the_edge_is_named_if_nothing_inside_is_as_good(
+def test_the_best_value_at_the_edge_is_reported_if_no_interior_value_is_as_good(
     made: Any, accuracies: dict[float, float], value: float | None
 ) -> None:
     found = of_sweep(swept(made, "optimizer.lr", accuracies)).get("edge of the grid")
     assert (found.numbers["value"] if found else None) == value
 
 
-def test_the_edge_comes_with_its_distance_in_standard_errors(made: Any) -> None:
+def test_an_edge_is_reported_with_its_lead_in_standard_errors(made: Any) -> None:
     found = of_sweep(swept(made, "optimizer.lr", {1: 0.7, 2: 0.8, 3: 0.81}))["edge of the grid"]
     assert found.numbers["standard_errors"] == pytest.approx(0.01 / (0.001 * np.sqrt(2 / 3)))
-    assert "The best lr, 3, is the upper edge of what was tried (1 to 3)" in found.sentence
+    assert "The best lr, 3, is the largest that was tried (1 to 3)" in found.sentence
     assert "Try larger values" in found.sentence
 
 
-def test_single_runs_are_held_against_the_noise_of_the_validation_sample(made: Any) -> None:
+def test_single_runs_are_compared_with_the_noise_of_the_validation_sample(made: Any) -> None:
     near = swept(made, "optimizer.lr", {1: 0.7, 2: 0.8, 3: 0.84}, seeds=1)
     far = swept(made, "optimizer.lr", {1: 0.7, 2: 0.8, 3: 0.94}, seeds=1)
     assert "edge of the grid" not in of_sweep(near)
@@ -65,18 +65,18 @@ def test_single_runs_are_held_against_the_noise_of_the_validation_sample(made: A
     assert of_sweep(far)["edge of the grid"].numbers["standard_errors"] == pytest.approx(0.14 / error)
 
 
-def test_words_have_no_edge(made: Any) -> None:
+def test_choices_have_no_edge(made: Any) -> None:
     diagnosis = swept(made, "model.norm", {"none": 0.7, "batch": 0.8, "layer": 0.9})
     assert ("edge of the grid", "no key takes three or more numbers") in diagnosis.unchecked
 
 
-def test_an_overtaking_names_both_and_their_scores(made: Any) -> None:
+def test_a_rank_reversal_is_reported_with_both_scores(made: Any) -> None:
     runs = [
         ({"optimizer.lr": rate}, made.overtaking() if rate == 1 else made.clean(0.7))
         for rate in (1, 2)
         for _ in range(3)
     ]
-    found = of_sweep(diagnose(*made.study(runs)))["ranking not settled"]
+    found = of_sweep(diagnose(made.study(runs)))["ranking not settled"]
     assert found.severity == "problem"
     assert found.numbers["epoch"] == 48
     assert found.numbers["earlier"] == pytest.approx(0.6, abs=0.03)
@@ -84,12 +84,12 @@ def test_an_overtaking_names_both_and_their_scores(made: Any) -> None:
     assert found.numbers["rival_end"] == pytest.approx(0.7, abs=0.03)
 
 
-def test_one_run_a_setting_says_nothing_of_chance(made: Any) -> None:
+def test_with_one_run_per_setting_rank_reversals_are_not_checked(made: Any) -> None:
     reasons = dict(swept(made, "optimizer.lr", {1: 0.7, 2: 0.8, 3: 0.9}, seeds=1).unchecked)
-    assert reasons["ranking not settled"].startswith("one run a setting")
+    assert reasons["ranking not settled"].startswith("only one run per setting")
 
 
-def test_the_frontier_is_drawn_for_each_kind_of_net(made: Any) -> None:
+def test_the_stability_limit_is_found_for_each_choice_beside_the_rate(made: Any) -> None:
     runs = [
         ({"model.norm": norm, "optimizer.lr": rate}, made.never_learned() if lost else made.clean(0.8))
         for norm, limit in (("none", 0.1), ("batch", 9.0))
@@ -97,50 +97,51 @@ def test_the_frontier_is_drawn_for_each_kind_of_net(made: Any) -> None:
         for lost in [rate >= limit]
         for _ in range(2)
     ]
-    found = of_sweep(diagnose(*made.study(runs)))["stability frontier"]
+    found = of_sweep(diagnose(made.study(runs)))["stability frontier"]
     assert found.numbers == {"limits": 1, "lowest_lost": 0.1, "highest_steady": 0.01}
     assert found.sentence == (
-        "Where training breaks. norm none: steady up to lr 0.01; at 0.1, of 2 runs 2 never learned. "
-        "No limit met: norm batch up to 0.1."
+        "The learning rate's stability limit lies between 0.01 and 0.1 for norm none, where training failed "
+        "in 2 of 2 runs (2 never learned). No failures with norm batch up to lr 0.1."
     )
 
 
-def test_a_rate_too_low_to_learn_in_time_is_no_frontier(made: Any) -> None:
+def test_a_rate_too_low_to_learn_in_time_is_not_a_limit(made: Any) -> None:
     runs = [
         ({"optimizer.lr": rate}, made.never_learned() if rate < 0.01 else made.clean(0.8))
         for rate in (0.001, 0.01, 0.1)
     ]
-    assert "stability frontier" not in of_sweep(diagnose(*made.study(runs)))
+    assert "stability frontier" not in of_sweep(diagnose(made.study(runs)))
 
 
-def test_shares_are_those_of_the_main_effects() -> None:
+def test_main_effects_are_shares_of_the_variance() -> None:
     rows, columns = np.array([0.0, 3.0]), np.array([0.0, 1.0, 2.0])
     additive = rows[:, None] + columns[None, :]
     whole = rows.var() + columns.var()
-    assert shares(additive) == pytest.approx([rows.var() / whole, columns.var() / whole], abs=1e-12)
+    assert main_effects(additive) == pytest.approx([rows.var() / whole, columns.var() / whole], abs=1e-12)
     crossed = np.array([[1.0, -1.0], [-1.0, 1.0]])
-    assert shares(crossed) == [0, 0]  # all of it is interaction
+    assert main_effects(crossed) == [0, 0]  # only interaction
 
 
 def test_importance_needs_a_crossed_grid_and_differences_beyond_seeds(made: Any) -> None:
     def grid(points: list[tuple[float, int]], spread: float) -> Diagnosis:
         runs = [({"optimizer.lr": r, "batch_size": b}, made.clean(0.8)) for r, b in points for _ in range(3)]
-        study, layout, summary = made.study(runs)
-        study.runs["val_accuracy_last"] = [
+        analysis = made.study(runs)
+        analysis.data.runs["val_accuracy_last"] = [
             0.5 + spread * r + 0.01 * seed for r, _ in points for seed in range(3)
         ]
-        return diagnose(study, layout, summary)
+        return diagnose(analysis)
 
     full = [(r, b) for r in (1.0, 2.0, 3.0) for b in (16, 32)]
     found = of_sweep(grid(full, 0.1))["importance"]
     assert found.numbers == pytest.approx({"optimizer.lr": 1, "batch_size": 0, "interactions": 0}, abs=1e-12)
-    assert "lr 100%, batch_size 0% each by itself, 0% in combination" in found.sentence
+    assert "lr matters most: by itself it explains 100% of the variance" in found.sentence
+    assert "(batch_size 0%, interactions 0%)" in found.sentence
     assert "differ no more than seeds do" in dict(grid(full, 0.0).unchecked)["importance"]
-    assert "not crossed: 5 of 6" in dict(grid(full[:-1], 0.1).unchecked)["importance"]
+    assert "not complete: it has 5 of 6" in dict(grid(full[:-1], 0.1).unchecked)["importance"]
 
 
-def test_nothing_completed_is_said(made: Any) -> None:
+def test_without_completed_runs_the_sweep_is_not_checked(made: Any) -> None:
     runs = [({"optimizer.lr": rate}, made.diverged()) for rate in (1, 2, 3)]
-    reasons = diagnose(*made.study(runs)).unchecked
+    reasons = diagnose(made.study(runs)).unchecked
     assert ("edge of the grid", "no run completed") in reasons
     assert ("ranking not settled", "fewer than two settings completed") in reasons

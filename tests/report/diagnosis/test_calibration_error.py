@@ -1,0 +1,110 @@
+"""The expected calibration error by value, and over-confidence from stored predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlx.report.analysis import Analysis
+from dlx.report.diagnosis.calibration_error import measure_calibration, softmax
+from dlx.report.diagnosis.diagnose import diagnose
+from dlx.run.predictions import write_predictions
+
+
+def test_the_error_equals_a_hand_computed_example() -> None:
+    # Confidences 0.95, 0.92 (bin 15: 14/15 < c) and 0.9 (bin 14), 0.55, 0.5 (bins 9 and 8).
+    confidence = np.array([0.95, 0.94, 0.9, 0.55, 0.5])
+    right = [True, False, True, False, True]
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    labels = np.array([0 if each else 1 for each in right])
+    found = measure_calibration(probabilities, labels)
+    gaps = [abs(1 - 0.95 - 0.94), 1 - 0.9, 0.55, 1 - 0.5]
+    assert found.error == pytest.approx(sum(gaps) / 5, abs=1e-12)
+    assert found.confidence == pytest.approx(confidence.mean(), abs=1e-12)
+    assert found.accuracy == pytest.approx(0.6, abs=1e-12)
+    variances = [0.95 * 0.05 + 0.94 * 0.06, 0.9 * 0.1, 0.55 * 0.45, 0.5 * 0.5]
+    assert found.by_chance == pytest.approx(sum(np.sqrt(2 / np.pi * v) for v in variances) / 5, abs=1e-12)
+
+
+def test_bins_include_their_upper_bound() -> None:
+    """A confidence of exactly 3/4 lies in (2/4, 3/4], with 0.7 and apart from 0.8."""
+    probabilities = np.array([[0.75, 0.25], [0.7, 0.3], [0.8, 0.2]])
+    found = measure_calibration(probabilities, np.array([0, 1, 0]), bins=4)
+    assert found.error == pytest.approx((abs(1 - 0.75 - 0.7) + 0.2) / 3, abs=1e-12)
+
+
+def test_a_perfectly_calibrated_model_has_the_expected_error() -> None:
+    draw = np.random.default_rng(0)
+    probabilities = softmax(draw.normal(0, 2, size=(400, 10)))
+    cumulated = probabilities.cumsum(axis=1)
+    errors = []
+    for _ in range(400):
+        labels = (draw.random((400, 1)) > cumulated).sum(axis=1)
+        errors.append(measure_calibration(probabilities, labels).error)
+    expected = measure_calibration(probabilities, labels)
+    assert np.mean(errors) == pytest.approx(expected.by_chance, rel=0.05)
+    assert np.std(errors) == pytest.approx(expected.deviation, rel=0.15)
+
+
+def test_softmax_takes_a_single_logit_and_does_not_overflow() -> None:
+    assert softmax(np.array([[0.0], [np.log(3)]])) == pytest.approx(np.array([[0.5, 0.5], [0.25, 0.75]]))
+    assert softmax(np.array([[1e4, -1e4]], dtype=np.float32)).tolist() == [[1.0, 0.0]]
+
+
+def with_predictions(simulator: Any, folder: Path, scale: float) -> Analysis:
+    """Return a study of one clean run whose logits are `scale` times those of a calibrated model."""
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 2, size=(500, 10))
+    gumbel = -np.log(-np.log(draw.random(logits.shape)))
+    labels = (logits + gumbel).argmax(axis=1)  # drawn with the probabilities of these logits
+    folder.mkdir()
+    outputs = (scale * logits).astype(np.float32)
+    write_predictions(folder, last=outputs, best=outputs, labels=labels, last_epoch=60, best_epoch=60)
+    made = simulator(0, 60, 500)
+    analysis = made.study([({}, made.clean(accuracy=0.7))])
+    analysis.data.runs["folder"] = str(folder)
+    return analysis
+
+
+@pytest.mark.parametrize(("scale", "fires"), [(1.0, False), (0.5, False), (3.0, True)])
+def test_only_logits_that_are_too_large_are_over_confident(
+    simulator: Any, tmp_path: Path, scale: float, fires: bool
+) -> None:
+    diagnosis = diagnose(with_predictions(simulator, tmp_path / "run", scale))
+    found = [one for one in diagnosis.findings if one.kind == "over-confident" and one.scope == "run"]
+    assert bool(found) == fires
+    if fires:
+        assert found[0].numbers["calibration_error"] > 0.1
+        assert found[0].numbers["confidence"] > found[0].numbers["accuracy"]
+    assert not any(kind == "over-confident" for kind, _ in diagnosis.unchecked)
+
+
+def test_unusable_predictions_are_reported_as_not_checked(simulator: Any, tmp_path: Path) -> None:
+    analysis = with_predictions(simulator, tmp_path / "run", 3.0)
+    path = tmp_path / "run" / "predictions.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    reasons = dict(diagnose(analysis).unchecked)
+    assert reasons["over-confident"] == (
+        "damaged predictions.npz, so the calibration error is unknown (1 of 1 run)"
+    )
+    outputs = np.full((500, 10), np.nan, dtype=np.float32)
+    labels = np.arange(500) % 10
+    write_predictions(path.parent, last=outputs, best=outputs, labels=labels, last_epoch=60, best_epoch=60)
+    reasons = dict(diagnose(analysis).unchecked)
+    assert reasons["over-confident"].startswith("outputs that are not finite in predictions.npz, so")
+    analysis.data.settings["run0000"]["loss.name"] = "mean_squared_error"
+    reasons = dict(diagnose(analysis).unchecked)
+    assert reasons["over-confident"] == "outputs trained with mean_squared_error are not logits (1 of 1 run)"
+
+
+def test_guessing_reaches_the_share_of_the_largest_class(simulator: Any, tmp_path: Path) -> None:
+    analysis = with_predictions(simulator, tmp_path / "run", 1.0)
+    labels = np.where(np.arange(500) < 350, 0, np.arange(500) % 10)
+    outputs = np.zeros((500, 10), dtype=np.float32)
+    write_predictions(
+        tmp_path / "run", last=outputs, best=outputs, labels=labels, last_epoch=60, best_epoch=60
+    )
+    analysis.data.histories["val_accuracy"] = 0.7
+    found = [one for one in diagnose(analysis).findings if one.kind == "never learned"]
+    assert found[0].numbers["chance"] == pytest.approx(0.7 + 0.03)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.pictures.reading import read_first
+from dlx.report.plots.run_files import read_first
 from dlx.report.summary import scores_by_seed, seed_of
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import read_predictions
@@ -67,7 +67,7 @@ def _right(analysis: "Analysis") -> NDArray[np.float64] | None:
     data, design, summary = analysis.data, analysis.design, analysis.summary
     if summary.metric != "val_accuracy":
         return None
-    found = read_first(data, design, summary, PREDICTIONS, _read_right, SETTINGS).by_setting
+    found = read_first(analysis, PREDICTIONS, _read_right, SETTINGS).by_setting
     by_setting: list[Right] = [
         {seed_of(data, design, run): right for run, right in runs.items()} for runs in found.values()
     ]

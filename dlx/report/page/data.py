@@ -17,7 +17,7 @@ from dlx.report.charts import DrawnChart
 from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves, trace
 from dlx.report.load import StudyData
 from dlx.report.page.runs import RunDetails, ordered_runs
-from dlx.report.pictures.style import COLOURS, GREYS
+from dlx.report.plots.style import COLOURS, GREYS
 from dlx.report.text import visible, write_value
 
 if TYPE_CHECKING:

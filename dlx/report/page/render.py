@@ -14,7 +14,7 @@ from dlx.report.charts import DrawnChart, discard_earlier, draw_charts
 from dlx.report.page.assets import environment, now, policy, script, vega
 from dlx.report.page.data import page_data, script_json
 from dlx.report.page.runs import counts, data_facts, environments, run_details, runs_table, train_commands
-from dlx.report.pictures.gallery import gallery
+from dlx.report.plots.gallery import gallery
 from dlx.report.tables import layer_tables
 from dlx.report.text import visible, write_value
 
@@ -33,7 +33,7 @@ def render_page(
     discard_earlier(plots)
     with ThreadPoolExecutor(max_workers=1) as pool:
         libraries = pool.submit(vega)  # takes a second, during the drawing
-        charts = gallery(analysis.data, analysis.design, analysis.summary, analysis.comparisons)
+        charts = gallery(analysis)
         drawn = iter(draw_charts([chart for each in charts.values() for chart in each], plots))
         sections = {heading: [next(drawn) for _ in each] for heading, each in charts.items()}
     details = run_details(analysis, output)

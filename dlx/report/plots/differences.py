@@ -1,0 +1,91 @@
+"""Forest plot: the paired difference of each setting with its 95% interval, coloured by the verdict."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dlx.report.charts import Chart, Spec
+from dlx.report.comparison import Comparison
+from dlx.report.plots.style import (
+    GREY,
+    INK,
+    OF_PICKED,
+    PICKED,
+    layer,
+    layered,
+    nominal,
+    quantitative,
+    tooltip,
+)
+from dlx.report.text import METRIC_NAMES, visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dlx.report.analysis import Analysis
+
+PAIRS = 24
+COLOUR_OF = {"better": "#009e73", "worse": "#d55e00", "equivalent": "#0072b2", "undecided": GREY}
+
+
+def differences(analysis: "Analysis") -> list[Chart]:
+    """Draw the settings against the best one, and against the baseline if there is one."""
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    charts = []
+    for name, title, pairs in (
+        ("differences", "Against the best setting", comparisons.against_best),
+        ("differences_baseline", "Against the baseline", comparisons.against_baseline),
+    ):
+        frame = rows_of_pairs(labels, pairs[:PAIRS])
+        if frame.empty:  # without a shared seed nothing has been compared
+            continue
+        caption = (
+            f"{METRIC_NAMES[analysis.summary.metric].capitalize()} of each setting minus that of "
+            f"{labels[pairs[0].reference]} at the {comparisons.rule} epoch: mean over shared seeds and 95% "
+            "interval. Colours are the verdicts of the tests."
+        )
+        if comparisons.margin > 0:  # NaN where none was declared
+            caption += f" The grey strip is the margin of ±{comparisons.margin:g} that counts as equivalent."
+        if len(pairs) > PAIRS:
+            caption += f" The first {PAIRS} of {len(pairs)} settings."
+        charts.append(Chart(name, title, caption, forest(frame, comparisons.margin), wide=True, live=True))
+    return charts
+
+
+def rows_of_pairs(labels: Sequence[str], pairs: Sequence[Comparison]) -> "pd.DataFrame":
+    """Return `label difference low high verdict tooltip`, a row for each pair that has a difference."""
+    import pandas as pd
+
+    rows = [
+        (labels[pair.setting], pair.difference, pair.low, pair.high, pair.verdict, visible(pair.sentence))
+        for pair in pairs
+        if abs(pair.difference) < float("inf")
+    ]
+    return pd.DataFrame(rows, columns=["label", "difference", "low", "high", "verdict", "tooltip"])
+
+
+def forest(frame: "pd.DataFrame", margin: float) -> Spec:
+    """Put a row for each pair, the difference across, a line at zero and a strip for the margin."""
+    import pandas as pd
+
+    verdicts = [verdict for verdict in COLOUR_OF if verdict in set(frame["verdict"])]
+    symbol = {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolSize": 80}
+    hue = nominal("verdict") | {
+        "scale": {"domain": verdicts, "range": [COLOUR_OF[verdict] for verdict in verdicts]},
+        "legend": {"orient": "top", "title": None} | symbol,
+    }
+    x = quantitative("difference", "difference in the mean", {"tickCount": 7}, {"zero": True})
+    axis = {"title": None, "labelLimit": 320, "ticks": False, "domain": False, "grid": False}
+    y = nominal("label") | {"sort": frame["label"].tolist(), "axis": axis}
+    strip = pd.DataFrame({"difference": [-margin], "high": [margin]})
+    edges = {"x": x, "x2": {"field": "high"}}
+    along = {"y": y, "color": hue, "opacity": OF_PICKED} | tooltip("label", "tooltip")
+    ranges = {"x": x | {"field": "low"}, "x2": {"field": "high"}} | along
+    finite = frame[(frame[["low", "high"]].abs() < float("inf")).all(axis="columns")]
+    layers = [
+        layer(strip[strip["high"] > 0], {"type": "rect", "color": GREY, "opacity": 0.18}, edges),
+        layer(strip.assign(difference=0.0), {"type": "rule", "color": INK, "strokeDash": [3, 3]}, {"x": x}),
+        layer(finite, {"type": "rule", "strokeWidth": 1.8}, ranges, also=["tooltip"]),
+        layer(frame, {"type": "point", "filled": True, "size": 70}, {"x": x} | along, also=["tooltip"]),
+    ]
+    picked = {"name": PICKED, "value": []}
+    return layered("difference of each setting, with its 95% interval", 560, {"step": 24}, layers, picked)

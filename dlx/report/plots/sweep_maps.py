@@ -1,0 +1,253 @@
+"""Several swept keys at once: heat maps of two keys, and parallel coordinates of all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+from typing import TYPE_CHECKING
+
+from dlx.report.charts import Chart, Spec
+from dlx.report.plots.panels import cell_texts, shaded_cells
+from dlx.report.plots.style import (
+    GREY,
+    HALO,
+    INK,
+    OF_PICKED,
+    PICKED,
+    SHADE,
+    label_angle,
+    layer,
+    layered,
+    nominal,
+    quantitative,
+    tooltip,
+)
+from dlx.report.text import METRIC_NAMES, MISSING, visible, write_count, write_metric, write_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dlx.report.analysis import Analysis
+    from dlx.report.design import Design
+    from dlx.report.summary import Summary
+
+MAPS = 3  # at most
+MAP_KEYS = 16  # whose pairs are considered: 3000 keys would make four million
+MAP_VALUES = (2, 16)  # of a key, at least and at most
+FILLED = 0.5  # share of the cells, at least: a random search fills fewer
+WHITE = 0.55  # shade from which on text is white
+
+AXES = (2, 7)  # beside that of the result, at least and at most
+LINES = (4, 400)  # at least and at most
+VALUE_LABELS = 8  # beside an axis; of more values only some are written
+EDGE = 0.04  # of an axis beyond its ends
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """`across`, `down`: the keys' short names. `choices`: the texts of their values, in order.
+
+    `cells`: `across down mean n text shade dark`, a row for each pair of values that has a setting: the mean
+    over its settings' means (NaN and a dash where no run completed), their number, and the shade from 0
+    (worst) to 1 (best).
+    """
+
+    across: str
+    down: str
+    choices: tuple[list[str], list[str]]
+    cells: "pd.DataFrame"
+
+
+def heat_maps(analysis: "Analysis") -> list[Chart]:
+    """Draw a map for each of the first pairs of keys whose values form a grid."""
+    design, summary = analysis.design, analysis.summary
+    pairs = (pair for pair in combinations(design.keys[:MAP_KEYS], 2) if _is_grid(summary, *pair))
+    charts = []
+    for number, (first, second) in enumerate(islice(pairs, MAPS), 1):
+        heat_map = cross(design, summary, first, second)
+        if heat_map.cells["mean"].isna().all():
+            continue
+        title = f"{METRIC_NAMES[summary.metric].capitalize()} by {heat_map.down} and {heat_map.across}"
+        charts.append(Chart(f"heat_{number}", title, _caption(heat_map, summary), shaded(heat_map, summary)))
+    return charts
+
+
+def _is_grid(summary: "Summary", first: str, second: str) -> bool:
+    texts = summary.table[[first, second]].map(write_value)
+    counts = [texts[key].nunique() for key in (first, second)]
+    filled = len(texts.drop_duplicates()) / (counts[0] * counts[1])
+    return all(MAP_VALUES[0] <= count <= MAP_VALUES[1] for count in counts) and filled >= FILLED
+
+
+def cross(design: "Design", summary: "Summary", first: str, second: str) -> HeatMap:
+    """Average the settings' means in each cell; the key with more values goes across."""
+    counts = {key: summary.table[key].map(write_value).nunique() for key in (first, second)}
+    across, down = (first, second) if counts[first] >= counts[second] else (second, first)
+    frame = summary.table[[across, down]].map(write_value).set_axis(["across", "down"], axis="columns")
+    frame["mean"] = summary.table[f"{summary.metric}_last_mean"].astype("float64")
+    cells = frame.groupby(["across", "down"], sort=False)["mean"].agg(mean="mean", n="size").reset_index()
+    cells["shade"] = quality(cells["mean"], summary)
+    cells["dark"] = cells["shade"] >= WHITE
+    cells["text"] = [write_metric(summary.metric, mean) for mean in cells["mean"]]
+    return HeatMap(
+        visible(design.names[across]),
+        visible(design.names[down]),
+        (ordered_values(summary, across), ordered_values(summary, down)),
+        cells,
+    )
+
+
+def quality(results: "pd.Series[float]", summary: "Summary") -> "pd.Series[float]":
+    """Scale results to 0 (worst) to 1 (best)."""
+    return scaled(results) if summary.higher else 1 - scaled(results)
+
+
+def scaled(results: "pd.Series[float]") -> "pd.Series[float]":
+    """Scale results to 0 (lowest) to 1 (highest); equal results are all 1."""
+    low, high = float(results.min()), float(results.max())
+    return (results - low) / (high - low) if high > low else results * 0 + 1
+
+
+def ordered_values(summary: "Summary", key: str) -> list[str]:
+    """Return the texts of a key's values: numbers ascending, then words in the order of the table."""
+    values = list(summary.table[key])
+    numbers = sorted(
+        {value for value in values if isinstance(value, int | float) and not isinstance(value, bool)}
+    )
+    texts = [write_value(value) for value in [*numbers, *values]]
+    return list(dict.fromkeys(texts))
+
+
+def shaded(heat_map: HeatMap, summary: "Summary") -> Spec:
+    """Shade each cell by its mean, and write the mean in it if there is room."""
+    width, height = (len(values) for values in heat_map.choices)
+    side = max(26, min(64, 430 // width))
+    axis = {"domain": False, "ticks": False, "labelLimit": 110, "labelPadding": 4}
+
+    def position(field: str, values: list[str], more: Spec) -> Spec:
+        return nominal(field) | {"sort": values, "axis": axis | more, "scale": {"padding": 0.04}}
+
+    angle = label_angle(heat_map.choices[0], side * width)
+    x = position("across", heat_map.choices[0], {"title": heat_map.across} | angle)
+    y = position("down", heat_map.choices[1], {"title": heat_map.down})
+    completed = heat_map.cells["mean"].notna()
+    layers = [
+        shaded_cells(heat_map.cells[completed], x, y, "shade", {"domain": [0, 1], "range": [0.05, 1]}),
+        *cell_texts(heat_map.cells[~completed | (side > 40)], x, y, size=11),
+    ]
+    description = f"mean {METRIC_NAMES[summary.metric]} by {heat_map.across} and {heat_map.down}"
+    return layered(description, side * width, max(30, side * 2 // 3) * height, layers)
+
+
+def _caption(heat_map: HeatMap, summary: "Summary") -> str:
+    end = "higher" if summary.higher else "lower"
+    low, high = (write_metric(summary.metric, heat_map.cells["mean"].agg(way)) for way in ("min", "max"))
+    sentences = [
+        f"Mean {METRIC_NAMES[summary.metric]} at the last epoch, from {low} to {high}; darker is {end}"
+    ]
+    if (heat_map.cells["n"] > 1).any():
+        most = int(heat_map.cells["n"].max())
+        sentences.append(f"Cells average over the other keys: up to {write_count(most, 'setting')} each")
+    if heat_map.cells["mean"].isna().any():
+        sentences.append(f"{MISSING}: no run completed")
+    return ". ".join(sentences) + "."
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Parallel coordinates.
+
+    `lines`: `label order height quality tooltip`, a row for each setting and axis, the best settings last.
+    `height`: on the axis, 0 (bottom) to 1. `quality`: of the result, 0 (worst) to 1. `texts`: `axis order
+    height text`, what is written beside the axes. `axes`: their headings, the result's last. `dropped`:
+    settings without a completed run.
+    """
+
+    lines: "pd.DataFrame"
+    texts: "pd.DataFrame"
+    axes: list[str]
+    dropped: int
+
+
+def parallel_coordinates(analysis: "Analysis") -> list[Chart]:
+    """Draw a line for each setting through the values of its keys to its result, if two keys or more vary."""
+    design, summary = analysis.design, analysis.summary
+    completed = summary.table[summary.table[f"{summary.metric}_last_mean"].notna()]
+    varying = [key for key in design.keys if len(set(completed[key].map(write_value))) > 1]
+    if not AXES[0] <= len(varying) <= AXES[1] or len(completed) < LINES[0]:
+        return []
+    parallel = connect(design, summary, varying)
+    caption = (
+        f"Each line is a setting: the values of its keys, then its mean {METRIC_NAMES[summary.metric]} at "
+        "the last epoch. Darker blue is better. Values of a key are spaced evenly."
+    )
+    if len(completed) > LINES[1]:
+        caption += f" The first {LINES[1]} of {len(completed)} settings in the table."
+    if parallel.dropped:
+        caption += f" {write_count(parallel.dropped, 'setting')} without a completed run not shown."
+    return [Chart("parallel", "Every setting at once", caption, strands(parallel), wide=True, live=True)]
+
+
+def connect(design: "Design", summary: "Summary", keys: Sequence[str]) -> Parallel:
+    """Find the height of every setting's values on the axes; values of a key are evenly spaced, in order."""
+    import pandas as pd
+
+    column = f"{summary.metric}_last_mean"
+    completed = summary.table[summary.table[column].notna()].head(LINES[1])
+    worst_first = completed.iloc[::-1]
+    result = METRIC_NAMES[summary.metric]
+    axes = [*(visible(design.names[key]) for key in keys), result]
+    heights_by_axis, texts = [], []
+    for order, key in enumerate(keys):
+        values = ordered_values(summary, key)
+        height_of = {text: index / max(1, len(values) - 1) for index, text in enumerate(values)}
+        step = -(-len(values) // VALUE_LABELS)
+        texts += [(axes[order], order, height_of[text], text or MISSING) for text in values[::step]]
+        heights_by_axis.append([height_of[write_value(value)] for value in worst_first[key]])
+    results = worst_first[column]
+    heights_by_axis.append(scaled(results).tolist())
+    texts += [
+        (result, len(keys), end, write_metric(summary.metric, value))
+        for end, value in ((0, results.min()), (1, results.max()))
+    ]
+    tooltips = [f"{result} {write_metric(summary.metric, value)}" for value in results]
+    settings = list(zip(worst_first["label"], quality(results, summary), tooltips, strict=True))
+    rows = [
+        (label, order, height, share, tip)
+        for order, heights in enumerate(heights_by_axis)
+        for height, (label, share, tip) in zip(heights, settings, strict=True)
+    ]
+    return Parallel(
+        pd.DataFrame(rows, columns=["label", "order", "height", "quality", "tooltip"]),
+        pd.DataFrame(texts, columns=["axis", "order", "height", "text"]),
+        axes,
+        int(summary.table[column].isna().sum()),
+    )
+
+
+def strands(parallel: Parallel) -> Spec:
+    """Draw the lines, the axes on top of them, and the values beside the axes."""
+    last = len(parallel.axes) - 1
+    x = quantitative("order", None, None, {"domain": [-0.1, last + 0.35]}) | {"axis": None}
+    y = quantitative("height", None, None, {"domain": [-EDGE, 1 + EDGE]}) | {"axis": None}
+    hue = {
+        "field": "quality",
+        "type": "quantitative",
+        "scale": {"domain": [0, 0.5, 1], "range": [GREY, "#6f9fc4", SHADE]},
+        "legend": None,
+    }
+    line = {"type": "line", "strokeWidth": 1.4, "strokeJoin": "round"}
+    strand = {"x": x, "y": y, "color": hue, "detail": nominal("label"), "opacity": OF_PICKED}
+    axes = parallel.texts.drop_duplicates("order").assign(height=-EDGE, top=1 + EDGE)
+    rule = {"x": x, "y": y, "y2": {"field": "top"}}
+    words = {"x": x, "y": y, "text": nominal("text")}
+    beside = {"type": "text", "align": "left", "dx": 6, "fontSize": 11, "limit": 130}
+    title = {"type": "text", "dy": -12, "fontSize": 12, "fontWeight": "bold", "color": INK, "limit": 150}
+    layers = [
+        layer(parallel.lines, line, strand | tooltip("label", "tooltip"), also=["tooltip"]),
+        layer(axes, {"type": "rule", "color": INK, "strokeWidth": 1, "opacity": 0.5}, rule),
+        layer(parallel.texts, beside | {"color": HALO, "stroke": HALO, "strokeWidth": 4}, words),
+        layer(parallel.texts, beside | {"color": INK}, words),
+        layer(axes.assign(text=axes["axis"], height=1 + EDGE), title, words),
+    ]
+    description = f"{', '.join(parallel.axes[:-1])} and {parallel.axes[-1]} of every setting"
+    return layered(description, 920, 280, layers, {"name": PICKED, "value": []})

@@ -1,0 +1,24 @@
+"""Ticks and labels of axes."""
+
+import pytest
+
+from dlx.report.plots.style import label_angle, log_ticks
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.002, 30.0, [0.01, 0.1, 1.0, 10.0]),
+        (1e-9, 1.0, [1e-9, 1e-6, 1e-3, 1.0]),
+        (3.0, 400.0, [5.0, 10.0, 20.0, 50.0, 100.0, 200.0]),
+        (8.0, 1000.0, [10.0, 100.0, 1000.0]),
+    ],
+)
+def test_powers_of_ten_a_few_of_them(low: float, high: float, ticks: list[float]) -> None:
+    assert log_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_labels_are_tilted_if_they_do_not_fit() -> None:
+    assert label_angle(["cat", "dog"], 60) == {"labelAngle": 0}
+    assert label_angle(["cat", "elephant"], 60) == {"labelAngle": -40}
+    assert label_angle([], 60) == {"labelAngle": 0}

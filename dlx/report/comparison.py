@@ -73,10 +73,6 @@ class Comparisons:
     margin: float
     notes: list[str]
 
-    def of(self, setting: int) -> Comparison | None:
-        """Return the comparison of a setting with the best one; None for the best itself."""
-        return next((each for each in self.against_best if each.setting == setting), None)
-
 
 @dataclass(frozen=True)
 class Family:

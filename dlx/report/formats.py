@@ -52,20 +52,9 @@ LETTERS = {
     "ł": r"\l{}",
     "Ł": r"\L{}",
 }
-ACCENTS = {
-    "\N{COMBINING GRAVE ACCENT}": "`",
-    "\N{COMBINING ACUTE ACCENT}": "'",
-    "\N{COMBINING CIRCUMFLEX ACCENT}": "^",
-    "\N{COMBINING TILDE}": "~",
-    "\N{COMBINING DIAERESIS}": '"',
-    "\N{COMBINING MACRON}": "=",
-    "\N{COMBINING DOT ABOVE}": ".",
-    "\N{COMBINING BREVE}": "u",
-    "\N{COMBINING CARON}": "v",
-    "\N{COMBINING DOUBLE ACUTE ACCENT}": "H",
-    "\N{COMBINING CEDILLA}": "c",
-    "\N{COMBINING RING ABOVE}": "r",
-}
+# Grave, acute, circumflex, tilde, diaeresis, macron, dot, breve, caron, double acute, cedilla, ring.
+COMBINING = "\u0300\u0301\u0302\u0303\u0308\u0304\u0307\u0306\u030c\u030b\u0327\u030a"
+ACCENTS = dict(zip(COMBINING, "`'^~\"=.uvHcr", strict=True))
 
 
 @dataclass(frozen=True)

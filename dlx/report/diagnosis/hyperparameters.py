@@ -40,7 +40,7 @@ def find_grid_edges(evidence: Evidence) -> list[Finding | NotChecked]:
     rows = evidence.design.rows
     numeric = [key for key in evidence.design.keys if len(_numbers(rows, key)) >= VALUES]
     if not numeric:
-        return [NotChecked(EDGE, "no key takes three or more numbers")]
+        return [NotChecked(EDGE, "no key has three or more numeric values")]
     own = {key: comparable(value) for key, value in rows[best].items()}
     differing = {
         setting: {key for key, value in rows[setting].items() if comparable(value) != own[key]}

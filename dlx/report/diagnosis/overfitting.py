@@ -12,7 +12,6 @@ from dlx.report.diagnosis.check import Affected, Check, Detections, Examination,
 from dlx.report.diagnosis.evidence import CLASSIFYING, Block, Evidence
 from dlx.report.diagnosis.training_failures import NEVER_LEARNED
 from dlx.report.diagnosis.trend import (
-    SHORTEST,
     Flags,
     Floats,
     end_level,
@@ -162,7 +161,7 @@ def _examine_rise(block: Block) -> Examination:
         fires_R=upturn.real_R & stays_R & (numbers["end"] > (1 + SERIOUS) * numbers["lowest"]),
         problem_R=np.zeros(len(stays_R), dtype=bool),
         numbers=numbers | {"accuracy_change": upturn.accuracy_change_R},
-        reason=f"no losses and accuracy at {SHORTEST} epochs",
+        reason="no losses and accuracy at every epoch",
     )
 
 

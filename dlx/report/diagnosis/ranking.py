@@ -81,7 +81,7 @@ def rank_twice(evidence: Evidence) -> TwoRankings | str:
 
 
 def reversals(evidence: Evidence, rankings: TwoRankings) -> Flags:
-    """Say for each pair [S, S] whether the row overtook the column by more than seeds explain."""
+    """Say for each pair [S, S] whether the row overtook the column by more than seeds vary."""
     earlier_SS = evidence.sign * (rankings.earlier_S[:, None] - rankings.earlier_S[None, :])
     end_SS = evidence.sign * (rankings.end_S[:, None] - rankings.end_S[None, :])
     error_SS = np.sqrt(rankings.variance_S[:, None] + rankings.variance_S[None, :])
@@ -110,8 +110,8 @@ def _finding(evidence: Evidence, rankings: TwoRankings, reversed_SS: Flags) -> F
     more = f" In all, {pairs} pairs of settings changed ranks." if pairs > 1 else ""
     sentence = (
         f"The ranking was still changing: {write(above)} overtook {write(below)} between epochs "
-        f"{rankings.cut} and {rankings.epochs}, by more than seeds explain (means of {rankings.window} "
-        f"epochs).{more} Train longer before choosing."
+        f"{rankings.cut} and {rankings.epochs} (means of {rankings.window} epochs), by more than the "
+        f"variation between seeds explains.{more} Train longer before choosing."
     )
     return Finding(
         KIND,

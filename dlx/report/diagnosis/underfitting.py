@@ -103,7 +103,7 @@ def _examine_fit(block: Block, best_train_R: Floats, best_val_R: Floats) -> Exam
 
 def _describe_underfitting(runs: Affected) -> str:
     compared_with = (
-        f"The study's best run trains to {runs['best_train_accuracy']:.3f}."
+        f"The study's best run reaches {runs['best_train_accuracy']:.3f} in training."
         if "best_train_accuracy" in runs
         else f"Halfway from guessing to perfect would be {runs['halfway']:.3f}."
     )

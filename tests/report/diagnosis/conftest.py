@@ -1,8 +1,8 @@
 """Simulated studies with a known truth: learning curves with realistic noise and planted pathologies.
 
-Losses and accuracies approach their ends exponentially, at different speeds. An accuracy of p on n samples
-has the noise of n draws; a loss has a relative noise of 0.5 to 3%, with heavy tails (Student's t with 5
-degrees of freedom) and a correlation of up to 0.5 from epoch to epoch. Axes: R runs, E epochs from epoch 0.
+Losses and accuracies approach their final values exponentially, at different speeds. An accuracy of p on n
+samples has the noise of n draws. A loss has a relative noise of 0.5 to 3%, with heavy tails (Student's t with
+5 degrees of freedom) and a correlation of up to 0.5 from epoch to epoch. Axes: R runs, E epochs from epoch 0.
 """
 
 from dataclasses import dataclass, field

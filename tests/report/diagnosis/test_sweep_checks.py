@@ -67,7 +67,7 @@ def test_single_runs_are_compared_with_the_noise_of_the_validation_sample(made: 
 
 def test_choices_have_no_edge(made: Any) -> None:
     diagnosis = swept(made, "model.norm", {"none": 0.7, "batch": 0.8, "layer": 0.9})
-    assert ("edge of the grid", "no key takes three or more numbers") in diagnosis.unchecked
+    assert ("edge of the grid", "no key has three or more numeric values") in diagnosis.unchecked
 
 
 def test_a_rank_reversal_is_reported_with_both_scores(made: Any) -> None:
@@ -78,6 +78,8 @@ def test_a_rank_reversal_is_reported_with_both_scores(made: Any) -> None:
     ]
     found = of_sweep(diagnose(made.study(runs)))["ranking not settled"]
     assert found.severity == "problem"
+    assert found.sentence.startswith("The ranking was still changing: lr 1 (")
+    assert "overtook lr 2 (" in found.sentence
     assert found.numbers["epoch"] == 48
     assert found.numbers["earlier"] == pytest.approx(0.6, abs=0.03)
     assert found.numbers["end"] == pytest.approx(0.8, abs=0.03)

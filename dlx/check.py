@@ -58,9 +58,9 @@ def main(arguments: Sequence[str]) -> int:
         )
     if given.samples == 1 and any(isinstance(module, BATCH_NORMS) for module in run.model.modules()):
         raise RequestError("--samples 1: BatchNorm cannot normalise a batch of one; use 2 or more")
-    check = gradient_check.Settings(given.samples, given.entries, given.tolerance)
+    options = gradient_check.GradientCheckOptions(given.samples, given.entries, given.tolerance)
     try:
-        results = gradient_check.check_gradients(run, check)
+        results = gradient_check.check_gradients(run, options)
     except KeyboardInterrupt:
         print("dlx check: interrupted", file=sys.stderr)
         return 130

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, arguments: Sequence[str]) -> int:
     if verb == "train":
-        from dlx import train
+        from dlx.commands import train
 
         return train.main(arguments)
     if verb == "check":

@@ -90,6 +90,20 @@ class EngineSettings(_Closed):
     width: Annotated[int, Field(ge=1)] | None = None
 
 
+class LauncherSettings(_Closed):
+    """Who executes a request's runs: `processes` side by side (None: one a core), each within `memory`.
+
+    `memory` is the share of what is free that all of them may take.
+
+    `parallel`: further arguments of joblib.Parallel, for the launcher of that name.
+    """
+
+    name: Literal["local", "joblib"]
+    processes: Annotated[int, Field(ge=1)] | None
+    memory: Annotated[float, Field(gt=0, le=1)]
+    parallel: dict[str, Any] = {}
+
+
 class ProbeSettings(_Closed):
     """What to record of the net's inside (see engine/probes.py); off by default, and no number changes."""
 
@@ -151,6 +165,8 @@ class Settings(_Closed):
             raise RequestError(
                 f"schedule.warmup={self.schedule.warmup:g}: the warm-up must end before epochs={self.epochs}"
             )
+        if self.engine.width is not None and self.engine.name != "stacked":
+            raise RequestError(f"engine.width={self.engine.width}: only a stack has a width: engine=stacked")
         late = [epoch for epoch in self.probes.logits if epoch > self.epochs]
         if late:
             raise RequestError(
@@ -173,6 +189,14 @@ def check_values(values: dict[str, Any]) -> Settings:
         return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise RequestError(describe(error)) from error
+
+
+def check_launcher(values: dict[str, Any]) -> LauncherSettings:
+    """Check how a request is to be executed; raises RequestError with one line."""
+    try:
+        return LauncherSettings.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise RequestError(describe(error, "launcher")) from error
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:

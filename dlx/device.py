@@ -1,4 +1,4 @@
-"""Which device a run uses, and the clock that waits for it."""
+"""Chooses the device of a run, and measures time on it."""
 
 import time
 
@@ -7,10 +7,10 @@ import torch
 from dlx.errors import RequestError
 
 
-def select(name: str) -> torch.device:
+def select_device(name: str) -> torch.device:
     """Return the device for `auto` (CUDA, then MPS, then CPU), `cpu`, `cuda`, `cuda:N` or `mps`.
 
-    Raises RequestError if it is not there.
+    Raises RequestError if this machine does not have it.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
@@ -18,17 +18,17 @@ def select(name: str) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if count == 0:
-            raise RequestError(f"device={name}: torch sees no CUDA device here (allowed: auto, cpu)")
+            raise RequestError(f"device={name}: torch finds no CUDA device here (allowed: auto, cpu)")
         if (device.index or 0) >= count:
             raise RequestError(
-                f"device={name}: torch sees {count} CUDA device(s), cuda:0 to cuda:{count - 1}"
+                f"device={name}: torch finds {count} CUDA device(s), cuda:0 to cuda:{count - 1}"
             )
     if device.type == "mps" and not _has_mps():
-        raise RequestError("device=mps: torch sees no Apple GPU here (allowed: auto, cpu)")
+        raise RequestError("device=mps: torch finds no Apple GPU here (allowed: auto, cpu)")
     return device
 
 
-def describe(device: torch.device) -> str:
+def describe_device(device: torch.device) -> str:
     """Return the device's name for people, e.g. "cpu" or "cuda:0 (NVIDIA H200)"."""
     if device.type == "cuda":
         index = device.index or 0
@@ -37,12 +37,12 @@ def describe(device: torch.device) -> str:
 
 
 def accumulator(device: torch.device) -> torch.dtype:
-    """Return the type to sum losses in: float64 but on MPS, which has none."""
+    """Return the type to sum losses in: float64, or float32 on MPS, which has no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
 class Timer:
-    """Seconds since it was made, read only after the device has finished what it was given."""
+    """Measures seconds since it was created, each time after the device has finished its work."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

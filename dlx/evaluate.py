@@ -12,7 +12,7 @@ from dlx.arguments import Parser
 from dlx.config import Settings
 from dlx.errors import RequestError
 from dlx.registry import describe
-from dlx.run.evaluations import Evaluation, read_evaluations, record
+from dlx.run.evaluations import Evaluation, append_evaluation, read_evaluations
 from dlx.run.paths import HYDRA, find_runs
 from dlx.run.result import Result, read_result
 from dlx.stats.intervals import wilson
@@ -78,13 +78,13 @@ def choose(folder: Path, *, every: bool) -> list[Chosen]:
 def evaluate(run: Chosen, split: str) -> Evaluation:
     """Score a run's checkpoint on `split` (test, val, train), record the look and return it."""
     from dlx.build import build  # imports torch
-    from dlx.engine.held_out import score
+    from dlx.engine.evaluation import evaluate_checkpoint
 
     try:
         settings = Settings.model_validate_json(json.dumps(run.result.config))
     except ValidationError as error:
         raise RequestError(f"{run.folder}: cannot be rebuilt: {describe(error)}") from error
-    scored = score(build(settings), run.folder, run.result, split)
+    scored = evaluate_checkpoint(build(settings), run.folder, run.result, split)
     look = Evaluation(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         split=split,
@@ -95,7 +95,7 @@ def evaluate(run: Chosen, split: str) -> Evaluation:
         checkpoint=str(run.result.checkpoint_sha256),
         chosen_from=run.chosen_from,
     )
-    record(run.folder, look)
+    append_evaluation(run.folder, look)
     return look
 
 

@@ -41,7 +41,7 @@ def _prepare(name: str, overrides: Sequence[str]) -> int:
             settings = check(hydra.compose(PRIMARY, [f"data={name}", *overrides])).data
     except (HydraException, OmegaConfBaseException) as error:
         raise RequestError(complaint(error, [f"data={name}", *overrides])) from error
-    from dlx.data.load import read  # imports torch
+    from dlx.data.dataset import read  # imports torch
 
     source = read(settings)
     parts = {"train": source.train, "validation": source.validation, "test": source.test}

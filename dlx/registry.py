@@ -1,8 +1,8 @@
-"""Names to builders, one registry a group: `optimizer.name=adam` finds the class registered as "adam".
+"""Names to builders, one registry per group: `optimizer.name=adam` finds the function registered as "adam".
 
-A module of the group's package registers its classes with a decorator and is found by being there: a
-newcomer adds one file and one YAML. The class's own signature is the schema of the YAML: every key must
-be one of its keyword arguments, of the annotated type and in the annotated range.
+A module in the group's package registers what it offers with a decorator, and every module there is imported
+when a name is looked up: to add something, write one file and one YAML. The signature is the schema of the
+YAML: every key must be a keyword argument, of the annotated type and within the annotated range.
 """
 
 import functools
@@ -20,20 +20,20 @@ from dlx.errors import RequestError, nearest, unknown
 
 T = TypeVar("T")
 
-# pydantic names the member of a union that failed as if it were a key: data.train_size.constrained-int.
+# pydantic appends the failing member of a union as if it were a key: data.train_size.constrained-int.
 UNION_TAG = re.compile(r"^(constrained-)?(int|float|str|bool|none)$|[\[(]")
 
 
 class Registry(Generic[T]):
-    """The named builders of one group; `package` is where its modules live, e.g. "dlx.model"."""
+    """The named builders of one group; `searched` names packages (all their modules) and single modules."""
 
-    def __init__(self, group: str, package: str) -> None:
+    def __init__(self, group: str, *searched: str) -> None:
         self.group = group
-        self.package = package
+        self.searched = searched
         self._builders: dict[str, Callable[..., T]] = {}
 
     def register(self, name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
-        """Register the decorated class or function under `name`, which YAML files select it by."""
+        """Register the decorated class or function under `name`, by which YAML files select it."""
 
         def add(builder: Callable[..., T]) -> Callable[..., T]:
             assert name not in self._builders, f"{self.group} '{name}' is registered twice"
@@ -42,32 +42,33 @@ class Registry(Generic[T]):
 
         return add
 
-    def names(self) -> list[str]:
-        """Return every registered name, importing the package's modules if that has not happened yet."""
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__, f"{self.package}."):
-            importlib.import_module(module.name)
-        return sorted(self._builders)
+    def builders(self) -> Mapping[str, Callable[..., T]]:
+        """Return every registered builder by name; imports the modules that register them."""
+        for name in self.searched:
+            module = importlib.import_module(name)
+            for inner in pkgutil.iter_modules(getattr(module, "__path__", []), f"{name}."):
+                importlib.import_module(inner.name)
+        return self._builders
 
     def build(self, name: str, arguments: Mapping[str, Any], **given: Any) -> T:
-        """Call the builder `name` with the user's `arguments` and what dlx itself gives it.
+        """Call the builder `name` with the user's `arguments` and with what dlx itself gives it.
 
-        Raises RequestError for an unknown name, argument, type or value, all before the call.
+        Raises RequestError for an unknown name or argument and for a wrong type or value, before the call.
         """
-        names = self.names()
-        if name not in names:
-            raise unknown(f"{self.group}.name", name, names)
-        builder = self._builders[name]
+        builders = self.builders()
+        if name not in builders:
+            raise unknown(f"{self.group}.name", name, builders)
+        builder = builders[name]
         return builder(**given, **check_arguments(builder, arguments, set(given), self.group))
 
 
 def check_arguments(
     builder: Callable[..., Any], arguments: Mapping[str, Any], given: set[str], where: str
 ) -> dict[str, Any]:
-    """Check `arguments` against the signature of `builder`, whose parameters `given` are filled by dlx.
+    """Check `arguments` against the signature of `builder`, whose parameters in `given` dlx fills itself.
 
     Types and ranges come from the annotations (`Annotated[float, Field(ge=0)]`); a parameter without
-    one takes anything. Returns the arguments to pass; raises RequestError that names `where`.key.
+    an annotation takes anything. Return the arguments to pass. Raises RequestError naming `where`.key.
     """
     parameters = {key: parameter for key, parameter in _parameters(builder).items() if key not in given}
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -91,7 +92,7 @@ def _parameters(builder: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(builder, eval_str=True).parameters
     except (NameError, SyntaxError, AttributeError, TypeError):
-        # A user's annotation that means nothing when it runs, as of a name imported for typing alone.
+        # A user's annotation may be undefined at run time: a name imported only for type checking.
         return inspect.signature(builder).parameters
 
 
@@ -99,30 +100,32 @@ def _validate(
     builder: Callable[..., Any], keys: tuple[str, ...], arguments: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
     try:
-        # As JSON, where strict means what a YAML file's author means: a list will do for a tuple and 1
-        # for 1.0, but "1" is no number and true is no integer.
+        # As JSON, because pydantic's strict mode then means what the author of a YAML file means: a list may
+        # stand for a tuple and 1 for 1.0, but "1" is not a number and true is not an integer.
         values = _schema(builder, keys).model_validate_json(json.dumps({key: arguments[key] for key in keys}))
     except ValidationError as error:
         raise RequestError(describe(error, where)) from error
     return {key: getattr(values, f"field{index}") for index, key in enumerate(keys)}
 
 
-@functools.lru_cache(maxsize=128)  # a class takes pydantic 0.6 ms, and a grid's runs ask for the same eight
+@functools.lru_cache(
+    maxsize=128
+)  # pydantic needs 0.6 ms per class, and all runs of a grid need the same eight
 def _schema(builder: Callable[..., Any], keys: tuple[str, ...]) -> type[BaseModel]:
-    """Make the class that checks the parameters `keys` of `builder`: field0, field1, ... in their order."""
+    """Create the class that checks the parameters `keys` of `builder`; its fields are field0, field1, ..."""
     fields: dict[str, Any] = {}
     for index, key in enumerate(keys):
         annotation = _parameters(builder)[key].annotation
         if annotation is inspect.Parameter.empty or isinstance(annotation, str):
             annotation = Any
-        # The alias keeps any parameter name legal: pydantic reserves some ("model_...", "_...").
+        # The alias allows any parameter name: pydantic reserves some ("model_...", "_...").
         fields[f"field{index}"] = (annotation, Field(alias=key))
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
     return create_model("Arguments", __config__=config, **fields)
 
 
 def describe(error: ValidationError, where: str = "") -> str:
-    """Turn the first of pydantic's errors into one line: key=value, what is wrong, what is allowed."""
+    """Return the first of pydantic's errors as one line: key=value, what is wrong, what is allowed."""
     first = error.errors(include_url=False)[0]
     parts = [str(part) for part in first["loc"] if not UNION_TAG.search(str(part))]
     key = ".".join([where, *parts] if where else parts)

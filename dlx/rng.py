@@ -1,7 +1,7 @@
-"""Random numbers are derived, never restored: (seed, purpose, epoch) names a generator's whole stream.
+"""Random generators derived from (seed, purpose, epoch), so that no generator state is ever saved.
 
-A run therefore has the same split, initial weights, batch order, augmentation and dropout draws in any
-engine, in any cohort and after any resume, and no generator state is ever saved.
+A run has the same split, initial weights, batch order, augmentation and dropout draws in either engine and in
+any cohort.
 """
 
 import hashlib
@@ -12,13 +12,13 @@ import torch
 
 
 def derive_seed(seed: int, purpose: str, epoch: int = 0) -> int:
-    """Return 63 bits of SHA-256 over the three arguments: close seeds give unrelated streams."""
+    """Return 63 bits of a SHA-256 of the three arguments, so that close seeds give unrelated streams."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{epoch}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generator(seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return a fresh generator on `device` for this purpose ("split", "init", "order", ...) and epoch."""
+    """Return a new generator on `device` for this purpose ("split", "init", "order", ...) and epoch."""
     return torch.Generator(device=device).manual_seed(derive_seed(seed, purpose, epoch))
 
 
@@ -26,9 +26,9 @@ def generator(seed: int, purpose: str, epoch: int = 0, device: torch.device | st
 def global_state(
     seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu"
 ) -> Iterator[None]:
-    """Lend torch's global generators (CPU, and `device` if CUDA) seeded, and put their state back.
+    """Seed torch's global generators (CPU, and `device` if CUDA) in this context, then restore their state.
 
-    For torch's own `reset_parameters` and for a user's modules; everything of ours takes a generator.
+    For torch's own `reset_parameters` and for users' modules; dlx's code takes a generator as an argument.
     """
     device = torch.device(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

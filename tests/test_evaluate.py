@@ -8,7 +8,7 @@ import torch
 
 from dlx.cli import main
 from dlx.evaluate import choose, interval
-from dlx.run.evaluations import COLUMNS, Evaluation, read_evaluations, record
+from dlx.run.evaluations import COLUMNS, Evaluation, append_evaluation, read_evaluations
 
 QUICK = ["data.train_size=200", "data.val_size=100", "model.width=8", "epochs=2"]
 
@@ -109,7 +109,7 @@ def test_damage_is_refused_in_one_line(study, capsys):
     checkpoint.unlink()
     assert main(["evaluate", str(run)]) == 2
     error = capsys.readouterr().err
-    assert "is not there any more; rerun=true" in error
+    assert "no longer exists; rerun=true" in error
     assert error.count("\n") == 1
 
 
@@ -143,7 +143,7 @@ def test_looks_are_kept_as_written_and_a_missing_accuracy_stays_missing(tmp_path
         Evaluation("2026-01-02T00:00:00+00:00", "val", 9, 3, 1e-300, None, "ab", 1),
     ]
     for look in looks:
-        record(tmp_path, look)
+        append_evaluation(tmp_path, look)
     assert read_evaluations(tmp_path) == looks
     assert (tmp_path / "evaluations.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
 

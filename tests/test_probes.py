@@ -1,4 +1,4 @@
-"""Probes as a user turns them on: their files, and that no number of the run follows from them."""
+"""Probes as a user turns them on: they write their files and do not change the run's numbers."""
 
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def only_run(study):
     ],
     ids=["mlp", "resnet", "cnn", "draws", "attends"],
 )
-def test_no_probe_changes_a_number_of_the_run(model):
+def test_probes_do_not_change_a_runs_numbers(model):
     Path("modules.py").write_text(MODULES)
     for study, probes in (("without", []), ("with", ALL)):
         assert main(["train", *QUICK, "keep=best", f"name={study}", *model, *probes]) == 0
@@ -146,7 +146,7 @@ def test_the_files_of_a_run_with_all_probes():
     np.testing.assert_allclose(images.before, images.before.round(), atol=1e-4)  # pixels of 0 to 16
 
 
-def test_a_diverged_run_keeps_what_its_probes_saw():
+def test_a_diverged_run_keeps_what_its_probes_recorded():
     words = ["optimizer=sgd", "optimizer.lr=1e30", "model.width=8"]
     assert main(["train", *QUICK, *ALL, *words]) == 1
     folder = only_run("digits")
@@ -159,7 +159,7 @@ def test_a_diverged_run_keeps_what_its_probes_saw():
     assert read_gradients(folder)["epoch"].max() == read_classes(folder)["epoch"].max() == epochs
 
 
-def test_a_retry_begins_the_files_anew():
+def test_a_retry_replaces_the_files_of_an_earlier_attempt():
     words = [*QUICK, "model.width=8", "probes.steps=true"]
     assert main(["train", *words]) == 0
     folder = only_run("digits")
@@ -178,10 +178,10 @@ def test_a_retry_begins_the_files_anew():
         (["probes.logits=[1,9,4]"], "probes.logits=[1, 9, 4]: epoch 9 is after epochs=3"),
         (["data=blobs", "probes.images=2"], "probes.images=2: needs images (channels, height, width)"),
         (["probes.train_samples=-1"], "probes.train_samples=-1"),
-        (["data=surface", "probes.classes=true"], "probes.classes=True: loss.name=surface knows no"),
+        (["data=surface", "probes.classes=true"], "probes.classes=True: loss.name=surface has no classes"),
     ],
 )
-def test_a_wrong_request_is_one_line_and_no_folder(words, message, capsys):
+def test_a_wrong_request_prints_one_line_and_leaves_no_folder(words, message, capsys):
     quick = ["epochs=3"] if "data=surface" in words else QUICK
     assert main(["train", *quick, *words]) == 2
     printed = capsys.readouterr().err
@@ -190,7 +190,7 @@ def test_a_wrong_request_is_one_line_and_no_folder(words, message, capsys):
     assert not Path("outputs").exists()
 
 
-def test_the_training_samples_follow_the_splits_seed_alone():
+def test_the_training_samples_depend_only_on_the_split_seed():
     def sample(*words):
         return built(*words).probes.train_sample
 
@@ -225,7 +225,7 @@ def test_probes_of_every_model_under_every_loss(model, loss, tmp_path):
     assert last.observed.train_outputs_NK.shape == (40, *run.layers[-1].output_shape)
 
 
-def test_the_table_of_layers_is_in_every_result():
+def test_every_result_has_the_summary_of_layers():
     assert main(["train", *QUICK, "model=mlp", "model.width=8"]) == 0
     result = read_result(only_run("digits"))
     assert result.layers[0] == {
@@ -239,7 +239,7 @@ def test_the_table_of_layers_is_in_every_result():
     assert sum(layer["parameters"] for layer in result.layers) == result.parameters
 
 
-def test_layers_gradients_and_steps_of_a_descent_are_those_of_its_point(capsys):
+def test_probes_of_a_descent_record_its_point(capsys):
     words = ["data=surface", "loss.function=x**2+y**2", "optimizer.lr=0.1", "epochs=2", "name=descent"]
     assert main(["train", *words, "probes.steps=true", "probes.gradients=true"]) == 0
     [folder] = find_runs(Path("outputs/descent"))

@@ -1,12 +1,14 @@
 """A class's signature is the schema of its YAML: names, types, ranges, defaults."""
 
+import sys
+from types import SimpleNamespace
 from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
 
 from dlx.errors import RequestError
-from dlx.registry import _schema, check_arguments
+from dlx.registry import Registry, _schema, check_arguments
 
 
 def model(
@@ -86,3 +88,20 @@ def test_a_signature_is_read_once_and_two_of_one_name_are_kept_apart():
     assert check(width=3, norm="batch") == {"width": 3, "norm": "batch"}
     assert check(norm="batch", width=3) == {"width": 3, "norm": "batch"}
     assert _schema(model, ("width",)) is _schema(model, ("width",))
+
+
+def test_what_a_package_or_a_module_registers_is_found_by_being_there(tmp_path, monkeypatch):
+    line = "import sys\nsys.modules['registry_of_test'].things.register('{0}')(lambda: '{0}')\n"
+    (tmp_path / "rooms").mkdir()
+    (tmp_path / "rooms" / "__init__.py").touch()
+    for name, path in (("inner", "rooms/inner.py"), ("other", "rooms/other.py"), ("single", "single.py")):
+        (tmp_path / path).write_text(line.format(name))
+    (tmp_path / "unrelated.py").write_text("raise AssertionError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    things = Registry("thing", "rooms", "single")
+    monkeypatch.setitem(sys.modules, "registry_of_test", SimpleNamespace(things=things))
+    assert sorted(things.builders()) == ["inner", "other", "single"]
+    assert things.build("single", {}) == "single"
+    with pytest.raises(RequestError, match=r"thing.name: there is no 'iner'; did you mean 'inner'\?"):
+        things.build("iner", {})

@@ -1,4 +1,4 @@
-"""`engine=stacked` from the command line: the files of every run, as if it had run alone."""
+"""`engine=stacked` on the command line leaves the files that each run would leave alone."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 
 def trained(engine, *words, code=0):
-    """The runs of a study by the request without its engine."""
+    """Train a study and return its run folders by their configuration without the engine."""
     assert main(["train", *QUICK, *words, f"engine={engine}", f"name={engine}"]) == code
     runs = {}
     for folder in find_runs(Path(f"outputs/{engine}")):
@@ -64,7 +64,7 @@ def trained(engine, *words, code=0):
         ],
     ],
 )
-def test_every_runs_files_are_as_if_it_had_run_alone(words):
+def test_every_run_leaves_the_files_it_would_leave_alone(words):
     alone, together = trained("loop", *words), trained("stacked", *words)
     assert sorted(alone) == sorted(together)
     for key, folder in together.items():
@@ -86,7 +86,7 @@ def test_every_runs_files_are_as_if_it_had_run_alone(words):
     assert len(set(losses)) == len(losses), "members must differ"
 
 
-def test_final_accuracies_over_ten_seeds_do_not_differ_between_the_engines():
+def test_final_accuracies_over_ten_seeds_do_not_differ_between_engines():
     words = ["model=mlp_bn", "model.dropout=0.2", "augment.noise=0.3", "schedule=cosine", "epochs=6"]
     words += [f"seed={','.join(map(str, range(10)))}", "data.train_size=400", "data.val_size=300"]
     alone, together = trained("loop", *words), trained("stacked", *words)
@@ -99,7 +99,7 @@ def test_final_accuracies_over_ten_seeds_do_not_differ_between_the_engines():
     assert differences.std() == 0 or stats.ttest_1samp(differences, 0).pvalue > 0.01
 
 
-def test_a_run_that_diverges_is_ended_and_its_neighbours_go_on(capsys):
+def test_a_diverging_run_ends_and_its_neighbours_go_on(capsys):
     words = ["optimizer=sgd", "optimizer.lr=0.1,1e30,0.01"]
     together = trained("stacked", *words, code=1)
     statuses = sorted(read_result(folder).status for folder in together.values())
@@ -135,7 +135,7 @@ def test_the_width_bounds_the_cohorts():
     assert sorted(read_result(run).cohort for run in runs.values()) == [1, 2, 2, 2, 2]
 
 
-def test_what_cannot_be_stacked_is_said_in_one_line_before_any_training(capsys):
+def test_a_model_that_cannot_be_stacked_is_refused_in_one_line_before_training(capsys):
     Path("odd.py").write_text(
         "from torch import nn\n"
         "def Net(outputs: int):\n"
@@ -144,13 +144,13 @@ def test_what_cannot_be_stacked_is_said_in_one_line_before_any_training(capsys):
     words = ["model=custom", "model.target=odd:Net", "engine=stacked", "seed=0,1"]
     assert main(["train", *QUICK, *words]) == 2
     error = capsys.readouterr().err
-    assert "engine=stacked: 2 (Softplus) has no stacked twin; engine=loop trains it" in error
+    assert "engine=stacked: 2 (Softplus) has no stacked version; engine=loop trains it" in error
     assert error.count("\n") == 1
     assert not Path("outputs").exists()
 
 
 @pytest.mark.parametrize("model", [["mlp_bn", "model.dropout=0,0.3"], ["cnn", "model.channels=[3,4]"]])
-def test_the_layers_of_every_run_are_watched_as_if_it_had_run_alone(model):
+def test_every_run_records_the_layer_statistics_it_would_record_alone(model):
     words = [f"model={model[0]}", *model[1:], "seed=0,1,2", "probes.layers=true", "epochs=1"]
     alone, together = trained("loop", *words), trained("stacked", *words)
     for key, folder in together.items():

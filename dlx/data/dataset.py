@@ -1,18 +1,27 @@
-"""The data a run trains on: three splits, resident on the device, whose batches are index slices.
+"""From the data settings to a `Dataset`: splits on the device, whose batches are index slices.
 
 Axes: N samples of a split, B of a batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
-from dlx.data.standardise import Standardise
+from dlx.config import DataSettings
+from dlx.data.source import Arrays, Source, data_root, sources
+from dlx.data.split import split
+from dlx.data.standardise import Standardise, fit
+from dlx.errors import RequestError
+
+# A split whose floating copy is smaller is standardised once. A larger one stays raw (pixels take a quarter
+# of the memory) and is standardised batch by batch. Both give the same bits.
+FLOAT_COPY_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split. `inputs` [N, ...] are standardised already, or raw with `standardise` to do it by batch."""
+    """One split. `inputs` [N, ...] are standardised, or raw if `standardise` is to be applied by batch."""
 
     inputs: Tensor
     labels: Tensor  # [N], int64
@@ -22,21 +31,21 @@ class Split:
         return len(self.labels)
 
     def batch(self, index_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Return inputs [B, ...] (floating, standardised) and labels [B] at these positions."""
+        """Return inputs [B, ...] (floating, standardised) and labels [B] at these indices."""
         return self.to_float(self.inputs.index_select(0, index_B)), self.labels.index_select(0, index_B)
 
     def slice(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """Return inputs and labels of consecutive samples; a copy, which a model may change in place."""
+        """Return inputs and labels of consecutive samples; the inputs are a copy that a model may change."""
         return self.to_float(self.inputs[start:stop].clone()), self.labels[start:stop]
 
     def to_float(self, inputs: Tensor) -> Tensor:
-        """Standardise raw inputs; standardised ones pass through."""
+        """Standardise raw inputs; others pass unchanged."""
         return inputs if self.standardise is None else self.standardise(inputs)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What `load` returns; batches of every split have been through `standardise`."""
+    """The splits of a data set. Batches of every split are standardised by `standardise`."""
 
     name: str
     classes: tuple[str, ...]
@@ -51,5 +60,67 @@ class Dataset:
         return tuple(self.train.inputs.shape[1:])
 
     def stored_unit(self, inputs: Tensor) -> Tensor:
-        """Return a batch's inputs [B, ...] in the unit of the data set's files, but for rounding."""
+        """Return a batch's inputs [B, ...] in the unit of the data set's files, up to rounding."""
         return inputs if self.standardise is None else self.standardise.undo(inputs)
+
+
+def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) -> Dataset:
+    """Return the splits that `settings` ask for, on `device`, with batches in `dtype`.
+
+    Raises RequestError if the settings, the files or their content are wrong.
+    """
+    source = read(settings)
+    if len(source.classes) < 2:
+        raise RequestError(
+            f"data.name={settings.name}: has {len(source.classes)} class; at least two are needed"
+        )
+    if settings.val_from == "test":
+        source = _validate_on_test(source, settings.name)
+    train, val, test = split(
+        source,
+        train_size=settings.train_size,
+        val_size=settings.val_size,
+        test_size=settings.test_size,
+        seed=settings.split_seed,
+        stratify=settings.stratify,
+    )
+    # Fitted on the CPU, because MPS has no float64.
+    standardise = fit(settings.standardise, train.inputs, source.white).to(dtype=dtype, device=device)
+    return Dataset(
+        name=settings.name,
+        classes=source.classes,
+        train=_to_device(train, standardise),
+        val=_to_device(val, standardise),
+        test=_to_device(test, standardise),
+        standardise=standardise,
+    )
+
+
+def read(settings: DataSettings) -> Source:
+    """Read the whole source into memory, downloading it first if necessary and possible."""
+    return sources.build(settings.name, settings.arguments, root=data_root(settings.root))
+
+
+def _validate_on_test(source: Source, name: str) -> Source:
+    if source.test is None:
+        raise RequestError(f"data.val_from=test: the data set '{name}' has no test set of its own")
+    if source.validation is not None:
+        raise RequestError(f"data.val_from=test: the data set '{name}' has a validation set of its own")
+    return replace(source, validation=source.test, test=None)
+
+
+def _to_device(arrays: Arrays, standardise: Standardise) -> Split:
+    dtype, device = standardise.mean.dtype, standardise.mean.device
+    raw = arrays.inputs if arrays.inputs.dtype == torch.uint8 else arrays.inputs.to(dtype)
+    raw, labels = raw.to(device), arrays.labels.to(device)
+    if raw.numel() * dtype.itemsize >= FLOAT_COPY_BYTES:
+        return Split(raw, labels, standardise)
+    return Split(_standardised(raw, standardise), labels)
+
+
+def _standardised(raw: Tensor, standardise: Standardise, rows: int = 4096) -> Tensor:
+    """Standardise in chunks, so that there is never a second copy of the result's size."""
+    result = torch.empty(raw.shape, dtype=standardise.mean.dtype, device=raw.device)
+    for start in range(0, len(raw), rows):
+        result[start : start + rows] = standardise(raw[start : start + rows])
+    return result

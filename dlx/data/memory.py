@@ -1,4 +1,4 @@
-"""How much memory is left, to refuse what would not fit before the machine starts to swap or kill."""
+"""How much memory is left, so that data that would not fit is refused before the machine swaps."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,10 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int | None:
-    """Return the bytes that a process may still take, or None where the system does not tell.
+    """Return the bytes that a process may still take, or None if the system does not say.
 
-    On Linux what the kernel says is available, or what a container's limit leaves if that is less;
-    elsewhere half of what is built in.
+    On Linux the memory that the kernel reports as available, or that a container's limit leaves if that is
+    less; elsewhere half of the machine's memory.
     """
     known = [left for left in (_meminfo(), _cgroup()) if left is not None]
     if known:
@@ -38,6 +38,6 @@ def _cgroup() -> int | None:
         stat = (CGROUP / "memory.stat").read_text(encoding="ascii").splitlines()
     except (OSError, ValueError):
         return None
-    # Files the kernel keeps in memory count as used there, and it drops them when memory is asked for.
+    # Cached files count as used there, but the kernel drops them when memory is needed.
     cached = next((int(line.split()[1]) for line in stat if line.startswith("inactive_file ")), 0)
     return None if limit == "max" else max(int(limit) - used + cached, 0)

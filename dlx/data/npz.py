@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dlx.data.roots import below
-from dlx.data.source import Arrays, Source, sources
+from dlx.data.source import Arrays, Source, below, sources
 from dlx.errors import RequestError
 
 Array = NDArray[Any]
@@ -24,20 +23,20 @@ Array = NDArray[Any]
 def npz(root: Path, *, path: str | None = None) -> Source:
     """Read `inputs` [N, F] or [N, C, H, W] and `labels` [N], integers 0 to K-1, from root / path.
 
-    `train_inputs` and `train_labels` are the same under another name; `val_` and `test_` pairs become
-    sets of their own; `classes` [K] names the classes. [N, H, W] is read as grey images. uint8 stays (its
-    white is 255), other integers become float64. Raises RequestError for anything else; pickled objects
-    are never loaded.
+    `train_inputs` and `train_labels` are other names for the same; pairs that begin with `val_` and `test_`
+    become sets of their own; `classes` [K] names the classes. [N, H, W] is read as grey images. uint8 stays
+    (its white is 255), other integers become float64. Raises RequestError for anything else. Pickled
+    objects are never loaded.
     """
     if path is None:
         raise RequestError(
-            f"data.path: needed, the file below data.root={root}; for example data.path=mine.npz"
+            f"data.path: needed, a file below data.root={root}, for example data.path=mine.npz"
         )
     file = below(root, path)
     arrays = _load(file)
     prefix = "train_" if "train_inputs" in arrays else ""
     if prefix and "inputs" in arrays:
-        raise _wrong(file, "holds both inputs and train_inputs; keep the one to train on")
+        raise _wrong(file, "has both inputs and train_inputs; keep the one to train on")
     train = _pair(file, arrays, prefix)
     validation, test = _own_set(file, arrays, "val_"), _own_set(file, arrays, "test_")
     classes = _classes(file, arrays, train)
@@ -51,7 +50,7 @@ def npz(root: Path, *, path: str | None = None) -> Source:
 
 def _load(file: Path) -> dict[str, Array]:
     try:
-        with file.open("rb") as opened:  # here, because numpy leaves a damaged file open
+        with file.open("rb") as opened:  # opened here, because numpy does not close a damaged file
             stored = np.load(opened, allow_pickle=False)
             if isinstance(stored, Mapping):
                 return dict(stored)
@@ -70,9 +69,7 @@ def _pair(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays:
     missing = [name for name in names if name not in arrays]
     if missing:
         held = ", ".join(sorted(arrays)) or "no arrays"
-        raise _wrong(
-            file, f"has no array {missing[0]}, and it needs {names[0]} and {names[1]} (it has {held})"
-        )
+        raise _wrong(file, f"has no array {missing[0]}; needed are {names[0]} and {names[1]} (it has {held})")
     inputs, labels = arrays[names[0]], arrays[names[1]]
     if len(inputs.shape) == 0 or labels.shape != inputs.shape[:1] or len(labels) == 0:
         raise _wrong(
@@ -107,15 +104,15 @@ def _classes(file: Path, arrays: Mapping[str, Array], train: Arrays) -> tuple[st
     if "classes" in arrays:
         names = tuple(str(name) for name in arrays["classes"].ravel())
         if len(set(names)) != len(names):
-            raise _wrong(file, f"classes names one twice: {', '.join(names)}")
+            raise _wrong(file, f"classes contains a name twice: {', '.join(names)}")
         return names
     present = torch.unique(train.labels).tolist()  # sorted
     for expected, label in enumerate(present):
         if label != expected:
             raise _wrong(
                 file,
-                f"has training labels from {present[0]} to {present[-1]} and none is {expected}; number the "
-                "classes 0 to K-1, or name all of them in an array classes",
+                f"has training labels from {present[0]} to {present[-1]}, but none is {expected}; number the "
+                "classes 0 to K-1, or name all of them in an array called classes",
             )
     return tuple(str(label) for label in present)
 
@@ -124,13 +121,14 @@ def _check_pair(file: Path, prefix: str, pair: Arrays, train: Arrays, classes: i
     low, high = int(pair.labels.min()), int(pair.labels.max())
     if low < 0 or high >= classes:
         raise _wrong(
-            file, f"{prefix}labels run from {low} to {high}; there are {classes} classes, 0 to {classes - 1}"
+            file,
+            f"{prefix}labels range from {low} to {high}, but there are {classes} classes, 0 to {classes - 1}",
         )
     if pair.inputs.shape[1:] != train.inputs.shape[1:] or pair.inputs.dtype != train.inputs.dtype:
         raise _wrong(
             file,
-            f"{prefix}inputs are {pair.inputs.dtype} of shape {tuple(pair.inputs.shape[1:])} a sample, the "
-            f"training inputs {train.inputs.dtype} of {tuple(train.inputs.shape[1:])}",
+            f"{prefix}inputs are {pair.inputs.dtype} of shape {tuple(pair.inputs.shape[1:])} per sample, but "
+            f"the training inputs are {train.inputs.dtype} of shape {tuple(train.inputs.shape[1:])}",
         )
 
 

@@ -1,36 +1,77 @@
-"""What a data source hands over, and the registry of sources.
+"""What a data source returns, the registry of sources, and where data sets and caches lie on disk.
 
-Axes: N samples, C channels, H height, W width, F features. Images are [N, C, H, W], flat data [N, F].
+Axes: N samples, C channels, H height, W width, F features. Images are [N, C, H, W], flat data [N, F]. This
+module does not import torch, because planning a sweep needs its folders and nothing else of it.
 """
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+import platformdirs
 
+from dlx.errors import RequestError
 from dlx.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Arrays:
     """Samples in memory: `inputs` [N, C, H, W] or [N, F], uint8 or floating; `labels` [N], int64."""
 
-    inputs: Tensor
-    labels: Tensor
+    inputs: "Tensor"
+    labels: "Tensor"
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def select(self, index: "Tensor") -> "Arrays":
+        """Return the samples at these indices, copied."""
+        return Arrays(self.inputs.index_select(0, index), self.labels.index_select(0, index))
+
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as read. What it has no split of its own for is drawn from `train` (see split.py)."""
+    """A data set as it was read; validation and test sets that are None are drawn from `train` (split.py)."""
 
     classes: tuple[str, ...]
     train: Arrays
     validation: Arrays | None = None
     test: Arrays | None = None
-    white: float | None = None  # the largest value a pixel can take: 255, 16; None if unknown
+    white: float | None = None  # the largest value a pixel can take, such as 255; None if unknown
 
 
-# A builder is called with `root: Path` and its own keys of the YAML.
-sources: Registry[Source] = Registry("data", "dlx.data")
+# A builder takes `root: Path` and its own keys of the YAML.
+sources: Registry[Source] = Registry("data", "dlx.data", "dlx.surface.descent")
+
+
+def data_root(root: str | None) -> Path:
+    """Return the folder of data sets: `data.root`, else the environment's DLX_DATA, else the user's cache.
+
+    A leading ~ is expanded, and a relative path starts from the current folder.
+    """
+    given = root or os.environ.get("DLX_DATA")
+    return _absolute(given) if given else cache_root() / "data"
+
+
+def cache_root() -> Path:
+    """Return the folder for files that dlx can make again: DLX_CACHE, else the user's cache."""
+    given = os.environ.get("DLX_CACHE")
+    return _absolute(given) if given else Path(platformdirs.user_cache_dir("dlx", appauthor=False))
+
+
+def below(root: Path, path: str) -> Path:
+    """Return `data.path` below the root, or itself if absolute. Raises RequestError if nothing is there."""
+    found = root / Path(path).expanduser()
+    if not found.exists():
+        raise RequestError(
+            f"data.path={path}: there is no {found}; data.path is relative to data.root={root}"
+        )
+    return found
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()

@@ -1,4 +1,4 @@
-"""Standardising inputs: what is subtracted and divided by, fitted on the training split alone.
+"""Standardising inputs: subtract, then divide, by values fitted on the training split alone.
 
 Axes: N samples of the training split, B of a batch; images [N, C, H, W], flat data [N, F].
 """
@@ -12,13 +12,13 @@ from torch import Tensor
 
 Method = Literal["none", "unit", "mean_std", "mean_image"]
 
-# Values converted to float64 at a time: 128 MiB, where a whole CIFAR-10 would be 1.2 GiB.
+# Values converted to float64 at a time: 128 MiB; all of CIFAR-10 would take 1.2 GiB.
 CHUNK_VALUES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
 class Standardise:
-    """`(x - mean) / scale` in the dtype of `mean`; both broadcast on x [B, ...] and lie on its device."""
+    """`(x - mean) / scale` in the dtype of `mean`; both broadcast to x [B, ...] and are on its device."""
 
     mean: Tensor
     scale: Tensor
@@ -26,27 +26,27 @@ class Standardise:
     def __call__(self, x: Tensor) -> Tensor:
         """Return x [B, ...], uint8 or floating, standardised in a new tensor.
 
-        Subtracts and divides value by value, so a batch comes out bit-identical to the same rows of
-        the whole split; a multiplication by 1 / scale would round differently from NumPy's division.
+        Each value is computed alone, so a batch is bit-identical to the same rows of the whole split. It
+        divides because multiplying by 1 / scale would round differently from NumPy's division.
         """
         return (x.to(self.mean.dtype) - self.mean).div_(self.scale)
 
     def undo(self, x: Tensor) -> Tensor:
-        """Return standardised x [B, ...] in the unit it had before, but for rounding."""
+        """Return standardised x [B, ...] in its original unit, up to rounding."""
         return x * self.scale + self.mean
 
     def to(self, *, dtype: torch.dtype, device: torch.device) -> "Standardise":
-        """Return the same on `device`, computing in `dtype`."""
+        """Return a copy on `device` that computes in `dtype`."""
         return Standardise(self.mean.to(device, dtype), self.scale.to(device, dtype))
 
 
 def fit(method: Method, inputs: Tensor, white: float | None) -> Standardise:
     """Fit on the training inputs [N, ...] and return float64 tensors on their device.
 
-    none: the raw values. unit: divided by `white`, the largest value a pixel can take; where that is
-    unknown, the range of the training values becomes [0, 1]. mean_std: by channel for images, overall
-    for flat data, with the population's standard deviation; what does not vary is only centred.
-    mean_image: the mean of the training samples is subtracted, the scale stays.
+    none: the values as they are. unit: divide by `white`, the largest value a pixel can take; if that is
+    unknown, the range of the training values becomes [0, 1]. mean_std: by channel for images, overall for
+    flat data, with the population's standard deviation; constant values are only centred. mean_image:
+    subtract the mean of the training samples.
     """
     zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
     if method == "none":
@@ -71,10 +71,10 @@ def _mean_std(inputs: Tensor) -> Standardise:
 
 
 def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and population variance of all values, in two passes: E[x^2] - E[x]^2 would cancel."""
+    """Return mean and population variance of all values; two passes, because E[x^2] - E[x]^2 is inexact."""
     zero = torch.zeros((), dtype=torch.float64)
     if values.dtype == torch.uint8:
-        # From how often each of 256 values occurs: 0.4 s for CIFAR-10, where converting took 3 s.
+        # From counts of the 256 values: 0.4 s for CIFAR-10, where converting to floats took 3 s.
         counts = torch.bincount(values.flatten(), minlength=256).double()
         level = torch.arange(256, dtype=torch.float64)
         mean = (counts * level).sum() / values.numel()

@@ -1,6 +1,6 @@
-"""Data drawn from a formula, for trying things out: Gaussian blobs and interleaved spirals.
+"""Synthetic data for trying things out: Gaussian blobs and interleaved spirals.
 
-Axes: N samples, F features, K classes. Float64, so that a float64 run loses nothing.
+Axes: N samples, F features, K classes. Float64, so that float64 runs get full precision.
 """
 
 import math
@@ -15,7 +15,7 @@ from dlx.data.source import Arrays, Source, sources
 
 Count = Annotated[int, Field(ge=1)]
 Classes = Annotated[int, Field(ge=2)]
-Noise = Annotated[float, Field(ge=0)]
+Deviation = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -26,10 +26,10 @@ def blobs(
     samples: Count,
     classes: Classes,
     features: Count,
-    noise: Noise,
+    noise: Deviation,
     seed: Seed,
 ) -> Source:
-    """Draw one Gaussian a class: its centre is standard normal, `noise` is the deviation around it."""
+    """Draw one Gaussian per class: a standard normal centre, and standard deviation `noise` around it."""
     generator = rng.generator(seed, "blobs")
     labels_N = torch.arange(samples) % classes
     centres_KF = torch.randn(classes, features, generator=generator, dtype=torch.float64)
@@ -44,10 +44,10 @@ def spirals(
     samples: Count,
     classes: Classes,
     turns: Annotated[float, Field(gt=0)],
-    noise: Noise,
+    noise: Deviation,
     seed: Seed,
 ) -> Source:
-    """Draw one arm a class in the plane: radius 0 to 1 over `turns` turns, plus Gaussian `noise`."""
+    """Draw one spiral arm per class: radius 0 to 1 over `turns` turns, plus Gaussian `noise`."""
     generator = rng.generator(seed, "spirals")
     labels_N = torch.arange(samples) % classes
     radius_N = torch.rand(samples, generator=generator, dtype=torch.float64)

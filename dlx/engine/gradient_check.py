@@ -1,7 +1,7 @@
 """Compares autograd's gradients with central differences of the loss, entry by entry.
 
-Made for float64 on the CPU: a difference over 1e-5 keeps ten digits of the gradient there, in float32 two.
-Why these steps, this noise and this jitter: docs/design.md, "Gradient check".
+Meant for float64 on the CPU, where a step of 1e-5 leaves ten digits of the gradient; float32 leaves two.
+docs/design.md, "Gradient check", gives the reasons for the steps, the noise bound and the jitter.
 
 Axes: B samples of the batch, K outputs.
 """
@@ -16,20 +16,20 @@ from torch import Tensor
 from dlx import rng
 from dlx.engine.run import Run
 from dlx.errors import RequestError
-from dlx.model.layers import use_generator
+from dlx.model.models import use_generator
 
-# Times the entry's magnitude where that is above 1. The first is the most exact where the loss is smooth;
-# the others are tried where it is not, or bends too much.
+# Multiplied by the entry's magnitude where that is above 1. The first is the most accurate for a smooth loss;
+# the others are tried where the loss has a kink nearby or curves strongly.
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
-# The rounding error of one loss, in units of max(1, |loss|): three times the largest of 18,837 measured.
+# Bound on a loss's rounding error, in units of max(1, |loss|): three times the largest of 18,837 measured.
 ROUNDING = 8 * torch.finfo(torch.float64).eps
-JITTER = 0.1  # of the batch's standard deviation
+JITTER = 0.1  # in units of the batch's standard deviation
 INPUT = "input"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How much to compare: `samples` in the batch, `entries` of each tensor (0: all), and the tolerance."""
+class GradientCheckOptions:
+    """`samples` in the batch, `entries` of each tensor to compare (0: all), largest relative error."""
 
     samples: int
     entries: int
@@ -38,22 +38,22 @@ class Settings:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a gradient, both ways. At a kink the loss has no derivative, and `error` says nothing."""
+    """One entry of a gradient. At a kink the loss has no derivative, and `error` means nothing."""
 
     index: tuple[int, ...]
     autograd: float
     difference: float
-    error: float  # relative to the larger of the two, or to what rounding leaves visible
+    error: float  # relative to the larger of the two; rounding alone stays within the tolerance
     kink: bool
 
 
 @dataclass(frozen=True)
 class TensorCheck:
-    """What was found of one parameter, or of the input."""
+    """The comparison for one parameter, or for the input."""
 
     name: str
     shape: tuple[int, ...]
-    gradient: float  # the largest magnitude in the whole tensor, by autograd
+    gradient: float  # the largest |gradient| in the whole tensor, by autograd
     entries: tuple[Entry, ...]
 
     @property
@@ -63,7 +63,7 @@ class TensorCheck:
 
     @property
     def worst(self) -> Entry | None:
-        """The compared entry with the largest relative error; None if every one is at a kink."""
+        """The compared entry with the largest relative error; None if all entries are at kinks."""
         return max(self.compared, key=lambda entry: entry.error, default=None)
 
     def passed(self, tolerance: float) -> bool:
@@ -71,13 +71,14 @@ class TensorCheck:
         return self.worst is None or self.worst.error <= tolerance
 
 
-def check_gradients(run: Run, settings: Settings) -> list[TensorCheck]:
-    """Return a comparison for each trainable parameter of `run`, then for the input.
+def check_gradients(run: Run, options: GradientCheckOptions) -> list[TensorCheck]:
+    """Compare the gradients of each trainable parameter of `run`, then of the input.
 
-    In training mode, on `generic_batch`, each evaluation with the same draws and buffers; parameters and
-    buffers are left as they were. Raises RequestError where the loss is not finite, or not the same twice.
+    The model is in training mode on `jittered_batch`, with the same random draws and buffers in each
+    evaluation; parameters and buffers are restored. Raises RequestError if the loss is not finite, or differs
+    between two evaluations.
     """
-    inputs, labels_B = generic_batch(run, settings.samples)
+    inputs, labels_B = jittered_batch(run, options.samples)
     objective = _Objective(run, inputs.requires_grad_(), labels_B)
     named = [(name, p) for name, p in run.model.named_parameters() if p.requires_grad and p.numel()]
     tensors: list[tuple[str, Tensor]] = [*named, (INPUT, inputs)]
@@ -88,8 +89,8 @@ def check_gradients(run: Run, settings: Settings) -> list[TensorCheck]:
         loss, gradients = objective.differentiate([tensor for _, tensor in tensors])
         for (name, tensor), gradient in zip(tensors, gradients, strict=True):
             entries = tuple(
-                _compare(objective, loss, tensor.detach(), index, float(gradient[index]), settings.tolerance)
-                for index in _choose(gradient, settings.entries, choices)
+                _compare(objective, loss, tensor.detach(), index, float(gradient[index]), options.tolerance)
+                for index in _choose(gradient, options.entries, choices)
             )
             results.append(TensorCheck(name, tuple(tensor.shape), float(gradient.abs().max()), entries))
     finally:
@@ -97,11 +98,11 @@ def check_gradients(run: Run, settings: Settings) -> list[TensorCheck]:
     return results
 
 
-def generic_batch(run: Run, samples: int) -> tuple[Tensor, Tensor]:
-    """Return the first samples of the first epoch's order, inputs [B, ...] jittered, and labels [B].
+def jittered_batch(run: Run, samples: int) -> tuple[Tensor, Tensor]:
+    """Return the first samples of epoch 1: inputs [B, ...] with a little noise, and labels [B].
 
-    An image's background is many equal numbers: max pooling ties there, and a loss at a tie has no
-    derivative. Normal noise of a tenth of the batch's standard deviation unties them.
+    Max pooling ties on the equal pixels of an image's background, and at a tie the loss has no derivative.
+    Normal noise of a tenth of the batch's standard deviation breaks the ties.
     """
     index_B = torch.randperm(len(run.data.train), generator=rng.generator(run.seeds.order, "order", 1))
     inputs, labels_B = run.data.train.batch(index_B[:samples])
@@ -111,7 +112,7 @@ def generic_batch(run: Run, samples: int) -> tuple[Tensor, Tensor]:
 
 
 class _Objective:
-    """The reduced loss of a batch, as often as it is asked for: the same draws and buffers every time."""
+    """The reduced loss of one batch, with the same draws and buffers in every evaluation."""
 
     def __init__(self, run: Run, inputs: Tensor, labels_B: Tensor) -> None:
         self._run, self._inputs, self._labels_B = run, inputs, labels_B
@@ -121,7 +122,7 @@ class _Objective:
         self.restore_buffers()
         seed, model = self._run.seeds.dropout, self._run.model
         use_generator(model, rng.generator(seed, "dropout", 1))
-        with rng.global_state(seed, "module", 1):  # for draws of a user's own module
+        with rng.global_state(seed, "module", 1):  # a user's module may draw from it
             outputs_BK = model(self._inputs)
         return self._run.loss.reduce(self._run.loss.per_sample(outputs_BK, self._labels_B))
 
@@ -130,39 +131,39 @@ class _Objective:
         return float(self.evaluate())
 
     def differentiate(self, tensors: list[Tensor]) -> tuple[float, list[Tensor]]:
-        """Return the loss and its gradient by each tensor: zeros where the graph does not reach it."""
+        """Return the loss and its gradient for each tensor: zeros for those the loss does not depend on."""
         loss = self.evaluate()
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise RequestError(f"the loss of the batch is {value}: there is nothing to difference")
+            raise RequestError(f"the loss of the batch is {value}, so its gradient cannot be checked")
         if loss.requires_grad:
             gradients = torch.autograd.grad(loss, tensors, allow_unused=True, materialize_grads=True)
-        else:  # detached on its way: autograd's answer is 0
+        else:  # the model detaches its outputs: autograd's answer is 0
             gradients = tuple(map(torch.zeros_like, tensors))
         again = self.value()
         if abs(value - again) > ROUNDING * max(1.0, abs(value)):
             raise RequestError(
-                f"the loss of one batch is {value:.9g} and then {again:.9g}: the model draws random numbers"
-                " from elsewhere than torch, or remembers its last batch, so nothing can be differenced"
+                f"the loss of one batch is first {value:.9g}, then {again:.9g}: the model draws random "
+                "numbers from outside torch, or remembers earlier batches, so it cannot be checked"
             )
         return value, list(gradients)
 
     @torch.no_grad()
     def restore_buffers(self) -> None:
-        """Put back running statistics and the like: a user's own may change the next output."""
+        """Restore running statistics and other buffers, which might change the next output."""
         for name, buffer in self._run.model.named_buffers():
             if name in self._buffers:
                 buffer.copy_(self._buffers[name])
 
 
 def _choose(gradient: Tensor, entries: int, draws: torch.Generator) -> Iterator[tuple[int, ...]]:
-    """Yield the index of the largest entry, lest a sparse gradient be all zeros, and of random others."""
+    """Yield the index of the largest entry (a sparse gradient is mostly 0), then of random others."""
     order = torch.randperm(gradient.numel(), generator=draws)
     largest = gradient.abs().argmax()
     chosen = torch.cat([largest[None], order[order != largest]])[: entries or None]
     axes = torch.unravel_index(chosen, gradient.shape)
-    for place in range(len(chosen)):  # not zip(*axes): a number has no axes, and one entry
-        yield tuple(int(axis[place]) for axis in axes)
+    for position in range(len(chosen)):  # not zip(*axes): a scalar has no axes, but one entry
+        yield tuple(int(axis[position]) for axis in axes)
 
 
 def _compare(
@@ -173,22 +174,22 @@ def _compare(
     autograd: float,
     tolerance: float,
 ) -> Entry:
-    """Difference one entry, with smaller steps until both agree, and look for a kink where they do not.
+    """Compare one entry, with smaller and smaller steps until the two agree; else look for a kink.
 
-    At a kink autograd follows one side, so its value is that side's slope, extrapolated to a step of 0.
+    At a kink autograd follows one side: its value is that side's slope, extrapolated to a step of 0.
     """
     errors, kink, before, first_gap = {}, False, None, math.inf
     for step in STEPS:
         below, central, above = _slopes(objective, loss, tensor, index, step)
         gap, noise = abs(autograd - central), ROUNDING * max(1.0, abs(loss)) / step
-        # Noise grows as steps shrink. One that explains the first gap closes most of it; what it leaves may
-        # be the usual noise, an eighth of the bound: else a gradient slightly wrong would drown at last.
+        # The noise bound grows as steps shrink, and would in the end hide a slightly wrong gradient. So a
+        # smaller step must close most of the first gap, down to the usual noise, an eighth of the bound.
         noise = min(noise, max(first_gap / 4, noise / 8))
         scale = max(abs(autograd), abs(central))
-        allowed = max(tolerance * scale, noise)  # what rounding may have done is no error
+        allowed = max(tolerance * scale, noise)  # rounding is not an error of the gradient
         if gap <= allowed:
             return Entry(index, autograd, central, gap * tolerance / allowed, kink=False)
-        if before is not None:  # a one-sided slope is off by a multiple of the step, here a tenth of the last
+        if before is not None:  # a one-sided slope errs in proportion to the step, a tenth of the last
             limits = [side + (side - last) / 9 for side, last in zip((below, above), before, strict=True)]
             kink = kink or any(abs(autograd - limit) <= 2 * allowed for limit in limits)
         errors[gap / scale if math.isfinite(gap) else math.inf] = central
@@ -201,7 +202,7 @@ def _compare(
 def _slopes(
     objective: _Objective, loss: float, tensor: Tensor, index: tuple[int, ...], step: float
 ) -> tuple[float, float, float]:
-    """Return the slopes from below, across and above, over the steps that float64 really takes."""
+    """Return the slopes below, across and above, over the steps as float64 rounds them."""
     middle = tensor[index].clone()
     step *= max(1.0, abs(float(middle)))
     values, losses = [], []

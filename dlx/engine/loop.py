@@ -1,6 +1,6 @@
 """Trains one run, step by step: any nn.Module, any torch.optim optimizer.
 
-Batches are index slices of tensors that live on the device, and results stay there until the epoch ends:
+Batches are index slices of tensors that live on the device, and results stay there until the epoch ends, so
 no step waits for the device. Axes: N samples, B of a batch, K outputs.
 """
 
@@ -11,17 +11,12 @@ import torch
 from torch import Tensor
 
 from dlx import rng
-from dlx.data.dataset import Split
-from dlx.device import Timer, accumulator
+from dlx.device import Timer
+from dlx.engine.evaluation import evaluate, evaluate_for_probe
+from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Run
-from dlx.engine.tally import Means, Tally
-from dlx.model.layers import use_generator
-from dlx.run.history import Row
-
-# Outputs [N, K], mean loss, accuracy (None where the loss knows no right answer).
-Validation = tuple[Tensor, float, float | None]
-
-EVALUATION_BATCH = 1000  # fits the memory that any model here needs to train, and amortises the calls
+from dlx.model.models import use_generator
+from dlx.run.history import EpochRow
 
 
 def train(run: Run) -> Iterator[EpochEnd]:
@@ -32,37 +27,30 @@ def train(run: Run) -> Iterator[EpochEnd]:
         if epoch > 0:
             step, training = _train_epoch(run, epoch, step)
         with run.probes.watch("validation", run.model):
-            validation = evaluate(run, run.data.val, epoch)
-        yield epoch_end(run, epoch, step, training, validation, timer.seconds())
+            outputs_NK, validation = evaluate(run, run.data.val, epoch)
+        yield epoch_end(run, epoch, step, training, outputs_NK, validation, timer.seconds())
 
 
-def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Means]:
-    order_N = order(run, epoch)
+def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Metrics]:
+    order_N = sample_order(run, epoch)
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
     use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
-    tally = Tally()
+    metrics = EpochMetrics()
     run.model.train()
-    # A user's own module may draw from torch's global state; lend it one that follows from the seed.
-    draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
-    with draws, run.probes.watch("training", run.model):
+    # A user's module may draw from torch's global state, so that follows from the run's seed too.
+    global_draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
+    with global_draws, run.probes.watch("training", run.model):
         for start in range(0, len(order_N), run.batch_size):
             index_B = order_N[start : start + run.batch_size]
             if run.drop_last and len(index_B) < run.batch_size:
                 break
             set_learning_rates(run, run.schedule(step))
-            _step(run, index_B, augment_draws, tally)
+            _step(run, index_B, augment_draws, metrics)
             step += 1
-    return step, tally.means()[0]
+    return step, metrics.means()[0]
 
 
-def set_learning_rates(run: Run, factor: float) -> None:
-    """Set every learning rate to `factor` times the one it was built with."""
-    for optimizer in run.optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
-
-
-def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, tally: Tally) -> None:
+def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, metrics: EpochMetrics) -> None:
     inputs, labels_B = run.data.train.batch(index_B)
     if run.augment is not None:
         inputs = run.augment(inputs, augment_draws)
@@ -72,44 +60,27 @@ def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, tally: Tall
     run.probes.after_backward(losses_B.detach())
     for optimizer in run.optimizers:
         optimizer.step()
-    clear_gradients(run)
-    tally.add(losses_B.detach(), run.loss.correct(outputs_BK.detach(), labels_B))
+    _clear_gradients(run)
+    metrics.add(losses_B.detach(), run.loss.correct(outputs_BK.detach(), labels_B))
 
 
-def clear_gradients(run: Run) -> None:
-    """Forget the gradients of every parameter that is stepped: a tenth of the time of `zero_grad`."""
+def _clear_gradients(run: Run) -> None:
+    """Do what `zero_grad` does, in a tenth of its time."""
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
 
 
-def epoch_end(
-    run: Run, epoch: int, step: int, training: Means | None, validation: Validation, seconds: float
-) -> EpochEnd:
-    """Return what is reported of an epoch: of its training (None before the first) and its validation.
-
-    `seconds` since training began.
-    """
-    outputs_NK, val_loss, val_accuracy = validation
-    row = Row(
-        epoch=epoch,
-        step=step,
-        time=round(seconds, 6),
-        lr=float(run.optimizers[0].param_groups[0]["lr"]) if training else None,
-        train_loss=training.loss if training else None,
-        train_accuracy=training.accuracy if training and run.loss.classifies else None,
-        val_loss=val_loss,
-        val_accuracy=val_accuracy,
-    )
-    evaluate_aside = partial(_evaluate_aside, run, epoch=epoch)
-    observed = run.probes.epoch_end(epoch, run.data, run.loss, outputs_NK, evaluate_aside)
-    measured = run.loss.measures(outputs_NK, run.data.val.labels)
-    return EpochEnd(row, outputs_NK, {**measured, **observed.columns}, observed)
+def set_learning_rates(run: Run, factor: float) -> None:
+    """Set every learning rate to `factor` times its initial value."""
+    for optimizer in run.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
 
 
-def order(run: Run, epoch: int) -> Tensor:
-    """Return the epoch's order of samples [N]; drawn on the CPU, so that it is the same on any device."""
+def sample_order(run: Run, epoch: int) -> Tensor:
+    """Return the epoch's order of samples [N]; drawn on the CPU, so that every device sees the same."""
     samples = len(run.data.train)
     if not run.shuffle:
         return torch.arange(samples, device=run.device)
@@ -117,33 +88,31 @@ def order(run: Run, epoch: int) -> Tensor:
     return torch.randperm(samples, generator=draws).to(run.device)
 
 
-@torch.no_grad()
-def evaluate(run: Run, split: Split, epoch: int) -> Validation:
-    """Return the model's outputs [N, K] on a split, their mean loss and their accuracy, if any."""
-    run.model.eval()
-    with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device):
-        parts = [
-            run.model(split.slice(start, start + EVALUATION_BATCH)[0])
-            for start in range(0, len(split), EVALUATION_BATCH)
-        ]
-    return score(run, torch.cat(parts), split)
+def epoch_end(
+    run: Run,
+    epoch: int,
+    step: int,
+    training: Metrics | None,
+    outputs_NK: Tensor,
+    validation: Metrics,
+    seconds: float,
+) -> EpochEnd:
+    """Report an epoch.
 
-
-def score(run: Run, outputs_NK: Tensor, split: Split) -> Validation:
-    """Return the outputs on a split with their mean loss and their accuracy, if any."""
-    losses_N = run.loss.per_sample(outputs_NK, split.labels)
-    mean_loss = float(losses_N.mean(dtype=accumulator(run.device)))
-    if not run.loss.classifies:
-        return outputs_NK, mean_loss, None
-    return outputs_NK, mean_loss, int(run.loss.correct(outputs_NK, split.labels).sum()) / len(split)
-
-
-@torch.no_grad()
-def _evaluate_aside(run: Run, split: Split, epoch: int) -> Validation:
-    """Evaluate for a probe: a user's module may write into its buffers, and gets them back as they were."""
-    kept = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
-    result = evaluate(run, split, epoch)
-    for name, buffer in run.model.named_buffers():
-        if name in kept:
-            buffer.copy_(kept[name])
-    return result
+    `training` is None before the first epoch, `outputs_NK` are those on the validation split, and `seconds`
+    count since training began.
+    """
+    row = EpochRow(
+        epoch=epoch,
+        step=step,
+        time=round(seconds, 6),
+        lr=float(run.optimizers[0].param_groups[0]["lr"]) if training else None,
+        train_loss=training.loss if training else None,
+        train_accuracy=training.accuracy if training and run.loss.classifies else None,
+        val_loss=validation.loss,
+        val_accuracy=validation.accuracy,
+    )
+    evaluate_split = partial(evaluate_for_probe, run, epoch=epoch)
+    observed = run.probes.epoch_end(epoch, run.data, run.loss, outputs_NK, evaluate_split)
+    measured = run.loss.measures(outputs_NK, run.data.val.labels)
+    return EpochEnd(row, outputs_NK, {**measured, **observed.columns}, observed)

@@ -1,4 +1,4 @@
-"""Watches a run's epochs: which is best, whether it diverged, whether it has stopped improving."""
+"""Finds a run's best epoch, and decides when training should end: it diverged, or stopped improving."""
 
 import math
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from typing import Literal
 from torch import Tensor
 
 from dlx.engine.run import EpochEnd
-from dlx.run.history import Row
+from dlx.run.history import EpochRow
 
 
 class Monitor:
-    """Told of each epoch's end; `stop` says whether to go on.
+    """Is told of each epoch's end, and then says whether to stop.
 
-    The best epoch is the earliest with the highest validation accuracy (or the lowest validation loss,
-    by `metric`). With `patience` above 0, training stops after that many epochs in which the metric did
-    not improve by more than `min_delta` on its best. With `state`, the best epoch's weights are kept.
+    The best epoch is the earliest with the highest validation accuracy or, by `metric`, the lowest validation
+    loss. With `patience` above 0, training stops after that many epochs without an improvement of more than
+    `min_delta`. With `state`, a copy of the best epoch's state is kept.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Monitor:
         self._patience = patience
         self._min_delta = min_delta
         self._state = state
-        self._mark, self._waited = -math.inf, 0
+        self._score_to_beat, self._waited = -math.inf, 0
         self._best_score = -math.inf
         self._best: EpochEnd | None = None
         self.best_state: dict[str, Tensor] | None = None
@@ -38,34 +38,34 @@ class Monitor:
 
     @property
     def best(self) -> EpochEnd:
-        """The best epoch so far; epoch 0, before training, counts."""
-        assert self._best is not None, "asked for the best epoch before any"
+        """The best epoch so far, epoch 0 (before training) included."""
+        assert self._best is not None, "there is no best epoch before the first"
         return self._best
 
     @property
     def out_of_patience(self) -> bool:
-        """Whether early stopping is on and has waited long enough."""
+        """Whether early stopping is on and its patience is used up."""
         return 0 < self._patience <= self._waited
 
     @property
     def stop(self) -> bool:
-        """Whether training should end here."""
+        """Whether training should end after this epoch."""
         return self.diverged or self.out_of_patience
 
     def update(self, end: EpochEnd) -> None:
-        """Take note of an epoch's end."""
+        """Compare an epoch with the earlier ones."""
         score = self._score(end.row)
         if self._best is None or score > self._best_score:
             self._best, self._best_score = end, score
             self.best_state = self._state() if self._state else None
-        if score > self._mark + self._min_delta:
-            self._mark, self._waited = score, 0
+        if score > self._score_to_beat + self._min_delta:
+            self._score_to_beat, self._waited = score, 0
         else:
             self._waited += 1
         losses = (end.row.train_loss, end.row.val_loss)
         self.diverged = any(loss is not None and not math.isfinite(loss) for loss in losses)
 
-    def _score(self, row: Row) -> float:
+    def _score(self, row: EpochRow) -> float:
         value = row.val_accuracy if self._metric == "val_accuracy" else row.val_loss
         if value is None or math.isnan(value):
             return -math.inf

@@ -1,4 +1,4 @@
-"""A run, built: everything an engine needs to train it, as plain objects."""
+"""A run: everything an engine needs to train it, as plain objects, and what an engine reports."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,16 @@ from torch.optim import Optimizer
 
 from dlx.augment.pipeline import Augment
 from dlx.data.dataset import Dataset
-from dlx.engine.layers import LayerFacts
-from dlx.engine.probes import Observed, Probes
-from dlx.loss.registry import Loss
+from dlx.engine.model_summary import LayerSummary
+from dlx.engine.probes import ProbeResults, Probes
+from dlx.loss.losses import Loss
 from dlx.optimizer.schedule import Schedule
-from dlx.run.history import Row
+from dlx.run.history import EpochRow
 
 
 @dataclass(frozen=True)
 class Seeds:
-    """The seed of each source of chance while training; initial weights are drawn already."""
+    """The seed of each source of randomness in training; the initial weights are already drawn."""
 
     order: int
     augment: int
@@ -42,7 +42,7 @@ class Run:
     shuffle: bool
     drop_last: bool
     device: torch.device
-    layers: Sequence[LayerFacts] = ()
+    layers: Sequence[LayerSummary] = ()
     probes: Probes = field(default_factory=Probes)
 
     @property
@@ -53,17 +53,17 @@ class Run:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """What an engine reports after each epoch (and before the first).
+    """What an engine reports after each epoch and before the first.
 
-    `extra`: further columns of the history, the same names every epoch; `observed`: what the probes saw.
+    `extra`: further columns of the history, with the same names every epoch.
     """
 
-    row: Row
+    row: EpochRow
     val_outputs_NK: Tensor
     extra: Mapping[str, float | None] = field(default_factory=dict)
-    observed: Observed = field(default_factory=Observed)
+    observed: ProbeResults = field(default_factory=ProbeResults)
 
 
 def steps_per_epoch(samples: int, batch_size: int, *, drop_last: bool) -> int:
-    """Return the number of batches an epoch has."""
+    """Return the number of batches in an epoch."""
     return samples // batch_size if drop_last else math.ceil(samples / batch_size)

@@ -1,4 +1,4 @@
-"""A model of the user's own: `model=custom model.target=package.module:Name`. This runs the user's code."""
+"""The user's own model: `model=custom model.target=package.module:Name`. This runs the user's code."""
 
 import importlib
 import inspect
@@ -7,26 +7,26 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from dlx.errors import RequestError, nearest
-from dlx.model.registry import models
+from dlx.model.models import models
 from dlx.registry import check_arguments
 
 
 @models.register("custom")
 def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **arguments: Any) -> nn.Module:
-    """Import `target`, a class or function that makes an nn.Module, and call it with the other keys.
+    """Import `target`, a class or function that returns an nn.Module, and call it with the other keys.
 
-    They are checked against its signature first. It is given `input_shape` ((C, H, W) or (F,)) and
-    `outputs` if it names such parameters. Raises RequestError for whatever the user can put right, which
-    every exception of their own code is.
+    The keys are checked against its signature first. It is also given `input_shape` ((C, H, W) or (F,)) and
+    `outputs` if it has parameters of these names. Raises RequestError for whatever the user can put right,
+    including every exception of their own code.
     """
-    with current_folder_importable():
-        builder = find(target)
+    with _current_folder_importable():
+        builder = _import_target(target)
         parameters = inspect.signature(builder).parameters
         offered = {"input_shape": input_shape, "outputs": outputs}
         given = {key: value for key, value in offered.items() if key in parameters}
@@ -34,26 +34,26 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
         try:
             model = builder(**given, **checked)
         except Exception as error:
-            raise RequestError(f"model.target={target}: {said(error)}") from error
+            raise RequestError(f"model.target={target}: {one_line(error)}") from error
     if not isinstance(model, nn.Module):
         raise RequestError(f"model.target={target}: returned a {type(model).__name__}, not a torch.nn.Module")
     if any(is_lazy(parameter) for parameter in model.parameters()):
         raise RequestError(
             f"model.target={target}: has lazy layers, whose weights do not exist yet;"
-            " give its signature `input_shape` and build layers of known sizes from it"
+            " add a parameter `input_shape` and build layers of known sizes from it"
         )
     return model
 
 
-def said(error: Exception) -> str:
-    """Return an exception of the user's code in one line."""
+def one_line(error: Exception) -> str:
+    """Return an exception raised by the user's code as one line."""
     first = str(error).partition("\n")[0]
     return f"{type(error).__name__}: {first} (HYDRA_FULL_ERROR=1 shows where)"
 
 
 @contextmanager
-def current_folder_importable() -> Iterator[None]:
-    """Put the current folder first on the import path for a while, as `python script.py` would."""
+def _current_folder_importable() -> Iterator[None]:
+    """Put the current folder first on the import path, as `python script.py` would."""
     folder = str(Path.cwd())
     sys.path.insert(0, folder)
     try:
@@ -62,8 +62,8 @@ def current_folder_importable() -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def find(target: str) -> Callable[..., Any]:
-    """Return what `target` names; raises RequestError saying which part of it is wrong."""
+def _import_target(target: str) -> Callable[..., Any]:
+    """Return what `target` names. Raises RequestError saying which part of it is wrong."""
     if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", target):
         raise RequestError(f"model.target={target}: write it as package.module:Name, for example mynet:Net")
     module_name, name = target.split(":")
@@ -71,7 +71,7 @@ def find(target: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except Exception as error:
         raise RequestError(
-            f"model.target={target}: importing '{module_name}' failed: {said(error)}"
+            f"model.target={target}: importing '{module_name}' failed: {one_line(error)}"
             f" (looked in {Path.cwd()} and the installed packages)"
         ) from error
     if not hasattr(module, name):
@@ -82,5 +82,4 @@ def find(target: str) -> Callable[..., Any]:
     builder = getattr(module, name)
     if not (inspect.isclass(builder) or inspect.isfunction(builder)):
         raise RequestError(f"model.target={target}: is a {type(builder).__name__}, not a class or a function")
-    found: Callable[..., Any] = builder
-    return found
+    return cast("Callable[..., Any]", builder)

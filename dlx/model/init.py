@@ -11,8 +11,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from dlx.errors import RequestError, unknown
 
-# Kaiming for ReLU over the fan-in (He et al. 2015), Xavier with gain 1 (Glorot & Bengio 2010),
-# orthogonal with gain 1 (Saxe et al. 2014): torch's own formulas.
+# torch's own formulas: Kaiming for ReLU over the fan-in (He et al. 2015), Xavier with gain 1 (Glorot & Bengio
+# 2010), orthogonal with gain 1 (Saxe et al. 2014).
 SCHEMES: dict[str, Callable[..., Tensor]] = {
     "kaiming_normal": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
     "kaiming_uniform": partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
@@ -26,13 +26,13 @@ SCHEMES: dict[str, Callable[..., Tensor]] = {
 def initialise(model: nn.Module, scheme: str, generator: torch.Generator) -> None:
     """Draw the weights of every linear and convolution layer anew, in place, and set their biases to zero.
 
-    "default" leaves everything as the layers drew it; norm layers are never touched. `normal:0.02` is a
-    normal distribution of standard deviation 0.02. The generator must be on the weights' device. Raises
+    "default" leaves all weights as torch drew them; norm layers are never changed. `normal:0.02` is a normal
+    distribution with standard deviation 0.02. The generator must be on the weights' device. Raises
     RequestError for an unknown scheme or standard deviation, before any weight changes.
     """
     if scheme == "default":
         return
-    draw = scheme_named(scheme)
+    draw = _scheme(scheme)
     for module in model.modules():
         if isinstance(module, nn.Linear | _ConvNd):
             draw(module.weight, generator=generator)
@@ -40,9 +40,9 @@ def initialise(model: nn.Module, scheme: str, generator: torch.Generator) -> Non
                 nn.init.zeros_(module.bias)
 
 
-def scheme_named(scheme: str) -> Callable[..., Tensor]:
-    """Return the in-place draw that `scheme` stands for; raises RequestError if there is none."""
-    # Hydra takes brackets on a command line for a call of its own: unquoted, only the colon works there.
+def _scheme(scheme: str) -> Callable[..., Tensor]:
+    """Return the function that draws weights in place."""
+    # On a command line, Hydra reads unquoted brackets as one of its own functions; the colon avoids that.
     normal = re.fullmatch(r"normal(?:\((.*)\)|:(.*))?", scheme)
     if normal:
         return partial(nn.init.normal_, std=_standard_deviation(scheme, normal[1] or normal[2] or ""))

@@ -1,25 +1,34 @@
-"""The fully connected network: [B, C, H, W] or [B, F] -> hidden layers -> [B, outputs]."""
+"""Fully connected networks: [B, C, H, W] or [B, F] -> [B, outputs]."""
 
 from collections import OrderedDict
-from typing import Annotated
+from math import prod
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import nn
 
-from dlx.model.layers import ACTIVATIONS, Activation, Dropout, Norm, feature_norm
-from dlx.model.registry import models
-from dlx.model.shape import feature_count
+from dlx.model.models import ACTIVATIONS, Activation, Count, Dropout, Probability, models
 
-Width = Annotated[int, Field(ge=1)]
+Norm = Literal["none", "batch", "layer"]
+NORMS: dict[Norm, type[nn.BatchNorm1d | nn.LayerNorm]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+@models.register("linear")
+class LinearModel(nn.Sequential):
+    """A single linear layer, the baseline for deeper networks; with cross-entropy, logistic regression."""
+
+    def __init__(self, input_shape: tuple[int, ...], outputs: int, *, bias: bool = True) -> None:
+        output = nn.Linear(prod(input_shape), outputs, bias=bias)
+        super().__init__(OrderedDict(flatten=nn.Flatten(), output=output))
 
 
 @models.register("mlp")
 class MLP(nn.Sequential):
-    """Hidden layers of linear, norm, activation, dropout, then a linear output layer.
+    """Hidden layers of linear, norm, activation and dropout, then a linear output layer.
 
-    `width` is the first hidden layer's, each further one has `taper` times the previous one's (rounded
-    down, at least 1): depth 2 at width 128 is 128-64, taper 1 makes them equal. `sizes`, if given, is
-    the list of all hidden widths instead, and [] leaves none.
+    `width` is the width of the first hidden layer; each further one is `taper` times as wide as the one
+    before (rounded down, at least 1): depth 2 at width 128 gives 128-64, and taper 1 keeps them equal.
+    `sizes` lists all hidden widths instead; [] means no hidden layer.
     """
 
     def __init__(
@@ -27,24 +36,23 @@ class MLP(nn.Sequential):
         input_shape: tuple[int, ...],
         outputs: int,
         *,
-        width: Width = 128,
+        width: Count = 128,
         depth: Annotated[int, Field(ge=0)] = 2,
         taper: Annotated[float, Field(gt=0, le=1)] = 0.5,
-        sizes: list[Width] | None = None,
+        sizes: list[Count] | None = None,
         norm: Norm = "none",
         activation: Activation = "relu",
-        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        dropout: Probability = 0.0,
         bias: bool = True,
     ) -> None:
-        hidden = tapered(width, depth, taper) if sizes is None else sizes
-        features = feature_count(input_shape)
+        features = prod(input_shape)
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
-        for number, size in enumerate(hidden, start=1):
+        for number, size in enumerate(tapered(width, depth, taper) if sizes is None else sizes, start=1):
             layers[f"linear{number}"] = nn.Linear(features, size, bias=bias)
-            for kind, layer in feature_norm(norm, size).items():
-                layers[f"{kind}{number}"] = layer
+            if norm != "none":
+                layers[f"norm{number}"] = NORMS[norm](size)
             layers[f"activation{number}"] = ACTIVATIONS[activation]()
-            # There at p = 0 too: runs that differ in dropout alone have the same layers, so they stack.
+            # Also at p = 0: runs that differ only in dropout then have the same layers and can be stacked.
             layers[f"dropout{number}"] = Dropout(dropout)
             features = size
         layers["output"] = nn.Linear(features, outputs, bias=bias)

@@ -1,22 +1,19 @@
 """The residual network for small images (He et al. 2016, section 4.2): [B, C, H, W] -> [B, outputs]."""
 
 from collections import OrderedDict
-from typing import Annotated
 
-from pydantic import Field
 from torch import Tensor, nn
 
-from dlx.model.registry import models
-from dlx.model.shape import image_shape
+from dlx.model.models import Count, image_shape, models
 
 
 @models.register("resnet")
 class ResNet(nn.Sequential):
-    """6n + 2 layers: a convolution, three stages of n = `blocks` blocks, global average, linear.
+    """6n + 2 layers: a convolution, three stages of n = `blocks` blocks, global average pooling, linear.
 
-    The stages have `width`, 2 and 4 times `width` channels; the second and third halve the image. 3
-    blocks at width 16 is ResNet-20. Unlike the paper's, a shortcut that changes shape is a 1x1
-    convolution (its option B), which stays a plain layer: 2,752 more weights at that size.
+    The stages have 1, 2 and 4 times `width` channels; the second and third halve the image. 3 blocks at
+    width 16 is ResNet-20. A shortcut that changes the shape is a 1x1 convolution (the paper's option B),
+    where the paper's small networks pad with zeros: 2,752 more weights at that size.
     """
 
     def __init__(
@@ -24,8 +21,8 @@ class ResNet(nn.Sequential):
         input_shape: tuple[int, ...],
         outputs: int,
         *,
-        blocks: Annotated[int, Field(ge=1)] = 3,
-        width: Annotated[int, Field(ge=1)] = 16,
+        blocks: Count = 3,
+        width: Count = 16,
     ) -> None:
         channels, _, _ = image_shape("resnet", input_shape)
         layers: OrderedDict[str, nn.Module] = OrderedDict(
@@ -48,7 +45,7 @@ class ResNet(nn.Sequential):
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut: [B, incoming, H, W] -> [B, outgoing, H / stride, W / stride].
 
-    Its children are plain layers, and adding the two paths is all its own forward does.
+    The children are plain layers; its own forward only adds the two paths.
     """
 
     def __init__(self, incoming: int, outgoing: int, stride: int) -> None:

@@ -1,7 +1,7 @@
-"""Learning-rate schedules as functions: optimizer step -> factor on the learning rate.
+"""Learning-rate schedules as functions: optimizer step -> factor that multiplies the learning rate.
 
-A schedule has no state, so a resumed run and a member of a stack ask it for the same factors. Steps
-count from 0; `total` is the number of steps of the whole run.
+A schedule has no state, so it gives the same factors to a run trained alone and to one in a stack. Steps
+count from 0; `total` is the number of steps left after the warm-up.
 """
 
 import math
@@ -14,20 +14,23 @@ from pydantic import Field
 from dlx.registry import Registry
 
 Schedule = Callable[[int], float]
-# A builder is called with `total` (steps of the run) and `steps_per_epoch`, and the keys of the YAML.
+# A builder takes `total`, `steps_per_epoch` and its own keys of the YAML.
 schedules: Registry[Schedule] = Registry("schedule", "dlx.optimizer")
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@schedules.register("constant")
-@dataclass(frozen=True)
-class Constant:
-    """The learning rate as given."""
-
+@dataclass(frozen=True)  # so that a stack can see which of its runs have equal schedules
+class _Length:
     total: int
     steps_per_epoch: int
+
+
+@schedules.register("constant")
+@dataclass(frozen=True)
+class Constant(_Length):
+    """The learning rate as it was given."""
 
     def __call__(self, _: int) -> float:
         """Return 1."""
@@ -36,11 +39,9 @@ class Constant:
 
 @schedules.register("step")
 @dataclass(frozen=True)
-class Step:
+class Step(_Length):
     """Multiply by `factor` after every `every` epochs."""
 
-    total: int
-    steps_per_epoch: int
     every: Annotated[int, Field(ge=1)]
     factor: Positive
 
@@ -51,11 +52,9 @@ class Step:
 
 @schedules.register("exponential")
 @dataclass(frozen=True)
-class Exponential:
-    """eta0 * decay^t, where t counts epochs or steps from 0."""
+class Exponential(_Length):
+    """decay^t, where t counts epochs or steps from 0."""
 
-    total: int
-    steps_per_epoch: int
     decay: Positive
     per: Literal["epoch", "step"]
 
@@ -66,11 +65,9 @@ class Exponential:
 
 @schedules.register("cosine")
 @dataclass(frozen=True)
-class Cosine:
-    """Half a cosine from 1 down to `final` at the run's end (Loshchilov and Hutter, 2017), by step."""
+class Cosine(_Length):
+    """Half a cosine from 1 down to `final` at the end of the run, by step (Loshchilov and Hutter, 2017)."""
 
-    total: int
-    steps_per_epoch: int
     final: Share
 
     def __call__(self, step: int) -> float:
@@ -80,14 +77,12 @@ class Cosine:
 
 @schedules.register("one_cycle")
 @dataclass(frozen=True)
-class OneCycle:
-    """Up from `start` to 1 over `peak_at` of the run, then down to `final` (Smith, 2018), by step.
+class OneCycle(_Length):
+    """Up from `start` to 1 over the share `peak_at` of the run, then down to `final` (Smith, 2018).
 
-    As torch's OneCycleLR, but for momentum, which stays as it is.
+    Like torch's OneCycleLR, except that momentum does not change.
     """
 
-    total: int
-    steps_per_epoch: int
     peak_at: Annotated[float, Field(gt=0, lt=1)]
     start: Share
     final: Share
@@ -102,7 +97,7 @@ class OneCycle:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """A linear climb over the first `steps` steps, then `schedule` from its own step 0."""
+    """A linear climb over `steps` steps, then `schedule` from its own step 0."""
 
     steps: int
     schedule: Schedule
@@ -117,9 +112,9 @@ class WarmUp:
 def build_schedule(
     name: str, arguments: dict[str, object], *, warmup_epochs: float, epochs: int, steps_per_epoch: int
 ) -> Schedule:
-    """Build the named schedule over what the warm-up leaves of the run's steps.
+    """Build the named schedule over the steps that are left after the warm-up.
 
-    Raises RequestError for an unknown name or key, or a value out of its range.
+    Raises RequestError for an unknown name or key and for a value out of range.
     """
     warmup = round(warmup_epochs * steps_per_epoch)
     total = max(epochs * steps_per_epoch - warmup, 1)

@@ -1,4 +1,4 @@
-"""checkpoint.pt: tensors and plain values only, so that it loads with `weights_only=True`."""
+"""checkpoint.pt: only tensors and plain values, so that it loads with `weights_only=True`."""
 
 import hashlib
 import io
@@ -13,7 +13,7 @@ from dlx.run.paths import CHECKPOINT, write_atomically
 def write_checkpoint(folder: Path, model: dict[str, torch.Tensor], epoch: int, identity: str) -> str:
     """Write the model's state after `epoch` to `folder`/checkpoint.pt; return the file's SHA-256 (hex).
 
-    Serialised in memory first: torch.save to a full disk leaves a torn file.
+    Serialised in memory first, because torch.save leaves a partial file on a full disk.
     """
     buffer = io.BytesIO()
     torch.save({"model": model, "epoch": epoch, "identity": identity}, buffer)
@@ -22,12 +22,12 @@ def write_checkpoint(folder: Path, model: dict[str, torch.Tensor], epoch: int, i
 
 
 def read_checkpoint(folder: Path, sha256: str) -> dict[str, Any]:
-    """Read `folder`/checkpoint.pt: its keys are `model`, `epoch` and `identity`; tensors on the CPU.
+    """Read `folder`/checkpoint.pt, with keys `model`, `epoch` and `identity` and its tensors on the CPU.
 
-    Raises ValueError if the bytes are not those that were written: most single-bit flips load silently.
+    Raises ValueError if the file's SHA-256 is another one; torch itself loads most flipped bits silently.
     """
     content = (folder / CHECKPOINT).read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(f"{folder / CHECKPOINT}: damaged (its SHA-256 is not the one in result.json)")
+        raise ValueError(f"{folder / CHECKPOINT}: damaged (its SHA-256 differs from the one in result.json)")
     loaded: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return loaded

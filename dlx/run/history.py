@@ -1,6 +1,6 @@
-"""history.csv, both ways: one row an epoch, epoch 0 before training.
+"""history.csv: one row for each epoch, starting with epoch 0 before training.
 
-Equal runs have equal bytes but for `time`.
+Equal runs write equal bytes, except for `time`.
 """
 
 import math
@@ -10,8 +10,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.run import table
-from dlx.run.table import TableWriter
+from dlx.run.formats import TableWriter, read_table_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One epoch. Losses are means per sample; `train_*` average the epoch's minibatches while learning."""
+class EpochRow:
+    """One epoch. Losses are means per sample; `train_*` are means over the epoch's batches, as it learns."""
 
     epoch: int
     step: int  # optimizer steps taken so far
@@ -32,44 +31,44 @@ class Row:
     val_accuracy: float | None
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
+COLUMNS = tuple(field.name for field in fields(EpochRow))
 COUNTS = ("epoch", "step")
-TAIL = 65536  # bytes in which the last row lies
+TAIL = 65536  # bytes at the end of the file that are sure to include the last row
 
 
 class HistoryWriter:
-    """Appends rows to a new history.csv, each whole line flushed as its epoch ends.
+    """Starts a new history.csv and appends rows, each flushed as its epoch ends.
 
-    `extra` names further columns (of probes, of a loss that measures more) after those of `Row`.
+    `extra` names further columns, of probes or of the loss, after those of `EpochRow`.
     """
 
     def __init__(self, path: Path, extra: Sequence[str] = ()) -> None:
         self._extra = tuple(extra)
         self._table = TableWriter(path, (*COLUMNS, *self._extra))
 
-    def append(self, row: Row, extra: Mapping[str, float | None] | None = None) -> None:
-        """Append one epoch; a further column that `extra` lacks stays empty."""
+    def append(self, row: EpochRow, extra: Mapping[str, float | None] | None = None) -> None:
+        """Append one epoch; further columns that are missing in `extra` stay empty."""
         extra = extra or {}
-        assert set(extra) <= set(self._extra), "every further column is named before training"
+        assert set(extra) <= set(self._extra), "every further column must be named before training"
         self._table.append([(*astuple(row), *(extra.get(name) for name in self._extra))])
 
 
 def read_history(path: Path) -> "pd.DataFrame":
-    """Read a history into a frame, one row an epoch; see `read_columns`, whose ValueError it raises."""
+    """Read a history as a frame with one row for each epoch; raises ValueError as `read_columns` does."""
     import pandas as pd
 
     return pd.DataFrame(read_columns(path))
 
 
 def read_columns(path: Path) -> "dict[str, NDArray[Any]]":
-    """Read a history by column: `Row`'s (numbers of other names may follow), a value an epoch from 0.
+    """Read a history by column: those of `EpochRow`, then perhaps others, each with a value for every epoch.
 
-    Counts are int64, all else float64, NaN where missing. Raises ValueError, with the file's name, for a
-    damaged table (see `table.read_columns`) and for a missing epoch.
+    `epoch` and `step` are int64, the others float64 with NaN where missing. Raises ValueError, with the
+    file's name, if the table is damaged (see `read_table_columns`) or an epoch is missing.
     """
     import numpy as np
 
-    columns = table.read_columns(path, COLUMNS, counts=COUNTS)
+    columns = read_table_columns(path, COLUMNS, counts=COUNTS)
     if columns["epoch"] != list(range(len(columns["epoch"]))):
         raise ValueError(f"{path}: the epochs are not 0, 1, 2, ...")
     return {
@@ -79,18 +78,18 @@ def read_columns(path: Path) -> "dict[str, NDArray[Any]]":
 
 
 def read_last(path: Path) -> dict[str, float]:
-    """Read the last whole row of a history that may still be written to, NaN where a value is missing.
+    """Read the last complete row of a history that may still be growing; missing values are NaN.
 
-    Raises ValueError, with the file's name, if there is no such row.
+    Raises ValueError, with the file's name, if there is none.
     """
     with path.open("rb") as file:
         header = file.readline().decode(errors="replace").rstrip("\n").split(",")
         start = file.tell()
         file.seek(max(start, file.seek(0, os.SEEK_END) - TAIL))
-        *lines, _ = file.read().decode(errors="replace").split("\n")  # what follows the last newline is cut
+        *lines, _ = file.read().decode(errors="replace").split("\n")  # the last line may be incomplete
     cells = lines[-1].split(",") if lines else []
     if tuple(header[: len(COLUMNS)]) != COLUMNS or len(cells) != len(header):
-        raise ValueError(f"{path}: no whole row yet" if not lines else f"{path}: the last row is damaged")
+        raise ValueError(f"{path}: no complete row yet" if not lines else f"{path}: the last row is damaged")
     try:
         return {name: float(cell) if cell else math.nan for name, cell in zip(header, cells, strict=True)}
     except ValueError as error:

@@ -1,6 +1,6 @@
-"""What makes two requests the same run: the configuration without where results go, hashed.
+"""Identifies a run by a hash of its configuration, without the keys that only say where results go.
 
-A configuration is taken flat here, its keys dotted ("optimizer.lr").
+Configurations are flat here, with dotted keys ("optimizer.lr").
 """
 
 import hashlib
@@ -9,17 +9,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# What decides where results go or how they are named, not what is computed.
+# These decide where results go and how they are named, not what is computed.
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun")
 
 
 def identity(config: Mapping[str, Any]) -> str:
-    """Return the SHA-256 (hex) of what a resolved configuration asks to be computed."""
+    """Return the SHA-256 (hex) of the settings in a resolved configuration that decide what is computed."""
     return hashlib.sha256(comparable(requested(flatten(config))).encode()).hexdigest()
 
 
 def folder_name(config: Mapping[str, Any]) -> str:
-    """Return `<slug>-<hash>`, a run's folder: the same request is the same folder."""
+    """Return the name of a run's folder, `<slug>-<hash>`; equal requests have the same folder."""
     slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config))).strip("-.")[:100]
     return f"{slug}-{identity(config)[:10]}"
 
@@ -27,15 +27,15 @@ def folder_name(config: Mapping[str, Any]) -> str:
 def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide what is computed.
 
-    Output keys do not, and `data.root` (where files happen to lie) counts only for sources that read
-    the user's own files, which have a `data.path`.
+    Output keys do not. `data.root`, the folder of the data's files, counts only for sources that read the
+    user's own files, which have a `data.path`.
     """
-    idle = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
-    return {key: value for key, value in values.items() if key not in idle}
+    ignored = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
+    return {key: value for key, value in values.items() if key not in ignored}
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested configuration with dotted keys; lists stay values."""
+    """Return a nested configuration as a flat one with dotted keys; lists stay as they are."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
@@ -43,9 +43,9 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def comparable(value: object) -> str:
-    """Write a value so that equal requests are equal: 1 and 1.0 are, 1 and true are not.
+    """Return a value as text that is equal for equal requests: 1 and 1.0 are equal, 1 and true are not.
 
-    Except for sizes: data.train_size=1 is one sample, 1.0 is all of them.
+    Sizes are the exception: data.train_size=1 means one sample, 1.0 means all of them.
     """
     return json.dumps(_canonical(value), sort_keys=True)
 

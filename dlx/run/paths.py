@@ -1,4 +1,4 @@
-"""Where things lie: the files of a run's folder, the runs of a study, the newest study."""
+"""File names in a run's folder, finding runs and studies, and writing files atomically."""
 
 import os
 import shutil
@@ -18,10 +18,10 @@ REPORT = "report"
 
 
 def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None) -> list[Path]:
-    """Return the run folders at or below `folder` (those with Hydra's `.hydra/config.yaml`), sorted.
+    """Return the run folders at or below `folder` (those with a `.hydra/config.yaml`), sorted.
 
-    Links to folders below are not followed, so that a loop of them ends. `on_error` is told of each
-    folder that cannot be looked into.
+    Links to folders are not followed, as they may form a loop. `on_error` is called with the error of each
+    folder that cannot be read.
     """
     runs = []
     for where, folders, _ in os.walk(folder, onerror=on_error):
@@ -41,13 +41,13 @@ def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None)
 
 
 def newest_study(root: Path) -> Path | None:
-    """Return the folder under `root` whose runs were written to last, or None if there is no run."""
+    """Return the study under `root` that was written to last, or None if there is no run."""
     newest = max(find_runs(root), key=_last_written, default=None)
     return newest.parent if newest else None
 
 
 def _last_written(run: Path) -> float:
-    # A run that is training replaces its files: one listed now may be gone a moment later.
+    # A run that is training replaces its files, so one that was listed may be gone a moment later.
     times = [0.0]
     for file in run.iterdir():
         with suppress(FileNotFoundError):
@@ -56,9 +56,9 @@ def _last_written(run: Path) -> float:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that, whenever the process or machine dies, `path` is the old file or the new one.
+    """Write a file so that, if the process or machine dies, `path` is either the old file or the new one.
 
-    Raises OSError as the file system does (disk full, read-only).
+    Raises OSError if the file system does (disk full, read-only).
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -79,9 +79,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def discard_unstarted(folder: Path) -> None:
-    """Remove a run folder in which Hydra has left its own files and no training has left any.
+    """Remove a run folder that has only Hydra's files because no training started.
 
-    And the study above it, if nothing else is in it.
+    Remove its study too if that is empty then.
     """
     if not folder.is_dir() or any((folder / name).exists() for name in (HISTORY, RESULT, CHECKPOINT)):
         return

@@ -1,8 +1,7 @@
 """predictions.npz: the validation outputs of the last and the best epoch, and the labels.
 
-`last_outputs` and `best_outputs` [N, K], `labels` [N], `last_epoch`, `best_epoch`. Outputs are float16
-where no prediction changes by it, else float32, and as they are where they are no predictions of a class;
-labels the smallest integer that fits.
+Outputs are stored as float16 if that changes no prediction, else as float32, and unchanged if they do not
+predict a class; labels as the smallest integer type that fits. Axes: N samples, K outputs.
 """
 
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.run.arrays import read_arrays, write_arrays
+from dlx.run.formats import read_arrays, write_arrays
 from dlx.run.paths import PREDICTIONS
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Validation outputs, float16 or float32, and what they should have said."""
+    """Validation outputs and the true labels."""
 
     last_outputs: NDArray[np.floating]  # [N, K]
     best_outputs: NDArray[np.floating]  # [N, K]
@@ -36,7 +35,7 @@ def write_predictions(
     best_epoch: int,
     exact: bool = False,
 ) -> None:
-    """Write `folder`/predictions.npz, atomically; `exact` keeps the outputs' type."""
+    """Write `folder`/predictions.npz atomically; `exact` keeps the outputs' type."""
     write_arrays(
         folder / PREDICTIONS,
         last_outputs=last if exact else _compact(last),
@@ -50,7 +49,7 @@ def write_predictions(
 def read_predictions(folder: Path) -> Predictions | None:
     """Read `folder`/predictions.npz; None if the run has none.
 
-    Raises ValueError, with the file's name, if it is damaged or its arrays do not belong together.
+    Raises ValueError, with the file's name, if it is damaged or its arrays do not fit together.
     """
     path = folder / PREDICTIONS
     arrays = read_arrays(path, ("last_outputs", "best_outputs", "labels", "last_epoch", "best_epoch"))
@@ -58,7 +57,7 @@ def read_predictions(folder: Path) -> Predictions | None:
         return None
     last_NK, best_NK, labels_N, *epochs = arrays
     if any(epoch.shape for epoch in epochs):
-        raise ValueError(f"{path}: an epoch is no number")
+        raise ValueError(f"{path}: an epoch is not a number")
     read = Predictions(last_NK, best_NK, labels_N, *map(int, epochs))
     _check(path, read)
     return read

@@ -1,7 +1,9 @@
-"""The files of a run's probes, both ways: what was seen inside the net while it trained.
+"""The files of a run's probes: what was recorded of the model's inside while it trained.
 
-Each file is there only if its probe was on. Axes: E epochs, N samples, K outputs, M images, C channels,
-H height, W width.
+A file exists only if its probe was on; readers return None if it does not, and raise ValueError, with the
+file's name, if it is damaged.
+
+Axes: E epochs, N samples, K outputs, M images, C channels, H height, W width.
 """
 
 from collections.abc import Sequence
@@ -12,8 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.run.arrays import read_arrays, write_arrays
-from dlx.run.table import read_table
+from dlx.run.formats import read_arrays, read_table, write_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +44,9 @@ class Logits:
 
 @dataclass(frozen=True)
 class Images:
-    """Training images before and after augmentation, in the unit of the data set's files, 0 to 255 for most.
+    """Training images before and after augmentation, in the units of the data set's files (mostly 0 to 255).
 
-    Noise leads beyond that range; standardising and undoing it costs the last bits of float32.
+    Noise may exceed that range. Undoing the standardisation costs the last bits of float32.
     """
 
     before: NDArray[np.floating]  # [M, C, H, W]
@@ -54,27 +55,27 @@ class Images:
 
 
 def read_layers(folder: Path) -> "pd.DataFrame | None":
-    """Read layers.csv, columns as LAYER_COLUMNS; None if the run has none. Raises ValueError if damaged."""
+    """Read layers.csv; its columns are LAYER_COLUMNS."""
     return _table(folder / LAYERS, LAYER_COLUMNS, ("epoch",), ("phase", "layer", "module"))
 
 
 def read_gradients(folder: Path) -> "pd.DataFrame | None":
-    """Read gradients.csv, columns as GRADIENT_COLUMNS; None if the run has none. Raises ValueError."""
+    """Read gradients.csv; its columns are GRADIENT_COLUMNS."""
     return _table(folder / GRADIENTS, GRADIENT_COLUMNS, ("epoch",), ("parameter",))
 
 
 def read_steps(folder: Path) -> "pd.DataFrame | None":
-    """Read steps.csv, columns as STEP_COLUMNS; None if the run has none. Raises ValueError if damaged."""
+    """Read steps.csv; its columns are STEP_COLUMNS."""
     return _table(folder / STEPS, STEP_COLUMNS, ("step",))
 
 
 def read_classes(folder: Path) -> "pd.DataFrame | None":
-    """Read classes.csv, columns as CLASS_COLUMNS; None if the run has none. Raises ValueError if damaged."""
+    """Read classes.csv; its columns are CLASS_COLUMNS."""
     return _table(folder / CLASSES, CLASS_COLUMNS, ("epoch", "samples"), ("class",))
 
 
 def write_logits(folder: Path, logits: Logits) -> None:
-    """Write logits.npz, atomically; float16 where no value overflows it, else float32."""
+    """Write logits.npz atomically, in float16 unless a value overflows it, else in float32."""
     with np.errstate(over="ignore"):
         short = logits.outputs.astype(np.float16)
     fits = (np.isfinite(short) == np.isfinite(logits.outputs)).all()
@@ -83,7 +84,7 @@ def write_logits(folder: Path, logits: Logits) -> None:
 
 
 def read_logits(folder: Path) -> Logits | None:
-    """Read logits.npz; None if the run has none. Raises ValueError if it is damaged."""
+    """Read logits.npz."""
     arrays = read_arrays(folder / LOGITS, ("epochs", "outputs", "labels"))
     if arrays is None:
         return None
@@ -94,12 +95,12 @@ def read_logits(folder: Path) -> Logits | None:
 
 
 def write_images(folder: Path, images: Images) -> None:
-    """Write images.npz, atomically."""
+    """Write images.npz atomically."""
     write_arrays(folder / IMAGES, before=images.before, after=images.after, labels=images.labels)
 
 
 def read_images(folder: Path) -> Images | None:
-    """Read images.npz; None if the run has none. Raises ValueError if it is damaged."""
+    """Read images.npz."""
     arrays = read_arrays(folder / IMAGES, ("before", "after", "labels"))
     if arrays is None:
         return None

@@ -1,4 +1,4 @@
-"""result.json: what became of a run. Written last and atomically, so its presence means "ended"."""
+"""result.json: the outcome of a run. Written last and atomically, so that a run that has it has ended."""
 
 import json
 import math
@@ -13,12 +13,12 @@ Status = Literal["completed", "diverged", "failed"]
 
 
 class Result(BaseModel):
-    """A run's outcome and what is needed to read or repeat it."""
+    """A run's outcome, and what is needed to understand or repeat it."""
 
     model_config = ConfigDict(extra="allow")
 
     status: Status
-    identity: str  # SHA-256 of the configuration, see config.identity
+    identity: str  # SHA-256 of the configuration, see run/identity.py
     config: dict[str, Any]  # the resolved configuration
     last: dict[str, float | int | None] = {}  # the last epoch's history row
     best: dict[str, float | int | None] = {}  # the row that is best by config["monitor"]
@@ -38,15 +38,15 @@ class Result(BaseModel):
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Write `folder`/result.json; what is not finite is written as null."""
+    """Write `folder`/result.json, with null for values that are not finite."""
     text = json.dumps(_finite(result.model_dump()), indent=2, allow_nan=False)
     write_atomically(folder / RESULT, (text + "\n").encode())
 
 
 def read_result(folder: Path) -> Result | None:
-    """Return the run's result, or None if it has none (it has not ended).
+    """Return the run's result, or None if the run has not ended.
 
-    Raises ValueError if the file is there but is no result.
+    Raises ValueError if the file is not a result.
     """
     path = folder / RESULT
     if not path.is_file():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dlx.config import DataSettings
-from dlx.data.load import read
+from dlx.data.dataset import read
 from dlx.data.split import split
 from dlx.errors import RequestError
 from tests.benchmarks.recipe import TRAIN_SAMPLES, VAL_SAMPLES

@@ -19,12 +19,12 @@ from numpy.random import Generator
 
 from dlx.compose import config_folder, register
 from dlx.config import resolved
-from dlx.run.history import COLUMNS, HistoryWriter, Row
+from dlx.run.formats import TableWriter
+from dlx.run.history import COLUMNS, EpochRow, HistoryWriter
 from dlx.run.identity import flatten, folder_name, identity
 from dlx.run.paths import HISTORY
 from dlx.run.predictions import write_predictions
 from dlx.run.result import Result, write_result
-from dlx.run.table import TableWriter
 
 SAMPLES, CLASSES = 500, 10
 STEPS = 32  # of an epoch
@@ -87,18 +87,18 @@ def write_run(folder: Path, config: dict[str, Any], draws: Generator, prediction
     write_result(folder, Result.model_validate(values))
 
 
-def curve(config: dict[str, Any], draws: Generator) -> list[Row]:
+def curve(config: dict[str, Any], draws: Generator) -> list[EpochRow]:
     """Return an untrained epoch and then an approach to an end that is best at rate 0.01 and large widths."""
     settings = flatten(config)
     rate, width = settings["optimizer.lr"], settings["model.width"]
     end = 0.85 - 0.03 * math.log10(rate / 0.01) ** 2 - 1 / width + draws.normal(scale=0.005)
-    rows = [Row(0, 0, 0.001, None, None, None, 2.3, 0.1)]
+    rows = [EpochRow(0, 0, 0.001, None, None, None, 2.3, 0.1)]
     for epoch in range(1, config["epochs"] + 1):
         accuracy = end - (end - 0.1) * math.exp(-epoch * 20 * rate**0.5) + draws.normal(scale=0.004)
         val = round(min(1.0, max(0.0, accuracy)) * SAMPLES) / SAMPLES
         loss = 2.3 * math.exp(-2 * val) + abs(draws.normal(scale=0.002))
         rows.append(
-            Row(epoch, STEPS * epoch, 0.017 * epoch, rate, 0.9 * loss, min(1.0, val * 1.05), loss, val)
+            EpochRow(epoch, STEPS * epoch, 0.017 * epoch, rate, 0.9 * loss, min(1.0, val * 1.05), loss, val)
         )
     return rows
 

@@ -183,10 +183,10 @@ def test_draws_from_own_sets_are_stratified_too():
             r"data\.train_size=90: of 100 training samples, validation takes 20 .* test 5 .* leaves 75",
         ),
         ({"val_size": 60, "test_size": 60}, r"of 100 training samples, validation takes 60 .* test 60"),
-        ({"val_size": 60, "test_size": 40}, r"data\.train_size=null: no sample to train on"),
-        ({"train_size": 0, "val_size": 10}, r"data\.train_size=0: no sample to train on"),
-        ({"val_size": 0}, r"data\.val_size=0: gives no validation sample"),
-        ({"val_size": 0.001}, r"data\.val_size=0\.001: gives no validation sample"),
+        ({"val_size": 60, "test_size": 40}, r"data\.train_size=null: leaves no sample to train on"),
+        ({"train_size": 0, "val_size": 10}, r"data\.train_size=0: leaves no sample to train on"),
+        ({"val_size": 0}, r"data\.val_size=0: leaves no validation sample"),
+        ({"val_size": 0.001}, r"data\.val_size=0\.001: leaves no validation sample"),
     ],
 )
 def test_impossible_sizes_are_refused_with_the_counts(sizes, message):

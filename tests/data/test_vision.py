@@ -1,4 +1,6 @@
+import dataclasses
 import hashlib
+import re
 import struct
 from pathlib import Path
 
@@ -7,7 +9,6 @@ import pytest
 import torch
 
 from dlx.data import vision
-from dlx.data.published import Published
 from dlx.data.source import sources
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -36,9 +37,8 @@ def test_idx_files_become_images_and_labels(tmp_path, monkeypatch, name, constan
         "t10k-labels-idx1-ubyte": idx(labels[:2]),
     }
     real = getattr(vision, constant)
-    monkeypatch.setattr(
-        vision, constant, Published(name, real.folder, place(tmp_path / real.folder, content), ())
-    )
+    files = place(tmp_path / real.folder, content)
+    monkeypatch.setattr(vision, constant, dataclasses.replace(real, files=files))
     source = sources.build(name, {}, root=tmp_path)
     assert torch.equal(source.train.inputs, torch.from_numpy(images)[:, None])
     assert source.train.labels.tolist() == labels.tolist()
@@ -65,8 +65,8 @@ def python2_pickle(pixels, labels):
 
 
 def cifar10(tmp_path, monkeypatch, batches):
-    checksums = place(tmp_path / "cifar-10-batches-py", batches)
-    monkeypatch.setattr(vision, "CIFAR10", Published("cifar10", "cifar-10-batches-py", checksums, ()))
+    files = place(tmp_path / "cifar-10-batches-py", batches)
+    monkeypatch.setattr(vision, "CIFAR10", dataclasses.replace(vision.CIFAR10, files=files))
     return sources.build("cifar10", {}, root=tmp_path)
 
 
@@ -86,7 +86,7 @@ def test_cifar10_batches_become_one_training_and_one_test_part(tmp_path, monkeyp
 def test_a_pickle_that_calls_anything_but_numpy_is_refused(tmp_path, monkeypatch):
     ran = tmp_path / "ran"
     attack = f"cpathlib\nPath.touch\n(cpathlib\nPath\n(V{ran}\ntRtR.".encode()
-    with pytest.raises(Exception, match=r"no business in an image file"):
+    with pytest.raises(Exception, match=r"does not belong in an image file"):
         cifar10(tmp_path, monkeypatch, {"data_batch_1": attack, "test_batch": attack})
     assert not ran.exists()
 
@@ -124,22 +124,17 @@ def test_reading_agrees_with_torchvision(name, theirs):
 def test_files_and_folders_are_torchvisions():
     datasets = pytest.importorskip("torchvision.datasets")
     for mine, theirs in ((vision.MNIST, datasets.MNIST), (vision.FASHION_MNIST, datasets.FashionMNIST)):
-        assert [Path(archive.path).name for archive in mine.archives] == [
-            name for name, _ in theirs.resources
-        ]
+        assert [Path(archive).name for archive in mine.archives] == [name for name, _ in theirs.resources]
         assert mine.folder == f"{theirs.__name__}/raw"
     theirs = datasets.CIFAR10
     assert vision.CIFAR10.folder == theirs.base_folder
-    assert vision.CIFAR10.archives[0].path == theirs.filename
-    assert vision.CIFAR10.archives[0].urls[0] == theirs.url
-    assert vision.CIFAR10.checksums == {
-        name: f"md5:{md5}" for name, md5 in theirs.train_list + theirs.test_list
-    }
+    assert list(vision.CIFAR10.archives) == [theirs.filename]
+    assert f"{vision.CIFAR10.mirrors[0]}/{theirs.filename}" == theirs.url
+    assert vision.CIFAR10.files == {name: f"md5:{md5}" for name, md5 in theirs.train_list + theirs.test_list}
 
 
 def test_every_download_is_encrypted_and_has_two_sources():
     for mine in (vision.MNIST, vision.FASHION_MNIST, vision.CIFAR10):
-        for archive in mine.archives:
-            assert len(archive.urls) == 2
-            assert all(url.startswith("https://") for url in archive.urls)
-            assert len(archive.sha256) == 64
+        assert len(mine.mirrors) == 2
+        assert all(mirror.startswith("https://") for mirror in mine.mirrors)
+        assert all(re.fullmatch("sha256:[0-9a-f]{64}", checksum) for checksum in mine.archives.values())

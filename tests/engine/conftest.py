@@ -1,4 +1,4 @@
-"""A small run of known data, built without a configuration."""
+"""A small run on known data, built without a configuration."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ import torch
 from dlx import rng
 from dlx.data.dataset import Dataset, Split
 from dlx.engine.run import Run, Seeds
-from dlx.loss.registry import losses
-from dlx.model.registry import models
-from dlx.optimizer.registry import optimizers
+from dlx.loss.losses import losses
+from dlx.model.models import models
+from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule, schedules
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""Gradients by finite differences: right ones pass, planted wrong ones do not, kinks are neither."""
+"""Gradient checks: correct gradients pass, planted errors fail, and entries at kinks are not compared."""
 
 from collections import OrderedDict
 from dataclasses import replace
@@ -10,12 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlx.data.dataset import Split
-from dlx.engine.gradient_check import INPUT, Settings, check_gradients, generic_batch
+from dlx.engine.gradient_check import INPUT, GradientCheckOptions, check_gradients, jittered_batch
 from dlx.engine.run import Seeds
 from dlx.errors import RequestError
-from dlx.loss.registry import losses
-from dlx.model.layers import ACTIVATIONS, Dropout
-from dlx.model.registry import models
+from dlx.loss.losses import losses
+from dlx.model.models import ACTIVATIONS, Dropout, models
 
 TOLERANCE = 1e-6
 ALL = 0
@@ -23,10 +22,10 @@ ALL = 0
 
 @pytest.fixture
 def make_double(make_run):
-    """A run in float64, as the verb builds it: 5 features, 3 classes, 22 training samples."""
+    """A run in float64, as `dlx check` builds it: 5 features, 3 classes, 22 training samples."""
 
     def make(model, **changes):
-        run = make_run(model=model.double().eval(), **changes)  # the builder leaves it in evaluation mode
+        run = make_run(model=model.double().eval(), **changes)  # build leaves models in evaluation mode
         split = run.data.train
         return replace(run, data=replace(run.data, train=Split(split.inputs.double(), split.labels)))
 
@@ -34,7 +33,8 @@ def make_double(make_run):
 
 
 def checked(run, entries=ALL, samples=4):
-    return {result.name: result for result in check_gradients(run, Settings(samples, entries, TOLERANCE))}
+    options = GradientCheckOptions(samples, entries, TOLERANCE)
+    return {result.name: result for result in check_gradients(run, options)}
 
 
 def wrong(results):
@@ -46,7 +46,7 @@ def mlp(**arguments):
 
 
 class Scaled(torch.autograd.Function):
-    """Passes its input on, and multiplies the gradient by `factor`."""
+    """Returns its input unchanged, but multiplies the gradient by `factor`."""
 
     @staticmethod
     def forward(context, x, factor):
@@ -59,7 +59,7 @@ class Scaled(torch.autograd.Function):
 
 
 class Planted(nn.Module):
-    """A linear layer whose weight gets `factor` times its gradient: a number, or one for each entry."""
+    """A linear layer whose weight gets `factor` times its gradient; one factor, or one for each entry."""
 
     def __init__(self, factor, features=5, outputs=3):
         super().__init__()
@@ -70,10 +70,10 @@ class Planted(nn.Module):
         return F.linear(x, Scaled.apply(self.linear.weight, self.factor), self.linear.bias)
 
 
-def test_differences_are_the_closed_form_of_linear_least_squares(make_double):
+def test_differences_match_the_closed_form_of_linear_least_squares(make_double):
     linear = nn.Linear(5, 3)
     run = make_double(linear, loss=losses.build("mean_squared_error", {"reduction": "mean"}))
-    inputs, labels = generic_batch(run, 4)
+    inputs, labels = jittered_batch(run, 4)
     residuals = inputs @ linear.weight.detach().T + linear.bias.detach() - F.one_hot(labels, 3)
     expected = {
         "weight": residuals.T @ inputs * 2 / 12,
@@ -90,11 +90,11 @@ def test_differences_are_the_closed_form_of_linear_least_squares(make_double):
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.01])
-def test_the_verdict_is_that_of_torchs_own_gradcheck(make_double, factor):
+def test_the_verdict_agrees_with_torchs_gradcheck(make_double, factor):
     run = make_double(
         nn.Sequential(OrderedDict(hidden=Planted(factor, 5, 4), tanh=nn.Tanh(), out=nn.Linear(4, 3)))
     )
-    inputs, labels = generic_batch(run, 4)
+    inputs, labels = jittered_batch(run, 4)
     names = [name for name, _ in run.model.named_parameters()]
 
     def loss(x, *values):
@@ -108,7 +108,7 @@ def test_the_verdict_is_that_of_torchs_own_gradcheck(make_double, factor):
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_and_norm_is_right(make_double, activation, norm):
+def test_every_activation_and_norm_passes(make_double, activation, norm):
     results = checked(make_double(mlp(activation=activation, norm=norm, dropout=0.3)), entries=8)
     assert wrong(results) == []
     assert all(result.compared for result in results.values())
@@ -125,12 +125,12 @@ def test_every_activation_and_norm_is_right(make_double, activation, norm):
         ("binary_cross_entropy", {}),
     ],
 )
-def test_every_loss_is_right_under_either_reduction(make_double, name, arguments, reduction):
+def test_every_loss_passes_with_either_reduction(make_double, name, arguments, reduction):
     loss = losses.build(name, {"reduction": reduction, **arguments})
     assert wrong(checked(make_double(mlp(), loss=loss), entries=8)) == []
 
 
-def test_a_gradient_one_hundredth_too_large_is_wrong_and_its_parameter_named(make_double):
+def test_a_gradient_that_is_1_percent_too_large_fails_by_name(make_double):
     results = checked(make_double(Planted(1.01)), entries=3)
     assert wrong(results) == ["linear.weight"]
     worst = results["linear.weight"].worst
@@ -138,7 +138,7 @@ def test_a_gradient_one_hundredth_too_large_is_wrong_and_its_parameter_named(mak
     assert worst.error == pytest.approx(0.01 / 1.01, rel=1e-4)
 
 
-def test_a_wrong_sign_in_a_single_entry_is_found_and_placed(make_double):
+def test_a_wrong_sign_in_a_single_entry_is_located(make_double):
     factor = torch.ones(3, 5, dtype=torch.float64)
     factor[1, 3] = -1
     results = checked(make_double(Planted(factor)))
@@ -156,7 +156,7 @@ def test_a_small_gradient_does_not_hide_its_error_behind_a_large_one(make_double
     assert wrong(results) == ["linear.weight"]
 
 
-def test_a_parameter_cut_off_from_autograd_is_wrong(make_double):
+def test_a_parameter_detached_from_autograd_fails(make_double):
     class Detached(nn.Linear):
         def forward(self, x):
             return F.linear(x, self.weight, self.bias.detach())
@@ -164,12 +164,12 @@ def test_a_parameter_cut_off_from_autograd_is_wrong(make_double):
     assert wrong(checked(make_double(Detached(5, 3)))) == ["bias"]
 
 
-def test_gradients_that_are_zero_raise_no_alarm(make_double):
+def test_zero_gradients_pass(make_double):
     model = nn.Sequential(OrderedDict(linear=nn.Linear(5, 4), norm=nn.BatchNorm1d(4), out=nn.Linear(4, 3)))
     model.register_parameter("unused", nn.Parameter(torch.ones(2)))
     results = checked(make_double(model))
     assert wrong(results) == []
-    assert results["linear.bias"].gradient < 1e-12  # the norm takes it out again
+    assert results["linear.bias"].gradient < 1e-12  # the norm subtracts it again
     assert results["unused"].gradient == 0
     assert {entry.difference for entry in results["unused"].entries} == {0.0}
 
@@ -182,22 +182,22 @@ def test_frozen_parameters_are_left_out(make_double):
 
 @pytest.mark.parametrize("dropout", [Dropout, nn.Dropout], ids=["ours", "torch's"])
 def test_dropout_draws_the_same_mask_in_every_evaluation(make_double, dropout):
-    """Without that, differences over 1e-5 would be of the order of 1e5."""
+    """Otherwise differences over steps of 1e-5 would be of the order of 1e5."""
     model = nn.Sequential(nn.Linear(5, 40), dropout(0.5), nn.Linear(40, 3))
     results = checked(make_double(model), entries=10)
     assert wrong(results) == []
     other = checked(make_double(model, seeds=Seeds(order=0, augment=0, dropout=1)), entries=10)
-    assert results[INPUT].gradient != other[INPUT].gradient  # it does drop
+    assert results[INPUT].gradient != other[INPUT].gradient  # dropout is active
 
 
-def test_a_model_that_draws_from_elsewhere_is_refused(make_double):
+def test_a_model_that_draws_from_outside_torch_is_refused(make_double):
     class Noisy(nn.Linear):
         draws = np.random.default_rng(0)
 
         def forward(self, x):
             return super().forward(x) * self.draws.random()
 
-    with pytest.raises(RequestError, match="draws random numbers from elsewhere"):
+    with pytest.raises(RequestError, match="draws random numbers from outside torch"):
         checked(make_double(Noisy(5, 3)))
 
 
@@ -209,7 +209,7 @@ def test_a_loss_that_is_not_finite_is_refused(make_double):
 
 
 class Bent(nn.Linear):
-    """A linear layer with a weight more, at whose 0 the loss has a kink, and beside it is curved or not."""
+    """A linear layer with one more weight: at 0 the loss has a kink, and beside it perhaps a curvature."""
 
     def __init__(self, start, curvature=0.0):
         super().__init__(5, 3)
@@ -222,7 +222,7 @@ class Bent(nn.Linear):
 
 @pytest.mark.parametrize("curvature", [0.0, 3e3])
 @pytest.mark.parametrize("start", [0.0, 3e-9, -3e-9])
-def test_an_entry_at_a_kink_is_neither_right_nor_wrong(make_double, start, curvature):
+def test_an_entry_at_a_kink_is_not_compared(make_double, start, curvature):
     hinge = checked(make_double(Bent(start, curvature)))["hinge"]
     assert [entry.kink for entry in hinge.entries] == [True]
     assert hinge.compared == []
@@ -230,7 +230,7 @@ def test_an_entry_at_a_kink_is_neither_right_nor_wrong(make_double, start, curva
 
 
 @pytest.mark.parametrize("start", [3e-6, 3e-7, 3e-8, -3e-6])
-def test_an_entry_beside_a_kink_is_compared_over_a_smaller_step(make_double, start):
+def test_an_entry_beside_a_kink_is_compared_with_a_smaller_step(make_double, start):
     hinge = checked(make_double(Bent(start)))["hinge"]
     assert [entry.kink for entry in hinge.entries] == [False]
     assert hinge.passed(TOLERANCE)
@@ -251,8 +251,8 @@ def test_a_wrong_gradient_of_a_strongly_curved_loss_is_not_taken_for_a_kink(make
     assert not angle.passed(TOLERANCE)
 
 
-def test_ties_of_an_images_background_are_untied(make_double):
-    """Every pool of a constant image is a tie; a difference there is of another maximum than autograd's."""
+def test_the_ties_of_an_images_background_are_broken(make_double):
+    """In a constant image every pool is a tie, where differences may follow another maximum than autograd."""
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32, 3))
     run = make_double(model)
     images = torch.zeros(22, 1, 4, 4, dtype=torch.float64)
@@ -271,7 +271,7 @@ def test_parameters_and_running_statistics_are_left_as_they_were(make_double):
     assert all(torch.equal(value, before[name]) for name, value in run.model.state_dict().items())
 
 
-def test_a_buffer_that_each_forward_changes_is_put_back_in_between(make_double):
+def test_a_buffer_that_each_forward_pass_changes_is_restored_in_between(make_double):
     class Counting(nn.Linear):
         def __init__(self):
             super().__init__(5, 3)
@@ -286,7 +286,7 @@ def test_a_buffer_that_each_forward_changes_is_put_back_in_between(make_double):
     assert run.model.count == 1
 
 
-def test_the_chosen_entries_hold_the_largest_and_follow_the_seed(make_double):
+def test_the_chosen_entries_include_the_largest_and_follow_the_seed(make_double):
     run = make_double(nn.Linear(5, 3))
     weight = checked(run, entries=4)["weight"]
     indices = [entry.index for entry in weight.entries]
@@ -297,7 +297,7 @@ def test_the_chosen_entries_hold_the_largest_and_follow_the_seed(make_double):
     assert [entry.index for entry in checked(other, entries=4)["weight"].entries] != indices
 
 
-def test_weights_of_any_shape_and_memory_order_are_moved_in_place(make_double):
+def test_weights_of_any_shape_and_memory_order_can_be_checked(make_double):
     class Odd(nn.Linear):
         def __init__(self):
             super().__init__(5, 3)

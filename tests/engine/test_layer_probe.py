@@ -1,4 +1,4 @@
-"""Layer statistics: against NumPy, where numbers are large, and what counts as one layer."""
+"""Layer statistics agree with NumPy's, even for large numbers, and cover all calls of a layer."""
 
 import numpy as np
 import pytest
@@ -25,12 +25,12 @@ def expected(pieces):
 
 
 @pytest.mark.parametrize("sizes", [(7,), (1, 1, 5), (GATHERED - 1, 3, GATHERED, 2 * GATHERED + 5, 1)])
-def test_moments_are_those_of_all_values_however_they_come(sizes):
+def test_moments_cover_all_values_however_they_are_split(sizes):
     pieces = [draws(size, seed=size) * 3 + index for index, size in enumerate(sizes)]
     assert statistics(pieces) == pytest.approx(expected(pieces), rel=1e-12)
 
 
-def test_moments_of_no_values_are_none_and_taking_forgets():
+def test_moments_of_no_values_are_none_and_taking_resets_them():
     moments = Moments(Scratch())
     assert moments.take() is None
     moments.add(draws(4))
@@ -42,7 +42,7 @@ def test_moments_of_no_values_are_none_and_taking_forgets():
     ("dtype", "mean", "tolerance"), [(torch.float32, 1e5, 1e-3), (torch.float64, 1e9, 1e-6)]
 )
 def test_the_deviation_survives_a_mean_that_is_much_larger(dtype, mean, tolerance):
-    """E[x^2] - E[x]^2 in the same precision is off by more than the deviation."""
+    """In the same precision, the error of E[x^2] - E[x]^2 is larger than the deviation."""
     pieces = [(draws(GATHERED // 2, seed=seed) + mean).to(dtype) for seed in range(6)]
     naive = torch.cat(pieces).square().mean() - torch.cat(pieces).mean().square()
     assert abs(naive - 1) > 0.1
@@ -54,7 +54,7 @@ def test_pieces_of_different_means_merge():
     assert statistics(pieces) == pytest.approx(expected(pieces), rel=1e-12)
 
 
-def test_a_tensor_may_change_once_it_was_seen():
+def test_a_tensor_may_change_after_it_was_added():
     values = torch.ones(5)
     moments = Moments(Scratch())
     moments.add(values)
@@ -75,7 +75,7 @@ def test_values_of_half_precision_do_not_overflow():
     assert statistics([torch.full((1000,), 1000.0, dtype=torch.float16)]) == (1000.0, 1000.0, 0.0)
 
 
-def test_what_is_not_finite_stays_so_and_says_nothing_of_other_layers():
+def test_values_that_are_not_finite_do_not_affect_other_layers():
     model = nn.Sequential(nn.Identity(), nn.Sigmoid())
     probe = LayerProbe(model)
     with probe.watch("training", model):
@@ -87,7 +87,7 @@ def test_what_is_not_finite_stays_so_and_says_nothing_of_other_layers():
     assert second[4] == pytest.approx((1 + torch.sigmoid(torch.tensor(1.0)).item()) / 3)
 
 
-def test_values_whose_squares_overflow_are_infinitely_spread():
+def test_values_whose_squares_overflow_have_an_infinite_deviation():
     assert statistics([torch.tensor([1e300, -1e300], dtype=torch.float64)])[2] == np.inf
 
 
@@ -101,7 +101,7 @@ class Twice(nn.Module):
         return self.activation(self.layer(self.activation(self.layer(x))))
 
 
-def test_a_layer_called_twice_counts_together_and_phases_apart():
+def test_calls_of_a_layer_are_merged_and_phases_are_kept_apart():
     model, x = Twice(), draws(4, 3, dtype=torch.float32)
     probe = LayerProbe(model)
     with probe.watch("training", model):
@@ -109,12 +109,12 @@ def test_a_layer_called_twice_counts_together_and_phases_apart():
         model(x + 1)
     with probe.watch("validation", model):
         model(x - 1)
-    model(x + 5)  # nobody watches
+    model(x + 5)  # outside both contexts
     rows = {(phase, layer): row for _, phase, layer, _, *row in probe.rows(1)}
     for phase, inputs in (("training", (x, x + 1)), ("validation", (x - 1,))):
         outputs = []
         for value in inputs:
             first = model.layer(value).detach()
-            outputs += [first, model.layer(first.relu()).detach()]  # before the activation writes into it
+            outputs += [first, model.layer(first.relu()).detach()]  # before the activation overwrites it
         assert rows[phase, "layer"] == pytest.approx(expected(outputs), rel=1e-5)
         assert rows[phase, "activation"] == pytest.approx(expected([o.relu() for o in outputs]), rel=1e-5)

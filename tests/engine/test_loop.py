@@ -1,4 +1,4 @@
-"""The lean loop against the loop that anyone would write, and the independence of its random draws."""
+"""The loop equals a plain training loop, and its random draws are independent of each other."""
 
 import pytest
 import torch
@@ -15,13 +15,13 @@ def rows(run):
 
 
 def timeless(run):
-    """The history but for `time`, as values that compare."""
+    """The history without `time`, as values that can be compared."""
     return [
         (r.epoch, r.step, r.lr, r.train_loss, r.train_accuracy, r.val_loss, r.val_accuracy) for r in rows(run)
     ]
 
 
-def test_an_epoch_equals_the_loop_that_anyone_would_write(make_run):
+def test_an_epoch_equals_a_plain_training_loop(make_run):
     run, reference = make_run(), make_run()
     got = rows(run)
     model, optimizer = reference.model, torch.optim.Adam(reference.model.parameters(), lr=0.05)
@@ -58,7 +58,7 @@ def test_epoch_0_is_before_training_and_has_no_training_columns(make_run):
     assert first.val_loss is not None
 
 
-def test_repeats_are_bit_identical_and_leave_the_global_state_alone(make_run):
+def test_repeats_are_bit_identical_and_leave_the_global_random_state_alone(make_run):
     torch.manual_seed(5)
     before = torch.get_rng_state()
     first = timeless(make_run(model_arguments={"sizes": [8], "dropout": 0.5}))
@@ -70,7 +70,7 @@ def test_repeats_are_bit_identical_and_leave_the_global_state_alone(make_run):
 
 
 @pytest.mark.parametrize("purpose", ["order", "augment", "dropout"])
-def test_each_seed_moves_its_own_source_of_chance(make_run, purpose):
+def test_each_seed_changes_only_its_own_source_of_randomness(make_run, purpose):
     settings = {
         "model_arguments": {"sizes": [8], "dropout": 0.5 if purpose == "dropout" else 0.0},
         "augment": build_augment({"noise": 0.5}, (5,)) if purpose == "augment" else None,
@@ -98,7 +98,7 @@ def test_without_shuffling_every_epoch_takes_the_samples_in_order(make_run):
     assert torch.equal(torch.cat(seen), run.data.train.inputs.repeat(3, 1))
 
 
-def test_drop_last_leaves_out_the_batch_that_is_not_full(make_run):
+def test_drop_last_skips_the_incomplete_batch(make_run):
     assert [row.step for row in rows(make_run(drop_last=True))] == [0, 5, 10, 15]
 
 
@@ -107,7 +107,7 @@ def test_the_schedule_multiplies_the_learning_rate_and_is_recorded(make_run, exp
 
 
 def test_a_summed_loss_is_recorded_as_a_mean(make_run):
-    from dlx.loss.registry import losses
+    from dlx.loss.losses import losses
 
     summed = losses.build("cross_entropy", {"reduction": "sum", "label_smoothing": 0.0})
     mean_first, sum_first = (rows(make_run(lr=1e-12, **c))[1] for c in ({}, {"loss": summed}))

@@ -1,4 +1,4 @@
-"""What the probes of a run record, against direct computations and against the run's own numbers."""
+"""Probes record what direct computations give, in agreement with the run's own numbers."""
 
 from dataclasses import replace
 
@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 
 from dlx import rng
-from dlx.engine.gradient_probe import GradientProbe
+from dlx.engine.evaluation import evaluate
 from dlx.engine.layer_probe import LayerProbe
-from dlx.engine.loop import evaluate, train
-from dlx.engine.probes import Probes, StepProbe
-from dlx.loss.registry import losses
+from dlx.engine.loop import train
+from dlx.engine.probes import GradientProbe, Probes, StepProbe
+from dlx.loss.losses import losses
 from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
 
 def probed(make_run, *, on, **changes):
-    """A run of `make_run` with probes made by `on(run)`, and its epochs' ends."""
+    """A run of `make_run` with the probes that `on(run)` returns, and the reports of its epochs."""
     run = make_run(**changes)
     run = replace(run, probes=Probes(**on(run)))
     return run, list(train(run))
@@ -28,7 +28,7 @@ def batches(run, epoch):
     return order.split(run.batch_size)
 
 
-def test_layers_are_those_of_a_direct_computation(make_run):
+def test_layer_statistics_match_a_direct_computation(make_run):
     reference = make_run()
     _, ends = probed(make_run, on=lambda run: {"layers": LayerProbe(run.model)})
     rows = {row[:3]: row[3:] for end in ends for row in end.observed.tables[LAYERS]}
@@ -57,8 +57,8 @@ def test_layers_are_those_of_a_direct_computation(make_run):
                 assert got == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_gradients_are_autograds_of_each_step(make_run):
-    """One epoch of two steps of SGD without momentum: weights move by hand."""
+def test_gradients_match_autograds_in_each_step(make_run):
+    """One epoch of two SGD steps without momentum, repeated by hand."""
     reference = make_run()
     parameters = dict(reference.model.named_parameters())
     expected = dict.fromkeys(parameters, 0.0)
@@ -81,7 +81,7 @@ def test_gradients_are_autograds_of_each_step(make_run):
         assert weight == pytest.approx(float(parameters[name].detach().abs().mean()), rel=1e-5)
 
 
-def test_steps_count_from_1_and_average_to_the_histories_loss(make_run):
+def test_steps_count_from_1_and_average_to_the_historys_loss(make_run):
     _, ends = probed(make_run, on=lambda run: {"steps": StepProbe()}, batch_size=11)
     tables = [end.observed.tables[STEPS] for end in ends]
     assert [[step for step, _ in table] for table in tables] == [[], [1, 2], [3, 4], [5, 6]]
@@ -96,7 +96,7 @@ def test_a_smaller_last_batch_has_its_own_mean(make_run):
         assert (20 * full + 2 * rest) / 22 == pytest.approx(end.row.train_loss, rel=0, abs=1e-12)
 
 
-def test_the_classes_average_to_the_accuracy_and_an_absent_class_has_none(make_run):
+def test_class_accuracies_average_to_the_accuracy_and_a_missing_class_has_none(make_run):
     plain = make_run()
     val = plain.data.val
     labels = val.labels.clone()
@@ -114,26 +114,26 @@ def test_the_classes_average_to_the_accuracy_and_an_absent_class_has_none(make_r
         assert rows[0][3] == pytest.approx((predicted[labels == 0] == 0).double().mean().item())
 
 
-def test_the_end_of_an_epoch_on_training_samples_is_a_direct_evaluation(make_run):
+def test_training_samples_are_evaluated_at_the_end_of_each_epoch(make_run):
     def on(run):
         return {"train_sample": run.data.train, "logits": {2}}
 
     run, ends = probed(make_run, on=on, model_arguments={"sizes": [8], "dropout": 0.5})
     assert [set(end.extra) for end in ends] == [{"train_end_loss", "train_end_accuracy"}] * 4
-    outputs, loss, accuracy = evaluate(run, run.data.train, 3)
+    outputs, (loss, accuracy) = evaluate(run, run.data.train, 3)
     assert (ends[-1].extra["train_end_loss"], ends[-1].extra["train_end_accuracy"]) == (loss, accuracy)
     run.model.eval()
     assert torch.equal(run.model(run.data.train.inputs), outputs)
     assert [end.observed.train_outputs_NK is not None for end in ends] == [False, False, True, False]
 
 
-def test_logits_are_the_outputs_at_that_epochs_end(make_run):
+def test_logits_are_the_outputs_at_the_end_of_the_epoch(make_run):
     run, ends = probed(make_run, on=lambda run: {"logits": {1}}, epochs=1)
     expected = run.model(run.data.train.inputs).detach()
     assert torch.equal(ends[1].observed.train_outputs_NK, expected)
 
 
-def test_evaluations_for_probes_are_no_validation(make_run):
+def test_evaluations_for_probes_do_not_count_as_validation(make_run):
     def layers(**more):
         return lambda run: {"layers": LayerProbe(run.model), **{k: v(run) for k, v in more.items()}}
 
@@ -162,3 +162,38 @@ def test_probes_under_other_losses(make_run, name):
         assert right / len(data.val) == pytest.approx(end.row.val_accuracy, abs=1e-12)
     last = loss.per_sample(model(data.train.inputs), data.train.labels)
     assert ends[-1].extra["train_end_loss"] == pytest.approx(last.mean().item(), rel=1e-6)
+
+
+def parameter(*values):
+    return torch.nn.Parameter(torch.tensor(values))
+
+
+def test_the_mean_over_steps_and_the_weight_at_the_end():
+    weight, idle, frozen = parameter(1.0, -2.0), parameter(3.0), parameter(-4.0).requires_grad_(False)
+    probe = GradientProbe({"weight": weight, "idle": idle, "frozen": frozen})
+    assert probe.rows(0) == [(0, "weight", None, 1.5), (0, "idle", None, 3.0), (0, "frozen", None, 4.0)]
+    for factors in ((1.0, -3.0), (5.0, 0.0)):
+        weight.grad = None
+        (weight * torch.tensor(factors)).sum().backward()
+        probe.step()
+    with torch.no_grad():
+        weight += 1
+    assert probe.rows(1)[0] == (1, "weight", (2.0 + 2.5) / 2, 1.5)
+    assert probe.rows(2)[0] == (2, "weight", None, 1.5)
+
+
+def test_a_parameter_without_a_gradient_in_some_steps_is_averaged_over_the_others():
+    weight = parameter(1.0)
+    probe = GradientProbe({"weight": weight})
+    probe.step()
+    weight.grad = torch.tensor([-6.0])
+    probe.step()
+    assert probe.rows(1) == [(1, "weight", 6.0, 1.0)]
+
+
+def test_sparse_gradients_count_their_zeros():
+    embedding = torch.nn.Embedding(4, 2, sparse=True)
+    probe = GradientProbe({"weight": embedding.weight})
+    embedding(torch.tensor([1, 1])).sum().backward()
+    probe.step()
+    assert probe.rows(1)[0][2] == pytest.approx(4 / 8)

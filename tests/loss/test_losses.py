@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from dlx.errors import RequestError
-from dlx.loss.registry import losses
+from dlx.loss.losses import losses
 
 OUTPUTS = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 LABELS = torch.tensor([0, 1, 2, 3, 0, 1, 2])

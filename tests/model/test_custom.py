@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from dlx.errors import RequestError
-from dlx.model.registry import models
+from dlx.model.models import models
 
 CONF = Path(__file__).parents[2] / "conf"
 MYNET = """

@@ -4,9 +4,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlx.errors import RequestError
-from dlx.model.layers import use_generator
-from dlx.model.mlp import MLP, tapered
-from dlx.model.registry import models
+from dlx.model.mlp import MLP, LinearModel, tapered
+from dlx.model.models import models, use_generator
 
 
 def test_width_128_is_the_published_net_of_109386_parameters() -> None:
@@ -112,3 +111,15 @@ def test_no_bias_means_none_in_any_linear_layer() -> None:
 def test_a_wrong_setting_is_refused_by_its_key(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         models.build("mlp", arguments, input_shape=(8,), outputs=4)
+
+
+def test_the_output_is_one_linear_map_of_the_flattened_sample() -> None:
+    net = LinearModel((2, 3, 3), 4)
+    x = torch.randn(5, 2, 3, 3)
+    weights = net.state_dict()
+    assert list(weights) == ["output.weight", "output.bias"]
+    torch.testing.assert_close(net(x), x.reshape(5, 18) @ weights["output.weight"].T + weights["output.bias"])
+
+
+def test_bias_can_be_left_out() -> None:
+    assert torch.equal(LinearModel((4,), 2, bias=False)(torch.zeros(1, 4)), torch.zeros(1, 2))

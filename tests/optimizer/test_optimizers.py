@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dlx.errors import RequestError
-from dlx.optimizer.registry import optimizers
+from dlx.optimizer.optimizers import optimizers
 
 # The update-rule vectors of the computer vision course's assignment 3 (2024), float64: N=4, D=5.
 W = torch.linspace(-0.4, 0.6, 20, dtype=torch.float64)

@@ -9,7 +9,7 @@ import pytest
 from dlx.report.analysis import Analysis, analyse
 from dlx.report.load import load_study
 from dlx.report.options import Options
-from dlx.run.history import HistoryWriter, Row
+from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.result import Result, write_result
 
 CONFIG: dict[str, Any] = {
@@ -62,7 +62,9 @@ class StudyBuilder:
         folder = self.folder / slug
         (folder / ".hydra").mkdir(parents=True)
         (folder / ".hydra" / "config.yaml").write_text("seed: 0\n")
-        rows = [Row(epoch, 10 * epoch, 0.1 * epoch, 0.001, *values) for epoch, values in enumerate(epochs)]
+        rows = [
+            EpochRow(epoch, 10 * epoch, 0.1 * epoch, 0.001, *values) for epoch, values in enumerate(epochs)
+        ]
         writer = HistoryWriter(folder / "history.csv")
         for row in rows:
             writer.append(row)
@@ -126,7 +128,7 @@ class StudyBuilder:
         folder = self.run(slug, epochs, changes, status=status, best=best)
         writer = HistoryWriter(folder / "history.csv", extra=("x", "y"))
         for epoch, ((x, y), values) in enumerate(zip(points, epochs, strict=True)):
-            writer.append(Row(epoch, epoch, 0.1 * epoch, 0.1, *values), {"x": x, "y": y})
+            writer.append(EpochRow(epoch, epoch, 0.1 * epoch, 0.1, *values), {"x": x, "y": y})
         return folder
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.report.command import main
+from dlx.run.formats import TableWriter
 from dlx.run.predictions import write_predictions
 from dlx.run.probes import (
     GRADIENT_COLUMNS,
@@ -28,7 +29,6 @@ from dlx.run.probes import (
     write_images,
     write_logits,
 )
-from dlx.run.table import TableWriter
 
 HOSTILE = "<script>alert(1)</script>[/]\n=cmd|x"
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlx.run.evaluations import Evaluation, record
+from dlx.run.evaluations import Evaluation, append_evaluation
 from dlx.run.predictions import write_predictions
 
 
@@ -148,8 +148,8 @@ def test_held_out_scores_are_shown_with_how_often_the_split_was_used(study: Any,
     folder = predicted(study, 0.9, 0.1, 0)
     for day in range(times):
         time = f"2026-11-2{day}T00:00:00+00:00"
-        record(folder, Evaluation(time, "test", 263, 2, 0.5, 81 / 263, "0" * 64, 8))
-    record(folder, Evaluation("2026-11-29T00:00:00+00:00", "val", 100, 2, 0.5, 0.9, "0" * 64, 1))
+        append_evaluation(folder, Evaluation(time, "test", 263, 2, 0.5, 81 / 263, "0" * 64, 8))
+    append_evaluation(folder, Evaluation("2026-11-29T00:00:00+00:00", "val", 100, 2, 0.5, 0.9, "0" * 64, 1))
     line = said(study)[-1]
     assert "test accuracy 0.3080 (95% interval 0.2553 to 0.3662, 263 test samples)" in line
     assert "the best of 8 runs by validation" in line
@@ -159,7 +159,7 @@ def test_held_out_scores_are_shown_with_how_often_the_split_was_used(study: Any,
 def test_an_evaluation_of_another_setting_is_said_to_be_and_damage_is_named(study: Any) -> None:
     predicted(study, 0.9, 0.1, 0)
     other = predicted(study, 0.7, 0.2, 0)
-    record(other, Evaluation("2026-11-20T00:00:00+00:00", "test", 10, 2, 0.5, None, "0" * 64, 1))
+    append_evaluation(other, Evaluation("2026-11-20T00:00:00+00:00", "test", 10, 2, 0.5, None, "0" * 64, 1))
     line = said(study)[-1]
     assert "test loss 0.5000 (10 test samples) with lr 0.2, which is not the best setting here" in line
     (other / "evaluations.csv").write_text("torn")

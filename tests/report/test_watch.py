@@ -16,7 +16,7 @@ from dlx.report.command import main
 from dlx.report.load import StudyData, load_study
 from dlx.report.reader import SILENT, Reader
 from dlx.report.watch import watch
-from dlx.run.history import HistoryWriter, Row
+from dlx.run.history import EpochRow, HistoryWriter
 
 REFRESH = re.compile(r'<meta http-equiv="refresh" content="(\d+)">\n')
 
@@ -75,7 +75,7 @@ def test_what_has_not_changed_is_not_read_again(study: Any) -> None:
     assert reader.parsed == 3
     assert first.histories.equals(again.histories)
     writer = HistoryWriter(folders[1] / "history.csv")
-    writer.append(Row(0, 0, 0.0, None, None, None, 9.0, 0.1))
+    writer.append(EpochRow(0, 0, 0.0, None, None, None, 9.0, 0.1))
     assert load_study([study.folder], reader).histories["val_loss"].max() == 9.0
     assert reader.parsed == 4
     (folders[2] / "result.json").write_text("[]")
@@ -92,7 +92,7 @@ def test_a_run_that_falls_silent_is_running_no_longer(
     folder = study.run("a", study.curve(0.5), status=None)
     writer = HistoryWriter(folder / "history.csv")
     for epoch in range(3):
-        writer.append(Row(epoch, epoch, epoch * seconds_an_epoch, None, None, None, 1.0, 0.5))
+        writer.append(EpochRow(epoch, epoch, epoch * seconds_an_epoch, None, None, None, 1.0, 0.5))
     (folder / ".hydra" / "config.yaml").write_text("model:\n  epochs: 7\nepochs: 30\nseed: 0\n")
     written = (folder / "history.csv").stat().st_mtime
     soon = load_study([study.folder], Reader(clock=lambda: written + patience - 1))

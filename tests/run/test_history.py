@@ -1,4 +1,4 @@
-"""history.csv: what is written is what is read, and what is damaged is refused."""
+"""history.csv is read as it was written, and refused if it is damaged."""
 
 import math
 import random
@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlx.run.history import COLUMNS, TAIL, HistoryWriter, Row, read_history, read_last
+from dlx.run.history import COLUMNS, TAIL, EpochRow, HistoryWriter, read_history, read_last
 
 
-def row(epoch: int, loss: float | None = 0.5, accuracy: float | None = 0.75) -> Row:
-    return Row(epoch, 10 * epoch, 0.1 * epoch, 0.001, loss, accuracy, loss, accuracy)
+def row(epoch: int, loss: float | None = 0.5, accuracy: float | None = 0.75) -> EpochRow:
+    return EpochRow(epoch, 10 * epoch, 0.1 * epoch, 0.001, loss, accuracy, loss, accuracy)
 
 
-def write(path: Path, rows: list[Row]) -> Path:
+def write(path: Path, rows: list[EpochRow]) -> Path:
     writer = HistoryWriter(path)
     for each in rows:
         writer.append(each)
@@ -26,7 +26,7 @@ def write(path: Path, rows: list[Row]) -> Path:
 def test_round_trip_is_exact_to_the_bit(tmp_path: Path) -> None:
     chance = random.Random(0)
     rows = [
-        Row(epoch, epoch * 7, *(chance.random() * 10 ** chance.uniform(-300, 300) for _ in range(6)))
+        EpochRow(epoch, epoch * 7, *(chance.random() * 10 ** chance.uniform(-300, 300) for _ in range(6)))
         for epoch in range(500)
     ]
     frame = read_history(write(tmp_path / "history.csv", rows))
@@ -40,7 +40,7 @@ def test_equal_rows_have_equal_bytes(tmp_path: Path) -> None:
     assert one.splitlines()[1] == b"0,0,0.0,0.001,0.5,0.75,0.5,0.75"
 
 
-def test_missing_is_empty_and_not_finite_stays_what_it_is(tmp_path: Path) -> None:
+def test_missing_values_are_empty_and_infinite_ones_are_kept(tmp_path: Path) -> None:
     rows = [row(0, None, None), row(1, math.nan), row(2, math.inf)]
     path = write(tmp_path / "history.csv", rows)
     assert path.read_text().splitlines()[1] == "0,0,0.0,0.001,,,,"
@@ -81,7 +81,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("complaint", DAMAGE)
-def test_damage_is_refused_by_name(tmp_path: Path, complaint: str) -> None:
+def test_a_damaged_history_is_refused_by_name(tmp_path: Path, complaint: str) -> None:
     path = write(tmp_path / "history.csv", [row(0), row(1), row(2)])
     damaged = DAMAGE[complaint](path.read_text())
     path.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
@@ -104,7 +104,7 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
         read_history(tmp_path / "history.csv")
 
 
-def test_the_last_whole_row_is_read_while_the_next_is_being_written(tmp_path: Path) -> None:
+def test_the_last_complete_row_is_read_while_the_next_is_being_written(tmp_path: Path) -> None:
     path = write(tmp_path / "history.csv", [row(0, None, None), row(1, 0.25)])
     assert read_last(path)["train_loss"] == 0.25
     with path.open("a") as file:
@@ -119,14 +119,16 @@ def test_the_last_whole_row_is_read_while_the_next_is_being_written(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "no whole row yet"),
-        (",".join(COLUMNS) + "\n0,0", "no whole row yet"),
+        ("", "no complete row yet"),
+        (",".join(COLUMNS) + "\n0,0", "no complete row yet"),
         (",".join(COLUMNS) + "\n0,0\n", "the last row is damaged"),
         ("a,b\n0,0\n", "the last row is damaged"),
         (",".join(COLUMNS) + "\n0,0,soon,,,,,\n", "could not convert"),
     ],
 )
-def test_a_history_without_a_whole_row_is_refused_by_name(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_history_without_a_complete_row_is_refused_by_name(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
     path = tmp_path / "history.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=complaint) as caught:

@@ -1,4 +1,4 @@
-"""Which requests are equal; tests/test_config.py has the same of composed configurations."""
+"""Which requests are equal; tests/test_config.py tests composed configurations."""
 
 import pytest
 
@@ -21,10 +21,10 @@ def test_nested_groups_become_dotted_keys_and_lists_stay():
         ({"data.train_size": 1}, {"data.train_size": 1.0}, False),
     ],
 )
-def test_numbers_are_equal_by_value_but_sizes_by_kind(one, other, equal):
+def test_numbers_are_equal_by_value_but_sizes_also_by_type(one, other, equal):
     assert (comparable(one) == comparable(other)) is equal
 
 
-def test_where_files_lie_counts_for_the_users_own_files_alone():
+def test_the_data_root_counts_only_for_the_users_own_files():
     assert requested({"name": "a", "data.root": "/a", "seed": 1}) == {"seed": 1}
     assert requested({"data.root": "/a", "data.path": "b"}) == {"data.root": "/a", "data.path": "b"}

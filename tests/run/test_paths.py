@@ -1,4 +1,4 @@
-"""Runs are found by Hydra's file, the newest study by what was written last, and files change whole."""
+"""Finding runs and the newest study, and replacing files atomically."""
 
 import os
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def test_the_newest_study_is_the_one_written_to_last(tmp_path: Path) -> None:
     assert newest_study(tmp_path / "nothing") is None
 
 
-def test_a_file_gone_between_listing_and_looking_is_no_error(
+def test_a_file_that_disappears_after_it_was_listed_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(tmp_path / "study" / "run")
@@ -49,7 +49,7 @@ def test_a_file_gone_between_listing_and_looking_is_no_error(
     assert newest_study(tmp_path) == run.parent
 
 
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+def test_a_file_is_replaced_atomically(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_atomically(path, b"one")
     write_atomically(path, b"two")
@@ -58,7 +58,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fails", ["fsync", "replace"])
-def test_failing_half_way_leaves_the_old_file_and_nothing_else(
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
     path = tmp_path / "file"
@@ -74,7 +74,7 @@ def test_failing_half_way_leaves_the_old_file_and_nothing_else(
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_loop_of_links_ends_and_links_to_runs_are_not_followed(tmp_path: Path) -> None:
+def test_links_are_not_followed_even_if_they_form_a_loop(tmp_path: Path) -> None:
     run = make_run(tmp_path / "study" / "run")
     (tmp_path / "study" / "loop").symlink_to(tmp_path / "study")
     (tmp_path / "study" / "again").symlink_to(run)
@@ -82,7 +82,7 @@ def test_a_loop_of_links_ends_and_links_to_runs_are_not_followed(tmp_path: Path)
     assert find_runs(tmp_path) == [run]
 
 
-def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, shut = make_run(tmp_path / "study" / "run"), make_run(tmp_path / "study" / "shut")
     listed = os.scandir
 

@@ -1,4 +1,4 @@
-"""predictions.npz: read back as written, None where there is no file, damage refused by name."""
+"""predictions.npz is read as it was written, is None if missing, and is refused by name if damaged."""
 
 import contextlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlx.run.arrays import write_arrays
+from dlx.run.formats import write_arrays
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import read_predictions, write_predictions
 
@@ -18,7 +18,7 @@ def written(folder: Path) -> bytes:
     return (folder / PREDICTIONS).read_bytes()
 
 
-def test_predictions_come_back(tmp_path: Path) -> None:
+def test_predictions_are_read_as_they_were_written(tmp_path: Path) -> None:
     written(tmp_path)
     back = read_predictions(tmp_path)
     assert back is not None
@@ -33,7 +33,7 @@ def test_a_run_without_the_file_has_none(tmp_path: Path) -> None:
     assert read_predictions(tmp_path) is None
 
 
-def test_a_flipped_bit_is_refused_or_harmless_and_nothing_else_is_raised(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_harmless_or_a_value_error(tmp_path: Path) -> None:
     content = written(tmp_path)
     refused = 0
     for place in range(0, 8 * len(content), 3):
@@ -55,10 +55,10 @@ def test_a_flipped_bit_is_refused_or_harmless_and_nothing_else_is_raised(tmp_pat
         ({"labels": np.array([0, 5])}, "labels from 0 to 5"),
         ({"best_outputs": np.zeros((2, 3))}, "outputs of shapes"),
         ({"last_outputs": np.zeros(2)}, "outputs of shapes"),
-        ({"last_epoch": np.array([1, 2])}, "an epoch is no number"),
+        ({"last_epoch": np.array([1, 2])}, "an epoch is not a number"),
     ],
 )
-def test_arrays_that_do_not_belong_together_are_refused(
+def test_arrays_that_do_not_fit_together_are_refused(
     tmp_path: Path, changes: dict[str, np.ndarray], reason: str
 ) -> None:
     outputs = np.eye(2)

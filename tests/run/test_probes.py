@@ -1,4 +1,4 @@
-"""Arrays of probes: read back as written, None where there is no file, damage refused by name."""
+"""Probes' arrays are read as they were written, are None if missing, and are refused by name if damaged."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_a_run_without_the_file_has_none(tmp_path: Path, reader) -> None:
     assert reader(tmp_path) is None
 
 
-def test_logits_come_back(tmp_path: Path) -> None:
+def test_logits_are_read_as_they_were_written(tmp_path: Path) -> None:
     outputs = np.linspace(-3, 3, 24, dtype=np.float32).reshape(2, 4, 3)
     write_logits(tmp_path, Logits(np.array([1, 5]), outputs, np.array([0, 1, 2, 0])))
     back = read_logits(tmp_path)
@@ -39,14 +39,14 @@ def test_logits_come_back(tmp_path: Path) -> None:
     assert back.labels.tolist() == [0, 1, 2, 0]
 
 
-def test_logits_too_large_for_half_precision_keep_single(tmp_path: Path) -> None:
+def test_logits_too_large_for_half_precision_stay_in_single(tmp_path: Path) -> None:
     write_logits(tmp_path, Logits(np.array([1]), np.full((1, 1, 2), 1e6, np.float32), np.array([0])))
     back = read_logits(tmp_path)
     assert back is not None
     assert (back.outputs == 1e6).all()
 
 
-def test_images_come_back(tmp_path: Path) -> None:
+def test_images_are_read_as_they_were_written(tmp_path: Path) -> None:
     before = np.arange(2 * 3 * 4 * 4, dtype=np.float32).reshape(2, 3, 4, 4)
     write_images(tmp_path, Images(before, before[::-1], np.array([3, 1])))
     back = read_images(tmp_path)

@@ -1,4 +1,4 @@
-"""result.json: plain JSON, both ways; NaN is null; half a file is never left behind."""
+"""result.json is plain JSON in which NaN is null."""
 
 import json
 import math
@@ -28,7 +28,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert isinstance(again.last["epoch"], int)
 
 
-def test_what_is_not_finite_is_null_in_strict_json(tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_null_in_strict_json(tmp_path: Path) -> None:
     config = {"nested": [{"bound": math.inf}, (math.nan, 1.0)]}
     write_result(tmp_path, result(status="diverged", last={"val_loss": math.nan}, config=config))
 
@@ -42,7 +42,7 @@ def test_what_is_not_finite_is_null_in_strict_json(tmp_path: Path) -> None:
     assert again.last == {"val_loss": None}
 
 
-def test_a_run_that_has_not_ended_has_none(tmp_path: Path) -> None:
+def test_a_run_that_has_not_ended_has_no_result(tmp_path: Path) -> None:
     assert read_result(tmp_path) is None
 
 
@@ -55,7 +55,7 @@ def test_a_run_that_has_not_ended_has_none(tmp_path: Path) -> None:
         (b"\xff\xfe", "codec can't decode"),
     ],
 )
-def test_what_is_no_result_is_refused_by_name(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_a_damaged_result_is_refused_by_name(tmp_path: Path, content: bytes, complaint: str) -> None:
     (tmp_path / "result.json").write_bytes(content)
     with pytest.raises(ValueError, match=complaint) as caught:
         read_result(tmp_path)

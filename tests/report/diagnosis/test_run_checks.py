@@ -12,8 +12,8 @@ from dlx.report.analysis import Analysis
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis, Finding
 from dlx.report.diagnosis.layer_statistics import exploded_layers, silent_layers, still_weights
+from dlx.run.formats import TableWriter
 from dlx.run.probes import GRADIENT_COLUMNS, GRADIENTS, LAYER_COLUMNS, LAYERS
-from dlx.run.table import TableWriter
 
 
 @pytest.fixture

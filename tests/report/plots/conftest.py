@@ -10,7 +10,7 @@ from dlx.report.analysis import Analysis, analyse
 from dlx.report.charts import Chart
 from dlx.report.load import load_study
 from dlx.report.options import Options
-from dlx.run.table import TableWriter
+from dlx.run.formats import TableWriter
 
 Plot = Callable[[Analysis], list[Chart]]
 

@@ -1,0 +1,199 @@
+"""The base class of transforms, and the transforms in the order in which they are applied.
+
+Axes: B images of the batch, C channels, H height, W width.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dlx.errors import RequestError
+from dlx.registry import Registry
+
+
+class Transform(ABC):
+    """A random change to a batch, in two phases; built with its strength, the value of its key in the YAML.
+
+    Draws are one tensor with a leading axis B and include everything that depends on the strength. Runs
+    with different strengths and generators can therefore draw one by one, concatenate their draws and apply
+    them to their stacked images at once.
+    """
+
+    # Transforms are applied in ascending order: first those that move pixels, then cutout, whose square a
+    # move would tear apart, then noise, which also covers the zeros.
+    order: ClassVar[int]
+    needs_images: ClassVar[bool] = True
+    in_pixels: ClassVar[bool] = False  # whether the strength is a number of pixels
+
+    @abstractmethod
+    def draw(self, generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
+        """Draw for a batch of this shape, [B, C, H, W] or [B, F], on the generator's device."""
+
+    @staticmethod
+    @abstractmethod
+    def apply(images: Tensor, draws: Tensor) -> Tensor:
+        """Return the changed images, of the same shape and floating dtype; the input is left as it is."""
+
+
+# A builder is a Transform whose only argument has the name it is registered under.
+transforms: Registry[Transform] = Registry("augment", "dlx.augment")
+
+Pixels = Annotated[int, Field(ge=0)]
+
+
+@transforms.register("flip")
+class Flip(Transform):
+    """Mirror each image left to right with probability `flip`; true means 0.5."""
+
+    order: ClassVar[int] = 10
+
+    def __init__(self, flip: bool | float) -> None:
+        self.probability = 0.5 if flip is True else float(flip)
+        if not 0 <= self.probability <= 1:
+            raise RequestError(f"augment.flip={flip}: give true, false or a probability from 0 to 1")
+
+    def draw(self, generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
+        """Draw which images to flip: bool [B]."""
+        return torch.rand(shape[0], generator=generator, device=generator.device) < self.probability
+
+    @staticmethod
+    def apply(images: Tensor, draws: Tensor) -> Tensor:
+        """Return the images, the drawn ones mirrored."""
+        flip_B111 = draws[:, None, None, None]
+        return torch.where(flip_B111, images.flip(-1), images)
+
+
+@transforms.register("shift")
+class Shift(Transform):
+    """Roll each image by -shift .. shift pixels down and, independently, to the right; it wraps around."""
+
+    order: ClassVar[int] = 20
+    in_pixels: ClassVar[bool] = True
+
+    def __init__(self, shift: Pixels) -> None:
+        self.largest = shift
+
+    def draw(self, generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
+        """Draw (down, right) for each image: int64 [B, 2]."""
+        return _draw_offsets(generator, shape[0], self.largest)
+
+    @staticmethod
+    def apply(images: Tensor, draws: Tensor) -> Tensor:
+        """Return the images as torch.roll would roll each of them."""
+        height, width = images.shape[2:]
+        return _gather(images, _origins(draws[:, 0], height) % height, _origins(draws[:, 1], width) % width)
+
+
+@transforms.register("crop")
+class Crop(Transform):
+    """Pad each image with `crop` zeros on every side and cut out the original size at a random position.
+
+    This equals a move by -crop .. crop pixels each way that leaves zeros behind (He et al. 2016 crop CIFAR by
+    4), and is computed as one.
+    """
+
+    order: ClassVar[int] = 30
+    in_pixels: ClassVar[bool] = True
+
+    def __init__(self, crop: Pixels) -> None:
+        self.padding = crop
+
+    def draw(self, generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
+        """Draw the move (down, right) of each image: int64 [B, 2]."""
+        return _draw_offsets(generator, shape[0], self.padding)
+
+    @staticmethod
+    def apply(images: Tensor, draws: Tensor) -> Tensor:
+        """Return the images moved, with zeros where there is no image."""
+        height, width = images.shape[2:]
+        rows_BH, columns_BW = _origins(draws[:, 0], height), _origins(draws[:, 1], width)
+        inside_BH = (rows_BH >= 0) & (rows_BH < height)
+        inside_BW = (columns_BW >= 0) & (columns_BW < width)
+        moved_BCHW = _gather(images, rows_BH.clamp(0, height - 1), columns_BW.clamp(0, width - 1))
+        outside_BHW = ~(inside_BH[:, :, None] & inside_BW[:, None, :])
+        return moved_BCHW.masked_fill_(outside_BHW[:, None], 0)
+
+
+@transforms.register("cutout")
+class Cutout(Transform):
+    """Set a square of side `cutout` to zero in each image (DeVries & Taylor 2017).
+
+    Its centre is uniform over the pixels, so part of it may lie outside, as in the paper. Zero is the mean
+    if the data are standardised to mean zero.
+    """
+
+    order: ClassVar[int] = 40
+    in_pixels: ClassVar[bool] = True
+
+    def __init__(self, cutout: Pixels) -> None:
+        self.side = cutout
+
+    def draw(self, generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
+        """Draw squares as first row, end row, first column, end column, not clipped: int64 [B, 4]."""
+        centres = [
+            torch.randint(side, shape[:1], generator=generator, device=generator.device) for side in shape[2:]
+        ]
+        top_B, left_B = (centre_B - self.side // 2 for centre_B in centres)
+        return torch.stack([top_B, top_B + self.side, left_B, left_B + self.side], dim=1)
+
+    @staticmethod
+    def apply(images: Tensor, draws: Tensor) -> Tensor:
+        """Return the images with their squares set to zero in every channel."""
+        top_B1, bottom_B1, left_B1, right_B1 = draws[:, :, None].unbind(1)
+        row_H = torch.arange(images.shape[2], device=images.device)
+        column_W = torch.arange(images.shape[3], device=images.device)
+        rows_BH = (row_H >= top_B1) & (row_H < bottom_B1)
+        columns_BW = (column_W >= left_B1) & (column_W < right_B1)
+        square_BHW = rows_BH[:, :, None] & columns_BW[:, None, :]
+        return images.masked_fill(square_BHW[:, None], 0)
+
+
+@transforms.register("noise")
+class GaussianNoise(Transform):
+    """Add normal noise of standard deviation `noise` to every value, without clipping; works on flat data.
+
+    The unit is that of the inputs as the model sees them, after standardisation.
+    """
+
+    order: ClassVar[int] = 50
+    needs_images: ClassVar[bool] = False
+
+    def __init__(self, noise: Annotated[float, Field(ge=0, allow_inf_nan=False)]) -> None:
+        self.sigma = noise
+
+    def draw(self, generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
+        """Draw the noise itself, always float32, so that it does not depend on the dtype of the run."""
+        normal = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float32)
+        return normal.mul_(self.sigma)
+
+    @staticmethod
+    def apply(images: Tensor, draws: Tensor) -> Tensor:
+        """Return images + noise."""
+        return images + draws.to(images.dtype)
+
+
+def _draw_offsets(generator: torch.Generator, batch: int, largest: int) -> Tensor:
+    """Draw (down, right) moves, each uniform over the integers -largest .. largest: int64 [B, 2]."""
+    return torch.randint(
+        -largest, largest + 1, (batch, 2), generator=generator, device=generator.device, dtype=torch.int64
+    )
+
+
+def _origins(offsets_B: Tensor, side: int) -> Tensor:
+    """Return the index along a side that each pixel comes from when its image moves by `offsets`.
+
+    int64 [B, side]; outside 0 .. side - 1 where there is no image.
+    """
+    return torch.arange(side, device=offsets_B.device) - offsets_B[:, None]
+
+
+def _gather(images_BCHW: Tensor, rows_BH: Tensor, columns_BW: Tensor) -> Tensor:
+    """Return images whose pixel [h, w] is the input's [rows[h], columns[w]], with indices for each image."""
+    batch, channels, height, width = images_BCHW.shape
+    pixel_BHW = rows_BH[:, :, None] * width + columns_BW[:, None, :]
+    # One gather over flat pixels: 13 us for 32 x 28 x 28 on a CPU; indexing by [b, :, h, w] takes 90.
+    index_BCP = pixel_BHW.view(batch, 1, height * width).expand(batch, channels, height * width)
+    return images_BCHW.flatten(2).gather(2, index_BCP).view(images_BCHW.shape)

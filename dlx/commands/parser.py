@@ -1,0 +1,126 @@
+"""The command line as every verb reads it: argparse, with each mistake told in one line.
+
+A mistake raises RequestError; `dlx.cli` prints it and exits with code 2.
+"""
+
+import argparse
+import math
+import re
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from textwrap import fill
+from typing import Any, NoReturn
+
+from dlx.errors import RequestError, nearest
+
+# How argparse says it -> how we say it.
+REWORDED = (
+    (r"(\S+): expected one argument", r"\1 needs a value"),
+    (r"(\S+): ignored explicit argument (.*)", r"\1 takes no value, but was given \2"),
+    (r"the following arguments are required: (.*)", r"\1 is missing"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads the words of one verb; flags and other words may be mixed, and flags are never abbreviated."""
+
+    def __init__(
+        self, prog: str, summary: str, *, examples: str, notes: str = "", exit_codes: str, **more: Any
+    ) -> None:
+        """Give what `prog --help` shows, in its order: usage, summary, arguments, examples, notes, codes."""
+        parts = [f"examples:\n{_indent(examples)}", notes.strip(), f"exit codes: {exit_codes}"]
+        super().__init__(
+            prog=prog,
+            description=fill(summary, 79),
+            epilog="\n\n".join(part for part in parts if part),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **more,
+        )
+        self._if_bare: dict[str, tuple[str, str]] = {}
+
+    def add_flag_with_optional_value(self, *flags: str, const: str, pattern: str, **more: Any) -> None:
+        """Add a flag that means `const` unless the next word fully matches `pattern` or `=VALUE` follows."""
+        self._if_bare |= dict.fromkeys(flags, (const, pattern))
+        self.add_argument(*flags, nargs="?", const=const, **more)
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Read the words. Raises RequestError for a flag that does not exist, and for any other mistake."""
+        given, unread = self.parse_known_intermixed_args(self._with_left_out_values(arguments))
+        for word in unread:
+            if not word.startswith("-"):
+                raise RequestError(f"'{word}' is one word too many")
+            flag, allowed = word.split("=")[0], self.flags()
+            raise RequestError(
+                f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})"
+            )
+        return given
+
+    def flags(self) -> list[str]:
+        """Return the long name of every flag, in the order of declaration."""
+        names = [name for action in self._actions for name in action.option_strings]
+        return [name for name in names if name.startswith("--")]
+
+    def error(self, message: str) -> NoReturn:
+        """Raise RequestError instead of printing the usage."""
+        message = re.sub(r"^argument (-[\w-]+)(?:/-[\w-]+)*", r"\1", message)  # of --cfg/-c the first
+        message = message.removeprefix("argument ")
+        for theirs, ours in REWORDED:
+            message = re.sub(f"^{theirs}$", ours, message)
+        raise RequestError(message)
+
+    def _with_left_out_values(self, arguments: Sequence[str]) -> list[str]:
+        """Write out `--flag` as `--flag=CONST` where the next word is not its value.
+
+        argparse would take any next word that is not a flag, even a folder or a setting.
+        """
+        words = []
+        for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+            const, pattern = self._if_bare.get(word, ("", ""))
+            bare = word in self._if_bare and not re.fullmatch(pattern, following)
+            words.append(f"{word}={const}" if bare else word)
+        return words
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """Return the type of an argument that is one of these names."""
+
+    def check(word: str) -> str:
+        if word not in names:
+            raise argparse.ArgumentTypeError(
+                f"'{word}' is not one of {', '.join(names)}{nearest(word, names)}"
+            )
+        return word
+
+    return check
+
+
+def whole_number(at_least: int) -> Callable[[str], int]:
+    """Return the type of an argument that is a whole number of `at_least` or more."""
+
+    def check(word: str) -> int:
+        if not re.fullmatch(r"\d+", word, re.ASCII) or int(word) < at_least:
+            raise argparse.ArgumentTypeError(f"'{word}' is not a whole number of {at_least} or more")
+        return int(word)
+
+    return check
+
+
+def number(above: float, below: float = math.inf) -> Callable[[str], float]:
+    """Return the type of an argument that is a number strictly between two others."""
+
+    def check(word: str) -> float:
+        try:
+            value = float(word)
+        except ValueError:
+            value = math.nan
+        if not above < value < below:
+            bounds = f"above {above:g}" if math.isinf(below) else f"between {above:g} and {below:g}"
+            raise argparse.ArgumentTypeError(f"'{word}' is not a number {bounds}")
+        return value
+
+    return check
+
+
+def _indent(examples: str) -> str:
+    return "\n".join(f"  {line}" for line in examples.strip().splitlines())

@@ -1,0 +1,95 @@
+"""A request: the words of `dlx train` and the YAML files of conf/ become runs, each composed and checked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import open_dict
+
+from dlx.compose.composer import PRIMARY, Composed, explain, initialised
+from dlx.compose.grid import OF_REQUEST, expand, labels
+from dlx.config import LauncherSettings, Settings, check_launcher, check_values, resolved
+from dlx.errors import RequestError
+from dlx.run.identity import folder_name
+
+
+@dataclass(frozen=True)
+class ComposedRun:
+    """One run of a request, composed and checked, but not built."""
+
+    label: str  # the words in which it differs from the request's other runs: "lr=0.1 seed=2"
+    words: tuple[str, ...]  # the overrides that composed it
+    choices: Mapping[str, str]  # by group
+    config: dict[str, Any]  # resolved
+    settings: Settings
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the words of one `dlx train` ask for: its runs in order, each once, and who is to execute them."""
+
+    words: tuple[str, ...]
+    runs: list[ComposedRun]
+    launcher: LauncherSettings
+
+
+def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path | None = None) -> Request:
+    """Compose and check every run that these overrides ask for.
+
+    A grid is every combination of the values of swept keys. A preset's `cases` are single points instead, and
+    the command line overrides both. Points with the same configuration are one run. Raises RequestError for
+    whatever is wrong with the words or with a YAML file.
+    """
+    with initialised(words, config_name, config_dir) as composer:
+        asked = composer.compose(composer.of_request).config
+        grid = expand(asked, composer.given, composer.parse)
+        composed = [composer.compose(run) for run in grid]
+    launcher = check_launcher(resolved(asked.launcher))
+    runs: dict[Path, ComposedRun] = {}
+    for one, run_words, label in zip(composed, grid, labels(grid), strict=True):
+        run = _checked(one, run_words, label)
+        runs.setdefault(run.folder, run)
+    distinct = list(runs.values())
+    again = (
+        labels([run.words for run in distinct]) if len(distinct) < len(grid) else [r.label for r in distinct]
+    )
+    return Request(
+        tuple(words),
+        [replace(run, label=label) for run, label in zip(distinct, again, strict=True)],
+        launcher,
+    )
+
+
+def compose_one(words: Sequence[str]) -> Settings:
+    """Compose and check a single run; raises RequestError as `compose` does, and for a grid."""
+    request = compose(words)
+    if len(request.runs) > 1:
+        raise RequestError(f"{' '.join(words)}: that is {len(request.runs)} runs; this command takes one")
+    return request.runs[0].settings
+
+
+def group_choices(group: str) -> list[str]:
+    """Return what can be chosen from a group of conf/, the user's own included."""
+    with initialised([]) as composer:
+        return composer.loader.get_group_options(group)
+
+
+def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRun:
+    config = composed.config
+    with open_dict(config):
+        for node in OF_REQUEST:
+            config.pop(node, None)
+    try:
+        values = resolved(config)  # 3 ms
+        settings = check_values(values)
+    except Exception as error:
+        raise with_label(RequestError(explain(error)), label) from error
+    folder = Path(settings.output_root).expanduser() / settings.name / folder_name(values)
+    return ComposedRun(label, tuple(words), composed.choices, values, settings, folder)
+
+
+def with_label(error: RequestError, label: str) -> RequestError:
+    """Say which run of a grid is wrong."""
+    return RequestError(f"{error} [in '{label}']") if label else error

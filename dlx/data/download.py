@@ -1,0 +1,144 @@
+"""The files of a published data set: read them, check every byte, download what is missing.
+
+Reading takes no lock and writes nothing, so a read-only folder of complete files is enough. A download
+takes a lock: of several processes that start together, one downloads.
+"""
+
+import errno
+import gzip
+import hashlib
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlx.errors import RequestError
+
+Bytes = NDArray[np.uint8]
+TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Published:
+    """A data set's files in `folder` below the root, the archives that hold them, and where to get those.
+
+    `files` and `archives` map a name to "sha256:..." or "md5:...". Archives are named by their path below the
+    root, which is torchvision's. `mirrors` are base URLs, tried in turn.
+    """
+
+    name: str
+    folder: str
+    files: dict[str, str]
+    archives: dict[str, str]
+    mirrors: tuple[str, ...]
+
+
+def read_files(published: Published, root: Path) -> dict[str, Bytes]:
+    """Return the content of every file by name [bytes], after comparing it with its checksum.
+
+    Raises RequestError if files are missing or damaged and cannot be downloaded, OSError if the disk is full.
+    """
+    contents, wrong = _read(published, root)
+    return _fetch(published, root) if wrong else contents
+
+
+def _read(published: Published, root: Path) -> tuple[dict[str, Bytes], dict[str, str]]:
+    """Return the contents of the good files, and why each of the others is wrong."""
+    contents: dict[str, Bytes] = {}
+    wrong: dict[str, str] = {}
+    for name, checksum in published.files.items():
+        algorithm, _, expected = checksum.partition(":")
+        try:
+            content = np.fromfile(root / published.folder / name, dtype=np.uint8)
+        except OSError as error:
+            wrong[name] = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
+            continue
+        if hashlib.new(algorithm, content.data, usedforsecurity=False).hexdigest() == expected:
+            contents[name] = content
+        else:
+            wrong[name] = "damaged"
+    return contents, wrong
+
+
+def _fetch(published: Published, root: Path) -> dict[str, Bytes]:
+    from filelock import FileLock
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f".{published.name}.lock"):
+            contents, wrong = _read(published, root)  # another process may have downloaded them
+            if wrong:
+                _download(published, root, wrong)
+                contents, wrong = _read(published, root)
+    except (OSError, ValueError, NotImplementedError) as error:
+        # An OSError of requests, pooch's ValueError for a wrong checksum, or filelock's NotImplementedError
+        # on a file system without locks.
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise  # the disk is full: no change to the request would help
+        _, wrong = _read(published, root)
+        raise _absent(published, root, wrong, str(error)) from error
+    if wrong:
+        raise _absent(published, root, wrong, "the archives do not contain these files as published")
+    return contents
+
+
+def _download(published: Published, root: Path, wrong: dict[str, str]) -> None:
+    """Unpack the archives of the files that are wrong, downloading those that are not there.
+
+    A half-written file does no harm: reading checks every byte and has it unpacked again.
+    """
+    folder = root / published.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in published.archives:
+        archive, is_tar = root / path, path.endswith(".tar.gz")
+        if not is_tar and archive.stem not in wrong:
+            continue
+        was_there = archive.exists()
+        _retrieve(published, root, path)
+        if is_tar:
+            _untar(archive, folder)
+        else:
+            (folder / archive.stem).write_bytes(gzip.decompress(archive.read_bytes()))
+        if not was_there:
+            archive.unlink()
+
+
+def _retrieve(published: Published, root: Path, path: str) -> None:
+    """Make sure the archive is at `path`, downloaded from the first mirror that has it; pooch checks it."""
+    import pooch
+
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, chunk_size=1 << 20)
+    for mirror in published.mirrors:
+        urls = {path: f"{mirror}/{Path(path).name}"}
+        archives = pooch.create(root, base_url="", registry=published.archives, urls=urls)
+        try:
+            archives.fetch(path, downloader=downloader)
+        except (OSError, ValueError) as error:
+            # Disk errors have an errno, those of requests do not; another mirror helps only with the latter.
+            if mirror == published.mirrors[-1] or getattr(error, "errno", None) is not None:
+                raise
+        else:
+            return
+
+
+def _untar(archive: Path, folder: Path) -> None:
+    """Write the plain files that the archive holds in a folder of that name; nothing can land elsewhere."""
+    with tarfile.open(archive) as members:
+        for member in members:
+            parent, _, name = member.name.rpartition("/")
+            content = members.extractfile(member) if parent == folder.name and member.isfile() else None
+            if content is not None:
+                (folder / name).write_bytes(content.read())
+
+
+def _absent(published: Published, root: Path, wrong: dict[str, str], why: str) -> RequestError:
+    files = ", ".join(name if what == "missing" else f"{name} ({what})" for name, what in wrong.items())
+    reason = " ".join(why.split())
+    return RequestError(
+        f"data.name={published.name}: {root / published.folder} lacks {files}; put them there, or put the "
+        f"archives below {root} as {', '.join(published.archives)}, or set data.root to the folder that "
+        f"holds {published.folder}, or run 'dlx data prepare {published.name}' where there is a network "
+        f"(the download failed: {reason[:160]})"
+    )

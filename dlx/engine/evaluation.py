@@ -1,0 +1,102 @@
+"""Evaluates a run's model on a split of its data, during training or later from its checkpoint.
+
+Axes: N samples of a split, K outputs.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlx import rng
+from dlx.data.dataset import Split
+from dlx.device import accumulator
+from dlx.engine.metrics import Metrics
+from dlx.engine.run import Run
+from dlx.errors import RequestError
+from dlx.run.checkpoint import read_checkpoint
+from dlx.run.result import Result
+
+EVALUATION_BATCH = 1000  # fits the memory that training any model here needs, and amortises the calls
+
+# The largest accepted difference from the recorded validation accuracy. Another device, thread count or
+# version of torch rounds differently and may change an answer or two; other data or code changes many.
+SAME_ACCURACY = 0.01
+
+
+@torch.no_grad()
+def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
+    """Return the model's outputs [N, K] on a split in evaluation mode, and their metrics."""
+    run.model.eval()
+    with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device):
+        batches = [
+            run.model(split.slice(start, start + EVALUATION_BATCH)[0])
+            for start in range(0, len(split), EVALUATION_BATCH)
+        ]
+    outputs_NK = torch.cat(batches)
+    return outputs_NK, evaluate_outputs(run, outputs_NK, split)
+
+
+@torch.no_grad()
+def evaluate_for_probe(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
+    """Evaluate as `evaluate` does, and restore the buffers: a user's module may write to them."""
+    saved = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
+    evaluated = evaluate(run, split, epoch)
+    for name, buffer in run.model.named_buffers():
+        if name in saved:
+            buffer.copy_(saved[name])
+    return evaluated
+
+
+def evaluate_outputs(run: Run, outputs_NK: Tensor, split: Split) -> Metrics:
+    """Return the metrics of a model's outputs on a split."""
+    losses_N = run.loss.per_sample(outputs_NK, split.labels)
+    mean_loss = float(losses_N.mean(dtype=accumulator(run.device)))
+    if not run.loss.classifies:
+        return Metrics(mean_loss, None)
+    return Metrics(mean_loss, int(run.loss.correct(outputs_NK, split.labels).sum()) / len(split))
+
+
+@dataclass(frozen=True)
+class CheckpointScore:
+    """The metrics of a checkpoint, written after `epoch`, on the `samples` of a split."""
+
+    samples: int
+    epoch: int
+    loss: float
+    accuracy: float | None
+
+
+def evaluate_checkpoint(run: Run, folder: Path, result: Result, split: str) -> CheckpointScore:
+    """Load the checkpoint in `folder` into `run`, built from the same settings, and evaluate it on `split`.
+
+    The validation accuracy is computed again and compared with the recorded one. Raises RequestError if
+    they differ, or if there is no checkpoint or no such split.
+    """
+    data = getattr(run.data, split)
+    if len(data) == 0:
+        raise RequestError(f"{folder}: its data has no {split} split (data.{split}_size)")
+    if result.checkpoint_sha256 is None:
+        raise RequestError(f"{folder}: has no checkpoint; train it with keep=best or keep=last")
+    try:
+        checkpoint = read_checkpoint(folder, result.checkpoint_sha256)
+        run.model.load_state_dict(checkpoint["model"])
+    except FileNotFoundError as error:
+        raise RequestError(f"{error.filename} no longer exists; rerun=true trains the run again") from error
+    except (ValueError, RuntimeError) as error:  # the file is damaged, or its weights do not fit the model
+        raise RequestError(f"{folder}: {' '.join(str(error).split())}") from error
+    epoch = int(checkpoint["epoch"])
+    _check_same_accuracy(run, folder, result, epoch)
+    return CheckpointScore(len(data), epoch, *evaluate(run, data, epoch)[1])
+
+
+def _check_same_accuracy(run: Run, folder: Path, result: Result, epoch: int) -> None:
+    recorded = next(row.get("val_accuracy") for row in (result.best, result.last) if row["epoch"] == epoch)
+    accuracy = evaluate(run, run.data.val, epoch)[1].accuracy
+    if recorded is not None and accuracy is not None and abs(accuracy - recorded) > SAME_ACCURACY:
+        raise RequestError(
+            f"{folder}: the rebuilt model's validation accuracy is {accuracy:.4f}, but "
+            f"{recorded:.4f} was recorded; the data or the model's code has changed "
+            "(rerun=true trains the run again)"
+        )

@@ -1,0 +1,131 @@
+"""What decides how many runs to train as one stack: the time of a step at each width, and the memory.
+
+The best width depends on the machine: a wider stack makes fewer calls, but its tensors no longer fit the
+cache. It is therefore measured once for each kind of run and kept in the user's cache folder.
+"""
+
+import copy
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from dlx.data.dataset import Split
+from dlx.data.memory import available_bytes
+from dlx.device import Timer, describe_device
+from dlx.engine import loop, stacked
+from dlx.engine.probes import Probes
+from dlx.engine.run import Run
+from dlx.run.paths import write_atomically
+
+STEPS = 8  # in each of the three epochs that are timed: one to warm up, then the better of two
+SECONDS = 1.5  # roughly the longest that a measurement takes
+WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+PARAMETER_COPIES = 4  # each parameter, its gradient and Adam's two moments
+ACTIVATION_COPIES = 3  # what the forward pass keeps, its gradient, and temporary results
+
+
+def seconds_by_width(run: Run, most: int, cache: Path) -> dict[int, float]:
+    """Return how many seconds a step takes for each of W runs like `run` in a stack, by width W <= `most`.
+
+    W = 1 is the loop. Measured with torch's current number of threads, or read from the folder `cache`,
+    where new measurements are written. `run` does not change.
+    """
+    path = cache / f"{_cache_key(run)}.json"
+    known = _read(path)
+    wanted = [width for width in WIDTHS if width <= most]
+    missing = [width for width in wanted if width not in known]
+    if missing:
+        known |= _measure(run, missing, known)
+        with suppress(OSError):  # if it cannot be kept, it is measured again next time
+            cache.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, json.dumps(known).encode())
+    return {width: known[width] for width in wanted if width in known}
+
+
+def bytes_per_member(run: Run) -> int:
+    """Estimate the memory of one more run like this in a stack: parameters, states, activations."""
+    itemsize = next(run.model.parameters()).element_size()
+    parameters = sum(parameter.numel() for parameter in run.model.parameters())
+    outputs = sum(math.prod(layer.output_shape) for layer in run.layers if layer.output_shape is not None)
+    values = math.prod(run.data.input_shape) + outputs
+    return itemsize * (PARAMETER_COPIES * parameters + ACTIVATION_COPIES * run.batch_size * values)
+
+
+def bytes_of_data(run: Run) -> int:
+    """Return the size of the run's splits, which runs on the same data share."""
+    splits = (run.data.train, run.data.val, run.data.test)
+    return sum(split.inputs.nbytes + split.labels.nbytes for split in splits)
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the free memory of a CUDA device, else the available main memory; None if it is not known."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else available_bytes()
+
+
+def _measure(run: Run, widths: Sequence[int], known: dict[int, float]) -> dict[int, float]:
+    measured: dict[int, float] = {}
+    start = time.perf_counter()
+    for width in widths:
+        fastest = min((known | measured).values(), default=0.0)
+        if time.perf_counter() - start + fastest * width * STEPS * 3 > SECONDS and measured:
+            break
+        measured[width] = _seconds_a_step(run, width)
+    return measured
+
+
+def _seconds_a_step(run: Run, width: int) -> float:
+    """Return the seconds of a step of one of `width` copies of the run, on part of its data."""
+    samples = min(STEPS * run.batch_size, len(run.data.train))
+    train = run.data.train
+    short = replace(
+        run.data,
+        train=Split(train.inputs[:samples], train.labels[:samples], train.standardise),
+        val=Split(train.inputs[:1], train.labels[:1], train.standardise),
+    )
+    few_steps = replace(run, data=short, epochs=3, probes=Probes(), drop_last=False)
+    runs = []
+    for _ in range(width):
+        model, optimizers = copy.deepcopy((run.model, run.optimizers))
+        runs.append(replace(few_steps, model=model, optimizers=optimizers))
+    timer = Timer(run.device)
+    epochs = loop.train(runs[0]) if width == 1 else stacked.train(runs, set(range(width)))
+    times = [timer.seconds() for _ in epochs]  # before the first epoch and after each of the three
+    seconds = min(times[2] - times[1], times[3] - times[2])
+    return seconds / math.ceil(samples / run.batch_size) / width
+
+
+def _cache_key(run: Run) -> str:
+    """Return a hash of everything that the time of a step depends on."""
+    facts = (
+        stacked.cohort_key(run),
+        [type(optimizer).__name__ for optimizer in run.optimizers],
+        run.augment is not None and sorted(run.augment.transforms),
+        str(next(run.model.parameters()).dtype),
+        (
+            describe_device(run.device),
+            torch.get_num_threads(),
+            os.cpu_count(),
+            platform.processor(),
+            platform.node(),
+        ),
+        torch.__version__,
+    )
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+
+def _read(path: Path) -> dict[int, float]:
+    try:
+        known = json.loads(path.read_text())
+        return {int(width): float(seconds) for width, seconds in known.items()}
+    except (OSError, ValueError, AttributeError, TypeError):  # missing or unusable: it is measured again
+        return {}

@@ -1,0 +1,249 @@
+"""Plans a request's training: which runs train together, how many cohorts side by side, on how many threads.
+
+Every unfinished run is built once before any is trained, so that mistakes are found first, and sizes known.
+A short measurement decides the width of a cohort, within a share of the memory that is free. On a CPU cohorts
+train side by side, one a core, on one thread each: a stack's products are too small to share out.
+"""
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlx.compose.request import ComposedRun, with_label
+from dlx.config import LauncherSettings
+from dlx.data.source import cache_root
+from dlx.errors import RequestError
+from dlx.run.identity import OUTPUT_KEYS
+from dlx.run.paths import RESULT
+from dlx.study.study import Cohort, Study, finished_result
+
+if TYPE_CHECKING:
+    from dlx.engine.run import Run
+
+# Estimated seconds of a request below which it trains in this process: starting another takes 2 to 3 s, to
+# import torch. The width is then not measured either.
+WORTH_A_PROCESS = 6.0
+UNMEASURED_WIDTH = 32
+# A step's fixed cost, and that of a multiply-add forward and backward, where nothing is measured.
+SECONDS_A_STEP, SECONDS_A_MULTIPLY_ADD = 4e-4, 6e-11
+LEAST_SAMPLES = 1000  # where the data set is not cut to a number
+# Keys whose value, once its type and range are right, cannot keep a run from being built.
+HARMLESS = (*OUTPUT_KEYS, "seed", "seeds")
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What is known of a run that has been built.
+
+    `key`: runs of one key can train together; None: only alone. `example`: a run of this kind, shared by all
+    of its key. `steps`: of the whole run. `multiply_adds`: of a step's forward pass.
+    """
+
+    key: tuple[Hashable, ...] | None
+    example: "Run"
+    steps: int
+    multiply_adds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Cohorts by study, the longest first over all studies, and how many train side by side.
+
+    `processes` = 1: one after another, in this process.
+    """
+
+    cohorts: list[tuple[Path, Cohort]]
+    processes: int
+
+
+def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
+    """Build each unfinished run once; return its sketch by its index in `runs`.
+
+    Runs that differ in their seeds alone are built once for all, except for users' own modules. Raises
+    RequestError with the run's label.
+    """
+    built: dict[str, Sketch] = {}
+    of_key: dict[Hashable, Run] = {}
+    sketches: dict[int, Sketch] = {}
+    for index, run in enumerate(runs):
+        if not run.settings.rerun and finished_result(run.folder, run.config) is not None:
+            continue
+        alike = json.dumps({key: value for key, value in run.config.items() if key not in HARMLESS})
+        if alike not in built or run.settings.model.name == "custom":
+            try:
+                built[alike] = _sketch(run, of_key)
+            except RequestError as error:
+                raise with_label(error, run.label) from error
+        sketches[index] = built[alike]
+    return sketches
+
+
+def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
+    from dlx.build import build  # imports torch, which a finished study does not need
+    from dlx.engine.model_summary import multiply_adds
+    from dlx.engine.run import steps_per_epoch
+    from dlx.engine.stacked import cohort_key
+    from dlx.engine.stacked_model import UnstackableError
+
+    run, settings = build(composed.settings), composed.settings
+    key: tuple[Hashable, ...] | None = None
+    if settings.engine.name != "loop":
+        try:
+            key = (settings.threads, settings.engine.name, cohort_key(run))
+        except UnstackableError as error:
+            if settings.engine.name == "stacked":
+                raise RequestError(f"engine=stacked: {error}; engine=loop trains it") from error
+    steps = steps_per_epoch(len(run.data.train), run.batch_size, drop_last=run.drop_last) * run.epochs
+    example = run if key is None else of_key.setdefault(key, run)
+    return Sketch(key, example, steps, multiply_adds(run.layers) * run.batch_size)
+
+
+class Planner:
+    """Plans for this machine, as a request's launcher is set."""
+
+    def __init__(self, launcher: LauncherSettings) -> None:
+        self._processes = launcher.processes or _cores()
+        self._memory = launcher.memory
+
+    def plan(
+        self,
+        runs: Sequence[ComposedRun],
+        sketches: Mapping[int, Sketch],
+        recorded: Mapping[Path, Sequence[Cohort]],
+    ) -> Plan:
+        """Plan the runs that have a sketch; the others have ended.
+
+        `recorded`: by study, the cohorts of earlier requests. What has not ended of one trains together
+        again, on as many threads.
+        """
+        worth = sum(_seconds([sketch]) for sketch in sketches.values()) > WORTH_A_PROCESS
+        side_by_side = self._side_by_side(runs, sketches) if worth else 1
+        to_form = {(runs[i].folder.parent, runs[i].folder.name): i for i in sketches}
+        formed: list[tuple[Cohort, Path, list[int]]] = []
+        for study, cohorts in recorded.items():
+            for cohort in cohorts:
+                asked = [run for run in cohort.runs if (study, run) in to_form]
+                if asked:
+                    indices = sorted(to_form.pop((study, run)) for run in asked)
+                    formed.append((_whole_or_part(Study(study), cohort, asked), study, indices))
+        new = {i: sketches[i] for i in sorted(to_form.values())}
+        widths = self._widths(runs, new, side_by_side, measured=worth)
+        threads = 1 if side_by_side > 1 and len(sketches) > 1 else None
+        rows = list(new)
+        # Runs of two studies do not train together: each study records its own cohorts.
+        groups = [each.key and (runs[i].folder.parent, each.key) for i, each in new.items()]
+        by_group = {group: widths[group[1]] for group in groups if group is not None}
+        for part in divide(groups, by_group, side_by_side):
+            members = [rows[row] for row in part]
+            cohort = Cohort(tuple(runs[i].folder.name for i in members), threads)
+            formed.append((cohort, runs[members[0]].folder.parent, members))
+        formed.sort(key=lambda each: (-_seconds([sketches[i] for i in each[2]]), each[2]))
+        return Plan([(study, cohort) for cohort, study, _ in formed], max(1, min(side_by_side, len(formed))))
+
+    def expects_processes(self, runs: Sequence[ComposedRun]) -> bool:
+        """Say whether there is so much to do that processes will be wanted, from the settings alone."""
+        steps = 0.0
+        for settings in (run.settings for run in runs):
+            samples = settings.data.train_size if isinstance(settings.data.train_size, int) else LEAST_SAMPLES
+            steps += settings.epochs * samples / settings.batch_size
+        return self._processes > 1 and len(runs) > 1 and steps * SECONDS_A_STEP > WORTH_A_PROCESS
+
+    def _side_by_side(self, runs: Sequence[ComposedRun], sketches: Mapping[int, Sketch]) -> int:
+        """Return how many cohorts may train at once: on a GPU one, which has the whole of it."""
+        if any(sketch.example.device.type != "cpu" for sketch in sketches.values()):
+            return 1
+        return max(1, self._processes // max((runs[i].settings.threads or 1 for i in sketches), default=1))
+
+    def _widths(
+        self,
+        runs: Sequence[ComposedRun],
+        sketches: Mapping[int, Sketch],
+        side_by_side: int,
+        *,
+        measured: bool,
+    ) -> dict[Hashable, int]:
+        counts = Counter(sketch.key for sketch in sketches.values())
+        widths: dict[Hashable, int] = {}
+        for index, sketch in sketches.items():
+            if sketch.key is None or sketch.key in widths:
+                continue
+            engine = runs[index].settings.engine
+            most = self._most_in_memory(sketch, counts[sketch.key], side_by_side)
+            if engine.width is not None:
+                widths[sketch.key] = min(most, engine.width)
+            elif not measured or most == 1:
+                widths[sketch.key] = min(most, UNMEASURED_WIDTH)
+            else:
+                widths[sketch.key] = _best_width(sketch, most, alone=engine.name == "auto")
+        return widths
+
+    def _most_in_memory(self, sketch: Sketch, count: int, side_by_side: int) -> int:
+        """Return how many of `count` runs may train together, beside as many other cohorts; at least one."""
+        from dlx.engine.stack_width import bytes_of_data, bytes_per_member, free_bytes
+
+        run, free = sketch.example, free_bytes(sketch.example.device)
+        if free is None:
+            return count
+        room = self._memory * free / side_by_side - bytes_of_data(run)
+        return min(count, max(1, int(room // bytes_per_member(run))))
+
+
+def _whole_or_part(study: Study, cohort: Cohort, asked: Sequence[str]) -> Cohort:
+    """Return an earlier cohort as it is, unless that would train runs that were not asked for."""
+    ended = all((study.folder / run / RESULT).is_file() for run in cohort.runs if run not in asked)
+    return cohort if ended or study.is_held(cohort) else Cohort(tuple(asked), cohort.threads)
+
+
+def divide(
+    keys: Sequence[Hashable | None], widths: Mapping[Any, int], processes: int
+) -> list[tuple[int, ...]]:
+    """Return the indices of runs that train together, in the order of each cohort's first.
+
+    Runs of equal key go together, at most widths[key] of them, in cohorts of even sizes whose number is
+    a multiple of `processes`, so that all of these have the same to do; None stays alone. The same arguments
+    make the same cohorts.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for index, key in enumerate(keys):
+        groups.setdefault(key, []).append(index)
+    parts: list[tuple[int, ...]] = [(index,) for index in groups.pop(None, [])]
+    for key, group in groups.items():
+        count = math.ceil(len(group) / widths[key])
+        if widths[key] > 1:
+            count = min(math.ceil(count / processes) * processes, len(group))
+        bounds = [len(group) * part // count for part in range(count + 1)]
+        parts += [tuple(group[start:stop]) for start, stop in pairwise(bounds)]
+    return sorted(parts)
+
+
+def _best_width(sketch: Sketch, most: int, *, alone: bool) -> int:
+    """Return the width, at most `most`, whose steps take a run the least; 1 only if it may train `alone`."""
+    import torch
+
+    from dlx.engine.stack_width import seconds_by_width
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        seconds = seconds_by_width(sketch.example, most, cache_root() / "calibration")
+    finally:
+        torch.set_num_threads(threads)
+    if not alone and len(seconds) > 1:
+        del seconds[1]
+    return min(seconds, key=lambda width: (seconds[width], width))
+
+
+def _seconds(sketches: Sequence[Sketch]) -> float:
+    """Return a rough estimate for runs that train together: it sorts, and tells seconds from hours."""
+    calls = max(sketch.steps for sketch in sketches) * SECONDS_A_STEP
+    return calls + sum(sketch.steps * sketch.multiply_adds for sketch in sketches) * SECONDS_A_MULTIPLY_ADD
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

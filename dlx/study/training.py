@@ -1,0 +1,90 @@
+"""Trains what a request asks for: checks its runs, adds them to their studies, has them trained."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from dlx import __version__
+from dlx.compose.request import ComposedRun, Request
+from dlx.run.paths import RESULT
+from dlx.run.result import read_result
+from dlx.study import launch
+from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
+from dlx.study.progress import Progress, checking
+from dlx.study.study import Study, StudyRun
+from dlx.study.summary import Outcome, print_outcomes
+
+LOST = "the process that trained it was killed, probably because memory ran out"
+
+
+def train_request(request: Request) -> list[Outcome]:
+    """Train the runs of a request that have not ended; return what became of each, in order.
+
+    Nothing is written before every run has been built once. Raises RequestError for what is wrong with one of
+    them, and OSError where nothing can be written.
+    """
+    runs, planner = request.runs, Planner(request.launcher)
+    if request.launcher.name == "local" and planner.expects_processes(runs):
+        launch.warm_up()
+    with checking(len(runs)):
+        sketches = sketch_runs(runs)
+        plan = _add_to_studies(request, planner, sketches)
+    by_folder = {run.folder: run for run in runs}
+    with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
+        outcomes = {
+            run.folder: _tell(run, progress, before=True) for i, run in enumerate(runs) if i not in sketches
+        }
+        for study, cohort in launch.launch(plan, request.launcher, progress):
+            folders = [study / name for name in cohort.runs if study / name in by_folder]
+            outcomes |= {folder: _tell(by_folder[folder], progress) for folder in folders}
+    in_order = [outcomes[run.folder] for run in runs]
+    if len(runs) > 1:
+        print_outcomes(in_order, _studies(runs))
+    return in_order
+
+
+def _add_to_studies(request: Request, planner: Planner, sketches: dict[int, Sketch]) -> Plan:
+    """Write the request and its cohorts into the studies of its runs: most often one."""
+    studies = [Study(folder) for folder in sorted(_studies(request.runs))]
+    with ExitStack() as stack:
+        for study in studies:  # sorted, so that two requests cannot wait for each other
+            stack.enter_context(study.locked())
+        recorded = {study.folder: study.cohorts for study in studies}
+        plan = planner.plan(request.runs, sketches, recorded)
+        for study in studies:
+            runs = [run for run in request.runs if run.folder.parent == study.folder]
+            study.add_request(request.words, __version__, [_asked(run) for run in runs])
+            cohorts = [cohort for folder, cohort in plan.cohorts if folder == study.folder]
+            if set(cohorts) - set(recorded[study.folder]):
+                study.add_cohorts(cohorts)
+        for run in (request.runs[i] for i in sketches if request.runs[i].settings.rerun):
+            (run.folder / RESULT).unlink(missing_ok=True)
+    return plan
+
+
+def _studies(runs: Iterable[ComposedRun]) -> list[Path]:
+    return list(dict.fromkeys(run.folder.parent for run in runs))
+
+
+def _asked(run: ComposedRun) -> StudyRun:
+    return StudyRun(run.folder.name, run.label, list(run.words), run.config)
+
+
+def _tell(run: ComposedRun, progress: Progress, *, before: bool = False) -> Outcome:
+    """Read what became of a run, and show it."""
+    display, result = progress.of(run.folder), read_result(run.folder)
+    if result is None or result.status == "failed":
+        error = LOST if result is None else str(result.error)
+        display.fail(error)
+        return Outcome(run.label, run.folder, None, error)
+    if before:
+        display.skip(run.folder, result)
+    else:
+        display.end(run.folder, result)
+    return Outcome(run.label, run.folder, result, None)
+
+
+def failures(outcomes: Sequence[Outcome]) -> str:
+    """Say how many runs did not complete; "" if all did."""
+    count = sum(not outcome.succeeded for outcome in outcomes)
+    return f"{count} of {len(outcomes)} runs did not complete" if count else ""

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from dlx.data import source
+from dlx.errors import RequestError
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch, tmp_path):
+    monkeypatch.delenv("DLX_DATA", raising=False)
+    monkeypatch.delenv("DLX_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def test_the_setting_comes_before_the_environment(monkeypatch):
+    monkeypatch.setenv("DLX_DATA", "/environment")
+    assert source.data_root("/setting") == Path("/setting")
+    assert source.data_root(None) == Path("/environment")
+
+
+def test_without_either_data_lies_in_the_users_cache(monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name, appauthor: f"/caches/{name}")
+    assert source.data_root(None) == Path("/caches/dlx/data")
+    assert source.cache_root() == Path("/caches/dlx")
+
+
+def test_the_environment_moves_the_cache_and_the_data_below_it(monkeypatch):
+    monkeypatch.setenv("DLX_CACHE", "/scratch/dlx")
+    assert source.cache_root() == Path("/scratch/dlx")
+    assert source.data_root(None) == Path("/scratch/dlx/data")
+
+
+def test_a_tilde_is_the_home_folder(tmp_path):
+    assert source.data_root("~/sets") == tmp_path / "home" / "sets"
+
+
+def test_a_relative_root_is_taken_from_the_current_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert source.data_root("sets") == tmp_path / "sets"
+
+
+def test_a_path_is_below_the_root_unless_it_is_absolute(tmp_path):
+    (tmp_path / "here").mkdir()
+    assert source.below(tmp_path, "here") == tmp_path / "here"
+    assert source.below(Path("/elsewhere"), str(tmp_path / "here")) == tmp_path / "here"
+
+
+def test_a_path_with_nothing_at_it_is_named_in_full(tmp_path):
+    with pytest.raises(RequestError, match=rf"data\.path=nothing: there is no {tmp_path}/nothing"):
+        source.below(tmp_path, "nothing")

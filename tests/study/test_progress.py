@@ -1,0 +1,119 @@
+"""What is shown while runs train, on a terminal and in a log."""
+
+import io
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from dlx.run.history import EpochRow, HistoryWriter
+from dlx.run.result import Result
+from dlx.study.progress import Progress
+from dlx.study.summary import brief, headline, metrics
+
+ROW = EpochRow(2, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5)
+RESULT = Result(
+    status="completed",
+    identity="0",
+    config={},
+    last={"epoch": 2, "val_accuracy": 0.5},
+    best={"epoch": 1, "val_accuracy": 0.75},
+    time_seconds=1.25,
+)
+
+
+def shown(runs, *, terminal=False, width=80):
+    """What a display of `runs` prints when each is skipped as finished or failed in turn."""
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=terminal, width=width, highlight=False, no_color=True)
+    folders = [Path(f"outputs/study/run{index}") for index in range(len(runs))]
+    named = [(folder, label, epochs) for folder, (label, epochs) in zip(folders, runs, strict=True)]
+    with Progress(named, console) as progress:
+        for index, folder in enumerate(folders):
+            if index % 2:
+                progress.of(folder).fail("ValueError: no good")
+            else:
+                progress.of(folder).skip(folder, RESULT)
+    return output.getvalue()
+
+
+def test_a_row_names_each_number_and_leaves_out_what_is_missing():
+    assert metrics(ROW) == "train loss 0.2500  acc 0.7500  val loss 1.5000  acc 0.5000"
+    before = EpochRow(0, 0, 0.0, None, None, None, 1.5, None)
+    assert metrics(before) == "val loss 1.5000"
+
+
+def test_a_run_without_an_accuracy_is_told_by_its_validation_loss():
+    rows = {"last": {"epoch": 2, "val_loss": -1.25}, "best": {"epoch": 1, "val_loss": -2.0}}
+    result = Result(status="completed", identity="0", config={}, **rows)
+    assert headline(result) == "val loss -1.2500 at epoch 2 (last), -2.0000 at epoch 1 (best)"
+    assert brief(result) == "val loss -1.2500 (best -2.0000)"
+    lost = result.model_copy(update={"last": {"epoch": 3, "val_loss": None}})  # as read: it was not finite
+    assert brief(lost) == "val loss - (best -2.0000)"
+    assert (
+        metrics(EpochRow(3, 3, 0.5, 0.1, 1e300, None, float("inf"), None))
+        == "train loss 1.000e+300  val loss inf"
+    )
+
+
+def test_a_run_alone_ends_with_last_and_best_named_and_its_folder():
+    assert shown([("", 2)]).splitlines() == [
+        "completed before, not trained again; val acc 0.5000 at epoch 2 (last), 0.7500 at epoch 1 (best)",
+        "outputs/study/run0",
+    ]
+
+
+def test_the_runs_of_a_grid_are_numbered_a_line_each_however_long():
+    lines = shown([("lr=0.1 " + "x" * 90, 2), ("lr=0.2", 2)]).splitlines()
+    assert lines[0].startswith("[1/2] lr=0.1 xxx")
+    assert lines[0].endswith("completed before, val acc 0.5000 (best 0.7500)")
+    assert lines[1] == "[2/2] lr=0.2: failed: ValueError: no good"
+
+
+def test_markup_in_a_label_is_shown_as_text():
+    assert "[1/1] " not in shown([("[/]", 2)])
+    assert "[1/2] [/][bold]x: completed before" in shown([("[/][bold]x", 2), ("y", 2)], terminal=True)
+
+
+def test_a_terminal_gets_a_bar_for_the_grid():
+    assert "runs" in shown([("a", 2), ("b", 2)], terminal=True)
+    assert "runs" not in shown([("a", 2), ("b", 2)], terminal=False)
+
+
+def history(folder):
+    """A run in another process, and what is shown of it."""
+    progress = Progress([(folder, "", 9)], Console(file=io.StringIO()))
+    seen = []
+    progress.of(folder).epoch = seen.append
+    return progress, seen
+
+
+def test_every_whole_line_of_another_processs_history_is_shown_once(tmp_path):
+    progress, seen = history(tmp_path)
+    progress.look()  # no history yet
+    rows = [EpochRow(0, 0, 0.0, None, None, None, 2.5, 0.1), EpochRow(1, 10, 0.5, 0.1, 2.0, 0.25, None, 0.5)]
+    writer = HistoryWriter(tmp_path / "history.csv", extra=("x",))
+    for row in rows:
+        writer.append(row, {"x": 3.0})
+        progress.look()
+        progress.look()
+    assert seen == rows
+    with (tmp_path / "history.csv").open("a") as file:
+        file.write("2,20,0.")  # a line that is being written
+    progress.look()
+    assert seen == rows
+
+
+def test_an_earlier_trys_history_and_an_ended_run_are_not_shown(tmp_path):
+    HistoryWriter(tmp_path / "history.csv").append(EpochRow(0, 0, 0.0, None, None, None, 2.5, 0.1))
+    os.utime(tmp_path / "history.csv", (1, 1))
+    progress, seen = history(tmp_path)
+    progress.look()
+    (tmp_path / "history.csv").unlink()
+    HistoryWriter(tmp_path / "history.csv").append(EpochRow(0, 0, 0.0, None, None, None, 1.5, 0.2))
+    progress.of(tmp_path).closed = True
+    progress.look()
+    assert seen == []
+    progress.of(tmp_path).closed = False
+    progress.look()
+    assert [row.val_loss for row in seen] == [1.5]

@@ -1,0 +1,142 @@
+"""A study on disk: extended by later requests, read while it trains, its cohorts held by one process each."""
+
+import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dlx.run.history import EpochRow, HistoryWriter
+from dlx.run.identity import identity
+from dlx.run.result import Result, write_result
+from dlx.study.study import Cohort, Study, StudyRun
+
+
+def asked(name, **config):
+    return StudyRun(name, f"label of {name}", [f"name={name}"], {"name": name, "seed": 0, **config})
+
+
+def ended(study, name, status="completed"):
+    folder = study.folder / name
+    folder.mkdir(exist_ok=True)
+    config = study.runs[name].config
+    write_result(folder, Result(status=status, identity=identity(config), config=config))
+
+
+@pytest.fixture
+def study(tmp_path):
+    study = Study(tmp_path / "study")
+    with study.locked():
+        study.add_request(["seed=1,2"], "0.1", [asked("a"), asked("b")])
+        study.add_cohorts([Cohort(("a", "b"), 1)])
+    return study
+
+
+def test_requests_are_kept_in_order_and_each_run_is_written_once(study):
+    other = Study(study.folder)
+    with other.locked():
+        other.add_request(["seed=2,3"], "0.1", [asked("b"), asked("c")])
+        other.add_request(["seed=1,2"], "0.1", [asked("a"), asked("b")])  # the first one again
+    assert [request["words"] for request in study.requests] == [["seed=1,2"], ["seed=2,3"]]
+    assert list(study.runs) == ["a", "b", "c"]
+    assert study.runs["c"].config["name"] == "c"
+    assert study.runs["b"].label == "label of b"
+    second = json.loads((study.folder / ".study" / "requests" / "0002.json").read_text())
+    assert second["runs"][0] == {"name": "b"}
+
+
+def test_an_empty_folder_is_a_study_of_nothing(tmp_path):
+    study = Study(tmp_path)
+    assert (study.requests, study.runs, study.cohorts, study.states()) == ([], {}, [], [])
+
+
+def test_cohorts_are_extended_and_a_run_is_in_one_of_them(study):
+    study.add_cohorts([Cohort(("c",), None)])
+    assert study.cohorts == [Cohort(("a", "b"), 1), Cohort(("c",), None)]
+    study.add_cohorts([Cohort(("b", "d"), 2)])
+    assert study.cohorts == [Cohort(("a",), 1), Cohort(("c",), None), Cohort(("b", "d"), 2)]
+
+
+def test_a_cohort_is_held_once_and_free_when_it_has_been_let_go(study):
+    (cohort,) = study.cohorts
+    with study.claim(cohort, wait=False) as mine:
+        assert mine
+        assert study.is_held(cohort)
+        with Study(study.folder).claim(cohort, wait=False) as theirs:
+            assert not theirs
+        assert study.is_held(cohort)
+    assert not study.is_held(cohort)
+    with pytest.raises(KeyboardInterrupt), study.claim(cohort, wait=False):
+        raise KeyboardInterrupt
+    with study.claim(cohort, wait=True) as again:
+        assert again
+
+
+def hold(folder, key, ready):
+    study = Study(folder)
+    cohort = next(cohort for cohort in study.cohorts if cohort.key == key)
+    with study.claim(cohort, wait=True):
+        ready.set()
+        signal.pause()
+
+
+def test_a_cohort_whose_holder_was_killed_is_free(study):
+    (cohort,) = study.cohorts
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    holder = context.Process(target=hold, args=(study.folder, cohort.key, ready))
+    holder.start()
+    assert ready.wait(60)
+    (state, _) = study.states()
+    assert (state.status, state.holder["pid"]) == ("waiting", holder.pid)
+    with study.claim(cohort, wait=False) as mine:
+        assert not mine
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join(60)
+    assert not study.is_held(cohort)
+    with study.claim(cohort, wait=True) as mine:
+        assert mine
+
+
+def test_anybody_can_read_where_each_run_is(study):
+    with study.locked():
+        study.add_request(["seed=3"], "0.1", [asked("c"), asked("d"), asked("e")])
+        study.add_cohorts([Cohort(("c",), None), Cohort(("d",), None), Cohort(("e",), None)])
+    for name in ("b", "c"):
+        (study.folder / name).mkdir()
+        writer = HistoryWriter(study.folder / name / "history.csv")
+        for epoch in range(3):
+            writer.append(EpochRow(epoch, epoch, 0.1, None, None, None, 1.0, 0.5))
+    ended(study, "d", "diverged")
+    ended(study, "e", "failed")
+    with study.claim(study.cohorts[0], wait=False):
+        states = {state.run.name: (state.status, state.epoch) for state in Study(study.folder).states()}
+    assert states == {
+        "a": ("waiting", None),
+        "b": ("training", 2),
+        "c": ("interrupted", 2),
+        "d": ("diverged", None),
+        "e": ("failed", None),
+    }
+
+
+def test_a_result_that_stands_is_one_that_would_come_out_again(study):
+    ended(study, "a", "diverged")
+    ended(study, "b", "failed")
+    assert study.result("a").status == "diverged"
+    assert study.result("b") is None
+    (study.folder / "b" / "result.json").write_text("{")
+    with pytest.raises(ValueError, match="rerun=true trains the run again"):
+        study.result("b")
+    config = {"name": "a", "seed": 9}
+    write_result(study.folder / "a", Result(status="completed", identity=identity(config), config=config))
+    with pytest.raises(ValueError, match="belongs to another configuration"):
+        study.result("a")
+
+
+def test_paths_are_those_of_the_folder_wherever_it_is_moved(study, tmp_path):
+    moved = study.folder.rename(tmp_path / "elsewhere")
+    assert list(Study(moved).runs) == ["a", "b"]
+    assert Study(Path(moved)).cohorts == [Cohort(("a", "b"), 1)]

@@ -69,7 +69,7 @@ def _lowest_values(rows: list[dict[Any, Any]], ranked: list[dict[Any, Any]]) -> 
     if lowest["val_loss_best_mean"] < ends[0]:
         best, step = write_metric("val_loss", lowest["val_loss_best_mean"]), int(lowest["best_epoch_min"])
         label = f" with {lowest['label']}" if len(rows) > 1 else ""
-        sentences.append(f"Lowest value on any path: {best}{label}, after step {step}.")
+        sentences.append(f"Lowest value on the way: {best}{label}, after step {step}.")
     return sentences
 
 

@@ -85,9 +85,9 @@ def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
     study.descent("swings", PATH, [13.0, 0.25, 2.0], {"optimizer.lr": 5.0})
     assert main([str(study.folder)]) == 0
     printed = capsys.readouterr().out
-    assert "Lowest value of f after the last step: 0.8125 with lr 0.1. Next: 2.0000 with lr 5" in printed
+    assert "Lowest value of f after the last step: 0.8125 with lr 0.1. Next lowest: 2.0000 with lr 5" in printed
     assert "higher by 1.1875" in printed
-    assert "Lowest on the way: 0.2500 with lr 5, after step 1." in printed
+    assert "Lowest value on the way: 0.2500 with lr 5, after step 1." in printed
     for word in ("accuracy", "chance,", "seed", "±", "flatters", "train loss"):
         assert word not in printed
     report = study.folder / "report"
@@ -106,7 +106,7 @@ def test_one_run_and_one_that_never_had_a_height_are_reported(
 ) -> None:
     study.descent("one", PATH, [13.0, 0.5, 0.8125])
     assert main([str(study.folder)]) == 0
-    assert "Value of f after the last step: 0.8125. Lowest on the way: 0.5000, after step 1." in " ".join(
+    assert "Value of f after the last step: 0.8125. Lowest value on the way: 0.5000, after step 1." in " ".join(
         capsys.readouterr().out.split()
     )
     study.descent("nan", [(3.0, 2.0)], [float("nan")], {"loss.function": "log(x - 5)"}, "diverged")

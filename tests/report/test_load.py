@@ -47,7 +47,7 @@ def test_what_has_not_ended_or_cannot_be_read_is_left_out_with_its_reason(study:
     assert loaded.left_out == {
         "dead": "no result.json: interrupted at epoch 1, val accuracy 0.5000, or silent for 3,000 s",
         "waiting": "no result.json and no history.csv: not started, or interrupted",
-        "torn": "history.csv: no whole row yet",
+        "torn": "history.csv: no complete row yet",
         "cut": "history.csv: the last line is cut short",
         "gone": "no history.csv, though the run completed",
         "odd": "result.json: not a result: status: Field required",

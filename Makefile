@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PARALLEL := -n auto --maxprocesses 8 --dist worksteal  # neighbours stay together, so a fixture is made in one process
 
-.PHONY: help setup demo test lint bench wheel clean
+.PHONY: help setup demo test quick lint bench wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -20,8 +21,11 @@ demo: setup ## Train mlp against mlp_bn on digits (12 runs, offline) and write t
 	$(BIN)/dlx train -m name=demo model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 epochs=20
 	$(BIN)/dlx report outputs/demo
 
-test: setup ## Run the test suite
-	$(BIN)/python -m pytest
+test: setup ## Run the test suite, on every core
+	$(BIN)/python -m pytest $(PARALLEL) --durations=10 --durations-min=4
+
+quick: setup ## Run the tests that a change most likely breaks: no network, no browser, nothing slow
+	$(BIN)/python -m pytest $(PARALLEL) -q -m 'not slow' --durations=10 --durations-min=2
 
 lint: setup ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff check .

@@ -1,104 +1,82 @@
-"""The `dlx` command: picks the verb. Imports nothing heavy, so that --help answers at once."""
+"""The `dlx` command: picks the verb, and reports errors. Imports nothing heavy, so --help answers at once."""
 
-import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from dlx.errors import RequestError, StorageError, is_storage_error, nearest
+from dlx.commands.parser import Parser
+from dlx.errors import RequestError, is_storage_error, nearest
 
 VERBS = {
-    "train": "train one run, or a grid of them (several values of a key, or sweep=NAME)",
-    "check": "compare a model's gradients with finite differences, in float64",
-    "data": "list the data sets, or fetch one: dlx data prepare fashion_mnist",
-    "evaluate": "score chosen runs on held-out data, and keep count of the looks",
+    "train": "train one run, or a grid of them",
     "report": "compare the runs of a study: a table, plots and one HTML page",
-    "reproduce": "rerun published experiments and say which of their figures come out again",
+    "evaluate": "score chosen runs on held-out data, and count the looks",
+    "reproduce": "rerun published experiments and check their figures",
+    "check": "compare a model's gradients with finite differences",
+    "data": "list the data sets, or fetch one ahead of time",
 }
 
-EPILOG = """examples:
-  dlx train model=mlp_bn optimizer=adam
-  dlx train model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 name=mystudy
-  dlx train sweep=learning_rate data=fashion_mnist
-  dlx report outputs/mystudy
-  dlx reproduce A2
+EXAMPLES = """
+dlx train model=mlp_bn optimizer=adam
+dlx train model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 name=mystudy
+dlx report outputs/mystudy
+dlx reproduce digits_layers
+dlx VERB --help
+"""
 
-`dlx VERB --help` tells more of each.
-
-exit codes: 0 done; 1 a run failed or diverged, a gradient is wrong, or a published figure
-is not reproduced; 2 the request, configuration or data was wrong; 4 storage failed; 130
-interrupted."""
+EXIT_CODES = (
+    "0 done; 1 a run failed or diverged, a gradient is wrong, or a published figure is not "
+    "reproduced; 2 the request, configuration or data was wrong; 4 storage failed; 130 "
+    "interrupted."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _parser()
-    if not arguments:
-        parser.print_help()
-        return 2
-    if arguments[0].startswith("-"):
-        parser.parse_args(arguments)
-        parser.error(f"a verb comes first (allowed: {', '.join(VERBS)})")
-    verb, rest = arguments[0], arguments[1:]
-    if verb not in VERBS:
-        parser.error(f"there is no verb '{verb}'{nearest(verb, VERBS)} (allowed: {', '.join(VERBS)})")
+    """Run the command line and return its exit code; only --help ends in SystemExit."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    verb = words[0] if words and words[0] in VERBS else ""
     try:
-        return _run(verb, rest)
+        return int(import_module(f"dlx.commands.{verb}").main(words[1:])) if verb else _without_verb(words)
     except RequestError as error:
-        print(f"dlx {verb}: error: {error}", file=sys.stderr)
-        return 2
-    except (OSError, StorageError) as error:
+        return _fail(verb, f"error: {error}", 2)
+    except OSError as error:
         if not is_storage_error(error):
             raise
-        print(f"dlx {verb}: error: storage failed: {error}", file=sys.stderr)
-        return 4
+        return _fail(verb, f"error: storage failed: {error}", 4)
+    except KeyboardInterrupt:
+        trains = verb in ("train", "reproduce")
+        kept = "; finished runs are kept, and the same command continues" if trains else ""
+        return _fail(verb, f"interrupted{kept}", 130)
 
 
-def _run(verb: str, arguments: Sequence[str]) -> int:
-    if verb == "train":
-        from dlx.commands import train
-
-        return train.main(arguments)
-    if verb == "check":
-        from dlx import check
-
-        return check.main(arguments)
-    if verb == "data":
-        from dlx import prepare
-
-        return prepare.main(arguments)
-    if verb == "evaluate":
-        from dlx import evaluate
-
-        return evaluate.main(arguments)
-    if verb == "reproduce":
-        from dlx.reproduce import command as reproduction
-
-        return reproduction.main(arguments)
-    from dlx.report import command
-
-    return command.main(list(arguments))
-
-
-def _parser() -> argparse.ArgumentParser:
-    verbs = "\n".join(f"  {verb:<9} {what}" for verb, what in VERBS.items())
-    parser = argparse.ArgumentParser(
-        prog="dlx",
-        usage="dlx VERB [ARGUMENT ...]",
-        description="Train grids of neural networks and compare them with statistics.\n\nverbs:\n" + verbs,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _without_verb(words: list[str]) -> int:
+    verbs = "\n".join(f"  {verb:<9}  {what}" for verb, what in VERBS.items())
+    parser = Parser(
+        "dlx",
+        "Train grids of neural networks and compare them with statistics.",
+        examples=EXAMPLES,
+        notes=f"verbs:\n{verbs}",
+        exit_codes=EXIT_CODES,
+        usage="dlx VERB [argument ...]",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
-    return parser
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    if words and not words[0].startswith("-"):
+        near = nearest(words[0], VERBS)
+        raise RequestError(f"there is no verb '{words[0]}'{near} (allowed: {', '.join(VERBS)})")
+    if parser.parse(words).version:
         from dlx import __version__
 
         print(f"dlx {__version__}")
-        parser.exit()
+        return 0
+    parser.print_help()
+    return 2
+
+
+def _fail(verb: str, message: str, code: int) -> int:
+    from dlx.report.text import visible
+
+    print(f"{f'dlx {verb}'.strip()}: {visible(' '.join(message.split()))}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,54 +1,75 @@
 """The command line: verbs, help, exit codes; and that help imports nothing heavy."""
 
 import errno
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
-from dlx.cli import main
-from dlx.errors import RequestError
-from dlx.train import flags_first
+from dlx.cli import VERBS, main
+
+
+def help_of(*verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([*verb, "--help"])
+    assert caught.value.code == 0
+    return capsys.readouterr().out
 
 
 def test_help_names_every_verb_and_the_exit_codes(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--help"])
-    assert caught.value.code == 0
-    printed = capsys.readouterr().out
-    assert all(word in printed for word in ("train", "report", "exit codes"))
+    printed = help_of(capsys=capsys)
+    assert all(f"\n  {verb} " in printed for verb in VERBS)
+    assert "exit codes: 0 done" in printed
 
 
-def test_a_mistyped_verb_is_answered_with_the_nearest(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["trian"])
-    assert caught.value.code == 2
-    assert "did you mean 'train'?" in capsys.readouterr().err
+def test_the_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"dlx \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-def test_flags_may_stand_between_overrides():
-    assert flags_first(["seed=1", "-m", "lr=1,2"]) == ["-m", "seed=1", "lr=1,2"]
-    assert flags_first(["seed=1", "--cfg", "job", "~x"]) == ["--cfg", "job", "seed=1", "~x"]
+def test_without_a_verb_the_help_is_printed_and_the_exit_code_says_that_nothing_was_done(capsys):
+    assert main([]) == 2
+    assert "usage: dlx VERB" in capsys.readouterr().out
 
 
-def test_a_flag_that_does_not_exist_is_refused():
-    with pytest.raises(RequestError, match="did you mean '--multirun'"):
-        flags_first(["--multrun"])
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "train"])
+def test_the_help_of_a_verb_has_usage_options_examples_and_exit_codes(verb, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = help_of(verb, capsys=capsys)
+    for part in (f"usage: dlx {verb} ", "options:\n", f"examples:\n  dlx {verb}", "exit codes: 0 "):
+        assert part in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "train"])
+def test_the_examples_in_the_help_are_words_that_the_verb_reads(verb, capsys):
+    from importlib import import_module
+
+    printed = help_of(verb, capsys=capsys)
+    examples = re.findall(rf"^  dlx {verb}(.*)$", printed, re.MULTILINE)
+    assert examples
+    for example in examples:
+        import_module(f"dlx.commands.{verb}")._parser().parse(shlex.split(example))
 
 
 @pytest.mark.parametrize(
     ("arguments", "never"),
     [
         (["--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["--version"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["train", "--cfg", "job"], ["torch", "torchvision", "pandas", "sklearn"]),
-        (["check", "--help"], ["torch", "torchvision", "pandas", "sklearn"]),
-        (["evaluate", "--help"], ["torch", "hydra", "pandas", "scipy"]),
-        (["report", "--help"], ["torch", "hydra", "pandas", "altair"]),
+        (["check", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["data", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["data", "list"], ["torch", "torchvision", "pandas", "sklearn"]),
+        (["evaluate", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["report", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["reproduce", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["reproduce", "--list"], ["torch", "torchvision", "pandas", "sklearn", "scipy.stats"]),
     ],
 )
-def test_what_a_command_does_not_need_it_does_not_import(arguments, never):
+def test_a_command_imports_only_what_it_needs(arguments, never):
     code = (
         "import sys\nfrom dlx.cli import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\n"
@@ -59,11 +80,23 @@ def test_what_a_command_does_not_need_it_does_not_import(arguments, never):
 
 
 def test_a_report_that_cannot_be_written_ends_with_exit_code_4(capsys, monkeypatch):
-    from dlx.report import command
+    from dlx.commands import report
 
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device", "index.html")
 
-    monkeypatch.setattr(command, "main", full)
+    monkeypatch.setattr(report, "main", full)
     assert main(["report"]) == 4
     assert "dlx report: error: storage failed: " in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_with_exit_code_130_in_one_line(capsys, monkeypatch):
+    from dlx.commands import reproduce
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce, "main", interrupted)
+    assert main(["reproduce", "B4"]) == 130
+    said = "interrupted; finished runs are kept, and the same command continues"
+    assert capsys.readouterr().err == f"dlx reproduce: {said}\n"

@@ -1,32 +1,29 @@
 """The composed configuration: what is refused, and which requests are the same run."""
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from dlx.compose import config_folder, register
-from dlx.config import check, resolved
+from dlx.compose.request import compose, compose_one
 from dlx.errors import RequestError
 from dlx.run.identity import folder_name, identity
 
 
-def config(*overrides):
-    register()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        return compose("train", list(overrides))
+def config(*words):
+    (run,) = compose(words).runs
+    return run.config
 
 
-def key(*overrides):
-    return identity(resolved(config(*overrides)))
+def key(*words):
+    return identity(config(*words))
 
 
 def test_the_defaults_are_a_run_on_digits():
-    settings = check(config())
+    settings = compose_one([])
     assert (settings.model.name, settings.optimizer.name, settings.data.name) == ("mlp", "adam", "digits")
     assert settings.seeds.init == settings.seed == 0
 
 
 def test_seeds_follow_the_seed_unless_set_and_the_split_does_not():
-    settings = check(config("seed=7", "seeds.order=3"))
+    settings = compose_one(["seed=7", "seeds.order=3"])
     assert (settings.seeds.init, settings.seeds.order, settings.seeds.augment) == (7, 3, 7)
     assert settings.data.split_seed == 0
 
@@ -57,7 +54,7 @@ def test_seeds_follow_the_seed_unless_set_and_the_split_does_not():
 )
 def test_a_wrong_value_is_one_line_that_names_the_key(override):
     with pytest.raises(RequestError) as caught:
-        check(config(override))
+        compose_one([override])
     name = override.split("=")[0].lstrip("+")
     assert str(caught.value).startswith(name)
     assert "\n" not in str(caught.value)
@@ -65,7 +62,7 @@ def test_a_wrong_value_is_one_line_that_names_the_key(override):
 
 def test_a_warm_up_longer_than_the_run_is_refused():
     with pytest.raises(RequestError, match="warm-up must end before epochs=3"):
-        check(config("epochs=3", "schedule.warmup=3"))
+        compose_one(["epochs=3", "schedule.warmup=3"])
 
 
 @pytest.mark.parametrize(
@@ -100,6 +97,6 @@ def test_the_root_of_the_users_own_files_is_part_of_the_request():
 
 
 def test_a_folder_is_named_after_the_settings_that_people_look_for():
-    values = resolved(config("model=mlp_bn", "optimizer.lr=0.01", "seed=4"))
+    values = config("model=mlp_bn", "optimizer.lr=0.01", "seed=4")
     assert folder_name(values) == f"mlp-batch-adam-lr0.01-b32-s4-{identity(values)[:10]}"
     assert folder_name({**values, "slug": "a/../b c"}).startswith("a-..-b-c-")

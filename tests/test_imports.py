@@ -22,17 +22,15 @@ LAYERS = [
     ["dlx.cli"],
     ["dlx.commands"],
     ["dlx.reproduce"],
-    ["dlx.train", "dlx.prepare", "dlx.check", "dlx.evaluate", "dlx.report"],
-    ["dlx.complaint"],
+    ["dlx.evaluate", "dlx.report"],
+    ["dlx.study"],
     ["dlx.compose"],
-    ["dlx.sweep"],
     ["dlx.build"],
-    ["dlx.progress", "dlx.engine.trainer"],
     ["dlx.engine"],
     ["dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
     ["dlx.config", "dlx.rng", "dlx.device"],
-    ["dlx.registry", "dlx.run", "dlx.arguments", "dlx.surface.terrain"],
+    ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
     ["dlx.errors"],
     ["dlx"],
@@ -46,13 +44,9 @@ LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tens
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.commands",
-    "dlx.prepare",
-    "dlx.check",
     "dlx.evaluate",
-    "dlx.train",
-    "dlx.complaint",
     "dlx.compose",
-    "dlx.sweep",
+    "dlx.study",
     "dlx.report",
     "dlx.reproduce",
 ]
@@ -60,7 +54,6 @@ WITHOUT_TORCH += [
     "dlx.config",
     "dlx.registry",
     "dlx.errors",
-    "dlx.progress",
     "dlx.__main__",
     "dlx.surface.formula",
     "dlx.surface.terrain",
@@ -146,7 +139,7 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
     if any(inside(module, room) for room in WITHOUT_TORCH):
         assert "torch" not in top
     if module in ("dlx.cli", "dlx.errors"):
-        assert not top - {"dlx", "argparse", "sys", "collections", "difflib", "errno"}
+        assert not top - {"dlx", "argparse", "sys", "collections", "difflib", "errno", "importlib"}
 
 
 def test_what_the_package_offers_is_imported_when_it_is_called():

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 from dlx.build import build
 from dlx.cli import main
-from dlx.compose import config_folder, register
-from dlx.config import check
+from dlx.compose.composer import config_folder
+from dlx.compose.request import compose_one
 from dlx.engine.loop import train
 from dlx.run.checkpoint import read_checkpoint
 from dlx.run.history import COLUMNS, read_history
@@ -68,9 +67,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def built(*words):
-    register()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        return build(check(compose("train", [*QUICK, *words])))
+    return build(compose_one([*QUICK, *words]))
 
 
 def only_run(study):
@@ -78,6 +75,7 @@ def only_run(study):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

@@ -40,6 +40,7 @@ def trained(engine, *words, code=0):
     return runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -86,6 +87,7 @@ def test_every_run_leaves_the_files_it_would_leave_alone(words):
     assert len(set(losses)) == len(losses), "members must differ"
 
 
+@pytest.mark.slow
 def test_final_accuracies_over_ten_seeds_do_not_differ_between_engines():
     words = ["model=mlp_bn", "model.dropout=0.2", "augment.noise=0.3", "schedule=cosine", "epochs=6"]
     words += [f"seed={','.join(map(str, range(10)))}", "data.train_size=400", "data.val_size=300"]

@@ -27,8 +27,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(
         self, prog: str, summary: str, *, examples: str, notes: str = "", exit_codes: str, **more: Any
     ) -> None:
-        """Give what `prog --help` shows, in its order: usage, summary, arguments, examples, notes, codes."""
-        parts = [f"examples:\n{_indent(examples)}", notes.strip(), f"exit codes: {exit_codes}"]
+        """Give the texts of `prog --help`: a summary; notes, examples and exit codes below the arguments."""
+        indented = "\n".join(f"  {line}" for line in examples.strip().splitlines())
+        parts = [notes.strip(), f"examples:\n{indented}", fill(f"exit codes: {exit_codes}", 79)]
         super().__init__(
             prog=prog,
             description=fill(summary, 79),
@@ -50,16 +51,12 @@ class Parser(argparse.ArgumentParser):
         for word in unread:
             if not word.startswith("-"):
                 raise RequestError(f"'{word}' is one word too many")
-            flag, allowed = word.split("=")[0], self.flags()
-            raise RequestError(
-                f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})"
-            )
+            names = [name for action in self._actions for name in action.option_strings]
+            allowed = [name for name in names if name.startswith("--")]
+            flag = word.split("=")[0]
+            near = nearest(flag, allowed)
+            raise RequestError(f"there is no flag {flag}{near} (allowed: {', '.join(allowed)})")
         return given
-
-    def flags(self) -> list[str]:
-        """Return the long name of every flag, in the order of declaration."""
-        names = [name for action in self._actions for name in action.option_strings]
-        return [name for name in names if name.startswith("--")]
 
     def error(self, message: str) -> NoReturn:
         """Raise RequestError instead of printing the usage."""
@@ -120,7 +117,3 @@ def number(above: float, below: float = math.inf) -> Callable[[str], float]:
         return value
 
     return check
-
-
-def _indent(examples: str) -> str:
-    return "\n".join(f"  {line}" for line in examples.strip().splitlines())

@@ -24,8 +24,10 @@ adds a key, ~KEY removes one. Files in your own ./conf override and extend the
 choices: ./conf/model/mine.yaml is model=mine.
 """
 
-EXIT_CODES = """0 every run completed; 1 a run failed or diverged; 2 the request,
-configuration or data was wrong; 4 storage failed; 130 interrupted."""
+EXIT_CODES = (
+    "0 every run completed; 1 a run failed or diverged; 2 the request, configuration or data was "
+    "wrong; 4 storage failed; 130 interrupted."
+)
 
 
 @dataclass(frozen=True)

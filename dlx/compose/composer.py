@@ -102,7 +102,7 @@ class Composer:
 
     def parse(self, words: Iterable[str]) -> list[Override]:
         """Parse overrides, each word once."""
-        quoted = [_quote(word) for word in words]
+        quoted = [quote(word) for word in words]
         for word in quoted:
             if word not in self._parsed:
                 with self._in_our_words():
@@ -214,7 +214,7 @@ class UserConfigFirst(SearchPathPlugin):
             search_path.prepend(provider="user", path=f"file://{folder}")
 
 
-def _quote(word: str) -> str:
+def quote(word: str) -> str:
     """Quote what Hydra's grammar would misread: formulas, and paths that begin with ~."""
     if (home := HOME.fullmatch(word)) is not None:
         return f'{home[1]}"{home[2]}"'

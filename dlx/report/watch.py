@@ -1,4 +1,4 @@
-"""`dlx report --watch`: renews the report while a sweep runs, until every run has ended or Ctrl-C."""
+"""`dlx report --watch`: renews the report while runs train, until every run has ended or Ctrl-C."""
 
 import signal
 import sys
@@ -14,26 +14,26 @@ from dlx.report.text import visible, write_count
 from dlx.run.paths import write_atomically
 
 SECONDS = 10.0  # between two looks
-QUIET = 60.0  # seconds without a change after which, if no run is running, none is to come
-SHARE = 3  # times as long as the last renewal took are waited at least: the cores are the training's
+QUIET = 60.0  # seconds without a change or a running run, after which no more is expected
+SHARE = 3  # wait at least this many times as long as the last renewal took: the cores are for training
 INTERRUPTED = 130  # the exit code
 STEP = 0.1  # seconds; how soon Ctrl-C is noticed while waiting
 
 
 class Write(Protocol):
-    """Writes the report of a study; `refresh` seconds after which the page reloads itself, None for never."""
+    """Writes the report of a study; the page reloads itself after `refresh` seconds, or never if None."""
 
     def __call__(self, study: StudyData, *, refresh: int | None, show: bool) -> None:
         """Write the files; `show` prints the table."""
 
 
-def watch(
+def watch_runs(
     folders: list[Path], write: Write, page: Path, seconds: float = SECONDS, quiet: float = QUIET
 ) -> int:
     """Renew the report whenever runs have changed; return 0 when all have ended, 130 after Ctrl-C.
 
-    `write` writes `page`. One that is being written is finished first; a second Ctrl-C leaves at once, and
-    the page is the one before. What `write` raises when no run has ended by then is raised.
+    `write` writes `page`. The first Ctrl-C waits for a page that is being written; a second one leaves at
+    once, and the page stays the one before. Raises what `write` raises if no run has ended at the end.
     """
     with Interrupt() as interrupt:
         try:
@@ -49,7 +49,7 @@ def watch(
 
 
 def _follow(folders: list[Path], write: Write, seconds: float, quiet: float, interrupt: "Interrupt") -> None:
-    """Look, renew, wait, until nothing is to come; the last page does not reload itself."""
+    """Look, renew and wait until no run is left to come; the last page does not reload itself."""
     reader = Reader()
     seen, changed = None, time.monotonic()
     while not interrupt.noted:
@@ -65,7 +65,7 @@ def _follow(folders: list[Path], write: Write, seconds: float, quiet: float, int
 
 
 def _state(study: StudyData, reader: Reader) -> tuple[object, ...]:
-    """Return what tells whether anything has changed: files read anew, and which runs are in which part."""
+    """Return a value that changes when the report would: files read so far, and the runs in each part."""
     return reader.parsed, tuple(study.runs.index), tuple(study.running), tuple(study.left_out)
 
 
@@ -79,7 +79,7 @@ def _renew(study: StudyData, write: Write, refresh: int) -> None:
 
 
 class Interrupt:
-    """Notes the first Ctrl-C instead of letting it stop what is being written; the second is Python's own."""
+    """Notes the first Ctrl-C instead of stopping what is being written; the second acts as usual."""
 
     def __init__(self) -> None:
         self.noted = False
@@ -98,7 +98,7 @@ class Interrupt:
         signal.signal(signal.SIGINT, self._before)
 
     def wait(self, seconds: float) -> None:
-        """Sleep so long, or until Ctrl-C."""
+        """Sleep for this time, or until Ctrl-C."""
         end = time.monotonic() + seconds
         while not self.noted and (left := end - time.monotonic()) > 0:
             time.sleep(min(STEP, left))

@@ -1,7 +1,9 @@
-"""A claim file: a published experiment, its settings and its figures, read and checked."""
+"""Claims: published experiments, their settings and figures, read from YAML and found by id, name or file."""
 
+import functools
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,7 +15,11 @@ from yaml import YAMLError
 from dlx.errors import RequestError, nearest
 from dlx.registry import describe
 
+FOLDER = Path(__file__).resolve().parent.parent / "claims"
+ALL = "all"
 SEEDS = 5  # the fewest whose permutation test can reach 0.05
+
+SET_BY_KEY = {"seed": "seeds", "name": "claim"}
 
 Value = bool | int | float | str | list[Any] | None
 Where = dict[str, Value]
@@ -28,9 +34,9 @@ class _Closed(BaseModel):
 class Figure(_Closed):
     """A published number: `metric` of the runs that match `where`, `at` a moment of training.
 
-    `value`, or `range` [lowest, highest] where it was published as one; a null end makes it a bound.
-    `tolerance`: the figure is deterministic, and every run has to be this near. `rounding`: half a unit of
-    the last published digit. `width`: how wide an interval of ours still says something.
+    It is a `value`, or a `range` [lowest, highest]; an end that is null makes it a bound. `tolerance`: the
+    figure is deterministic, and every run must be this close. `rounding`: half a unit of the last published
+    digit. `width`: how wide our interval may be and still be informative.
     """
 
     metric: str
@@ -54,26 +60,26 @@ class Figure(_Closed):
             if low is not None and high is not None and low > high:
                 raise ValueError(f"range runs from the lower to the higher end, not {low:g} to {high:g}")
         if not self.useful_width:
-            raise ValueError("a published 0 needs a width: how wide an interval of ours still says something")
+            raise ValueError("a published 0 needs a width: the widest interval that is still informative")
         return self
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The published range; of a value, the value twice; -inf or inf for an open end."""
+        """The published range, or the value twice; -inf or inf for an open end."""
         low, high = self.range or (self.value, self.value)
         return (-float("inf") if low is None else low, float("inf") if high is None else high)
 
     @property
     def useful_width(self) -> float:
-        """How wide an interval may be: 0.1 for accuracies, else a fifth of the published value."""
+        """How wide our interval may be: 0.1 for accuracies, else a fifth of the published value."""
         size = max(abs(end) for end in (self.value, *(self.range or ())) if end is not None)
         return self.width or (0.1 if self.metric.endswith("accuracy") else 0.2 * size)
 
 
 class Order(_Closed):
-    """A published order: the runs of `better` above those of `worse` in `metric`, or both of `equal` alike.
+    """A published order: `better` beats `worse` in `metric`, or the two settings of `equal` are alike.
 
-    Above means lower for a loss or a time. `margin`: the largest difference that still counts as none.
+    A lower loss or time is better. `margin`: the largest difference that still counts as none.
     """
 
     metric: str
@@ -90,13 +96,13 @@ class Order(_Closed):
             raise ValueError("an order has either better and worse, or equal")
         if (self.equal is None) != (self.margin is None):
             raise ValueError(
-                "equal needs a margin, and nothing else has one: equal: [{...}, {...}], margin: 0.01"
+                "equal needs a margin, and only equal has one: equal: [{...}, {...}], margin: 0.01"
             )
         return self
 
     @property
     def sides(self) -> tuple[Where, Where]:
-        """What is compared with what."""
+        """The two settings that are compared."""
         if self.equal is not None:
             return self.equal
         assert self.better is not None
@@ -105,15 +111,16 @@ class Order(_Closed):
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether the metric is one to keep low."""
+        """Whether lower values of the metric are better."""
         return self.metric.endswith(("loss", "time"))
 
 
 class Claim(_Closed):
-    """A published experiment: what `dlx train` is asked for, once a seed, and what is to come of it.
+    """A published experiment: what `dlx train` is asked for with each seed, and what was published about it.
 
-    `commands` run the experiment by itself, where `dlx train` with the claim's preset would not, or not all.
-    `seeds`: 1 says that nothing of it is drawn at random.
+    `claim` is its name, that of its preset if it has one; `id` a short name. `commands` run the experiment
+    itself where `dlx train` with the preset does not, or not all of it. `seeds: 1` means that nothing in it
+    is random.
     """
 
     claim: str
@@ -133,7 +140,7 @@ class Claim(_Closed):
     @classmethod
     def _is_a_folder_name(cls, value: str) -> str:
         if not re.fullmatch(r"\w[\w.-]*", value) or len(value) > 100:
-            raise ValueError("a claim's name is a folder's: letters, digits and . _ -, at most 100")
+            raise ValueError("a claim's name becomes a folder's: use letters, digits and . _ -, at most 100")
         return value
 
     @field_validator("overrides")
@@ -143,8 +150,8 @@ class Claim(_Closed):
             key, equals, _ = word.partition("=")
             if not equals and not word.startswith("~"):
                 raise ValueError(f"'{word}' is not of the form KEY=VALUE")
-            if key in ("seed", "name"):
-                raise ValueError(f"'{word}': seeds says how many, and the claim's name is the study's")
+            if key in SET_BY_KEY:
+                raise ValueError(f"'{word}': set it by the claim's own key '{SET_BY_KEY[key]}'")
         return value
 
     @property
@@ -153,14 +160,69 @@ class Claim(_Closed):
         return self.id or self.claim
 
     @property
+    def has_figures(self) -> bool:
+        """Whether anything was published that can be checked."""
+        return bool(self.figures or self.orders)
+
+    @property
+    def train_commands(self) -> list[str]:
+        """The commands that run the experiment itself."""
+        presets = [f"dlx train {word}" for word in self.overrides if word.startswith("sweep=")]
+        return self.commands or presets or [f"dlx reproduce {self.label}"]
+
+    @property
     def deviation_text(self) -> str:
-        """Where dlx differs from what was published, in one line; "" for nowhere."""
+        """How dlx differs from what was published, in one line; "" if it does not."""
         given = [self.deviations] if isinstance(self.deviations, str) else self.deviations
         return "; ".join(each for each in given if each != "none")
 
 
+def find_claims(names: Sequence[str]) -> list[Claim]:
+    """Return the claims of these ids, names and files, each once, in order; `all`: every one with figures.
+
+    Raises RequestError for a name that does not exist, a file that is not a claim, and a claim without
+    figures.
+    """
+    found: dict[str, Claim] = {}
+    for name in names:
+        for claim in _find(name):
+            if found.setdefault(claim.claim, claim) != claim:
+                raise RequestError(f"{name}: this request has two claims called '{claim.claim}'")
+    return list(found.values())
+
+
+@functools.cache  # takes 0.25 s, and each name of a request is looked up in it
+def packaged_claims() -> tuple[Claim, ...]:
+    """Return every packaged claim, sorted by id."""
+
+    def by_id(claim: Claim) -> tuple[str, int, str]:
+        return (claim.id or "~")[:1], int((claim.id or "~0")[1:]), claim.claim
+
+    return tuple(sorted(map(read_claim, FOLDER.glob("*.yaml")), key=by_id))
+
+
+def _find(name: str) -> list[Claim]:
+    claims = packaged_claims()
+    if name == ALL:
+        return [claim for claim in claims if claim.has_figures]
+    if name.endswith((".yaml", ".yml")):
+        claim = read_claim(Path(name))
+    else:
+        by_name = {key: claim for claim in claims for key in (claim.id, claim.claim) if key}
+        if name not in by_name:
+            near = nearest(name, [ALL, *by_name])
+            raise RequestError(f"there is no claim '{name}'{near} (`dlx reproduce --list` shows all)")
+        claim = by_name[name]
+    if not claim.has_figures:
+        commands = " and ".join(claim.train_commands)
+        raise RequestError(
+            f"{name}: no figure was published to check; to run the experiment itself: {commands}"
+        )
+    return [claim]
+
+
 def read_claim(path: Path) -> Claim:
-    """Read and check a claim file; raises RequestError with the file, the key, the value, what is allowed."""
+    """Read and check a claim file. Raises RequestError with file, key, value and what is allowed."""
     try:
         content = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
@@ -169,7 +231,7 @@ def read_claim(path: Path) -> Claim:
         said = " ".join(str(error).split())
         raise RequestError(f"{path}: not a claim: {said}") from error
     if not isinstance(content, dict):
-        raise RequestError(f"{path}: not a claim: keys are needed, such as claim, source, overrides")
+        raise RequestError(f"{path}: not a claim: it needs keys such as claim, source and overrides")
     try:
         return Claim.model_validate_json(json.dumps(content))
     except ValidationError as error:
@@ -177,7 +239,7 @@ def read_claim(path: Path) -> Claim:
 
 
 def _describe(error: ValidationError) -> str:
-    """Say the first mistake, a key that does not exist before all: the one it stands for is missing then."""
+    """Describe the first mistake; an unknown key comes first, since the key it stands for is then missing."""
     errors = error.errors(include_url=False)
     first = next((each for each in errors if each["type"] == "extra_forbidden"), None)
     if first is None:

@@ -1,13 +1,15 @@
-"""The ledger: every figure and order of the claims rerun, as text for people and as CSV at full precision."""
+"""The ledger of a reproduction: every judged figure and order, as CSV, as Markdown and as one HTML page."""
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dlx
-from dlx.report.formats import Column, Table, write_csv
+from dlx.report.formats import Column, Table, to_markdown, write_csv
+from dlx.report.page.assets import environment, now, policy
 from dlx.report.text import MISSING, visible, write_count, write_metric
 from dlx.reproduce.claim import Figure, Order
-from dlx.reproduce.measure import PARAMETERS
+from dlx.reproduce.measure import PARAMETERS, write_moment
 from dlx.reproduce.rerun import Line, Rerun
 
 COLUMNS = [
@@ -22,22 +24,15 @@ COLUMNS = [
 ]
 CSV_COLUMNS = (
     *("claim", "setting", "metric", "at", "mean", "std", "completed", "runs", "diverged", "failed"),
-    *(
-        "interval_low",
-        "interval_high",
-        "p",
-        "published_low",
-        "published_high",
-        "verdict",
-        "note",
-        "deviations",
-    ),
+    *("interval_low", "interval_high", "p", "published_low", "published_high"),
+    *("verdict", "note", "deviations"),
 )
+TITLE = "Published figures, rerun"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What is shown: `finding` in a line, `facts` of the request, the table, and lists of text below it."""
+    """The contents of the page: the finding in a sentence, facts about the request, the table, and lists."""
 
     finding: str
     facts: list[str]
@@ -51,17 +46,21 @@ class Ledger:
 def write_ledger(
     reruns: Sequence[Rerun], not_run: Sequence[tuple[str, str]], extra: Sequence[str], commands: Sequence[str]
 ) -> Ledger:
-    """Write out what the reruns say. `not_run`: claims, and why; `extra`: the user's own words."""
+    """Put the judged lines into words. `not_run`: claims, and why; `extra`: the user's own settings."""
     pairs = [(each, line) for each in reruns for line in each.lines]
     rows = [_cells(each, line) for each, line in pairs]
     torch = ", ".join(sorted({version for each in reruns for version in each.torch}))
-    facts = [f"dlx {dlx.__version__}", f"torch {torch}" if torch else "", _runs(reruns)]
+    runs = write_count(sum(len(each.outcomes) for each in reruns), "run")
+    facts = [f"dlx {dlx.__version__}", f"torch {torch}" if torch else "", runs]
     facts.append(f"with {' '.join(extra)}" if extra else "")
     return Ledger(
         finding=_finding([line for _, line in pairs], len(not_run)),
         facts=[visible(fact) for fact in facts if fact],
         table=Table(COLUMNS, rows, _notes([line for _, line in pairs])),
-        sources=[(each.claim.label, visible(_source(each))) for each in reruns],
+        sources=[
+            (each.claim.label, visible("; ".join(filter(None, [each.claim.title, each.claim.source]))))
+            for each in reruns
+        ],
         deviations=[
             (each.claim.label, visible(text)) for each in reruns if (text := _deviations(each, extra))
         ],
@@ -70,31 +69,57 @@ def write_ledger(
     )
 
 
-def to_csv(reruns: Sequence[Rerun], extra: Sequence[str]) -> str:
-    """Return every line at full precision, intervals not clipped; missing is empty."""
-    rows = [
-        (
-            *(each.claim.label, line.setting, line.about.metric, str(line.about.at)),
-            *(line.verdict.mean, line.verdict.interval.std if line.verdict.interval else None),
-            *(line.completed, line.runs, line.diverged, line.failed),
-            *(
-                (line.verdict.interval.low, line.verdict.interval.high)
-                if line.verdict.interval
-                else (None, None)
-            ),
-            line.verdict.p,
-            *(line.about.ends if isinstance(line.about, Figure) else (None, None)),
-            *(line.verdict.word, line.verdict.note, _deviations(each, extra)),
-        )
-        for each in reruns
-        for line in each.lines
-    ]
+def ledger_csv(reruns: Sequence[Rerun], extra: Sequence[str]) -> str:
+    """Return every line at full precision, with intervals as computed; a missing value is empty."""
+    rows = []
+    for each in reruns:
+        for line in each.lines:
+            judgement, interval = line.judgement, line.judgement.interval
+            rows.append(
+                (
+                    *(each.claim.label, line.setting, line.about.metric, str(line.about.at)),
+                    *(judgement.mean, interval.std if interval else None),
+                    *(line.completed, len(line.outcomes), line.diverged, line.failed),
+                    *((interval.low, interval.high) if interval else (None, None)),
+                    judgement.p,
+                    *(line.about.ends if isinstance(line.about, Figure) else (None, None)),
+                    *(judgement.word, judgement.note, _deviations(each, extra)),
+                )
+            )
     return write_csv(CSV_COLUMNS, rows)
+
+
+def ledger_html(ledger: Ledger) -> str:
+    """Return the page, in the report's style. Every text is escaped."""
+    template = environment("dlx.reproduce", "dlx.report.page").get_template("ledger.html.jinja")
+    return template.render(
+        title=TITLE,
+        ledger=ledger,
+        policy=policy(),
+        command=ledger.commands[0],
+        written=now(),
+        versions=[f"dlx {dlx.__version__}", f"Python {platform.python_version()}"],
+    )
+
+
+def ledger_markdown(ledger: Ledger) -> str:
+    """Return the ledger in GitHub's Markdown."""
+    lists = {
+        "Sources": ledger.sources,
+        "Not run": ledger.not_run,
+        "Differences from what was published": ledger.deviations,
+    }
+    parts = [f"# {TITLE}", " · ".join(ledger.facts), ledger.finding, to_markdown(ledger.table)]
+    for heading, items in lists.items():
+        if items:
+            parts += [f"## {heading}", "\n".join(f"- {label}: {text}" for label, text in items)]
+    parts += ["## To repeat this", "\n".join(f"    {command}" for command in ledger.commands)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _finding(lines: Sequence[Line], not_run: int) -> str:
     counts = [
-        f"{sum(line.verdict.word == word for line in lines)} {word.lower()}"
+        f"{sum(line.judgement.word == word for line in lines)} {word.lower()}"
         for word in ("REPRODUCED", "NOT REPRODUCED", "UNDERPOWERED")
     ]
     missing = f"; {write_count(not_run, 'claim')} could not be run" if not_run else ""
@@ -103,45 +128,51 @@ def _finding(lines: Sequence[Line], not_run: int) -> str:
 
 def _notes(lines: Sequence[Line]) -> list[str]:
     figures = sum(isinstance(line.about, Figure) and line.about.tolerance is None for line in lines)
-    notes = ["Values are of the last epoch unless another moment is named."]
+    notes = ["Values are those of the last epoch unless another moment is named."]
     if figures:
         notes.append(
-            "A published figure is one run's: it is compared with the 95% prediction interval for one new "
-            "run, and reproduced if it lies inside an interval narrow enough to say something. Of "
-            f"{write_count(figures, 'figure')} about {figures / 20:.2g} would lie outside by chance alone, "
-            "were all of them right. Intervals of accuracies are shown within 0 and 1."
+            "A published figure comes from one run. It is reproduced if it lies inside our 95% prediction "
+            "interval for one new run, and the interval is narrow enough to be informative. Of "
+            f"{write_count(figures, 'figure')}, about {figures / 20:.2g} would lie outside by chance even if "
+            "all were right. Intervals of accuracies are cut off at 0 and 1."
         )
     if any(isinstance(line.about, Order) for line in lines):
         notes.append(
-            "An order is tested on differences paired by seed: p of the exact one-sided sign-flip test, "
-            "reproduced at 0.05 or below."
+            "An order is tested on differences paired by seed: it is reproduced if p of the exact one-sided "
+            "sign-flip test is at most 0.05."
         )
     return notes
 
 
 def _cells(each: Rerun, line: Line) -> list[str]:
-    verdict, metric = line.verdict, line.about.metric
-    mean = MISSING if verdict.mean is None else _number(metric, verdict.mean)
-    plus = "+" if isinstance(line.about, Order) and (verdict.mean or 0) > 0 else ""  # a mean of differences
+    judgement, metric = line.judgement, line.about.metric
+    mean = MISSING if judgement.mean is None else _number(metric, judgement.mean)
+    plus = "+" if isinstance(line.about, Order) and (judgement.mean or 0) > 0 else ""  # a mean of differences
     ours = f"{plus}{mean} ({line.completed})"
     return [
         each.claim.label,
         visible(line.setting),
-        visible(", ".join(filter(None, [line.metric, line.moment]))),
+        visible(_metric(line.about)),
         ours,
         _interval(line),
         _published(line.about),
-        verdict.word,
-        visible("; ".join(filter(None, [_unlucky(line), verdict.note]))),
+        judgement.word,
+        visible("; ".join(filter(None, [_unlucky(line), judgement.note]))),
     ]
 
 
+def _metric(about: Figure | Order) -> str:
+    """Write the metric, and its moment if it is not the last epoch."""
+    name = about.metric.replace("_", " ")
+    return name if about.metric == PARAMETERS or about.at == "last" else f"{name}, {write_moment(about.at)}"
+
+
 def _interval(line: Line) -> str:
-    if line.verdict.p is not None:
-        return f"p {line.verdict.p:.2g}"
-    if line.verdict.interval is None:
+    if line.judgement.p is not None:
+        return f"p {line.judgement.p:.2g}"
+    if line.judgement.interval is None:
         return MISSING
-    ends = (line.verdict.interval.low, line.verdict.interval.high)
+    ends = (line.judgement.interval.low, line.judgement.interval.high)
     if line.about.metric.endswith("accuracy"):
         ends = (max(0.0, ends[0]), min(1.0, ends[1]))
     return MISSING.join(_number(line.about.metric, end) for end in ends)
@@ -160,24 +191,15 @@ def _published(about: Figure | Order) -> str:
 
 def _unlucky(line: Line) -> str:
     counts = [(line.diverged, "diverged"), (line.failed, "failed")]
-    return ", ".join(f"{count} of {line.runs} runs {what}" for count, what in counts if count)
+    return ", ".join(f"{count} of {len(line.outcomes)} runs {what}" for count, what in counts if count)
 
 
 def _number(metric: str, value: float) -> str:
     return f"{value:.0f}" if metric == PARAMETERS else write_metric(metric, value)
 
 
-def _runs(reruns: Sequence[Rerun]) -> str:
-    outcomes = [outcome for each in reruns for outcome in each.outcomes]
-    return write_count(len(outcomes), "run")
-
-
-def _source(each: Rerun) -> str:
-    return "; ".join(filter(None, [each.claim.title, each.claim.source]))
-
-
 def _deviations(each: Rerun, extra: Sequence[str]) -> str:
-    """Return where this rerun differs from the published experiment: the claim's words, and the user's."""
+    """Return how a rerun differs from what was published: by the claim, and by the user's settings."""
     return "; ".join(
         filter(None, [each.claim.deviation_text, f"run with {' '.join(extra)}" if extra else ""])
     )

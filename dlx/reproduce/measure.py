@@ -1,10 +1,10 @@
-"""What a run measured: one metric of it, at one moment of its training."""
+"""Reads one metric of a run, at one moment of its training."""
 
 import math
 from pathlib import Path
 
 from dlx.errors import RequestError, unknown
-from dlx.evaluate import Chosen, evaluate
+from dlx.evaluate import Chosen, score_run
 from dlx.reproduce.claim import Moment
 from dlx.run.evaluations import read_evaluations
 from dlx.run.history import read_history
@@ -12,14 +12,14 @@ from dlx.run.paths import HISTORY
 from dlx.run.probes import read_layers
 from dlx.run.result import Result
 
-PARAMETERS = "parameters"  # a metric that no moment changes
-LAYER_MEAN = "largest_layer_mean"  # the largest |mean| of a layer's outputs in training, the last layer apart
+PARAMETERS = "parameters"  # the same at every moment
+LAYER_MEAN = "largest_layer_mean"  # largest |mean| of a layer's outputs in training, without the last layer
 
 
-def measure(folder: Path, result: Result, metric: str, at: Moment) -> float:
-    """Return `metric` of a completed run at the last epoch, the best, one by number, or on the test split.
+def read_metric(folder: Path, result: Result, metric: str, at: Moment) -> float:
+    """Return `metric` of a completed run at its last epoch, its best, a numbered one, or on the test split.
 
-    Raises RequestError if the run has no such metric or no value of it then.
+    Raises RequestError if the run has no such metric, or no value of it at that moment.
     """
     value: float | int | None
     if metric == PARAMETERS:
@@ -27,7 +27,7 @@ def measure(folder: Path, result: Result, metric: str, at: Moment) -> float:
     elif metric == LAYER_MEAN:
         value = _layer_mean(folder, result, at)
     elif at == "test":
-        value = _known(held_out(folder, result), metric)
+        value = _known(_test_scores(folder, result), metric)
     elif isinstance(at, int):
         value = _at_epoch(folder, metric, at)
     else:
@@ -37,29 +37,21 @@ def measure(folder: Path, result: Result, metric: str, at: Moment) -> float:
     return float(value)
 
 
-def held_out(folder: Path, result: Result) -> dict[str, float | int | None]:
-    """Return the loss and accuracy of a run's checkpoint on the test split, looking at most once.
-
-    A look that is recorded already is taken from there. Raises RequestError without a checkpoint.
-    """
-    looks = [look for look in read_evaluations(folder) if look.split == "test"]
-    look = next((look for look in looks if look.checkpoint == result.checkpoint_sha256), None)
-    look = look or evaluate(Chosen(folder, result, chosen_from=1), "test")
-    return {"test_loss": look.loss, "test_accuracy": look.accuracy}
-
-
-def better_by_monitor(result: Result) -> float:
-    """Return a number that is the larger, the better the run's best epoch is by what it monitored."""
-    monitor = str(result.config["monitor"])
-    value = result.best.get(monitor)
-    if value is None:
-        return -math.inf
-    return -value if monitor.endswith("loss") else value
-
-
 def write_moment(at: Moment) -> str:
     """Write a moment in words."""
     return f"epoch {at}" if isinstance(at, int) else at
+
+
+def _test_scores(folder: Path, result: Result) -> dict[str, float | int | None]:
+    """Return the loss and accuracy of a run's checkpoint on the test split.
+
+    The split is looked at only if no look at this checkpoint is recorded. Raises RequestError if there is no
+    checkpoint.
+    """
+    looks = [look for look in read_evaluations(folder) if look.split == "test"]
+    look = next((look for look in looks if look.checkpoint == result.checkpoint_sha256), None)
+    look = look or score_run(Chosen(folder, result, chosen_from=1), "test")
+    return {"test_loss": look.loss, "test_accuracy": look.accuracy}
 
 
 def _known(values: dict[str, float | int | None], metric: str) -> float | int | None:
@@ -71,9 +63,7 @@ def _known(values: dict[str, float | int | None], metric: str) -> float | int | 
 def _layer_mean(folder: Path, result: Result, at: Moment) -> float:
     layers = read_layers(folder)
     if layers is None or at == "test":
-        raise RequestError(
-            f"metric: {LAYER_MEAN} is one of training with probes.layers=true, unlike {folder}"
-        )
+        raise RequestError(f"metric: {LAYER_MEAN} needs layers.csv; train {folder} with probes.layers=true")
     epoch = at if isinstance(at, int) else (result.last if at == "last" else result.best)["epoch"]
     means = layers.loc[(layers["epoch"] == epoch) & (layers["phase"] == "training"), "mean"]
     return float(means.iloc[:-1].abs().max())

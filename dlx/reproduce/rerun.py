@@ -1,43 +1,61 @@
-"""A claim, trained and judged: its grid through `dlx train`, then a line for each figure and order."""
+"""Reruns a claim: trains its grid through `dlx train`, then judges each of its figures and orders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dlx.config import resolved
-from dlx.reproduce.claim import Claim, Figure, Order, Where
-from dlx.reproduce.match import Planned, check_claim, matching, write_where
-from dlx.reproduce.measure import PARAMETERS, better_by_monitor, measure, write_moment
-from dlx.reproduce.request import train_words
-from dlx.reproduce.verdict import Verdict, judge_figure, judge_order
-from dlx.run.identity import flatten
+from dlx.compose.request import ComposedRun, compose
+from dlx.errors import RequestError, unknown
+from dlx.evaluate import monitored
+from dlx.report.text import write_value
+from dlx.reproduce.claim import Claim, Figure, Order, Value, Where
+from dlx.reproduce.judgement import Judgement, judge_figure, judge_order
+from dlx.reproduce.measure import read_metric
+from dlx.run.identity import comparable, flatten
 from dlx.run.result import Result
-from dlx.sweep.job import Job
-from dlx.sweep.summary import Outcome, RunsFailedError
-from dlx.train import train_grid
+from dlx.study.summary import Outcome
+from dlx.study.training import train_request
+
+SET_BY_CLAIM = {"seed": "use --seeds K", "name": "the claim sets it", "sweep": "the claim sets it"}
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of the claim's grid: its resolved settings by dotted key, and the choice from each group."""
+
+    seed: int
+    settings: Mapping[str, Any]
+    choices: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A published figure or order and what became of it; counts are of the runs it is about.
+    """A figure or order of the claim, judged; `outcomes` are of the runs it is about.
 
-    `moment` is "" for the last epoch and for what no epoch changes.
+    `completed` counts the values it is judged by: runs, picked runs, or pairs.
     """
 
     about: Figure | Order
     setting: str
-    metric: str
-    moment: str
-    verdict: Verdict
-    runs: int
+    judgement: Judgement
+    outcomes: list[Outcome]
     completed: int
-    diverged: int
-    failed: int
+
+    @property
+    def diverged(self) -> int:
+        """How many of the runs diverged."""
+        return sum(each.result is not None and each.result.status == "diverged" for each in self.outcomes)
+
+    @property
+    def failed(self) -> int:
+        """How many of the runs failed."""
+        return sum(each.result is None for each in self.outcomes)
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """A claim and what its runs said. `words` are those of `dlx train`; `root` is where results go."""
+    """A claim and its judged lines. `words` are those of `dlx train`; `root` is the output root."""
 
     claim: Claim
     words: list[str]
@@ -50,96 +68,158 @@ class Rerun:
         """The versions of torch that the runs were trained with."""
         return {each.result.versions.get("torch", "") for each in self.outcomes if each.result} - {""}
 
+    @property
+    def contradicts(self) -> bool:
+        """Whether a figure or an order is not reproduced, or a run failed."""
+        refuted = any(line.judgement.word == "NOT REPRODUCED" for line in self.lines)
+        return refuted or any(outcome.result is None for outcome in self.outcomes)
 
-def rerun(claim: Claim, seeds: int, extra: Sequence[str]) -> Rerun:
-    """Train what of the claim's grid is not finished, and judge it.
 
-    Raises RequestError, before any training, for a claim that does not fit its own grid; and as `train_grid`
-    does, but for runs that did not complete, which the lines count.
+def rerun(claim: Claim, words: list[str], announce: Callable[[], None]) -> Rerun:
+    """Train the runs that `words` (see `train_words`) ask for and that are not finished, and judge the claim.
+
+    `announce` is called when the request has been checked, before any training. Raises RequestError, before
+    any training, for a claim that does not fit its own grid.
     """
-    words = train_words(claim, seeds, extra)
-    runs: list[Planned] = []
-    roots: list[Path] = []
-
-    def plan(jobs: Sequence[Job]) -> None:
-        runs.extend(planned(job) for job in jobs)
-        roots.append(Path(jobs[0].settings.output_root))
-        check_claim(claim, runs)
-
-    try:
-        outcomes = train_grid(["--multirun", *words], plan)  # which lets Hydra say what is wrong with a word
-    except RunsFailedError as error:
-        outcomes = list(error.outcomes)
-    lines = [_judge_figure(claim, figure, runs, outcomes) for figure in claim.figures]
-    lines += [_judge_order(order, runs, outcomes) for order in claim.orders]
-    return Rerun(claim, words, lines, outcomes, roots[0])
+    request = compose(words)
+    runs = [planned_run(run) for run in request.runs]
+    check_claim(claim, runs)
+    announce()
+    outcomes = train_request(request)
+    lines = [_figure_line(claim, figure, runs, outcomes) for figure in claim.figures]
+    lines += [_order_line(order, runs, outcomes) for order in claim.orders]
+    return Rerun(claim, words, lines, outcomes, Path(request.runs[0].settings.output_root))
 
 
-def planned(job: Job) -> Planned:
-    """Return what of a composed run the claim is matched with."""
-    choices = {str(key): str(value) for key, value in job.config.hydra.runtime.choices.items()}
-    return Planned(job.settings.seed, flatten(resolved(job.config)), choices)
+def train_words(claim: Claim, seeds: int | None, extra: Sequence[str]) -> list[str]:
+    """Return the words for `dlx train`: the claim's grid once with each of `seeds` seeds (default: its own).
+
+    Everything random varies with the seed: the split, the first weights, the order, the draws; a claim
+    without any randomness gets one. Of several words for one key the last is kept, so a claim may fix the
+    split, and a user may fix a key of the grid.
+    """
+    seeds = claim.seeds if seeds is None or claim.seeds == 1 else seeds
+    repeats = [f"seed={','.join(map(str, range(seeds)))}", "data.split_seed=${seed}"]
+    grid = [f"{key}={','.join(map(_write_word, values))}" for key, values in claim.grid.items()]
+    # Not the preset's own study: a report of it would mix the runs of both.
+    words = [*repeats, *claim.overrides, *grid, f"name={claim.claim}-reproduced", *extra]
+    return list({word.partition("=")[0]: word for word in words}.values())
 
 
-def _judge_figure(claim: Claim, figure: Figure, runs: Sequence[Planned], outcomes: Sequence[Outcome]) -> Line:
-    places = matching(figure.where, runs)
-    completed = {place: result for place in places if (result := _completed(outcomes[place]))}
+def check_extra(extra: Sequence[str]) -> None:
+    """Raise RequestError for a setting of the user's that a reproduction sets itself."""
+    for word in extra:
+        key = word.partition("=")[0]
+        if key in SET_BY_CLAIM:
+            raise RequestError(f"{word}: '{key}' cannot be set here: {SET_BY_CLAIM[key]}")
+
+
+def planned_run(run: ComposedRun) -> PlannedRun:
+    """Return the parts of a composed run that a claim is matched with."""
+    return PlannedRun(run.settings.seed, flatten(run.config), run.choices)
+
+
+def check_claim(claim: Claim, runs: Sequence[PlannedRun]) -> None:
+    """Raise RequestError for a `where` that matches no run, or several of one seed without `pick`."""
+    for number, figure in enumerate(claim.figures):
+        place = f"{claim.label}: figures.{number}.where"
+        _check_where(place, figure.where, runs, several=figure.pick is not None)
+        if figure.at == "test" and any(run.settings["keep"] == "none" for run in runs):
+            raise RequestError(
+                f"{place}: 'at: test' needs the weights: add keep=best or keep=last to overrides"
+            )
+    for number, order in enumerate(claim.orders):
+        for where in order.sides:
+            _check_where(f"{claim.label}: orders.{number}", where, runs, several=False)
+
+
+def matching(where: Where, runs: Sequence[PlannedRun]) -> list[int]:
+    """Return the indices of the runs that `where` describes."""
+    return [
+        index for index, run in enumerate(runs) if all(_has(run, key, value) for key, value in where.items())
+    ]
+
+
+def write_where(where: Where) -> str:
+    """Write a setting in a few words: "sgd, lr 0.1"; a choice from a group needs no heading."""
+    words = [
+        write_value(value)
+        if "." not in key and isinstance(value, str)
+        else f"{key.rpartition('.')[2].replace('_', ' ')} {write_value(value)}"
+        for key, value in where.items()
+    ]
+    return ", ".join(words) or "all runs"
+
+
+def _check_where(place: str, where: Where, runs: Sequence[PlannedRun], *, several: bool) -> None:
+    for key in where:
+        if not any(key in run.settings or key in run.choices for run in runs):
+            names = {name for run in runs for name in (*run.settings, *run.choices)}
+            near = {name for name in names if name.split(".")[0] == key.split(".")[0]} or names
+            raise unknown(f"{place}.{key}", key, near)
+    indices = matching(where, runs)
+    if not indices:
+        seen = "; ".join(f"{key} is {_values_of(key, runs)}" for key in where)
+        raise RequestError(f"{place}: no run has {write_where(where)} ({seen})")
+    seeds = [runs[index].seed for index in indices]
+    if len(set(seeds)) < len(seeds) and not several:
+        raise RequestError(
+            f"{place}: {len(indices)} runs of {len(set(seeds))} seeds have {write_where(where)}; "
+            "name more keys, or use pick: best"
+        )
+
+
+def _has(run: PlannedRun, key: str, value: Value) -> bool:
+    if key in run.settings:
+        return comparable(run.settings[key]) == comparable(value)
+    return value in (run.choices.get(key), run.settings.get(f"{key}.name"))
+
+
+def _values_of(key: str, runs: Sequence[PlannedRun]) -> str:
+    values = [run.settings.get(key, run.choices.get(key)) for run in runs]
+    return " or ".join(dict.fromkeys(write_value(value) for value in values))
+
+
+def _write_word(value: Value) -> str:
+    return "null" if value is None else write_value(value) if not isinstance(value, float) else repr(value)
+
+
+def _figure_line(
+    claim: Claim, figure: Figure, runs: Sequence[PlannedRun], outcomes: Sequence[Outcome]
+) -> Line:
+    indices = matching(figure.where, runs)
+    completed = {index: result for index in indices if (result := _completed(outcomes[index]))}
     if figure.pick is not None:
         best: dict[int, int] = {}
-        for place, result in completed.items():
-            first = best.setdefault(runs[place].seed, place)
-            if better_by_monitor(result) > better_by_monitor(completed[first]):
-                best[runs[place].seed] = place
-        completed = {place: completed[place] for place in best.values()}
+        for index, result in completed.items():
+            first = best.setdefault(runs[index].seed, index)
+            if monitored(result, "best") > monitored(completed[first], "best"):
+                best[runs[index].seed] = index
+        completed = {index: completed[index] for index in best.values()}
     values_K = [
-        measure(outcomes[place].folder, result, figure.metric, figure.at)
-        for place, result in completed.items()
+        read_metric(outcomes[index].folder, result, figure.metric, figure.at)
+        for index, result in completed.items()
     ]
     rounding = claim.rounding if figure.rounding is None else figure.rounding
     setting = f"best of {write_where(figure.where)}" if figure.pick else write_where(figure.where)
-    return _line(
-        figure,
-        setting,
-        judge_figure(figure, values_K, rounding),
-        [outcomes[p] for p in places],
-        len(values_K),
+    judgement = judge_figure(figure, values_K, rounding)
+    return Line(figure, setting, judgement, [outcomes[index] for index in indices], len(values_K))
+
+
+def _order_line(order: Order, runs: Sequence[PlannedRun], outcomes: Sequence[Outcome]) -> Line:
+    first, second = (
+        {
+            runs[index].seed: read_metric(outcomes[index].folder, result, order.metric, order.at)
+            for index in matching(where, runs)
+            if (result := _completed(outcomes[index]))
+        }
+        for where in order.sides
     )
-
-
-def _judge_order(order: Order, runs: Sequence[Planned], outcomes: Sequence[Outcome]) -> Line:
-    first, second = (_by_seed(order, where, runs, outcomes) for where in order.sides)
-    places = [place for where in order.sides for place in matching(where, runs)]
     joint = "like" if order.equal is not None else "below" if order.lower_is_better else "above"
     setting = f" {joint} ".join(write_where(where) for where in order.sides)
-    pairs = len(set(first) & set(second))
-    return _line(order, setting, judge_order(order, first, second), [outcomes[p] for p in places], pairs)
-
-
-def _by_seed(
-    order: Order, where: Where, runs: Sequence[Planned], outcomes: Sequence[Outcome]
-) -> dict[int, float]:
-    return {
-        runs[place].seed: measure(outcomes[place].folder, result, order.metric, order.at)
-        for place in matching(where, runs)
-        if (result := _completed(outcomes[place]))
-    }
+    about = [outcomes[index] for where in order.sides for index in matching(where, runs)]
+    return Line(order, setting, judge_order(order, first, second), about, len(set(first) & set(second)))
 
 
 def _completed(outcome: Outcome) -> Result | None:
     return outcome.result if outcome.succeeded else None
-
-
-def _line(
-    about: Figure | Order, setting: str, verdict: Verdict, outcomes: Sequence[Outcome], completed: int
-) -> Line:
-    return Line(
-        about,
-        setting,
-        about.metric.replace("_", " "),
-        "" if about.metric == PARAMETERS or about.at == "last" else write_moment(about.at),
-        verdict,
-        len(outcomes),
-        completed,
-        sum(each.result is not None and each.result.status == "diverged" for each in outcomes),
-        sum(each.result is None for each in outcomes),
-    )

@@ -1,9 +1,8 @@
 """`python -m tests.benchmarks.hydra_part RESULT.json train ...`: runs dlx, and says whose code took the time.
 
 A thread looks at the main thread's stack every 2 ms and counts the time since its last look for the innermost
-frame of a package it knows. So nested jobs are told apart (dlx runs one of Hydra's jobs inside another), and
-no profiler slows down small calls, of which Hydra makes more than training does. Processes that dlx starts
-are not seen.
+frame of a package it knows. A profiler would slow down small calls, of which Hydra makes more than training
+does. Processes that dlx starts are not seen.
 """
 
 import json
@@ -15,12 +14,12 @@ from pathlib import Path
 from types import FrameType
 
 LOOK_SECONDS = 0.002
-# dlx's composition does Hydra's work in Hydra's place, and OmegaConf's is done for Hydra's configurations.
+# The composer sets values in copies of what Hydra composed; OmegaConf works for Hydra's configurations.
 OWNERS = {
     "hydra": "Hydra",
     "omegaconf": "Hydra",
     "antlr4": "Hydra",
-    "dlx.sweep.composition": "Hydra",
+    "dlx.compose.composer": "Hydra",
     "dlx": "dlx",
     "torch": "torch",
 }

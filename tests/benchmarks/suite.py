@@ -35,7 +35,7 @@ def preset_of_all(size: float) -> str:
     preset = {
         "defaults": [{"override /data": "fashion_mnist"}],
         "data": {"train_size": TRAIN_SAMPLES, "val_size": VAL_SAMPLES},
-        "hydra": {"sweeper": {"cases": cases}},
+        "cases": cases,
     }
     return f"# @package _global_\n{json.dumps(preset)}\n"
 

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
 from numpy.random import Generator
 
-from dlx.compose import config_folder, register
-from dlx.config import resolved
+from dlx.compose.request import compose
 from dlx.run.formats import TableWriter
 from dlx.run.history import COLUMNS, EpochRow, HistoryWriter
 from dlx.run.identity import flatten, folder_name, identity
@@ -46,10 +44,7 @@ def write_study(folder: Path, *, runs: int, epochs: int, seeds: int, predictions
 
 def base_config(epochs: int) -> dict[str, Any]:
     """Return what `dlx train data=fashion_mnist epochs=...` composes."""
-    register()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        composed = compose("train", ["data=fashion_mnist", f"epochs={epochs}"], return_hydra_config=True)
-    return resolved(composed)
+    return compose(["data=fashion_mnist", f"epochs={epochs}"]).runs[0].config
 
 
 def write_run(folder: Path, config: dict[str, Any], draws: Generator, predictions: bool) -> None:

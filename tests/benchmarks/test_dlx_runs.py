@@ -52,10 +52,10 @@ def frame_of(*modules):
 @pytest.mark.parametrize(
     ("modules", "whose"),
     [
-        (["dlx.sweep.launcher", "hydra.core.utils", "dlx.train", "torch.nn.linear"], "torch"),
-        (["dlx.sweep.launcher", "hydra.core.utils", "dlx.train"], "dlx"),
-        (["dlx.train", "hydra.core.utils", "logging.config"], "Hydra"),
-        (["dlx.sweep.launcher", "dlx.sweep.composition"], "Hydra"),
+        (["dlx.study.training", "dlx.study.cohort", "torch.nn.linear"], "torch"),
+        (["dlx.commands.train", "dlx.compose.request"], "dlx"),
+        (["dlx.compose.request", "hydra.core.utils", "logging.config"], "Hydra"),
+        (["dlx.compose.request", "dlx.compose.composer"], "Hydra"),
         (["dlx.config", "omegaconf.base", "copy"], "Hydra"),
         (["threading"], OTHER),
     ],

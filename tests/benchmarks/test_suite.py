@@ -4,43 +4,31 @@ from dataclasses import replace
 
 import pytest
 
-from dlx.errors import RequestError
-from dlx.train import train_grid
+from dlx.compose.request import compose
 from tests.benchmarks.recipe import Recipe, shortened
 from tests.benchmarks.suite import RECIPES, SUITE, preset_of_all
 
 
-class PlannedError(RequestError):
-    """Ends the request once it has been planned."""
-
-
 def planned(preset, monkeypatch, folder):
     """The recipes that `dlx train sweep=preset` would train."""
-    recipes = []
-
-    def plan(jobs):
-        for job in jobs:
-            settings, augment = job.settings, job.settings.augment
-            width = settings.model.arguments["width"]
-            recipes.append(
-                Recipe(
-                    hidden=(width, int(width * settings.model.arguments["taper"])),
-                    norm=settings.model.arguments["norm"],
-                    optimizer=settings.optimizer.name,
-                    lr=settings.optimizer.arguments["lr"],
-                    batch_size=settings.batch_size,
-                    epochs=settings.epochs,
-                    seed=settings.seed,
-                    noise=augment["noise"],
-                    shift=augment["shift"],
-                    flip=augment["flip"],
-                )
-            )
-        raise PlannedError
-
     monkeypatch.chdir(folder)
-    with pytest.raises(PlannedError):
-        train_grid([f"sweep={preset}"], plan)
+    recipes = []
+    for settings in (run.settings for run in compose([f"sweep={preset}"]).runs):
+        model, augment = settings.model.arguments, settings.augment
+        recipes.append(
+            Recipe(
+                hidden=(model["width"], int(model["width"] * model["taper"])),
+                norm=model["norm"],
+                optimizer=settings.optimizer.name,
+                lr=settings.optimizer.arguments["lr"],
+                batch_size=settings.batch_size,
+                epochs=settings.epochs,
+                seed=settings.seed,
+                noise=augment["noise"],
+                shift=augment["shift"],
+                flip=augment["flip"],
+            )
+        )
     return recipes
 
 

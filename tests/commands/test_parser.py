@@ -78,11 +78,11 @@ def test_words_that_are_missing_or_too_many_are_told():
         parser.parse(["a", "b"])
 
 
-def test_the_help_shows_usage_summary_examples_notes_and_exit_codes_in_this_order(parser, capsys):
+def test_the_help_shows_usage_summary_options_notes_examples_and_exit_codes_in_this_order(parser, capsys):
     with pytest.raises(SystemExit) as caught:
         parser.parse(["--help"])
     assert caught.value.code == 0
     printed = capsys.readouterr().out
-    parts = ["usage: dlx example", "Do it.", "any words", "options:", "examples:\n  dlx example x", "Note."]
+    parts = ["usage: dlx example", "Do it.", "any words", "options:", "Note.", "examples:\n  dlx example x"]
     places = [printed.index(part) for part in [*parts, "exit codes: 0 done"]]
     assert places == sorted(places)

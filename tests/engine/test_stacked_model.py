@@ -63,6 +63,7 @@ def test_outputs_in_training_and_evaluation_equal_the_members(name, settings, sh
         assert not torch.allclose(out[0], out[1]), "members must differ"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "settings", "shape"), MODELS, ids=IDS)
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.SGD])
 def test_a_hundred_steps_leave_the_members_as_they_would_be_alone(name, settings, shape, optimizer):

@@ -82,6 +82,7 @@ def joint(members):
     return stack, StackedOptimizers(stack, own, [joint_step_key(built) for built in own])
 
 
+@pytest.mark.slow
 def test_a_hundred_steps_equal_those_of_the_runs_own_optimizers_when_the_stack_is_rebuilt_midway():
     alone, members = team(), team()
     for step in range(100):

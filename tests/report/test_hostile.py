@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
+from dlx.commands.report import main
 from dlx.errors import RequestError
-from dlx.report.command import main
 from dlx.report.text import visible
 from dlx.run.predictions import write_predictions
 

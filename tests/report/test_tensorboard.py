@@ -1,13 +1,13 @@
-"""The export to TensorBoard: its own reader finds the values; without it, one line says what to install."""
+"""The export to TensorBoard: what its own reader finds there, and what is said where it is not installed."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dlx.commands.report import main
 from dlx.errors import RequestError
 from dlx.report import tensorboard
-from dlx.report.command import main
 from dlx.report.tensorboard import EVENTS, write_events
 
 
@@ -81,7 +81,7 @@ def test_the_command_writes_it_beside_the_page_and_replaces_an_earlier_one(
 
 def test_no_name_of_a_run_leads_out_of_the_export(tmp_path: Path) -> None:
     for name in ("/etc/x", "../../x", "a/../../x", "\x1b[2J"):
-        folder = Path("out") / tensorboard._below(name)
-        assert folder.parts[0] == "out"
-        assert ".." not in folder.parts
-        assert str(folder).isprintable()
+        place = Path("out") / tensorboard._below(name)
+        assert place.parts[0] == "out"
+        assert ".." not in place.parts
+        assert str(place).isprintable()

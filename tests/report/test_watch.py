@@ -6,16 +6,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dlx.commands.report import main
 from dlx.errors import RequestError
-from dlx.report.command import main
 from dlx.report.load import StudyData, load_study
 from dlx.report.reader import SILENT, Reader
-from dlx.report.watch import watch
+from dlx.report.watch import watch_runs
 from dlx.run.history import EpochRow, HistoryWriter
 
 REFRESH = re.compile(r'<meta http-equiv="refresh" content="(\d+)">\n')
@@ -52,7 +51,7 @@ def test_the_report_follows_the_runs_until_all_have_ended(study: Any, capsys: An
 
     record = Recorder(next_epoch, end)
     going_before = {"b": "epoch 1, val accuracy 0.6000"}, {"b": "epoch 2, val accuracy 0.7000"}
-    assert watch([study.folder], record, study.folder / "index.html", seconds=0.01, quiet=0.1) == 0
+    assert watch_runs([study.folder], record, study.folder / "index.html", seconds=0.01, quiet=0.1) == 0
     assert record.shown == [
         (["a"], going_before[0], 1),
         (["a"], going_before[1], 1),
@@ -65,7 +64,7 @@ def test_the_report_follows_the_runs_until_all_have_ended(study: Any, capsys: An
 def test_a_study_of_which_nothing_ends_is_refused_when_it_falls_silent(study: Any) -> None:
     (study.run("a", study.curve(0.5), status=None) / "history.csv").unlink()
     with pytest.raises(RequestError, match="nothing"):
-        watch([study.folder], Recorder(), study.folder / "index.html", seconds=0.01, quiet=0.03)
+        watch_runs([study.folder], Recorder(), study.folder / "index.html", seconds=0.01, quiet=0.03)
 
 
 def test_what_has_not_changed_is_not_read_again(study: Any) -> None:
@@ -134,7 +133,7 @@ def test_ctrl_c_while_a_page_is_written_finishes_it_first(study: Any) -> None:
         done.append(True)
 
     before = signal.getsignal(signal.SIGINT)
-    assert watch([study.folder], Recorder(interrupted), study.folder / "index.html", seconds=0.01) == 130
+    assert watch_runs([study.folder], Recorder(interrupted), study.folder / "index.html", seconds=0.01) == 130
     assert done == [True]
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -149,7 +148,7 @@ def test_a_second_ctrl_c_leaves_at_once(study: Any) -> None:
         signal.raise_signal(signal.SIGINT)
         page.write_text("torn")
 
-    assert watch([study.folder], Recorder(twice), page, seconds=0.01) == 130
+    assert watch_runs([study.folder], Recorder(twice), page, seconds=0.01) == 130
     assert page.read_text() == "the one before"
 
 
@@ -174,13 +173,3 @@ def test_the_command_ends_with_130_and_a_whole_page(study: Any) -> None:
     text = (study.folder / "report" / "index.html").read_text()
     assert text.rstrip().endswith("</html>")
     assert not REFRESH.search(text)
-
-
-@pytest.mark.parametrize("given", ["outputs/study", "0", "-1", "nan"])
-def test_what_is_no_number_of_seconds_is_refused(
-    given: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([str(tmp_path), f"--watch={given}"])
-    assert caught.value.code == 2
-    assert "is no number of seconds above 0; folders come first" in capsys.readouterr().err

@@ -1,11 +1,14 @@
-"""Claim files: what they may hold, and the one line for what they may not."""
+"""Claims: what a file may hold, the one line for what it may not; the packaged ones fit their presets."""
 
 from pathlib import Path
 
 import pytest
 
+from dlx.compose.composer import config_folder
+from dlx.compose.request import compose
 from dlx.errors import RequestError
-from dlx.reproduce.claim import read_claim
+from dlx.reproduce.claim import FOLDER, find_claims, packaged_claims, read_claim
+from dlx.reproduce.rerun import check_claim, planned_run, train_words
 
 GOOD = """
 claim: mine
@@ -74,7 +77,7 @@ def test_a_claim_is_read_as_written(tmp_path):
         ("claim: mine", "id: 7\nclaim: mine", ["id=7", "string"]),
         ("claim: mine\n", "", ["claim: field required"]),
         ("epochs=2", "epochs", ["overrides", "'epochs' is not of the form KEY=VALUE"]),
-        ("epochs=2", "seed=2", ["overrides", "'seed=2': seeds says how many"]),
+        ("epochs=2", "seed=2", ["overrides", "'seed=2': set it by the claim's own key 'seeds'"]),
         ("[sgd, adam]", "[]", ["grid.optimizer", "at least 1 item"]),
         ("claim: mine", "claim: mine\nclaim: yours", ["not a claim", "duplicate key"]),
         ("claim: mine", "claim: [", ["not a claim"]),
@@ -87,10 +90,85 @@ def test_a_mistake_is_one_line_with_file_key_value_and_what_is_allowed(tmp_path,
 
 
 @pytest.mark.parametrize("text", ["- 1\n", "a: ${b", "{", "claim: !!python/name:os.system\n"])
-def test_what_is_no_mapping_is_no_claim(tmp_path, text):
+def test_a_file_without_keys_is_not_a_claim(tmp_path, text):
     assert "not a claim" in refused(tmp_path, text)
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
     with pytest.raises(RequestError, match="cannot be read"):
         read_claim(Path(tmp_path, "none.yaml"))
+
+
+CLAIMS = {claim.label: claim for claim in packaged_claims()}
+IDS = [
+    f"{letter}{n + 1}" for letter, count in zip("ABCDE", (10, 5, 7, 3, 9), strict=True) for n in range(count)
+]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_experiment_has_its_claim_in_order():
+    assert [claim.id for claim in packaged_claims()][: len(IDS)] == IDS
+    assert len({claim.claim for claim in CLAIMS.values()}) == len(CLAIMS)
+
+
+@pytest.mark.parametrize("label", [label for label, claim in CLAIMS.items() if claim.overrides])
+def test_every_claim_fits_the_grid_of_its_preset(label):
+    claim = CLAIMS[label]
+    found = [planned_run(run) for run in compose(train_words(claim, 1, [])).runs]
+    check_claim(claim, found)
+    seeds = {(run.settings["seed"], run.settings["data.split_seed"]) for run in found}
+    assert seeds <= {(0, 0), (0, None)}  # None: the samples' own order
+
+
+def test_an_experiment_has_one_name_its_files_its_presets_and_its_claims():
+    presets = {path.stem for path in (config_folder() / "sweep").glob("*.yaml")}
+    without = {claim.claim for claim in CLAIMS.values()} - presets
+    assert without == {"gradient_check", "mnist_ten_nets_classes"}  # no preset; another claim's preset
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == {claim.claim for claim in CLAIMS.values()}
+    for claim in CLAIMS.values():
+        assert claim.claim in without or f"sweep={claim.claim}" in claim.overrides
+        assert all(command.partition("sweep=")[2] in {"", *presets} for command in claim.train_commands)
+
+
+def test_claims_are_found_by_id_by_name_and_by_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "claim: mine\nsource: here\nfigures: [{metric: val_accuracy, value: 0.5}]\n"
+    )
+    found = find_claims(["A2", "fashion_learning_rate", "mine.yaml"])
+    assert [claim.label for claim in found] == ["A2", "mine"]
+
+
+def test_all_is_every_claim_with_something_published():
+    labels = [claim.label for claim in find_claims(["all"])]
+    assert "A2" in labels
+    assert "C1" in labels  # an order
+    assert not {"A3", "B5"} & set(labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "fashion_learning_rat",
+            ["there is no claim 'fashion_learning_rat'", "did you mean 'fashion_learning_rate'?"],
+        ),
+        ("A3", ["A3: no figure was published to check", "dlx train sweep=fashion_batch_size"]),
+        ("B5", ["dlx check"]),
+        ("none.yaml", ["none.yaml: cannot be read"]),
+    ],
+)
+def test_what_cannot_be_rerun_is_answered_with_what_can(name, words):
+    with pytest.raises(RequestError) as caught:
+        find_claims([name])
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_two_claims_of_one_name_are_refused(tmp_path):
+    text = "claim: fashion_learning_rate\nsource: here\nfigures: [{metric: val_accuracy, value: 0.5}]\n"
+    (tmp_path / "other.yaml").write_text(text)
+    with pytest.raises(RequestError, match=r"other.yaml: this request has two claims called"):
+        find_claims(["A2", "other.yaml"])

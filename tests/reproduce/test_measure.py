@@ -3,7 +3,7 @@
 import pytest
 
 from dlx.errors import RequestError
-from dlx.reproduce.measure import LAYER_MEAN, better_by_monitor, measure
+from dlx.reproduce.measure import LAYER_MEAN, read_metric
 from dlx.run.result import Result
 
 HISTORY = """epoch,step,time,lr,train_loss,train_accuracy,val_loss,val_accuracy,extra
@@ -53,7 +53,7 @@ def folder(tmp_path):
     ],
 )
 def test_a_metric_is_read_at_its_moment(folder, metric, at, value):
-    assert measure(folder, RESULT, metric, at) == value
+    assert read_metric(folder, RESULT, metric, at) == value
 
 
 @pytest.mark.parametrize(
@@ -69,21 +69,11 @@ def test_a_metric_is_read_at_its_moment(folder, metric, at, value):
 )
 def test_what_a_run_did_not_measure_is_one_line(folder, metric, at, words):
     with pytest.raises(RequestError) as caught:
-        measure(folder, RESULT, metric, at)
+        read_metric(folder, RESULT, metric, at)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 def test_layers_that_were_not_recorded_are_asked_for(folder):
     (folder / "layers.csv").unlink()
     with pytest.raises(RequestError, match=r"probes\.layers=true"):
-        measure(folder, RESULT, LAYER_MEAN, "last")
-
-
-def test_the_better_run_has_the_better_best_epoch_by_what_it_monitored():
-    worse = RESULT.model_copy(update={"best": {"val_accuracy": 0.5, "val_loss": 1.7}})
-    assert better_by_monitor(RESULT) > better_by_monitor(worse)
-    by_loss = {"config": {"monitor": "val_loss"}}
-    assert better_by_monitor(RESULT.model_copy(update=by_loss)) > better_by_monitor(
-        worse.model_copy(update=by_loss)
-    )
-    assert better_by_monitor(RESULT.model_copy(update={"best": {}})) < better_by_monitor(worse)
+        read_metric(folder, RESULT, LAYER_MEAN, "last")

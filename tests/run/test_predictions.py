@@ -33,6 +33,7 @@ def test_a_run_without_the_file_has_none(tmp_path: Path) -> None:
     assert read_predictions(tmp_path) is None
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_harmless_or_a_value_error(tmp_path: Path) -> None:
     content = written(tmp_path)
     refused = 0

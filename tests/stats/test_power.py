@@ -20,6 +20,7 @@ from dlx.stats.power import (
 from dlx.stats.tests import sign_flip_ps, tost_p
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tests", [1, 7, 28, 120])
 @pytest.mark.parametrize("count", [6, 9, 11, 13, 16, 17, 18])
 def test_the_critical_effect_is_found_four_times_in_five(count, tests):

@@ -213,56 +213,6 @@ def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
     assert capsys.readouterr().out.count("completed before") == 2
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["batch_size=500"], "batch_size=500: larger than the training split of 100 samples"),
-        (
-            ["model=mlp_bn", "batch_size=33"],
-            "training samples leave a last batch of one, which BatchNorm",
-        ),
-        (["data=blobs", "model=convnet", "~model.width"], "model"),
-        (["model=custom", "model.target=math:sqrt"], "model"),
-        (["optimizer.lr=-1"], "optimizer.lr=-1: input should be greater than or equal to 0"),
-        (["model.width=wide"], "model.width='wide': input should be a valid integer"),
-        (["model.activation=rleu"], "did you mean 'relu'?"),
-        (["model.init=kaiming"], "model.init"),
-        (["augment.flip=2"], "augment.flip"),
-        (["data=digits", "data.train_size=5000"], "data.train_size=5000"),
-        (["data=fashion_mnist", "data.root=nowhere"], "nowhere"),
-        (
-            ["engine.name=stacks"],
-            "engine.name='stacks': input should be 'auto', 'loop' or 'stacked'; did you mean 'stacked'?",
-        ),
-        (["device=cuda:99"], "device=cuda:99"),
-        (["schedule=cosine", "schedule.warmup=2"], "the warm-up must end before epochs=2"),
-        (["drop_last=true", "epochs=2", "schedule=cosine,constant", "schedule.warmup=0,2"], "[in '"),
-        (["sweep=seeds,width"], "sweep=[seeds,width]"),
-        (["output_root="], "output_root"),
-        (["threads=100000"], "threads=100000"),
-        (["schedule=cosine", "schedule.warmup=30"], "error: schedule.warmup=30: the warm-up"),
-        (["data.train_size=1.5"], "error: data.train_size=1.5: "),
-        (["model=mlp,linear", "model.width=3"], "model.width"),
-    ],
-)
-def test_a_wrong_request_is_one_line_exit_code_2_and_no_folder(arguments, message, capsys, monkeypatch):
-    import pooch
-
-    def offline(*_, **__):
-        raise OSError("the network is unreachable")
-
-    monkeypatch.setattr(pooch, "retrieve", offline)
-    quick = [
-        w for w in QUICK if not (w.startswith("model.") and any(a.startswith("model=") for a in arguments))
-    ]
-    arguments = [a for a in arguments if a != "~model.width"]
-    assert main(["train", *quick, *arguments]) == 2
-    printed = capsys.readouterr()
-    assert message in printed.err
-    assert printed.err.count("\n") == 1
-    assert not Path("outputs").exists()
-
-
 def test_a_model_with_too_few_outputs_is_refused(capsys):
     Path("few.py").write_text(
         "import torch\n"
@@ -449,11 +399,6 @@ def test_predictions_give_the_accuracy_of_the_result():
     accuracy = (stored["last_outputs"].argmax(1) == stored["labels"]).mean()
     assert accuracy == result.last["val_accuracy"]
     assert stored["last_outputs"].dtype == np.float32
-
-
-def test_a_wrong_key_beside_a_grid_is_the_one_that_is_named(capsys):
-    assert main(["train", "epoch=3", "seed=0,1"]) == 2
-    assert "epoch: there is no such key; did you mean 'epochs'?" in capsys.readouterr().err
 
 
 OWN_NET = ["model.target=ownnet:Net"]

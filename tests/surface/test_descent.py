@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dlx.cli import main
-from dlx.compose import config_folder, quote_formulas
+from dlx.compose.composer import config_folder, quote
 from dlx.data.source import sources
 from dlx.errors import RequestError
 from dlx.loss.losses import losses
@@ -143,13 +143,10 @@ def test_a_formula_needs_no_quotation_marks_of_hydras_and_may_be_swept(capsys):
 
 
 def test_only_formulas_are_quoted():
-    assert quote_formulas(["loss.function=valley", "model.start=[1,2]"]) == [
-        "loss.function=valley",
-        "model.start=[1,2]",
-    ]
-    assert quote_formulas(["loss.function=sin(x), bowl"]) == ['loss.function="sin(x)",bowl']
     hydras = ["loss.function=choice(bowl,valley)", "loss.function='sin(x)'", "loss.function=${name}"]
-    assert quote_formulas(hydras) == hydras
+    for word in ("loss.function=valley", "model.start=[1,2]", *hydras):
+        assert quote(word) == word
+    assert quote("loss.function=sin(x), bowl") == 'loss.function="sin(x)",bowl'
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from dlx.commands.report import main
 from dlx.report.analysis import analyse
 from dlx.report.charts import Chart
-from dlx.report.command import main
 from dlx.report.load import load_study
 from dlx.report.options import Options
 from dlx.report.plots.style import PANELS
@@ -26,6 +26,7 @@ def descents(study: Any, count: int) -> None:
         study.descent(f"run{index}", PATH, HEIGHTS, {"optimizer.lr": 0.1 + index})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [1, 2, 14])
 def test_the_chart_is_valid_vega_lite_with_a_panel_a_setting(study: Any, settings: int) -> None:
     altair = pytest.importorskip("altair")
@@ -77,6 +78,7 @@ def test_other_runs_have_no_such_plot(study: Any) -> None:
     assert drawn(study) == []
 
 
+@pytest.mark.slow
 def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
     study: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +87,9 @@ def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
     study.descent("swings", PATH, [13.0, 0.25, 2.0], {"optimizer.lr": 5.0})
     assert main([str(study.folder)]) == 0
     printed = capsys.readouterr().out
-    assert "Lowest value of f after the last step: 0.8125 with lr 0.1. Next lowest: 2.0000 with lr 5" in printed
+    assert (
+        "Lowest value of f after the last step: 0.8125 with lr 0.1. Next lowest: 2.0000 with lr 5" in printed
+    )
     assert "higher by 1.1875" in printed
     assert "Lowest value on the way: 0.2500 with lr 5, after step 1." in printed
     for word in ("accuracy", "chance,", "seed", "±", "flatters", "train loss"):
@@ -101,13 +105,15 @@ def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
     assert "training" not in page.split("<h2>Curves</h2>")[1].split("</figure>")[0]
 
 
+@pytest.mark.slow
 def test_one_run_and_one_that_never_had_a_height_are_reported(
     study: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     study.descent("one", PATH, [13.0, 0.5, 0.8125])
     assert main([str(study.folder)]) == 0
-    assert "Value of f after the last step: 0.8125. Lowest value on the way: 0.5000, after step 1." in " ".join(
-        capsys.readouterr().out.split()
+    assert (
+        "Value of f after the last step: 0.8125. Lowest value on the way: 0.5000, after step 1."
+        in " ".join(capsys.readouterr().out.split())
     )
     study.descent("nan", [(3.0, 2.0)], [float("nan")], {"loss.function": "log(x - 5)"}, "diverged")
     nan = study.folder / "nan"

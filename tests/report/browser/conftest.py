@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dlx.report.command import main
+from dlx.commands.report import main
 
 HOSTILE = "<img src=x onerror=document.title='run'>\"'\n\u202eرت 🦆 =cmd|x</script>"
 SHOWN = HOSTILE.replace("\n", "\\n").replace("\u202e", "\\u202e")

@@ -55,6 +55,7 @@ def test_other_originals_have_a_row_of_their_own() -> None:
     assert grid.classes == [""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_images_of_any_channels_and_many_pixels_are_drawn(study: Any, drawn: Any, channels: int) -> None:
     before = np.random.default_rng(0).random((9, channels, 400, 300))

@@ -1,0 +1,119 @@
+"""`dlx evaluate`: reads its words; prints held-out scores, and how often the split was looked at before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlx.commands.parser import Parser, one_of
+
+if TYPE_CHECKING:
+    from dlx.evaluate import Chosen
+    from dlx.run.evaluations import Evaluation
+    from dlx.run.result import Result
+
+SUMMARY = "Score chosen runs on held-out data, and record each look."
+
+EXAMPLES = """
+dlx evaluate outputs/mystudy
+dlx evaluate outputs/mystudy --all
+dlx evaluate outputs/mystudy --split val
+"""
+
+NOTES = """
+A study's best run by validation is scored, or each run with --all; a run's own
+folder scores that run. Runs need a checkpoint: train them with keep=best or
+keep=last. Each look is a row in the run's evaluations.csv. Choose on the
+validation split, and look at the test split once.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `dlx evaluate` with these arguments and return 0; raises RequestError if something is wrong."""
+    given = _parser().parse(arguments)
+    from dlx.evaluate import choose_runs, earlier_looks, score_runs
+
+    chosen = [run for folder in given.folders for run in choose_runs(folder, every=given.all)]
+    earlier = earlier_looks(chosen, given.split)
+    looks = score_runs(chosen, given.split)
+    _show(chosen, looks, earlier, given.split)
+    return 0
+
+
+def interval(accuracy: float, samples: int) -> str:
+    """Write the 95% interval of a proportion by Wilson's score (1927): what other samples might have said."""
+    from dlx.stats.intervals import wilson
+
+    found = wilson(round(accuracy * samples), samples)
+    return f"{found.low:.4f} to {found.high:.4f}"
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "dlx evaluate",
+        SUMMARY,
+        examples=EXAMPLES,
+        notes=NOTES,
+        exit_codes="0 done; 2 the request was wrong; 4 storage failed.",
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a run or a study")
+    parser.add_argument(
+        "--split",
+        type=one_of("test", "val", "train"),
+        default="test",
+        help="split to score on: test, val or train (default: %(default)s)",
+    )
+    parser.add_argument("--all", action="store_true", help="score every run of a study, not just the best")
+    return parser
+
+
+def _show(
+    chosen: "Sequence[Chosen]", looks: "Sequence[Evaluation]", earlier: "Sequence[Evaluation]", split: str
+) -> None:
+    """Print a row for each run, how it was chosen, and how often the split was looked at before."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("\nrun", overflow="fold")
+    for heading in (
+        "\nepoch",
+        "val acc\nrecorded",
+        f"{split} acc\nnow",
+        "95%\ninterval",
+        f"{split} loss\nnow",
+        "\nsamples",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run, look in zip(chosen, looks, strict=True):
+        table.add_row(Text(run.folder.name), *map(Text, _cells(run.result, look)))
+    console.print(table)
+    console.print()
+    for run in chosen:
+        if run.chosen_from > 1:
+            monitor = str(run.result.config["monitor"]).replace("_", " ")
+            console.print(Text(f"the best of {run.chosen_from} runs by {monitor}"))
+    if not earlier:
+        console.print(Text(f"the first recorded look at this study's {split} split"))
+        return
+    times = f"{len(earlier)} time{'s' if len(earlier) > 1 else ''}"
+    said = (
+        f"this study's {split} split was looked at {times} before, last on {max(e.time for e in earlier)}; "
+        "it is no longer a fair test of anything decided after such a look"
+    )
+    console.print(Text(said, style="yellow"))
+
+
+def _cells(result: "Result", look: "Evaluation") -> list[str]:
+    recorded = next(row for row in (result.best, result.last) if row["epoch"] == look.epoch)
+    validation = recorded.get("val_accuracy")
+    return [
+        str(look.epoch),
+        "-" if validation is None else f"{validation:.4f}",
+        "-" if look.accuracy is None else f"{look.accuracy:.4f}",
+        "-" if look.accuracy is None else interval(look.accuracy, look.samples),
+        f"{look.loss:.4f}",
+        str(look.samples),
+    ]

@@ -1,0 +1,120 @@
+"""`dlx report`: reads its words; pandas and the renderer are imported when it runs."""
+
+import io
+import shlex
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from dlx.commands.parser import Parser, number, one_of
+
+SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
+CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/report/."""
+
+EXAMPLES = """
+dlx report
+dlx report outputs/mystudy --metric val_loss
+dlx report outputs/mystudy --by optimizer,lr --baseline optimizer=sgd,lr=0.1
+dlx report outputs/mystudy outputs/other --output both
+dlx report --watch
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the report and print its table; return 0, or 130 if watching was interrupted.
+
+    Raises RequestError if there is no such folder or no run in it that can be reported, OSError if the
+    report cannot be written.
+    """
+    given = _parser().parse(arguments)
+    from dlx.report.load import find_folders
+    from dlx.report.options import Options
+    from dlx.report.write import PAGE, write_report
+    from dlx.run.paths import REPORT
+
+    keys = tuple(key.strip() for key in given.by.split(",") if key.strip())
+    options = Options(keys, given.baseline, given.metric or "", given.margin)
+    folders = find_folders(given.folders)
+    output = given.output or folders[0] / REPORT
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
+    if given.tensorboard:
+        from dlx.report.tensorboard import check_installed
+
+        check_installed()
+    command = shlex.join(["dlx", "report", *arguments])
+    write = partial(write_report, folders, output, command, options=options, events=given.tensorboard)
+    if given.watch is None:
+        write()
+        return 0
+    from dlx.report.watch import watch_runs
+
+    return watch_runs(folders, write, output / PAGE, given.watch)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "dlx report",
+        SUMMARY,
+        examples=EXAMPLES,
+        exit_codes="0 done; 2 the request was wrong; 4 storage failed; 130 interrupted.",
+    )
+    parser.add_argument(
+        "folders",
+        metavar="DIR",
+        nargs="*",
+        type=Path,
+        help="a study, or any folder with runs in it; several are reported together (default: the study "
+        "under outputs/ that was written to last)",
+    )
+    parser.add_flag_with_optional_value(
+        "--watch",
+        const="10",
+        pattern=r"[-+]?[\d.]+(e[-+]?\d+)?",
+        metavar="SECONDS",
+        type=number(0, below=1e6),
+        help="renew the report while runs train, every SECONDS (default: 10), until all have ended or "
+        "Ctrl-C; the page reloads itself meanwhile",
+    )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write event files for TensorBoard, into tensorboard/ beside the page (needs "
+        "dlx[tensorboard])",
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"
+    )
+    group = parser.add_argument_group("what is compared")
+    group.add_argument(
+        "--by",
+        metavar="KEY,...",
+        default="",
+        help="group the runs by these keys (default: every key that varies, except seeds)",
+    )
+    group.add_argument(
+        "--baseline",
+        metavar="SETTING",
+        default="",
+        help="also compare every setting with this one: 'KEY=VALUE,...' or its label in the table",
+    )
+    group.add_argument(
+        "--metric",
+        type=_metric,
+        help="rank by val_accuracy, val_loss, train_accuracy or train_loss (default: val_accuracy, or "
+        "val_loss where there is none)",
+    )
+    group.add_argument(
+        "--margin",
+        metavar="M",
+        type=number(0),
+        help="differences below M do not matter (default: 0.01 for accuracies, none for losses)",
+    )
+    return parser
+
+
+def _metric(word: str) -> str:
+    from dlx.report.load import METRICS  # imports pandas
+
+    return one_of(*METRICS)(word)

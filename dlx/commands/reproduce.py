@@ -1,0 +1,209 @@
+"""`dlx reproduce`: reads its words, reruns the claims one after the other, and prints the ledger."""
+
+import io
+import shlex
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlx.commands.parser import Parser, whole_number
+from dlx.errors import RequestError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dlx.reproduce.claim import Claim
+    from dlx.reproduce.ledger import Ledger
+    from dlx.reproduce.rerun import Rerun
+
+FOLDER = "reproduction"  # below output_root
+STYLES = {"REPRODUCED": "green", "NOT REPRODUCED": "red", "UNDERPOWERED": "yellow"}
+
+SUMMARY = "Rerun published experiments, and say which of their figures are reproduced."
+
+EXAMPLES = """
+dlx reproduce --list
+dlx reproduce digits_layers
+dlx reproduce fashion_learning_rate A4 data.root=~/data --seeds 10
+dlx reproduce mine.yaml --output outputs/mine
+"""
+
+NOTES = """
+Each claim is one grid of `dlx train`, trained once with each seed; the seed
+draws the split, the first weights and the order. Finished runs are kept: the
+same command continues. A claim without any randomness is run once.
+
+REPRODUCED      the published figure lies in the 95% prediction interval for
+                one new run, and the interval is narrow enough to tell
+NOT REPRODUCED  it lies outside
+UNDERPOWERED    more seeds are needed; the ledger says how many
+"""
+
+EXIT_CODES = (
+    "0 no published figure is contradicted; 1 a figure or an order is not reproduced, or a run "
+    "failed; 2 the request, a claim or the data was wrong; 4 storage failed; 130 interrupted."
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `dlx reproduce` with these arguments and return its exit code.
+
+    Raises RequestError if the request or a claim is wrong, before any training of that claim; OSError if
+    nothing can be written.
+    """
+    given = _parser().parse(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # on a terminal that has only ASCII
+    if given.list:
+        from dlx.reproduce.claim import packaged_claims
+
+        _show_list(packaged_claims())
+        return 0
+    settings = [word for word in given.words if "=" in word or word.startswith("~")]
+    names = [word for word in given.words if word not in settings]
+    if not names:
+        raise RequestError("name a claim by its name, id or file, or all; `dlx reproduce --list` shows them")
+    from dlx.reproduce.claim import find_claims
+    from dlx.reproduce.rerun import check_extra
+
+    check_extra(settings)
+    reruns, not_run = _rerun_all(find_claims(names), settings, given.seeds)
+    command = shlex.join(["dlx", "reproduce", *arguments])
+    _write(reruns, not_run, settings, command, given.output or reruns[0].root / FOLDER)
+    return 2 if not_run else 1 if any(each.contradicts for each in reruns) else 0
+
+
+def _parser() -> Parser:
+    parser = Parser("dlx reproduce", SUMMARY, examples=EXAMPLES, notes=NOTES, exit_codes=EXIT_CODES)
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="CLAIM|KEY=VALUE",
+        help="claims by name, id or file, or all; KEY=VALUE changes a setting of each",
+    )
+    parser.add_argument("--list", action="store_true", help="list the claims and train nothing")
+    parser.add_argument(
+        "--seeds",
+        type=whole_number(1),
+        metavar="K",
+        help="runs of each setting (default: the claim's own number, mostly 5)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help=f"write the ledger here (default: {FOLDER}/ below output_root)",
+    )
+    return parser
+
+
+def _rerun_all(
+    claims: "Sequence[Claim]", settings: Sequence[str], seeds: int | None
+) -> "tuple[list[Rerun], list[tuple[str, str]]]":
+    """Return the claims that were rerun, and those that could not be, with the reason.
+
+    Raises RequestError if none could be.
+    """
+    from dlx.reproduce.rerun import rerun, train_words
+
+    reruns: list[Rerun] = []
+    not_run: list[tuple[str, str]] = []
+    for claim in claims:
+        words = train_words(claim, seeds, settings)
+        announce = partial(print, f"{claim.label}: {shlex.join(['dlx', 'train', *words])}", flush=True)
+        try:
+            reruns.append(rerun(claim, words, announce))
+        except RequestError as error:
+            not_run.append((claim.label, str(error)))
+    if not reruns:
+        label = "" if len(not_run) == 1 else "{}: "
+        raise RequestError("; ".join(f"{label.format(claim)}{said}" for claim, said in not_run))
+    return reruns, not_run
+
+
+def _write(
+    reruns: "Sequence[Rerun]",
+    not_run: Sequence[tuple[str, str]],
+    settings: Sequence[str],
+    command: str,
+    output: Path,
+) -> None:
+    from dlx.reproduce import ledger
+    from dlx.run.paths import write_atomically
+
+    commands = [command, *(shlex.join(["dlx", "train", *each.words]) for each in reruns)]
+    written = ledger.write_ledger(reruns, not_run, settings, commands)
+    output.mkdir(parents=True, exist_ok=True)
+    for name, text in (
+        ("ledger.csv", ledger.ledger_csv(reruns, settings)),
+        ("ledger.md", ledger.ledger_markdown(written)),
+        ("index.html", ledger.ledger_html(written)),
+    ):
+        write_atomically(output / name, text.encode(errors="backslashreplace"))
+    _show(written, output / "index.html")
+
+
+def _show(ledger: "Ledger", page: Path) -> None:
+    """Print the ledger. All text goes through `Text`: rich's markup would act on a name like `[/]`."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from dlx.report.text import visible
+
+    console = Console(highlight=False)
+    console.print(Text(" · ".join(ledger.facts), style="bold"))
+    console.print(Text(f"{ledger.finding}\n"))
+    grid = _grid("claim", "setting and metric")
+    for column in ledger.table.columns[3:-1]:  # the note is a sentence, so it goes below
+        heading = Text(column.heading)
+        grid.add_column(heading, justify="right" if column.numeric else "left", no_wrap=column.numeric)
+    for label, setting, metric, *cells, _ in ledger.table.rows:
+        texts = [label, f"{setting}: {metric}", *cells]
+        grid.add_row(*(Text(text, style=STYLES.get(text, "")) for text in texts))
+    console.print(grid)
+    for label, setting, metric, *_, note in ledger.table.rows:
+        if note:
+            console.print(Text(f"{label}, {setting}, {metric}: {note}"))
+    for label, text in ledger.deviations:
+        console.print(Text(f"{label} differs: {text}"))
+    for label, why in ledger.not_run:
+        console.print(Text(f"{label} was not run: {why}", style="red"))
+    console.print(Text("\n".join(["", *ledger.table.notes]), style="dim"))
+    # No wrapping: a path broken over two lines can be neither copied nor clicked.
+    console.print(Text(f"\n{visible(str(page))}", style="bold"), soft_wrap=True)
+
+
+def _show_list(claims: "Sequence[Claim]") -> None:
+    """Print each claim's id, name and title; and the commands of those that no preset is named after."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from dlx.report.text import visible, write_count
+
+    console = Console(highlight=False)
+    grid = _grid("id", "name")
+    grid.add_column(Text("what was published"), overflow="fold")
+    for claim in claims:
+        counts = [(len(claim.figures), "figure"), (len(claim.orders), "order")]
+        published = ", ".join(write_count(count, noun) for count, noun in counts if count) or "no figure"
+        grid.add_row(claim.id, claim.claim, Text(visible(f"{claim.title or claim.claim}: {published}")))
+    console.print(grid)
+    console.print("\ndlx reproduce NAME reruns an experiment and checks its figures.")
+    console.print("dlx train sweep=NAME runs the experiment itself, except:")
+    for claim in claims:
+        if claim.train_commands != [f"dlx train sweep={claim.claim}"]:
+            for command in claim.train_commands:
+                console.print(Text(f"  {claim.label:<4} {command}"), soft_wrap=True)
+
+
+def _grid(first: str, second: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column(Text(first), no_wrap=True)
+    grid.add_column(Text(second), overflow="fold")
+    return grid

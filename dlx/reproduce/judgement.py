@@ -1,0 +1,107 @@
+"""Whether runs reproduce a published figure or order: yes, no, or too few runs to tell."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dlx.reproduce.claim import Figure, Order
+from dlx.stats.intervals import LEVEL, PredictionInterval, prediction_interval
+from dlx.stats.power import MAX_SEEDS, pairs_for_sign, seeds_for_width, widest_limit
+from dlx.stats.tests import beyond_p, equivalence_p, sign_flip_p, smallest_p
+
+Word = Literal["REPRODUCED", "NOT REPRODUCED", "UNDERPOWERED"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A published figure or order, judged.
+
+    `note`: what would settle it, or what the judgement rests on. `mean`: of the runs, or of their
+    differences. `interval`: where one new run would fall, for a figure. `p`: of the published order.
+    """
+
+    word: Word
+    note: str = ""
+    mean: float | None = None
+    interval: PredictionInterval | None = None
+    p: float | None = None
+
+
+def judge_figure(figure: Figure, values_K: Sequence[float], rounding: float) -> Judgement:
+    """Judge a figure by the values of K completed runs; `rounding` widens the published range."""
+    low, high = figure.ends
+    mean = math.fsum(values_K) / len(values_K) if values_K else None
+    if figure.tolerance is not None and values_K:
+        off = max(max(low - value, value - high, 0.0) for value in values_K)
+        word: Word = "REPRODUCED" if off <= figure.tolerance else "NOT REPRODUCED"
+        return Judgement(word, f"deterministic: off by {off:.1e}, allowed {figure.tolerance:.1e}", mean)
+    if len(values_K) < 2:
+        return Judgement("UNDERPOWERED", "an interval needs 2 completed runs", mean)
+    interval = prediction_interval(values_K)
+    low, high = low - rounding, high + rounding
+    judge = _judge_value if math.isfinite(low) and math.isfinite(high) else _judge_bound
+    word, note = judge(interval, low, high, figure.useful_width)
+    return Judgement(word, note, interval.mean, interval)
+
+
+def _judge_value(interval: PredictionInterval, low: float, high: float, width: float) -> tuple[Word, str]:
+    """Judge a value published as lying in [low, high], by whether one new run may fall there."""
+    if interval.high < low or high < interval.low:
+        return "NOT REPRODUCED", ""
+    if interval.width <= width:
+        return "REPRODUCED", ""
+    needed = seeds_for_width(interval.std, width)
+    if needed is not None:
+        return "UNDERPOWERED", f"{needed} seeds would make the interval narrower than {width:.2g}"
+    widest = widest_limit(interval.std)
+    if widest < width:
+        return "UNDERPOWERED", f"more than {MAX_SEEDS:,} seeds would be needed"
+    return "UNDERPOWERED", f"no number of seeds settles it: the interval would still be {widest:.2g} wide"
+
+
+def _judge_bound(interval: PredictionInterval, low: float, high: float, _: float) -> tuple[Word, str]:
+    """Judge "at least `low`" or "at most `high`", by whether a new run is sure to satisfy it, or to fail."""
+    if low <= interval.low and interval.high <= high:
+        return "REPRODUCED", ""
+    if interval.high < low or high < interval.low:
+        return "NOT REPRODUCED", ""
+    inside = interval.mean - low if math.isinf(high) else high - interval.mean
+    needed = seeds_for_width(interval.std, 2 * abs(inside)) if inside else None
+    if needed is None:
+        return "UNDERPOWERED", "no number of seeds settles it: single runs fall on both sides of the bound"
+    return "UNDERPOWERED", f"{needed} seeds would place the interval on one side of the bound"
+
+
+def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, float]) -> Judgement:
+    """Judge an order by the values of its two sides, by seed; only seeds with both values count."""
+    sign = -1 if order.lower_is_better and order.equal is None else 1
+    differences_K = [sign * (first[seed] - second[seed]) for seed in first if seed in second]
+    if not differences_K:
+        return Judgement("UNDERPOWERED", "no seed has both runs completed")
+    mean = math.fsum(differences_K) / len(differences_K)
+    if order.margin is None:
+        p, against = sign_flip_p(differences_K), sign_flip_p([-d for d in differences_K])
+        effect = mean
+    else:
+        p, against = (test(differences_K, order.margin) for test in (equivalence_p, beyond_p))
+        effect = order.margin - abs(mean)
+    if p <= LEVEL:
+        return Judgement("REPRODUCED", mean=sign * mean, p=p)
+    if against <= LEVEL:
+        return Judgement("NOT REPRODUCED", f"the opposite has p {against:.2g}", sign * mean, p=p)
+    return Judgement("UNDERPOWERED", _needed(differences_K, effect), sign * mean, p=p)
+
+
+def _needed(differences_K: Sequence[float], effect: float) -> str:
+    """Say how many seeds would decide an order, and whether these could have done so."""
+    count = len(differences_K)
+    std = prediction_interval(differences_K).std if count > 1 else math.nan
+    needed = pairs_for_sign(effect, std, LEVEL) if count > 1 else None
+    best = smallest_p(count)
+    words = [f"{count} pairs cannot reach p {LEVEL:g}, at best {best:.2g}"] if best > LEVEL else []
+    if needed is not None:
+        words.append(f"about {max(needed, count + 1)} seeds would decide it")
+    elif count > 1:
+        words.append("no number of seeds in sight decides it")
+    return "; ".join(words)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
 
-    from dlx.report.frames import Frames
+    from dlx.report.load import Frames
 
 __all__ = ["__version__", "load"]
 __version__ = "0.1.0"
@@ -35,6 +35,6 @@ def load(*folders: "str | os.PathLike[str]") -> "Frames":
     """
     from pathlib import Path
 
-    from dlx.report.frames import load_frames
+    from dlx.report.load import load_frames
 
     return load_frames([Path(folder) for folder in folders])

@@ -31,13 +31,13 @@ LAYERS = [
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
-    ["dlx.surface", "dlx.statistics"],
+    ["dlx.surface", "dlx.stats"],
     ["dlx.errors"],
     ["dlx"],
 ]
 
 # What the package itself offers, imported when it is called: `dlx.load`.
-OFFERED = {"dlx": ["dlx.report.frames"]}
+OFFERED = {"dlx": ["dlx.report.load"]}
 
 # Imported inside the functions that use them, so that nobody else pays.
 LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tensorboard"}
@@ -59,7 +59,7 @@ WITHOUT_TORCH += [
     "dlx.surface.terrain",
     "dlx.surface.plot",
     "dlx.data.source",
-    "dlx.statistics",
+    "dlx.stats",
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
 WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]
@@ -124,7 +124,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.probes",
         "dlx.run.formats",
         "dlx.run.evaluations",
-        "dlx.statistics",
+        "dlx.stats",
         "dlx.errors",
     ]
     for name in imports(MODULES[module]):

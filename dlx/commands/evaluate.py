@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def interval(accuracy: float, samples: int) -> str:
     """Write the 95% interval of a proportion by Wilson's score (1927): what other samples might have said."""
-    from dlx.statistics.intervals import wilson
+    from dlx.stats.intervals import wilson
 
     found = wilson(round(accuracy * samples), samples)
     return f"{found.low:.4f} to {found.high:.4f}"

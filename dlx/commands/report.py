@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     report cannot be written.
     """
     given = _parser().parse(arguments)
-    from dlx.report.folders import find_folders
+    from dlx.report.load import find_folders
     from dlx.report.options import Options
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     if given.tensorboard:
-        from dlx.report.event_files import check_installed
+        from dlx.report.tensorboard import check_installed
 
         check_installed()
     command = shlex.join(["dlx", "report", *arguments])

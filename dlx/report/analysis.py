@@ -1,29 +1,28 @@
-"""An analysis: the runs of a study, their settings, and everything worked out from them, each part once.
+"""An analysis: the runs of a study, their settings, and everything that is computed from them, once.
 
-Every part of the report (tables, plots, diagnosis, page, files, terminal) is handed this one object.
+Every part of the report (tables, plots, diagnosis, page, files, terminal) is given this one object.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
-from dlx.report.aggregate import Summary, aggregate
-from dlx.report.chance import weigh
 from dlx.report.comparison import Comparisons, compare
+from dlx.report.design import Design, find_design
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis
-from dlx.report.findings import headline
-from dlx.report.held_out import held_out
+from dlx.report.formats import Table
+from dlx.report.headline import write_headline
 from dlx.report.load import StudyData
 from dlx.report.options import Options, find_setting
-from dlx.report.settings import Design, find_design
-from dlx.report.tables import Table, tabulate
+from dlx.report.summary import Summary, summarise
+from dlx.report.tables import settings_table
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
 class Analysis:
-    """`data`: what was read; `design`: which settings tell the runs apart; `summary`: a row a setting.
+    """`data`: what was loaded; `design`: the settings; `summary`: what each setting achieved.
 
-    The properties are computed when they are first asked for.
+    The properties are computed when they are first used.
     """
 
     data: StudyData
@@ -33,26 +32,25 @@ class Analysis:
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
-        """What is noteworthy about single runs, settings and the sweep."""
+        """Return what is noteworthy about single runs, settings and the sweep."""
         return diagnose(self)
 
     @cached_property
     def headline(self) -> str:
-        """The answer in words, a paragraph a line."""
-        luck = weigh(self.data, self.design, self.summary)
-        looks = held_out(self.data, self.design, self.summary)
-        return headline(self.summary, self.comparisons, luck, looks)
+        """Return the answer in words, one paragraph per line."""
+        return write_headline(self)
 
     @cached_property
     def table(self) -> Table:
-        """The table of settings as it is shown, best first."""
-        return tabulate(self.summary, self.design, self.comparisons)
+        """Return the table of settings as it is shown, best first."""
+        return settings_table(self)
 
 
-def analyse(data: StudyData, options: Options) -> Analysis:
+def analyse(data: StudyData, options: Options | None = None) -> Analysis:
     """Group the runs into settings and compare these. Raises RequestError for options that fit no run."""
+    options = options or Options()
     design = find_design(data.settings, options.by)
-    summary = aggregate(data, design, options.metric)
+    summary = summarise(data, design, options.metric)
     baseline = find_setting(design, options.baseline) if options.baseline else None
     comparisons = compare(data, design, summary, baseline=baseline, margin=options.margin)
     return Analysis(data, design, summary, comparisons)

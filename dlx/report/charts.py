@@ -1,7 +1,7 @@
 """Charts -> SVG, PNG and PDF, without a browser.
 
-A chart is a plain Vega-Lite (or Vega) dictionary, which vl-convert renders as it is: importing altair to
-build the same dictionaries takes 0.4 s, a third of a small report (a test checks them by its schema).
+A chart is a plain Vega-Lite (or Vega) dictionary, which vl-convert renders. Importing altair to build the
+same dictionaries would take 0.4 s, a third of a small report; a test checks them against its schema.
 """
 
 import json
@@ -14,22 +14,21 @@ from typing import Any, NamedTuple
 
 Spec = dict[str, Any]
 
-# As json.dumps writes letters: beyond 16 bits as a pair, others by number or name. What XML does not have
-# ends the renderer's process, half a pair is an error.
+# How json.dumps writes characters: those beyond 16 bits as a pair, others by number or name. Characters that
+# XML does not allow end the renderer's process, and half a pair is an error.
 ESCAPE = re.compile(r"\\(?:ud[89ab]..\\ud[c-f]..|u....|.)")
 PAIR = re.compile(r"\\u....\\u....")
 UNDRAWABLE = re.compile(r"\\(?:[bf]|u00[01].|ufff[ef]|ud[89a-f]..)")
 
-# Behind the last tag of every SVG written, so that a later report knows which files are its own.
+# At the end of every SVG that is written, so that a later report recognises its own files.
 MARK = "<!-- drawn by dlx report -->\n"
 
 
 class Chart(NamedTuple):
-    """A picture to be drawn.
+    """A chart to draw.
 
-    `name`: its files'. `caption`: how to read it. `spec`: None where there is only something to say.
-    `wide`: whether it needs the page's whole width. `live`: whether the page's script draws it again, to
-    answer the pointer and the tables.
+    `name`: of its files. `caption`: how to read it. `spec`: None if there is only text. `wide`: whether it
+    needs the full width of the page. `live`: whether the page's script draws it again, for tooltips.
     """
 
     name: str
@@ -41,11 +40,11 @@ class Chart(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A chart that has been drawn; `svg` is empty for one without a specification.
+class DrawnChart:
+    """A chart that has been drawn; `svg` is empty if it had no specification.
 
-    `live`: the specification for the page's script, or None. It is the one that was drawn, but for the values
-    of data that have a name: the page holds those once for all charts.
+    `live`: the specification for the page's script, or None. It lacks the values of named data, which the
+    page holds once for all charts.
     """
 
     name: str
@@ -56,38 +55,38 @@ class Figure:
     live: Spec | None = None
 
 
-def draw(charts: Iterable[Chart], folder: Path) -> list[Figure]:
-    """Write every chart to `folder` as SVG, PNG (twice the pixels) and PDF, and return them for the page."""
+def draw_charts(charts: Iterable[Chart], folder: Path) -> list[DrawnChart]:
+    """Write every chart to `folder` as SVG, PNG (at double resolution) and PDF; return them for the page."""
     import vl_convert
 
-    figures, pictures = [], {}
-    with ThreadPoolExecutor(max_workers=2) as pool:  # PNG and PDF of a chart are made beside the next's SVG
+    drawn, files = [], {}
+    with ThreadPoolExecutor(max_workers=2) as pool:  # PNG and PDF are made during the next SVG
         for name, title, caption, spec, wide, live in charts:
             svg = ""
             if spec is not None:
                 svg = _render(spec)
                 (folder / f"{name}.svg").write_text(f"{svg}\n{MARK}", encoding="utf-8")
-                pictures[f"{name}.png"] = pool.submit(vl_convert.svg_to_png, svg, scale=2)
-                pictures[f"{name}.pdf"] = pool.submit(vl_convert.svg_to_pdf, svg)
-            figures.append(Figure(name, title, caption, wide, svg, _unfilled(spec) if live else None))
-    for name, picture in pictures.items():
-        (folder / name).write_bytes(picture.result())
-    return figures
+                files[f"{name}.png"] = pool.submit(vl_convert.svg_to_png, svg, scale=2)
+                files[f"{name}.pdf"] = pool.submit(vl_convert.svg_to_pdf, svg)
+            drawn.append(DrawnChart(name, title, caption, wide, svg, _unfilled(spec) if live else None))
+    for name, content in files.items():
+        (folder / name).write_bytes(content.result())
+    return drawn
 
 
 def _render(spec: Spec) -> str:
-    """Return the chart as SVG, with letters that the renderer cannot draw as their escapes."""
+    """Return the chart as SVG; characters that the renderer cannot draw are written as escapes."""
     import vl_convert
 
     vega = "/schema/vega/" in spec["$schema"]
     convert = vl_convert.vega_to_svg if vega else vl_convert.vegalite_to_svg
-    text = _escaped(UNDRAWABLE, json.dumps(spec))  # as text it takes a quarter less time than as a dictionary
+    text = _escaped(UNDRAWABLE, json.dumps(spec))  # a quarter faster than passing the dictionary
     try:
         return convert(text)
     except ValueError:
         if (plain := _escaped(PAIR, text)) == text:
             raise
-        return convert(plain)  # a label had been cut to its width in the middle of an emoji
+        return convert(plain)  # a label was cut in the middle of an emoji
 
 
 def _escaped(letters: re.Pattern[str], spec: str) -> str:
@@ -111,7 +110,7 @@ def _unfilled(spec: Any) -> Any:
 
 
 def discard_earlier(folder: Path) -> None:
-    """Remove the plots of an earlier report, which may have drawn more; files of other makers stay."""
+    """Remove the plots of an earlier report, which may have drawn more; other files are kept."""
     for path in folder.glob("*.svg"):
         if path.read_bytes().endswith(MARK.encode()):
             path.unlink()

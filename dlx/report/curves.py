@@ -1,26 +1,26 @@
-"""Histories -> the curves to draw: mean and range over seeds by epoch, runs that diverged, axis limits."""
+"""Histories -> the curves to draw: mean and range over seeds per epoch, diverged runs, limits of the axes."""
 
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dlx.report.aggregate import Summary
 from dlx.report.load import METRICS, StudyData
-from dlx.report.settings import Design
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dlx.report.analysis import Analysis
+
 METRIC_OF = {name: name.split("_")[1] for name in METRICS}
 SPLIT_OF = {name: "validation" if name.startswith("val") else "training" for name in METRICS}
 LARGEST = 1e300
-POINTS = 400  # of a curve; its panel is about as many pixels wide
+POINTS = 400  # of a curve; its panel is about 400 pixels wide
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The part of an axis to show. `cut`: some values lie outside. `ticks`: () leaves them to the chart."""
+    """The limits of an axis. `cut`: some values lie outside. `ticks`: () leaves them to the chart."""
 
     low: float
     high: float
@@ -31,17 +31,17 @@ class Axis:
 
 @dataclass(frozen=True)
 class Curves:
-    """What the charts draw.
+    """The curves to draw.
 
-    `estimates`: columns `rank label epoch metric split mean low high n`, one row for each setting (rank 0
-    is the table's first row), epoch, metric (loss, accuracy) and split (training, validation): the mean,
-    the lowest and the highest of its n completed runs. A curve ends at the last epoch that all of them
-    reached, for a mean over fewer jumps where nothing happened.
-    `diverged`: columns `run rank label epoch metric split value last`: each diverged run by itself, as
-    far as it is finite and held inside the axis; `last` marks its last point.
-    `axes`: by metric, or by "<metric> <split>" where each split has its own; column `axis`.
-    `labels`: of every setting with a curve, best first. `epochs`: the last one of any run. `step`: every
-    how many epochs a point is kept.
+    `estimates`: columns `rank label epoch metric split mean low high n`, one row per setting (rank 0 is the
+    first row of the table), epoch, metric (loss, accuracy) and split (training, validation): the mean, lowest
+    and highest value of its n completed runs. A curve ends at the last epoch that all of them reached,
+    because a mean over fewer runs would jump.
+    `diverged`: columns `run rank label epoch metric split value last`: each diverged run, while it is finite,
+    clipped to the axis; `last` marks its last point.
+    `axes`: by metric, or by "<metric> <split>" if each split has its own; column `axis`.
+    `labels`: of every setting with a curve, best first. `epochs`: the last epoch of any run. `step`: the
+    number of epochs between two points.
     """
 
     estimates: "pd.DataFrame"
@@ -52,7 +52,7 @@ class Curves:
     step: int
 
     def of(self, **wanted: str) -> "Curves":
-        """Return the part with, say, metric="loss" or split="training"."""
+        """Return the part with, for example, metric="loss" or split="training"."""
         estimates, diverged = self.estimates, self.diverged
         for column, value in wanted.items():
             estimates, diverged = estimates[estimates[column] == value], diverged[diverged[column] == value]
@@ -64,7 +64,7 @@ class Curves:
         return replace(self, estimates=estimates, diverged=diverged, axes=kept)
 
     def first(self, count: int) -> "Curves":
-        """Return the part of the first settings."""
+        """Return the part of the first `count` settings."""
         labels = self.labels[:count]
         estimates = self.estimates[self.estimates["label"].isin(labels)]
         return replace(
@@ -75,23 +75,23 @@ class Curves:
         )
 
 
-@lru_cache(maxsize=2)  # four pictures ask, two with each axis: 0.7 s each of 2000 runs
-def trace(study: StudyData, layout: Design, summary: Summary, *, apart: bool = False) -> Curves:
-    """Compute the curves of every setting and the axes to draw them on.
+@lru_cache(maxsize=2)  # four plots ask, and with 2000 runs it takes 0.7 s
+def trace(analysis: "Analysis", *, apart: bool = False) -> Curves:
+    """Compute the curves of every setting and the limits of their axes.
 
-    `apart`: with an axis for each split. A training loss that falls to 1e-5 leaves that of validation, which
-    stays near 1, a hair's breadth.
+    `apart`: each split gets its own axis. On a common one, a training loss that falls to 1e-5 would flatten a
+    validation loss that stays near 1.
     """
     import pandas as pd
 
-    tall = _tall(study)
-    if summary.exact:  # training's curve is validation's, an epoch later
+    data, summary = analysis.data, analysis.summary
+    tall = _tall(data)
+    if summary.exact:  # the training curve is the validation curve, one epoch later
         tall = tall[tall["split"] == "validation"]
-    rank = pd.Series({int(setting): rank for rank, setting in enumerate(summary.table["setting"])})
-    tall["rank"] = tall["run"].map(layout.of_run).map(rank)
+    tall["rank"] = tall["run"].map(analysis.design.of_run).map(pd.Series(summary.ranks))
     tall["label"] = tall["rank"].map(summary.table["label"])
     tall["axis"] = tall["metric"] + " " + tall["split"] if apart else tall["metric"]
-    status = tall["run"].map(study.runs["status"])
+    status = tall["run"].map(data.runs["status"])
     epochs = int(tall["epoch"].max()) if len(tall) else 0
     step = epochs // POINTS + 1
     estimates = _thin(_estimate(tall[status == "completed"]), step)
@@ -113,10 +113,10 @@ def trace(study: StudyData, layout: Design, summary: Summary, *, apart: bool = F
     )
 
 
-def _tall(study: StudyData) -> "pd.DataFrame":
+def _tall(data: StudyData) -> "pd.DataFrame":
     """Return columns `run epoch metric split value`, finite values only."""
-    tall = study.histories.melt(id_vars=["run", "epoch"], value_vars=list(METRICS), var_name="column")
-    # Not quite the largest float, so that no mean or margin of an axis overflows.
+    tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=list(METRICS), var_name="column")
+    # Below the largest float, so that no mean or axis limit overflows.
     tall = tall[tall["value"].astype("float64").abs() < LARGEST]
     return tall.assign(
         metric=tall["column"].map(METRIC_OF),
@@ -143,15 +143,15 @@ def _thin(frame: "pd.DataFrame", step: int) -> "pd.DataFrame":
 
 
 def _loss_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:
-    """Show every mean up to ten times the typical first loss; logarithmic beyond two decades.
+    """Show every mean up to ten times the median first loss; logarithmic beyond two decades.
 
-    The first loss is that of knowing nothing. A curve far above it is on its way out, and its 1e30
-    would press all others onto the axis.
+    The first loss is that of an untrained network. A curve far above it is diverging, and its 1e30 would
+    flatten all others.
     """
     shown = means if len(means) else alone.rename(columns={"value": "mean"})
     first = shown.loc[shown.groupby(["rank", "split"])["epoch"].idxmin(), "mean"].median()
     low, high = float(shown["mean"].min()), float(shown["mean"].max())
-    if first > 0:  # a log-likelihood, say, may be negative, and ten times that is no bound
+    if first > 0:  # a negative loss, such as a log-likelihood, gives no bound
         high = min(high, 10 * float(first))
     if not low < high:
         low, high = low - 0.5, low + 0.5
@@ -164,9 +164,9 @@ def _loss_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:
 
 
 def _accuracy_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:
-    """Show all but the first climb: the worst twentieth of the means may lie below, no setting's end does.
+    """Leave out the first climb: up to 5% of the means may lie below the axis, but no setting's last one.
 
-    From 0.1 to 1 the last two per cent, where settings differ, would be a hair's breadth.
+    On an axis from 0.1 to 1, the last 2 points, where settings differ, could not be seen.
     """
     shown = means if len(means) else alone.rename(columns={"value": "mean"})
     ends = shown.loc[shown.groupby(["rank", "split"])["epoch"].idxmax(), "mean"].min()
@@ -177,9 +177,9 @@ def _accuracy_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:
 
 
 def _inside(frame: "pd.DataFrame", axes: dict[str, Axis]) -> "pd.DataFrame":
-    """Hold values at the axis' edge, and let a curve that begins beyond it begin where it comes in.
+    """Clip values to the axis, and start a curve that begins outside where it comes in.
 
-    (Clipping in the chart instead puts a mask on every line, and the PNG takes 2 s in place of 0.1.)
+    Clipping in the chart would put a mask on every line, and the PNG would take 2 s instead of 0.1 s.
     """
     if frame.empty:
         return frame.assign(last=False)
@@ -190,7 +190,7 @@ def _inside(frame: "pd.DataFrame", axes: dict[str, Axis]) -> "pd.DataFrame":
     curves = [frame[column] for column in _curve(frame)]
     begun = inside.groupby(curves).cummax() | inside.groupby(curves).shift(-1, fill_value=False)
     kept = begun | ~inside.groupby(curves).transform("any")
-    if "run" in frame:  # a diverged one ends where it goes out for good
+    if "run" in frame:  # a diverged run ends where it leaves for good
         back = inside[::-1].groupby(curves).cummax()[::-1]
         kept &= back | inside.groupby(curves).shift(1, fill_value=True)
     values = {
@@ -203,7 +203,7 @@ def _inside(frame: "pd.DataFrame", axes: dict[str, Axis]) -> "pd.DataFrame":
 
 
 def _parts(name: str) -> dict[str, str]:
-    """Return what an axis' name says: a metric, and a split where it is of one."""
+    """Return the parts of an axis' name: a metric and, if it is for one, a split."""
     return dict(zip(("metric", "split"), name.split(" "), strict=False))
 
 

@@ -1,16 +1,18 @@
-"""Run folders -> tidy frames: one row a run, one row an epoch, and what could not be read with its reason."""
+"""Loads the runs of a study as data frames, one row per run and one per epoch, and why runs are left out."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlx.errors import RequestError, nearest
+from dlx.report.design import find_design
 from dlx.report.reader import Reader, Unended, write_error
-from dlx.report.text import write_metric, write_seconds
+from dlx.report.text import visible, write_metric, write_seconds
 from dlx.run.history import COLUMNS
 from dlx.run.identity import comparable, flatten, requested
-from dlx.run.paths import RESULT, find_runs
+from dlx.run.paths import RESULT, find_runs, newest_study
 from dlx.run.result import Result
 
 if TYPE_CHECKING:
@@ -18,23 +20,25 @@ if TYPE_CHECKING:
 
     from dlx.report.reader import History
 
+OUTPUTS = Path("outputs")
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-PREFERENCE = ("completed", "diverged", "failed")  # of runs with equal settings the first is kept
+PREFERENCE = ("completed", "diverged", "failed")  # among runs with equal settings the first is kept
+LISTS = ["classes", "layers"]  # columns of StudyData.runs that hold lists, also in each run's result.json
 
 
-@dataclass(frozen=True, eq=False)  # one is itself alone, and can be a key
+@dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
 class StudyData:
-    """What was read.
+    """The runs of a study.
 
     `runs`: indexed by `run` (the folder's name below the study), with `folder status error seed monitor
-    parameters epochs_run stopped_early seconds device torch last_epoch best_epoch` and, for every metric
-    of `METRICS`, `<metric>_last` and `<metric>_best`: the values at the last epoch and at the epoch that
-    is best by the run's `monitor` (NaN where there is none); `classes`: the names of the data's classes;
-    `layers`: the result's list of layers, as it stands there, or None.
+    parameters epochs_run stopped_early seconds device torch last_epoch best_epoch`; for every metric of
+    `METRICS`, `<metric>_last` and `<metric>_best`, its values at the last epoch and at the epoch that is
+    best by the run's `monitor` (NaN if missing); `classes`, the names of the classes; `layers`, the
+    result's list of layers, or None.
     `settings`: by run, the resolved configuration with dotted keys.
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
-    `left_out`: by run (or folder that cannot be looked into), why it is not among them.
-    `running`: by run, how far it is; it has no result yet, so it is in no other field.
+    `left_out`: by run, or folder that cannot be opened, why it was left out.
+    `running`: by run, its progress; it has no result yet, so it is in no other field.
     """
 
     runs: "pd.DataFrame"
@@ -44,11 +48,87 @@ class StudyData:
     running: dict[str, str] = field(default_factory=dict)
 
 
-def load(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
-    """Read every run at or below `folders`; what has not ended or cannot be read is left out by name.
+@dataclass(frozen=True)
+class Frames:
+    """A study's runs as data frames for notebooks: what `dlx.load` returns.
 
-    `reader` remembers what it has read, for a study that is loaded again and again. Returns empty frames
-    if nothing could be read.
+    `runs`: one row per run, indexed by its name: the swept settings and seeds by dotted key, then `status`,
+    `<metric>_last` and `<metric>_best` (at the last epoch, and at the epoch that is best by the run's
+    `monitor`), `last_epoch`, `best_epoch`, `seconds`, `parameters`, `folder` and others; NaN if missing.
+    `histories`: one row per epoch: `run`, the swept settings, and the columns of history.csv.
+    `settings`: one row per run, with all settings by dotted key.
+    `swept`: the keys that differ between runs and do not follow from another one; seeds come last.
+    `left_out`: by run, why it was left out. `running`: by run, its progress.
+    """
+
+    runs: "pd.DataFrame"
+    histories: "pd.DataFrame"
+    settings: "pd.DataFrame"
+    swept: list[str]
+    left_out: dict[str, str]
+    running: dict[str, str]
+
+
+def load_frames(folders: Sequence[Path]) -> Frames:
+    """Load every run at or below the folders, or of the newest study if none is given.
+
+    Raises RequestError for a folder that does not exist.
+    """
+    import pandas as pd
+
+    data = load_study(find_folders(folders))
+    design = find_design(data.settings)
+    swept = [*design.keys, *design.seeds]
+    settings = pd.DataFrame.from_dict(data.settings, orient="index").rename_axis("run")
+    # Columns keep their types: a learning rate is a number to group and plot by.
+    chosen = settings[swept] if swept else pd.DataFrame(index=data.runs.index)
+    own = data.runs.drop(columns=LISTS)
+    runs = chosen.join(own.drop(columns=[name for name in own.columns if name in swept]))
+    measured = list(data.histories.columns)
+    apart = [name for name in chosen.columns if name not in measured]  # a key may be named like a metric
+    histories = data.histories.join(chosen[apart], on="run")
+    histories = histories[["run", *apart, *(name for name in measured if name != "run")]]
+    return Frames(runs, histories, settings, swept, data.left_out, data.running)
+
+
+def find_folders(given: Sequence[Path]) -> list[Path]:
+    """Return the given folders, or the study under outputs/ that was written to last.
+
+    Raises RequestError for a folder that does not exist, and suggests the study with the nearest name.
+    """
+    if not given:
+        newest = newest_study(OUTPUTS)
+        if newest is None:
+            raise RequestError(
+                f"there is no run under {OUTPUTS}/; train one with `dlx train`, or name a folder"
+            )
+        return [newest]
+    for folder in given:
+        if not folder.is_dir():
+            raise RequestError(f"there is no folder '{visible(str(folder))}'{visible(_hint(folder))}")
+    return list(given)
+
+
+def _hint(folder: Path) -> str:
+    """Suggest a study with a similar name beside `folder` or under outputs/."""
+    studies = {
+        each.name: str(each)
+        for parent in (folder.parent, OUTPUTS)
+        if parent.is_dir()
+        for each in sorted(parent.iterdir())
+        if each.is_dir() and find_runs(each)
+    }
+    hint = nearest(folder.name, studies)
+    for name, path in studies.items():
+        hint = hint.replace(f"'{name}'", f"'{path}'")
+    return hint
+
+
+def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
+    """Load every run at or below `folders`; a run that has not ended or cannot be read is left out.
+
+    `reader` remembers what it has read, for a study that is loaded again and again. The frames are empty if
+    nothing could be read.
     """
     import pandas as pd
 
@@ -85,9 +165,9 @@ def load(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
 
 
 def _named(folders: list[Path], left_out: dict[str, str]) -> dict[str, Path]:
-    """Name each run by its path below the folder asked for, with that folder's name if there are several.
+    """Name each run by its path below its folder, preceded by the folder's name if there are several.
 
-    Folders that cannot be looked into go to `left_out`: there may be runs in them.
+    Folders that cannot be opened are added to `left_out`, as they may contain runs.
     """
     runs: dict[str, Path] = {}
     seen = set()
@@ -97,11 +177,11 @@ def _named(folders: list[Path], left_out: dict[str, str]) -> dict[str, Path]:
 
     for folder in folders:
         for run in find_runs(folder, note):
-            if (place := run.resolve()) in seen:
+            if (path := run.resolve()) in seen:
                 continue
-            seen.add(place)
+            seen.add(path)
             below = run.relative_to(folder).as_posix()
-            name = place.name if below == "." else below
+            name = path.name if below == "." else below
             if len(folders) > 1 and below != ".":
                 name = f"{folder.resolve().name}/{name}"
             runs[name if name not in runs else str(run)] = run
@@ -109,14 +189,14 @@ def _named(folders: list[Path], left_out: dict[str, str]) -> dict[str, Path]:
 
 
 def _progress(read: Unended, now: float) -> str:
-    """Say how far a run without a result is."""
+    """Describe the progress of a run without a result."""
     row = read.row
-    words = f"epoch {row['epoch']:.0f}" + (f" of {read.epochs}" if read.epochs else "")
+    text = f"epoch {row['epoch']:.0f}" + (f" of {read.epochs}" if read.epochs else "")
     metrics = [name for name in ("val_accuracy", "val_loss") if math.isfinite(row[name])]
-    words += "".join(f", {name.replace('_', ' ')} {write_metric(name, row[name])}" for name in metrics[:1])
+    text += "".join(f", {name.replace('_', ' ')} {write_metric(name, row[name])}" for name in metrics[:1])
     if read.running(now):
-        return words
-    return f"no {RESULT}: interrupted at {words}, or silent for {write_seconds(read.silent(now))} s"
+        return text
+    return f"no {RESULT}: interrupted at {text}, or silent for {write_seconds(read.silent(now))} s"
 
 
 _COLUMNS = (
@@ -140,7 +220,7 @@ def _row(folder: Path, result: Result) -> dict[str, Any]:
         "device": result.device,
         "torch": result.versions.get("torch"),
         "classes": result.data.get("classes"),
-        "layers": getattr(result, "layers", None),  # results of before it was written have none
+        "layers": getattr(result, "layers", None),  # older results have none
     }
     for rule, values in (("last", result.last), ("best", result.best)):
         row[f"{rule}_epoch"] = _number(values.get("epoch"))
@@ -153,10 +233,10 @@ def _number(value: float | None) -> float:
 
 
 def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Find runs with equal settings and seeds: one result seen twice must not count as two.
+    """Find runs with equal settings and seeds: one result that is seen twice must not count twice.
 
-    It happens when studies that share runs are reported together. A run that ended better is kept, since
-    the other is most often a crash that was put right.
+    It happens when studies that share runs are reported together. The run with the better status is kept,
+    as the other one is usually a crash that was fixed.
     """
     kept: dict[str, str] = {}
     repeats: dict[str, str] = {}
@@ -168,7 +248,7 @@ def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]
 
 
 def _joined(histories: "dict[str, History]") -> "pd.DataFrame":
-    """Stack histories, NaN where a run has no such column; 2000 frames would take ten times as long."""
+    """Stack the histories, with NaN where a run lacks a column; pandas takes ten times as long for 2000."""
     import numpy as np
     import pandas as pd
 

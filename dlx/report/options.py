@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from dlx.errors import RequestError, nearest
-from dlx.report.settings import Design, find_key
+from dlx.report.design import Design, find_key
 from dlx.report.text import visible, write_value
 
 

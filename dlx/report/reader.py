@@ -1,4 +1,4 @@
-"""Reads the folder of a run, whatever state it is in; what has not changed on disk is not read again."""
+"""Reads the folder of a run in any state; a file that has not changed on disk is not read again."""
 
 import math
 import re
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     History = dict[str, NDArray[Any]]
 
-SILENT = 120.0  # seconds without a new epoch after which a run may have been interrupted
-SILENT_EPOCHS = 5  # and as many of its epochs, where those are long
-Stamp = tuple[tuple[int, int, int] | None, ...]  # of each file: time of writing, bytes, inode
+SILENT = 120.0  # seconds without a new epoch, after which a run counts as interrupted
+SILENT_EPOCHS = 5  # or the time of this many epochs, if that is longer
+Stamp = tuple[tuple[int, int, int] | None, ...]  # for each file: modification time, bytes, inode
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A run that has a result; `history` by column, None of a failed run."""
+    """A run that has a result; `history` by column, None for a failed run."""
 
     result: Result
     history: "History | None"
@@ -32,46 +32,46 @@ class Ended:
 
 @dataclass(frozen=True)
 class Unended:
-    """A run without a result: its last whole row, how many epochs it is to take, when it wrote last."""
+    """A run without a result: its last complete row, its planned epochs, and when it last wrote."""
 
     row: dict[str, float]
     epochs: int | None
     written: float  # seconds since 1970
 
     def silent(self, now: float) -> float:
-        """Return for how many seconds nothing has been written."""
+        """Return the seconds since anything was written."""
         return max(0.0, now - self.written)
 
     def running(self, now: float) -> bool:
-        """Say whether a new epoch is still to be expected."""
+        """Return whether a new epoch can still be expected."""
         pace = self.row["time"] / max(1.0, self.row["epoch"])
         return self.silent(now) < max(SILENT, SILENT_EPOCHS * (pace if math.isfinite(pace) else 0.0))
 
 
 class Reader:
-    """Reads runs and remembers them: while a sweep is watched, 2000 ended runs are not parsed anew."""
+    """Reads runs and remembers them, so that watching a study does not parse 2000 ended runs every time."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
-        self.parsed = 0  # folders read, one that has changed counted again
+        self.parsed = 0  # folders read; a changed one counts again
         self._known: dict[Path, tuple[Stamp, Ended | Unended | str]] = {}
 
     def read(self, folder: Path) -> Ended | Unended:
-        """Return what the run in `folder` has come to; raises ValueError, saying why it cannot be read."""
+        """Return the state of the run in `folder`; raises ValueError with the reason if it cannot be read."""
         stamp = tuple(_stamp(folder / name) for name in (RESULT, HISTORY))
         known = self._known.get(folder)
         if known is None or known[0] != stamp:
             known = self._known[folder] = (stamp, _try(folder))
             self.parsed += 1
         if isinstance(known[1], str):
-            raise ValueError(known[1])  # noqa: TRY004 (what is remembered is the reason of a ValueError)
+            raise ValueError(known[1])  # noqa: TRY004 (a remembered reason)
         return known[1]
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat()
-    except OSError:  # reading will say it
+    except OSError:  # reading it gives the reason
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
 
@@ -86,7 +86,7 @@ def _try(folder: Path) -> Ended | Unended | str:
 
 
 def write_error(error: OSError, folder: Path) -> str:
-    """Say which file or folder below `folder` cannot be read, and why."""
+    """Write which file or folder below `folder` cannot be read, and why."""
     name = Path(str(error.filename)).name if error.filename else folder.name
     return f"{name} cannot be read: {error.strerror or error}"
 
@@ -101,7 +101,7 @@ def _read(folder: Path) -> Ended | Unended:
     if not result.config:
         raise ValueError(f"{RESULT} holds no configuration")
     if result.status == "failed":
-        return Ended(result, None)  # nothing of its history is used, and it may have failed in writing it
+        return Ended(result, None)  # its history is not used, and writing it may be what failed
     if not path.is_file():
         raise ValueError(f"no {HISTORY}, though the run {result.status}")
     history = read_columns(path)
@@ -111,7 +111,7 @@ def _read(folder: Path) -> Ended | Unended:
 
 
 def _epochs(folder: Path) -> int | None:
-    """Return how many epochs Hydra's record of the configuration asks for."""
+    """Return the number of epochs in the recorded configuration."""
     text = (folder / HYDRA / "config.yaml").read_text(encoding="utf-8", errors="replace")
     found = re.search(r"^epochs: (\d{1,9})$", text, re.MULTILINE)
     return int(found[1]) if found else None

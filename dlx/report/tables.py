@@ -1,76 +1,72 @@
-"""The summary as a table of text for people (terminal, Markdown, page) and as CSV at full precision."""
+"""The report's tables: the settings, how they compare, and the layers of their networks."""
 
-import csv
-import io
-import json
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from dlx.report.aggregate import STATUSES, Summary
 from dlx.report.comparison import Comparison, Comparisons
-from dlx.report.findings import WORDS
-from dlx.report.settings import Design
+from dlx.report.comparison_text import verdict_cell
+from dlx.report.design import Design
+from dlx.report.formats import Column, Table, write_csv
+from dlx.report.summary import STATUSES, Summary
 from dlx.report.text import (
+    METRIC_NAMES,
     MISSING,
     visible,
+    write_count,
     write_end,
+    write_interval,
     write_metric,
+    write_p,
     write_range,
     write_seconds,
     write_value,
 )
-from dlx.report.wording import brief
+
+if TYPE_CHECKING:
+    from dlx.report.analysis import Analysis
 
 Write = Callable[[dict[Any, Any]], str]
+Layers = list[tuple[str, str, str, int]]
+ARCHITECTURES = 4  # that are listed
+LAYERS = 200  # rows of a table
+NUMBERS = (  # of a comparison in its CSV
+    *("pairs", "difference", "low", "high", "p", "p_holm", "verdict", "further_seeds", "sentence"),
+    "p_student",
+)
 
 
-@dataclass(frozen=True)
-class Column:
-    """`rule` says which epoch and statistic the numbers are; `rank` 0 is never dropped for width."""
-
-    heading: str
-    rule: str
-    rank: int
-    numeric: bool
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text cells, one list a row, as wide as `columns`; `notes` say how to read them."""
-
-    columns: list[Column]
-    rows: list[list[str]]
-    notes: list[str]
-
-
-def tabulate(summary: Summary, layout: Design, comparisons: Comparisons | None = None) -> Table:
-    """Write the summary as text, with verdicts if given, leaving out columns that are empty in every row."""
+def settings_table(analysis: "Analysis") -> Table:
+    """Return the settings as text, with verdicts, without columns that are empty in every row."""
+    summary = analysis.summary
     ranking, *others = _metric_columns(summary)
-    verdicts = _verdict_columns(comparisons) if comparisons else []
-    parts = [*_setting_columns(layout), ranking, *verdicts, *others]
+    parts = [*_setting_columns(analysis.design), ranking, *_verdict_columns(analysis.comparisons), *others]
     cells = [[write(row) for _, write in parts] for row in summary.table.to_dict(orient="records")]
-    kept = [place for place in range(len(parts)) if any(row[place] != MISSING for row in cells)]
+    kept = [index for index in range(len(parts)) if any(row[index] != MISSING for row in cells)]
     return Table(
-        [parts[place][0] for place in kept],
-        [[row[place] for place in kept] for row in cells],
+        [parts[index][0] for index in kept],
+        [[row[index] for index in kept] for row in cells],
         _notes(summary),
     )
 
 
-def _setting_columns(layout: Design) -> list[tuple[Column, Write]]:
+def settings_csv(analysis: "Analysis") -> str:
+    """Return every column of the summary at full precision, one row per setting; missing values are empty."""
+    table = analysis.summary.table.drop(columns="setting")
+    return write_csv(table.columns, table.itertuples(index=False, name=None))
+
+
+def _setting_columns(design: Design) -> list[tuple[Column, Write]]:
     parts: list[tuple[Column, Write]] = [
-        (Column(visible(layout.names[key]), "", 0, numeric=False), _setting(key)) for key in layout.keys
+        (Column(visible(design.names[key])), _value(key)) for key in design.keys
     ]
     if not parts:
-        parts.append((Column("setting", "", 0, numeric=False), lambda row: str(row["label"])))
-    parts.append((Column("runs", "", 0, numeric=True), _runs))
-    return parts
+        parts.append((Column("setting"), lambda row: str(row["label"])))
+    return [*parts, (Column("runs", numeric=True), _runs)]
 
 
 def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
-    """Order by what decides: the metric that ranks at the last epoch, then at the best one, then the rest."""
+    """Order by importance: the ranking metric at the last epoch, then at the best one, then the others."""
     metric = summary.metric
     split, quantity = metric.split("_")
     others = [f"train_{quantity}", f"{split}_{'loss' if quantity == 'accuracy' else 'accuracy'}"]
@@ -82,7 +78,7 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
         (Column("best epoch", by, 4, numeric=True), _best_epoch),
     ]
     for rank, other in enumerate(dict.fromkeys(others), start=5):
-        if other != metric and not summary.exact:  # there, training's is validation's of an epoch before
+        if other != metric and not summary.exact:  # on a surface both are the same value
             parts.append((Column(_short(other), "last epoch, mean", rank, numeric=True), _mean(other)))
     return [
         *parts,
@@ -93,14 +89,14 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
 def _verdict_columns(comparisons: Comparisons) -> list[tuple[Column, Write]]:
     columns = (("best", comparisons.against_best, 1), ("baseline", comparisons.against_baseline, 2))
     return [
-        (Column(f"against {name}", "paired, Holm", rank, numeric=False), _verdict(compared, name))
+        (Column(f"against {name}", "paired, Holm", rank), _verdict(compared, name))
         for name, compared, rank in columns
         if compared
     ]
 
 
 def _verdict(compared: list[Comparison], reference: str) -> Write:
-    by_setting = {each.setting: brief(each.verdict, each.pairs, each.further_seeds) for each in compared}
+    by_setting = {each.setting: verdict_cell(each) for each in compared}
     if all(cell == MISSING for cell in by_setting.values()):
         return lambda row: MISSING  # noqa: ARG005
     return lambda row: by_setting.get(int(row["setting"]), reference)
@@ -109,33 +105,30 @@ def _verdict(compared: list[Comparison], reference: str) -> Write:
 def _notes(summary: Summary) -> list[str]:
     if summary.exact:
         return [
-            "Best first, by val loss after the last step. An epoch is a step, and val loss the value of f.",
-            "The best epoch is the lowest point of the path; nothing here is left to chance.",
+            "Best first, by val loss after the last step. One epoch is one step; val loss is the value of f.",
+            "The best epoch is the lowest point of the path. Nothing here is random.",
         ]
-    by = f"by {summary.monitor}" if summary.monitor else "by the run's own monitor"
-    order = f"Best first, by mean {WORDS[summary.metric]} at the last epoch."
-    means = "Means are over completed runs, intervals by Student's t, from 10 runs on by the bootstrap"
-    others = "; diverged and failed runs are counted but have no final value to average."
-    unlucky = summary.table[["diverged", "failed"]].to_numpy().any()
-    flatters = (
-        f"The best epoch is picked {by} on the validation data it is scored on, so its value flatters; "
-        "the last epoch is not picked."
-    )
-    return [f"{order} {means}{others if unlucky else '.'}", flatters]
+    incomplete = summary.table[["diverged", "failed"]].to_numpy().any()
+    order = f"Best first, by mean {METRIC_NAMES[summary.metric]} at the last epoch."
+    means = "Means over completed runs; 95% confidence intervals (Student's t; bootstrap from 10 runs)."
+    others = " Diverged and failed runs are counted, but have no final value to average."
+    by = f"by {summary.monitor}" if summary.monitor else "by each run's own monitor"
+    picked = f"The best epoch is picked {by} on the same validation data, so its value is optimistic."
+    return [f"{order} {means}{others if incomplete else ''}", f"{picked} The last epoch is not picked."]
 
 
 def _short(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def _setting(key: str) -> Write:
+def _value(key: str) -> Write:
     return lambda row: write_value(row[key])
 
 
 def _runs(row: dict[Any, Any]) -> str:
     """Write "3", or "2 of 3 diverged"."""
-    unlucky = [f"{row[status]} {status}" for status in STATUSES[1:] if row[status]]
-    return ", ".join(unlucky).replace(" ", f" of {row['runs']} ", 1) if unlucky else str(row["runs"])
+    incomplete = [f"{row[status]} {status}" for status in STATUSES[1:] if row[status]]
+    return ", ".join(incomplete).replace(" ", f" of {row['runs']} ", 1) if incomplete else str(row["runs"])
 
 
 def _estimate(metric: str, rule: str) -> Write:
@@ -155,51 +148,105 @@ def _best_epoch(row: dict[Any, Any]) -> str:
     return write_range(row["best_epoch_min"], row["best_epoch_max"])
 
 
-def to_markdown(table: Table) -> str:
-    """Return the table in GitHub's Markdown, user-controlled text shown as it is."""
-    headings = [
-        f"{column.heading} ({column.rule})" if column.rule else column.heading for column in table.columns
+def comparisons_table(analysis: "Analysis") -> Table:
+    """Return one row per comparison: those with the best, best first, then those with the baseline."""
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    columns = [
+        Column("setting"),
+        Column("against"),
+        Column("shared seeds", numeric=True),
+        Column(
+            f"difference in {_short(comparisons.metric)}", f"{comparisons.rule} epoch, mean", numeric=True
+        ),
+        Column("95% interval", "of the difference", numeric=True),
+        Column("p", "sign flips", numeric=True),
+        Column("p", "Holm", numeric=True),
+        Column("verdict"),
     ]
-    rules = ["--:" if column.numeric else ":--" for column in table.columns]
-    rows = [[_escape_markdown(cell) for cell in row] for row in [headings, *table.rows]]
-    lines = [f"| {' | '.join(cells)} |" for cells in [rows[0], rules, *rows[1:]]]
-    return "\n".join([*lines, "", *(f"{note}\n" for note in table.notes)])
+    rows = [
+        [
+            labels[each.setting],
+            labels[each.reference],
+            str(each.pairs),
+            write_metric(comparisons.metric, each.difference),
+            write_interval(comparisons.metric, each.low, each.high),
+            write_p(each.p),
+            write_p(each.p_holm),
+            verdict_cell(each),
+        ]
+        for each in [*comparisons.against_best, *comparisons.against_baseline]
+    ]
+    return Table(columns, rows)
 
 
-def _escape_markdown(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;")
-    return "".join(f"\\{letter}" if letter in "\\|`*[" else letter for letter in text)
+def comparisons_csv(analysis: "Analysis") -> str:
+    """Return every comparison at full precision, with the labels of its settings."""
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    rows = [
+        [
+            labels[each.setting],
+            labels[each.reference],
+            reference,
+            comparisons.metric,
+            comparisons.rule,
+            comparisons.margin,
+            *(getattr(each, name) for name in NUMBERS),
+        ]
+        for reference, compared in (
+            ("best", comparisons.against_best),
+            ("baseline", comparisons.against_baseline),
+        )
+        for each in compared
+    ]
+    return write_csv(["setting", "reference", "reference_is", "metric", "rule", "margin", *NUMBERS], rows)
 
 
-def to_csv(summary: Summary) -> str:
-    """Return every column of the summary at full precision, one row a setting; missing is empty."""
-    table = summary.table.drop(columns="setting")
-    return write_csv(table.columns, table.itertuples(index=False, name=None))
+def layer_tables(analysis: "Analysis") -> list[tuple[str, Table]]:
+    """Return a heading and a table of layers for each of the first architectures, best setting first.
+
+    Results without a list of layers, such as older ones, have no table.
+    """
+    labels_of: dict[str, tuple[list[str], Layers]] = {}
+    of_setting: dict[int, Layers] = {}
+    for run, layers in analysis.data.runs["layers"].items():
+        setting = analysis.design.of_run[str(run)]
+        if setting not in of_setting and (read := _read_layers(layers)):
+            of_setting[setting] = read
+    for setting, label in analysis.summary.table[["setting", "label"]].itertuples(index=False, name=None):
+        if layers := of_setting.get(setting):
+            labels_of.setdefault(repr(layers), ([], layers))[0].append(label)
+    shown = list(labels_of.values())[:ARCHITECTURES]
+    tables = [(_heading(labels, len(labels_of)), _layer_table(layers)) for labels, layers in shown]
+    if hidden := len(labels_of) - len(shown):
+        tables[-1][1].notes.append(f"{write_count(hidden, 'further architecture')} not shown.")
+    return tables
 
 
-def write_csv(columns: Iterable[object], rows: Iterable[Iterable[Any]]) -> str:
-    """Return a table as CSV: full precision, None and NaN empty, no text that runs as a formula."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_guard(str(name)) for name in columns)
-    writer.writerows(_csv_cells(row) for row in rows)
-    return text.getvalue()
+def _heading(labels: list[str], architectures: int) -> str:
+    if architectures == 1:
+        return "all settings" if len(labels) > 1 else labels[0]
+    more = f" and {write_count(len(labels) - 1, 'more setting')}" if len(labels) > 1 else ""
+    return f"{labels[0]}{more}"
 
 
-def _csv_cells(row: Iterable[Any]) -> list[str]:
-    cells = []
-    for value in row:
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            cells.append("")
-        elif isinstance(value, str):
-            cells.append(_guard(value))
-        elif isinstance(value, bool | list | dict):
-            cells.append(json.dumps(value))
-        else:
-            cells.append(str(value))
-    return cells
+def _read_layers(layers: Any) -> Layers:
+    if not isinstance(layers, list):
+        return []
+    read = []
+    for each in layers:
+        if not isinstance(each, dict) or not isinstance(each.get("parameters"), int):
+            return []
+        shape = each.get("output_shape")
+        text = " x ".join(map(str, shape)) if isinstance(shape, list) else write_value(shape)
+        name, module = (visible(str(each.get(key, MISSING))) for key in ("layer", "module"))
+        read.append((name, module, visible(text) or MISSING, each["parameters"]))
+    return read
 
 
-def _guard(text: str) -> str:
-    """Keep spreadsheets from running text as a formula (OWASP, "CSV injection")."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+def _layer_table(layers: Layers) -> Table:
+    columns = [Column("layer"), Column("module")]
+    columns += [Column("output shape", numeric=True), Column("parameters", numeric=True)]
+    rows = [[name, module, shape, f"{count:,}"] for name, module, shape, count in layers[:LAYERS]]
+    rows.append(["total", "", "", f"{sum(count for *_, count in layers):,}"])
+    notes = [f"The first {LAYERS} of {len(layers)} layers."] if len(layers) > LAYERS else []
+    return Table(columns, rows, notes)

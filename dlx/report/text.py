@@ -1,16 +1,24 @@
-"""How values and numbers are written, wherever they are shown: one form for terminal, Markdown and page."""
+"""How values, numbers and names are written: the same in the terminal, in Markdown and on the page."""
 
 import json
 import math
+from collections.abc import Sequence
 
 MISSING = "\N{EN DASH}"
+METRIC_NAMES = {
+    "val_accuracy": "validation accuracy",
+    "val_loss": "validation loss",
+    "train_accuracy": "training accuracy",
+    "train_loss": "training loss",
+}
+NAMED = 3  # labels in a sentence; the rest are counted
 
 
 def visible(text: str) -> str:
-    """Return `text` with every character that moves a cursor, hides or reverses text written as its escape.
+    """Return `text` with characters that move a cursor, or hide or reverse text, written as escapes.
 
-    Names of folders and settings are the user's own, so they may hold newlines, terminal escape codes,
-    right-to-left marks or bytes that are no UTF-8.
+    Names of folders and settings come from the user: they may hold newlines, terminal escape codes,
+    right-to-left marks or bytes that are not UTF-8.
     """
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
@@ -31,7 +39,7 @@ def write_value(value: object) -> str:
 
 
 def write_metric(name: str, value: float) -> str:
-    """Write an accuracy (a fraction) with four decimals, a loss with four digits or so.
+    """Write an accuracy (a fraction) with four decimals, a loss with about four digits.
 
     500 images resolve an accuracy to 0.002, 50,000 to 0.00002.
     """
@@ -43,19 +51,29 @@ def write_metric(name: str, value: float) -> str:
 
 
 def write_end(name: str, value: float) -> str:
-    """Write an end of an interval for a mean; of an accuracy no further than 0 or 1."""
+    """Write one end of the interval of a mean; an accuracy stays within 0 and 1."""
     return write_metric(name, min(1.0, max(0.0, value)) if name.endswith("accuracy") else value)
 
 
+def write_interval(name: str, low: float, high: float) -> str:
+    """Write the interval of a difference; a dash if there is none."""
+    return f"{write_metric(name, low)} to {write_metric(name, high)}" if math.isfinite(low) else MISSING
+
+
+def write_p(p: float) -> str:
+    """Write a p value with two digits."""
+    return f"{p:.2g}" if math.isfinite(p) else MISSING
+
+
 def write_seconds(value: float) -> str:
-    """Write a duration in seconds, a decimal where it tells something."""
+    """Write a duration in seconds, with decimals below 100."""
     if not math.isfinite(value):
         return MISSING
     return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def write_range(low: float, high: float) -> str:
-    """Write a range of counts (epochs): one number where both ends are equal."""
+    """Write a range of counts (epochs): one number if both ends are equal."""
     if not math.isfinite(low):
         return MISSING
     return f"{low:.0f}" if low == high else f"{low:.0f}{MISSING}{high:.0f}"
@@ -64,3 +82,9 @@ def write_range(low: float, high: float) -> str:
 def write_count(count: int, one: str, many: str = "") -> str:
     """Write a count with its noun: "1 run", "3 runs"."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def write_names(labels: Sequence[str]) -> str:
+    """Name the first few labels and count the others."""
+    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
+    return "; ".join(labels[:NAMED]) + more

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from dlx.report.load import StudyData, load
-from dlx.report.page import settled
+from dlx.report.load import StudyData, load_study
+from dlx.report.page.render import without_reload
 from dlx.report.reader import Reader
 from dlx.report.text import visible, write_count
 from dlx.run.paths import write_atomically
@@ -43,7 +43,7 @@ def watch_runs(
     if not interrupt.noted:
         return 0
     if page.is_file():
-        write_atomically(page, settled(page.read_bytes()))
+        write_atomically(page, without_reload(page.read_bytes()))
         print(f"\nstopped; {visible(str(page))} no longer reloads itself", flush=True)
     return INTERRUPTED
 
@@ -54,7 +54,7 @@ def _follow(folders: list[Path], write: Write, seconds: float, quiet: float, int
     seen, changed = None, time.monotonic()
     while not interrupt.noted:
         began = time.monotonic()
-        study = load(folders, reader)
+        study = load_study(folders, reader)
         if (state := _state(study, reader)) != seen:
             seen, changed = state, began
             _renew(study, write, round(max(1.0, seconds)))

@@ -4,10 +4,10 @@ import shlex
 from pathlib import Path
 
 from dlx.errors import RequestError
-from dlx.report import analysis, assemble, files, terminal
-from dlx.report.diagnosis.finding import terminal_lines
-from dlx.report.load import StudyData, load
+from dlx.report import analysis, files, terminal
+from dlx.report.load import StudyData, load_study
 from dlx.report.options import Options
+from dlx.report.page.render import render_page
 from dlx.report.text import visible
 
 PAGE = "index.html"
@@ -33,29 +33,20 @@ def write_report(
     """
     from rich.console import Console
 
-    study = study or load(folders)
+    study = study or load_study(folders)
     _check_any(study, folders)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     results = analysis.analyse(study, options or Options())
-    html = assemble.assemble(results, output, title, command, refresh)
+    html = render_page(results, output, title, command, refresh)
     texts = files.list_files(results, {"title": title, "command": command})
     files.write_files(output, texts | {PAGE: html})  # the page last, as its links lead to the others
     if events:
-        from dlx.report.event_files import write_events
+        from dlx.report.tensorboard import write_events
 
-        write_events(study, results.design, output / EVENTS)
+        write_events(results, output / EVENTS)
     if not show:
         return
-    terminal.show(
-        Console(highlight=False),
-        title,
-        results.headline,
-        results.table,
-        study.left_out,
-        output / PAGE,
-        terminal_lines(results.diagnosis, results.design),
-        study.running,
-    )
+    terminal.print_report(Console(highlight=False), results, title, output / PAGE)
     if events:
         print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
 

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dlx.reproduce.claim import Figure, Order
-from dlx.statistics.equivalence import beyond_p, equivalence_p
-from dlx.statistics.intervals import LEVEL
-from dlx.statistics.permutation import sign_flip_p, smallest_p
-from dlx.statistics.power import pairs_for_sign
-from dlx.statistics.prediction import Prediction, predict, seeds_for_width, widest_limit
-from dlx.statistics.search import MOST
+from dlx.stats.intervals import LEVEL, PredictionInterval, prediction_interval
+from dlx.stats.power import MAX_SEEDS, pairs_for_sign, seeds_for_width, widest_limit
+from dlx.stats.tests import beyond_p, equivalence_p, sign_flip_p, smallest_p
 
 Word = Literal["REPRODUCED", "NOT REPRODUCED", "UNDERPOWERED"]
 
@@ -27,7 +24,7 @@ class Judgement:
     word: Word
     note: str = ""
     mean: float | None = None
-    interval: Prediction | None = None
+    interval: PredictionInterval | None = None
     p: float | None = None
 
 
@@ -41,14 +38,14 @@ def judge_figure(figure: Figure, values_K: Sequence[float], rounding: float) -> 
         return Judgement(word, f"deterministic: off by {off:.1e}, allowed {figure.tolerance:.1e}", mean)
     if len(values_K) < 2:
         return Judgement("UNDERPOWERED", "an interval needs 2 completed runs", mean)
-    interval = predict(values_K)
+    interval = prediction_interval(values_K)
     low, high = low - rounding, high + rounding
     judge = _judge_value if math.isfinite(low) and math.isfinite(high) else _judge_bound
     word, note = judge(interval, low, high, figure.useful_width)
     return Judgement(word, note, interval.mean, interval)
 
 
-def _judge_value(interval: Prediction, low: float, high: float, width: float) -> tuple[Word, str]:
+def _judge_value(interval: PredictionInterval, low: float, high: float, width: float) -> tuple[Word, str]:
     """Judge a value published as lying in [low, high], by whether one new run may fall there."""
     if interval.high < low or high < interval.low:
         return "NOT REPRODUCED", ""
@@ -59,11 +56,11 @@ def _judge_value(interval: Prediction, low: float, high: float, width: float) ->
         return "UNDERPOWERED", f"{needed} seeds would make the interval narrower than {width:.2g}"
     widest = widest_limit(interval.std)
     if widest < width:
-        return "UNDERPOWERED", f"more than {MOST:,} seeds would be needed"
+        return "UNDERPOWERED", f"more than {MAX_SEEDS:,} seeds would be needed"
     return "UNDERPOWERED", f"no number of seeds settles it: the interval would still be {widest:.2g} wide"
 
 
-def _judge_bound(interval: Prediction, low: float, high: float, _: float) -> tuple[Word, str]:
+def _judge_bound(interval: PredictionInterval, low: float, high: float, _: float) -> tuple[Word, str]:
     """Judge "at least `low`" or "at most `high`", by whether a new run is sure to satisfy it, or to fail."""
     if low <= interval.low and interval.high <= high:
         return "REPRODUCED", ""
@@ -99,7 +96,7 @@ def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, f
 def _needed(differences_K: Sequence[float], effect: float) -> str:
     """Say how many seeds would decide an order, and whether these could have done so."""
     count = len(differences_K)
-    std = predict(differences_K).std if count > 1 else math.nan
+    std = prediction_interval(differences_K).std if count > 1 else math.nan
     needed = pairs_for_sign(effect, std, LEVEL) if count > 1 else None
     best = smallest_p(count)
     words = [f"{count} pairs cannot reach p {LEVEL:g}, at best {best:.2g}"] if best > LEVEL else []

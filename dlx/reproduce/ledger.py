@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dlx
-from dlx.report.page import environment, now
-from dlx.report.page.script import policy
-from dlx.report.tables import Column, Table, to_markdown, write_csv
+from dlx.report.formats import Column, Table, to_markdown, write_csv
+from dlx.report.page.assets import environment, now, policy
 from dlx.report.text import MISSING, visible, write_count, write_metric
 from dlx.reproduce.claim import Figure, Order
 from dlx.reproduce.measure import PARAMETERS, write_moment

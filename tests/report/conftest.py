@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from dlx.report.analysis import Analysis, analyse
+from dlx.report.load import load_study
+from dlx.report.options import Options
 from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.result import Result, write_result
 
@@ -30,6 +33,9 @@ Epoch = tuple[
 ]  # train loss, accuracy; val loss, accuracy
 
 
+HOSTILE_NAMES = ["<script>alert(1)</script>", "[/]", "=cmd|'/C calc'!A0", "a\nb", "x|y", "\x1b[2J"]
+
+
 class StudyBuilder:
     """Writes runs into one folder."""
 
@@ -45,7 +51,7 @@ class StudyBuilder:
         seed: int = 0,
         **result: Any,
     ) -> Path:
-        """Write one run; `changes` by dotted key ; without a status it has no result."""
+        """Write one run; `changes` are by dotted key; a run without a status has no result."""
         config = copy.deepcopy(CONFIG) | {"seed": seed, "seeds": dict.fromkeys(CONFIG["seeds"], seed)}
         for key, value in (changes or {}).items():
             *groups, leaf = key.split(".")
@@ -76,21 +82,39 @@ class StudyBuilder:
         write_result(folder, Result.model_validate(values | result))
         return folder
 
+    def analysis(self, **options: Any) -> Analysis:
+        """Analyse the runs."""
+        return analyse(load_study([self.folder]), Options(**options))
+
+    def two_optimizers(self) -> Analysis:
+        """Write two settings of two seeds, and a diverged run of the second; analyse them."""
+        for name in ("adam", "sgd"):
+            for seed, final in enumerate((0.9, 1 / 3)):
+                self.run(f"{name}{seed}", self.curve(0.95, final), {"optimizer.name": name}, seed=seed)
+        self.run("sgd2", self.curve(0.1), {"optimizer.name": "sgd"}, seed=2, status="diverged")
+        return self.analysis()
+
+    def hostile_norms(self) -> Analysis:
+        """Write one run for each of HOSTILE_NAMES, best first; analyse them."""
+        for index, name in enumerate(HOSTILE_NAMES):
+            self.run(f"run{index}", self.curve(0.9 - index / 100), {"model.norm": name})
+        return self.analysis()
+
     @staticmethod
     def curve(*val_accuracies: float) -> list[Epoch]:
-        """Return an untrained epoch and then these validation accuracies, training a little above."""
+        """Return an untrained epoch and then these validation accuracies, with training slightly above."""
         untrained: Epoch = (None, None, 2.3, 0.1)
         return [untrained, *((1 - value, value + 0.01, 1.1 - value, value) for value in val_accuracies)]
 
     def descent(
         self,
         slug: str,
-        places: list[tuple[float, float]],
+        points: list[tuple[float, float]],
         heights: list[float],
         changes: dict[str, Any] | None = None,
         status: str = "completed",
     ) -> Path:
-        """Write a run of a point over a surface, x squared plus y squared if no other is named."""
+        """Write a run of a point over a surface, by default x squared plus y squared."""
         named = {
             "model.name": "point",
             "loss.name": "surface",
@@ -103,7 +127,7 @@ class StudyBuilder:
         changes = named | {"monitor": "val_loss"} | (changes or {})
         folder = self.run(slug, epochs, changes, status=status, best=best)
         writer = HistoryWriter(folder / "history.csv", extra=("x", "y"))
-        for epoch, ((x, y), values) in enumerate(zip(places, epochs, strict=True)):
+        for epoch, ((x, y), values) in enumerate(zip(points, epochs, strict=True)):
             writer.append(EpochRow(epoch, epoch, 0.1 * epoch, 0.1, *values), {"x": x, "y": y})
         return folder
 

@@ -195,8 +195,8 @@ ODD_CONFIGURATIONS: list[dict[str, Any]] = [
 
 
 def test_configurations_of_any_shape_are_reported(study: Any, tmp_path: Path) -> None:
-    for place, config in enumerate(ODD_CONFIGURATIONS):
-        study.run(f"run{place}", study.curve(0.5, 0.6), config=config)
+    for index, config in enumerate(ODD_CONFIGURATIONS):
+        study.run(f"run{index}", study.curve(0.5, 0.6), config=config)
     assert len(reported(study.folder, tmp_path / "out")["runs"]) == len(ODD_CONFIGURATIONS)
 
 
@@ -208,7 +208,7 @@ def test_odd_facts_of_a_result_are_reported(study: Any, tmp_path: Path) -> None:
 
 def test_thousands_of_keys_are_reported(study: Any, tmp_path: Path) -> None:
     for seed in range(4):
-        keys = {f"key{place}": (seed + 1) * place % 9973 for place in range(3000)}
+        keys = {f"key{index}": (seed + 1) * index % 9973 for index in range(3000)}
         study.run(f"run{seed}", study.curve(0.5, 0.6), {"extra": keys}, seed=seed)
     report = reported(study.folder, tmp_path / "out")
     assert len(report["settings"]) == 4
@@ -217,8 +217,8 @@ def test_thousands_of_keys_are_reported(study: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["run", "epoch", "status", "seconds"])
 def test_keys_named_like_columns_of_runs_are_reported(study: Any, tmp_path: Path, key: str) -> None:
-    for place in range(2):
-        study.run(f"run{place}", study.curve(0.5, 0.6 + place / 10), {key: f"<{place}>"}, seed=place)
+    for index in range(2):
+        study.run(f"run{index}", study.curve(0.5, 0.6 + index / 10), {key: f"<{index}>"}, seed=index)
     report = reported(study.folder, tmp_path / "out")
     assert [row["values"] for row in report["settings"]] == [{key: "<1>"}, {key: "<0>"}]
 
@@ -227,6 +227,6 @@ def test_keys_named_like_columns_of_runs_are_reported(study: Any, tmp_path: Path
 def test_keys_named_like_columns_of_the_table_are_refused(
     study: Any, capsys: pytest.CaptureFixture[str], key: str
 ) -> None:
-    for place in range(2):
-        study.run(f"run{place}", study.curve(0.5), {key: place}, seed=place)
+    for index in range(2):
+        study.run(f"run{index}", study.curve(0.5), {key: index}, seed=index)
     assert f"'{key}' has the name of a column" in refused(study.folder, capsys)

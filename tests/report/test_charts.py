@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dlx.report.charts import Chart, discard_earlier, draw
+from dlx.report.charts import Chart, discard_earlier, draw_charts
 
 HOSTILE = "</text><script>"
 VEGA_LITE: dict[str, Any] = {
@@ -25,16 +25,18 @@ VEGA: dict[str, Any] = {
 
 
 def test_charts_become_svg_png_and_pdf(tmp_path: Path) -> None:
-    figures = draw([Chart("lite", "t", "c", VEGA_LITE), Chart("full", "t", "c", VEGA, wide=True)], tmp_path)
-    assert [(figure.name, figure.wide) for figure in figures] == [("lite", False), ("full", True)]
-    for figure in figures:
-        root = ElementTree.fromstring((tmp_path / f"{figure.name}.svg").read_text())
+    drawn = draw_charts(
+        [Chart("lite", "t", "c", VEGA_LITE), Chart("full", "t", "c", VEGA, wide=True)], tmp_path
+    )
+    assert [(chart.name, chart.wide) for chart in drawn] == [("lite", False), ("full", True)]
+    for chart in drawn:
+        root = ElementTree.fromstring((tmp_path / f"{chart.name}.svg").read_text())
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert not [node for node in root.iter() if node.tag.endswith("script")]
         assert HOSTILE in "".join(root.itertext())
-        assert (tmp_path / f"{figure.name}.png").read_bytes().startswith(b"\x89PNG")
-        assert (tmp_path / f"{figure.name}.pdf").read_bytes().startswith(b"%PDF")
-        assert figure.svg.endswith("</svg>")
+        assert (tmp_path / f"{chart.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / f"{chart.name}.pdf").read_bytes().startswith(b"%PDF")
+        assert chart.svg.endswith("</svg>")
 
 
 @pytest.mark.parametrize("kind", [VEGA_LITE, VEGA])
@@ -42,29 +44,29 @@ def test_letters_that_xml_lacks_are_drawn_as_their_escapes(kind: dict[str, Any],
     text = "\x01\b\f\x1b\ufffe\udce9 \\x1b \\\\u001b é\n\N{GRINNING FACE}"
     spec = json.loads(json.dumps(kind).replace(json.dumps(HOSTILE), json.dumps(text)))
     spec["config"] = {"axis": {"labelLimit": 0}}
-    (figure,) = draw([Chart("odd", "t", "c", spec)], tmp_path)
-    shown = "".join(ElementTree.fromstring(figure.svg).itertext())
+    (chart,) = draw_charts([Chart("odd", "t", "c", spec)], tmp_path)
+    shown = "".join(ElementTree.fromstring(chart.svg).itertext())
     assert r"\x01\x08\x0c\x1b\ufffe\udce9 \x1b \\u001b é" in shown
     assert "\N{GRINNING FACE}" in shown
 
 
 def test_a_label_that_is_cut_in_the_middle_of_an_emoji_is_drawn(tmp_path: Path) -> None:
     faces = "\N{GRINNING FACE}" * 40
-    for place in range(3):
-        spec = json.loads(json.dumps(VEGA_LITE).replace(json.dumps(HOSTILE), json.dumps("a" * place + faces)))
-        (figure,) = draw([Chart("odd", "t", "c", spec)], tmp_path)
-        shown = "".join(ElementTree.fromstring(figure.svg).itertext())
+    for index in range(3):
+        spec = json.loads(json.dumps(VEGA_LITE).replace(json.dumps(HOSTILE), json.dumps("a" * index + faces)))
+        (chart,) = draw_charts([Chart("odd", "t", "c", spec)], tmp_path)
+        shown = "".join(ElementTree.fromstring(chart.svg).itertext())
         assert "\N{GRINNING FACE}" in shown or r"\U0001f600" in shown
 
 
 def test_a_chart_without_a_specification_is_only_words(tmp_path: Path) -> None:
-    (figure,) = draw([Chart("words", "title", "caption", None)], tmp_path)
-    assert (figure.svg, figure.caption) == ("", "caption")
+    (chart,) = draw_charts([Chart("words", "title", "caption", None)], tmp_path)
+    assert (chart.svg, chart.caption) == ("", "caption")
     assert not list(tmp_path.iterdir())
 
 
 def test_what_an_earlier_report_drew_does_not_stay_and_files_of_others_do(tmp_path: Path) -> None:
-    draw([Chart("earlier", "t", "c", VEGA_LITE)], tmp_path)
+    draw_charts([Chart("earlier", "t", "c", VEGA_LITE)], tmp_path)
     for name in ("mine.svg", "mine.png", "mine.pdf"):
         (tmp_path / name).write_text("<svg/>")
     discard_earlier(tmp_path)

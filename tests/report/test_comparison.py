@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dlx.report.aggregate import Summary
 from dlx.report.comparison import compare
+from dlx.report.design import Design
 from dlx.report.load import StudyData
-from dlx.report.settings import Design
-from dlx.statistics.holm import holm
-from dlx.statistics.permutation import sign_flip_ps, two_sided_ps
-from dlx.statistics.power import pairs_for_equivalence, pairs_for_sign, tost_power
+from dlx.report.summary import Summary
+from dlx.stats.power import pairs_for_equivalence, pairs_for_sign, tost_power
+from dlx.stats.tests import holm, sign_flip_ps, two_sided_ps
 
 STUDIES = 1000
 
@@ -36,13 +35,13 @@ def planted(values_CS, lost=(), metric="val_accuracy"):
         values_CS[each] = np.nan
     means = [np.nanmean(row) if np.isfinite(row).any() else np.nan for row in values_CS]
     labels = [f"lr {setting}" for setting in range(len(values_CS))]
-    layout = Design(
+    design = Design(
         ["lr"], {"lr": "lr"}, [{"lr": n} for n in range(len(labels))], labels, of_run, {}, {}, ["seed"]
     )
     table = pd.DataFrame({"setting": range(len(labels)), "label": labels, f"{metric}_last_mean": means})
     higher = metric.endswith("accuracy")
     table = table.sort_values(f"{metric}_last_mean", ascending=not higher, kind="stable")
-    return StudyData(frame, settings, pd.DataFrame(), {}), layout, Summary(table, metric, higher, metric)
+    return StudyData(frame, settings, pd.DataFrame(), {}), design, Summary(table, metric, higher, metric)
 
 
 FIVE = np.array([0.80, 0.82, 0.81, 0.83, 0.80])
@@ -62,7 +61,8 @@ def test_the_numbers_are_those_of_the_differences_by_seed():
     assert compared.p_student == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=1e-10)
     assert (compared.verdict, compared.further_seeds) == ("worse", None)
     assert compared.sentence == (
-        "lr 0: 0.0300 lower than lr 1 over 8 shared seeds, 95% interval -0.0409 to -0.0191. Worse: p 0.0078."
+        "lr 0 is worse than lr 1: 0.0300 lower over 8 shared seeds "
+        "(95% interval -0.0409 to -0.0191; p = 0.0078)."
     )
     assert (found.metric, found.rule, found.margin, found.notes) == ("val_accuracy", "last", 0.01, [])
 
@@ -95,30 +95,35 @@ def test_a_real_difference_inside_the_margin_is_equivalent_and_said_to_be_real()
     (compared,) = compare(*planted([EIGHT, EIGHT + 0.002 + np.arange(8) / 1e4])).against_best
     assert compared.p_holm < 0.05
     assert compared.verdict == "equivalent"
-    assert "within ±0.0100 of each other" in compared.sentence
-    assert "a difference there is (p 0.0078)" in compared.sentence
+    assert "is equivalent to lr 1 (within ±0.0100, p = " in compared.sentence
+    assert compared.sentence.endswith("p = 0.0078). The small difference is real.")
 
 
 def test_seeds_that_cannot_reach_significance_are_said_to_be_too_few():
     rng = np.random.default_rng(1)
     three = 0.8 + rng.normal(0, 0.02, (2, 3))
-    assert compare(*planted(three)).notes[0] == "3 seeds cannot reach p < 0.05: at best 2/2^3 = 0.25."
+    assert compare(*planted(three)).notes[0] == (
+        "3 seeds cannot show any difference: the smallest possible p is 2/2^3 = 0.25."
+    )
     eight = 0.8 + rng.normal(0, 0.02, (8, 8))
     too_few, enough = compare(*planted(eight), baseline=0).notes
-    assert too_few == "8 seeds reach p = 2/2^8 = 0.0078 at best, which is too large among 28 tests."
+    assert too_few == (
+        "8 seeds cannot show any difference among 28 tests: the smallest possible p is 2/2^8 = 0.0078."
+    )
     assert enough == (
-        "A difference of two settings can be shown from 11 seeds on (Holm's correction for 28 tests), one "
-        "from the baseline can be shown from 9 seeds on (Holm's correction for 7 tests)."
+        "To show a difference between two settings, at least 11 seeds are needed (Holm's correction for 28 "
+        "tests). To show a difference from the baseline, at least 9 seeds are needed "
+        "(Holm's correction for 7 tests)."
     )
     assert compare(*planted(0.8 + rng.normal(0, 0.02, (2, 6)))).notes == []
 
 
-def test_a_seed_of_a_diverged_run_is_no_pair_and_is_counted():
+def test_a_seed_of_a_diverged_run_is_not_a_pair_and_is_counted():
     found = compare(*planted([FIVE, FIVE - 0.1], lost={(1, 2), (1, 4)}))
     (compared,) = found.against_best
     assert compared.pairs == 3
-    assert "over 3 shared seeds (2 more without a completed run on both sides)" in compared.sentence
-    assert any("flatters the side that lost it: lr 1" in note for note in found.notes)
+    assert "over 3 shared seeds (2 more not completed by both)" in compared.sentence
+    assert any("favours the setting that failed: lr 1" in note for note in found.notes)
 
 
 def test_a_setting_all_of_whose_runs_diverged_is_not_compared():
@@ -126,7 +131,7 @@ def test_a_setting_all_of_whose_runs_diverged_is_not_compared():
     (compared,) = found.against_best
     assert (compared.pairs, compared.verdict, compared.further_seeds) == (0, "undecided", None)
     assert math.isnan(compared.p_holm)
-    assert "no shared seed that both completed" in compared.sentence
+    assert compared.sentence == "lr 1 and lr 0 are not compared: no seed was completed by both (5 lost)."
 
 
 def test_settings_without_a_shared_seed_are_not_tested_and_said_so():
@@ -134,29 +139,29 @@ def test_settings_without_a_shared_seed_are_not_tested_and_said_so():
     values[0, :3], values[1, 3:] = 0.9, 0.7
     found = compare(*planted(values))
     assert math.isnan(found.against_best[0].p)
-    assert "no shared seed: train both with the same" in found.against_best[0].sentence
-    assert found.notes == ["Not compared, having no seed in common with the best: lr 1."]
+    assert found.against_best[0].sentence == "lr 1 and lr 0 are not compared: they share no seed."
+    assert found.notes == ["Not compared, because they share no seed with the best: lr 1."]
 
 
 def test_one_shared_seed_says_nothing_of_chance():
     (compared,) = compare(*planted([[0.9], [0.8]])).against_best
     assert compared.difference == pytest.approx(-0.1)
     assert all(math.isnan(each) for each in (compared.low, compared.p, compared.p_holm))
-    assert "one seed cannot say how much of that is chance" in compared.sentence
+    assert "the variation between seeds cannot be estimated" in compared.sentence
 
 
 def test_runs_of_one_seed_that_differ_otherwise_are_averaged_before_they_are_paired():
-    study, layout, summary = planted(np.stack([EIGHT, EIGHT - 0.05]))
-    grouped = Design(**{**vars(layout), "seeds": ["seed", "batch_size"]})
-    again = study.runs.rename(lambda run: f"{run}-again")
+    data, design, summary = planted(np.stack([EIGHT, EIGHT - 0.05]))
+    grouped = Design(**{**vars(design), "seeds": ["seed", "batch_size"]})
+    again = data.runs.rename(lambda run: f"{run}-again")
     again["val_accuracy_last"] += 0.1
-    layout.of_run.update({f"{run}-again": place for run, place in list(layout.of_run.items())})
-    study.settings.update({f"{run}-again": values for run, values in list(study.settings.items())})
-    doubled = StudyData(pd.concat([study.runs, again]), study.settings, study.histories, {})
+    design.of_run.update({f"{run}-again": setting for run, setting in list(design.of_run.items())})
+    data.settings.update({f"{run}-again": values for run, values in list(data.settings.items())})
+    doubled = StudyData(pd.concat([data.runs, again]), data.settings, data.histories, {})
     found = compare(doubled, grouped, summary)
     assert found.against_best[0].pairs == 8
     assert found.against_best[0].difference == pytest.approx(-0.05)
-    assert any(note.startswith("Runs of a setting differ in batch_size, too") for note in found.notes)
+    assert any(note.startswith("Runs of one setting also differ in batch_size.") for note in found.notes)
 
 
 def test_seeds_are_promised_for_the_step_of_the_correction_that_a_pair_will_have():
@@ -181,10 +186,10 @@ def test_nothing_to_compare_gives_no_comparison():
 
 
 def test_by_the_best_epoch_another_setting_can_be_the_best():
-    study, layout, summary = planted(np.stack([EIGHT, EIGHT - 0.1]))
-    study.runs["val_accuracy_best"] = study.runs["val_accuracy_last"] + np.repeat([0.0, 0.15], 8)
+    data, design, summary = planted(np.stack([EIGHT, EIGHT - 0.1]))
+    data.runs["val_accuracy_best"] = data.runs["val_accuracy_last"] + np.repeat([0.0, 0.15], 8)
     summary.table["val_accuracy_best_mean"] = summary.table["val_accuracy_last_mean"] + [0.0, 0.15]
-    last, best = (compare(study, layout, summary, rule=rule) for rule in ("last", "best"))
+    last, best = (compare(data, design, summary, rule=rule) for rule in ("last", "best"))
     assert [(found.rule, found.against_best[0].reference) for found in (last, best)] == [
         ("last", 0),
         ("best", 1),
@@ -214,7 +219,7 @@ def test_among_equal_settings_a_difference_is_found_in_at_most_a_twentieth_of_st
 
 
 def test_tests_of_the_best_alone_would_be_wrong_twice_as_often():
-    """Why the family are all pairs: the best of 8 was picked for its luck."""
+    """Why the family is all pairs: the best of 8 was picked by the same scores."""
     rng = np.random.default_rng(0)
     wrong = 0
     for values_CS in rng.normal(0, 1, (STUDIES, 8, 12)):

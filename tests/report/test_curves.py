@@ -5,16 +5,11 @@ from typing import Any
 
 import pytest
 
-from dlx.report.aggregate import aggregate
 from dlx.report.curves import POINTS, Curves, trace
-from dlx.report.load import load
-from dlx.report.settings import find_design
 
 
 def traced(study: Any) -> Curves:
-    loaded = load([study.folder])
-    layout = find_design(loaded.settings)
-    return trace(loaded, layout, aggregate(loaded, layout))
+    return trace(study.analysis())
 
 
 def test_a_curve_is_mean_lowest_and_highest_by_epoch(study: Any) -> None:
@@ -56,7 +51,7 @@ def test_a_diverged_run_is_drawn_alone_and_stretches_nothing(study: Any) -> None
     assert curves.estimates["mean"].max() == 2.3
     bad = curves.diverged
     assert bad["epoch"].tolist() == [0, 1, 2]
-    assert bad["value"].iloc[-1] == axis.high  # held at the edge, and the last point
+    assert bad["value"].iloc[-1] == axis.high  # clipped to the axis, at the last point
     assert bad["last"].tolist() == [False, False, True]
 
 

@@ -54,12 +54,12 @@ def hostile(request: pytest.FixtureRequest, builder: Any, tmp_path_factory: pyte
     value = name.encode(errors="backslashreplace").decode()  # JSON of a result holds no lone surrogate
     file = name.replace("/", "\N{FRACTION SLASH}")
     study = builder(tmp_path_factory.mktemp("outputs") / file)
-    for place in range(4):
+    for index in range(4):
         folder = study.run(
-            f"{place}{file}" if place % 2 else f"{file}{place}",
+            f"{index}{file}" if index % 2 else f"{file}{index}",
             study.curve(0.5, 0.8),
-            {"model.norm": value if place < 2 else "none", f"model.{value.replace('.', '')}": place < 2},
-            seed=place % 2,
+            {"model.norm": value if index < 2 else "none", f"model.{value.replace('.', '')}": index < 2},
+            seed=index % 2,
             data={"classes": [value, "dog"]},
             layers=[{"layer": value, "module": value, "output_shape": [value], "parameters": 5}],
             device=value,

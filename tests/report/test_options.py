@@ -3,8 +3,8 @@
 import pytest
 
 from dlx.errors import RequestError
+from dlx.report.design import find_design
 from dlx.report.options import find_setting
-from dlx.report.settings import find_design
 
 RUNS = {
     f"{name}-{lr}-{norm}-{seed}": {

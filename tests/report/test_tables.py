@@ -1,51 +1,27 @@
-"""The table as text, as Markdown, as CSV and in a terminal of any width."""
+"""The tables of settings, comparisons and layers, as text and as CSV."""
 
 import csv
 import io
 import math
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from dlx.report.aggregate import Summary, aggregate
-from dlx.report.load import load
-from dlx.report.settings import Design, find_design
-from dlx.report.tables import Column, Table, tabulate, to_csv, to_markdown
-from dlx.report.terminal import show
+from dlx.report.analysis import Analysis
+from dlx.report.tables import comparisons_csv, comparisons_table, layer_tables, settings_csv
 from dlx.report.text import MISSING
-
-
-def summarise(study: Any) -> tuple[Summary, Design]:
-    loaded = load([study.folder])
-    layout = find_design(loaded.settings)
-    return aggregate(loaded, layout), layout
-
-
-def a_comparison(study: Any) -> tuple[Summary, Design]:
-    for name in ("adam", "sgd"):
-        for seed, final in enumerate((0.9, 1 / 3)):
-            study.run(f"{name}{seed}", study.curve(0.95, final), {"optimizer.name": name}, seed=seed)
-    study.run("sgd2", study.curve(0.1), {"optimizer.name": "sgd"}, seed=2, status="diverged")
-    return summarise(study)
-
-
-def shown(table: Table, width: int, **options: Any) -> str:
-    output = io.StringIO()
-    console = Console(file=output, width=width, highlight=False)
-    arguments = {"title": "study", "finding": "finding", "left_out": {}, "page": Path("report/index.html")}
-    show(console, table=table, **(arguments | options))
-    return output.getvalue()
+from tests.report.conftest import HOSTILE_NAMES
 
 
 def test_headings_name_the_rule_and_cells_the_count(study: Any) -> None:
-    table = tabulate(*a_comparison(study))
+    table = study.two_optimizers().table
     headings = [(column.heading, column.rule) for column in table.columns]
     assert headings == [
         ("optimizer", ""),
         ("runs", ""),
         ("val accuracy", "last epoch, mean (95% interval)"),
+        ("against best", "paired, Holm"),
         ("val accuracy", "best epoch, by val_accuracy, mean (95% interval)"),
         ("best epoch", "by val_accuracy"),
         ("train accuracy", "last epoch, mean"),
@@ -53,12 +29,17 @@ def test_headings_name_the_rule_and_cells_the_count(study: Any) -> None:
         ("seconds", "mean"),
     ]
     assert [row[1] for row in table.rows] == ["2", "1 of 3 diverged"]
-    assert table.rows[0][2:5] == [f"0.6167 (0.0000{MISSING}1.0000)", f"0.9500 (0.9500{MISSING}0.9500)", "1"]
+    assert table.rows[0][2:6] == [
+        f"0.6167 (0.0000{MISSING}1.0000)",
+        "best",
+        f"0.9500 (0.9500{MISSING}0.9500)",
+        "1",
+    ]
 
 
 def test_columns_without_a_value_are_left_out(study: Any) -> None:
     study.run("a", [(None, None, 1.0, None), (0.5, None, 0.5, None)])
-    assert [column.heading for column in tabulate(*summarise(study)).columns] == [
+    assert [column.heading for column in study.analysis().table.columns] == [
         "setting",
         "runs",
         "val loss",
@@ -70,10 +51,10 @@ def test_columns_without_a_value_are_left_out(study: Any) -> None:
 
 
 def test_the_csv_is_exact(study: Any) -> None:
-    summary, _ = a_comparison(study)
-    rows = list(csv.DictReader(io.StringIO(to_csv(summary))))
+    analysis = study.two_optimizers()
+    rows = list(csv.DictReader(io.StringIO(settings_csv(analysis))))
     assert [row["optimizer.name"] for row in rows] == ["adam", "sgd"]
-    for row, (_, expected) in zip(rows, summary.table.iterrows(), strict=True):
+    for row, (_, expected) in zip(rows, analysis.summary.table.iterrows(), strict=True):
         assert float(row["val_accuracy_last_mean"]) == expected["val_accuracy_last_mean"]
         assert float(row["val_loss_best_std"]) == expected["val_loss_best_std"]
         assert int(row["diverged"]) == expected["diverged"]
@@ -82,96 +63,106 @@ def test_the_csv_is_exact(study: Any) -> None:
 def test_missing_is_empty_in_the_csv(study: Any) -> None:
     study.run("a", study.curve(0.5), {"optimizer.momentum": None})
     study.run("b", study.curve(0.6), {"optimizer.momentum": 0.9})
-    rows = list(csv.DictReader(io.StringIO(to_csv(summarise(study)[0]))))
+    rows = list(csv.DictReader(io.StringIO(settings_csv(study.analysis()))))
     assert [row["optimizer.momentum"] for row in rows] == ["0.9", ""]
     assert rows[0]["val_accuracy_last_std"] == ""
 
 
-HOSTILE = ["<script>alert(1)</script>", "[/]", "=cmd|'/C calc'!A0", "a\nb", "x|y", "\x1b[2J"]
-
-
-def hostile(study: Any) -> tuple[Summary, Design]:
-    for place, name in enumerate(HOSTILE):
-        study.run(f"run{place}", study.curve(0.9 - place / 100), {"model.norm": name})
-    return summarise(study)
-
-
 def test_hostile_settings_are_text_in_the_csv(study: Any) -> None:
-    rows = list(csv.DictReader(io.StringIO(to_csv(hostile(study)[0]))))
+    rows = list(csv.DictReader(io.StringIO(settings_csv(study.hostile_norms()))))
     assert [row["model.norm"] for row in rows] == [
-        f"'{name}" if name.startswith("=") else name for name in HOSTILE
+        f"'{name}" if name.startswith("=") else name for name in HOSTILE_NAMES
     ]
-
-
-def test_hostile_settings_are_text_in_markdown(study: Any) -> None:
-    lines = to_markdown(tabulate(*hostile(study))).splitlines()[2:8]
-    assert [line.split(" | ")[0] for line in lines] == [
-        "| &lt;script>alert(1)&lt;/script>",
-        r"| \[/]",
-        r"| =cmd\|'/C calc'!A0",
-        r"| a\\nb",
-        r"| x\|y",
-        r"| \\x1b\[2J",
-    ]
-
-
-@pytest.mark.parametrize("width", [40, 80, 120])
-def test_hostile_settings_are_text_in_a_terminal(study: Any, width: int) -> None:
-    text = shown(tabulate(*hostile(study)), width, title="[/]\n", left_out={"[red]": "[/b]"})
-    assert "[/]\\n" in text
-    assert "[red]: [/b]" in text
-    assert "\x1b[2J" not in text
-
-
-@pytest.mark.parametrize(("width", "columns"), [(60, 3), (80, 4), (130, 8)])
-def test_a_narrow_terminal_shows_fewer_columns_unbroken(study: Any, width: int, columns: int) -> None:
-    table = tabulate(*a_comparison(study))
-    text = shown(table, width)
-    lines = text.splitlines()
-    assert max(map(len, lines)) <= width
-    assert f"0.6167 (0.0000{MISSING}1.0000)" in text
-    assert (f"0.9500 (0.9500{MISSING}0.9500)" in text) == (columns > 3)
-    assert ("seconds" in text) == (columns == 8)
-    assert ("more on the page" in text) == (columns < 8)
-
-
-def test_the_path_of_the_page_is_never_broken(study: Any) -> None:
-    page = Path("a" * 90) / "report" / "index.html"
-    assert str(page) in shown(tabulate(*a_comparison(study)), 40, page=page).splitlines()
-
-
-def test_many_runs_left_out_are_counted(study: Any) -> None:
-    text = shown(tabulate(*a_comparison(study)), 80, left_out={f"run{n}": "why" for n in range(12)})
-    assert "Left out: 12 runs" in text
-    assert "and 2 more, named on the page" in text
-
-
-def test_running_runs_are_named_with_their_progress(study: Any) -> None:
-    text = shown(tabulate(*a_comparison(study)), 80, running={"[/]a": "epoch 3 of 9", "b": "epoch 1"})
-    assert "Running: 2 runs" in text
-    assert "[/]a: epoch 3 of 9" in text
-
-
-def test_a_long_table_is_cut_and_says_so(study: Any) -> None:
-    table = tabulate(*a_comparison(study))
-    long = Table(table.columns, [[f"row{place}", *table.rows[0][1:]] for place in range(300)], [])
-    text = shown(long, 80)
-    assert "row39" in text
-    assert "row40" not in text
-    assert "260 rows more and 3 columns more on the page and in table.csv" in " ".join(text.split())
-
-
-def test_of_many_settings_the_numbers_stay(study: Any) -> None:
-    many = [Column(f"key{place}", "", 0, numeric=False) for place in range(3000)]
-    table = Table([*many, Column("val accuracy", "", 0, numeric=True)], [["x"] * 3000 + ["0.9"]], [])
-    text = shown(table, 120)
-    assert "0.9" in text
-    assert "key7" in text
-    assert "2992 columns more" in text
 
 
 def test_a_single_run_is_a_table_of_one_row(study: Any) -> None:
     study.run("a", study.curve(0.5, 0.9))
-    summary, layout = summarise(study)
-    assert tabulate(summary, layout).rows[0][:4] == ["all runs", "1", "0.9000", "0.9000"]
-    assert math.isnan(summary.table["val_accuracy_last_std"].iloc[0])
+    analysis = study.analysis()
+    assert analysis.table.rows[0][:4] == ["all runs", "1", "0.9000", "0.9000"]
+    assert math.isnan(analysis.summary.table["val_accuracy_last_std"].iloc[0])
+
+
+FINALS = {
+    "=cmd|x": [0.5 + seed / 99 for seed in range(8)],
+    "b": [0.9 + seed / 40 for seed in range(8)],
+    "c": [0.89 + seed / 40 + (-1) ** seed / 30 for seed in range(8)],
+}
+
+
+@pytest.fixture
+def compared(study: Any) -> Analysis:
+    for norm, finals in FINALS.items():
+        for seed, final in enumerate(finals):
+            study.run(f"{norm[-1]}{seed}", study.curve(final), {"model.norm": norm}, seed=seed)
+    study.run("d0", study.curve(0.1), {"model.norm": "d"}, seed=0)
+    analysis: Analysis = study.analysis(baseline="norm =cmd|x")
+    return analysis
+
+
+def test_a_row_is_a_comparison_with_the_best_or_the_baseline(compared: Analysis) -> None:
+    table = comparisons_table(compared)
+    assert [(row[0], row[1]) for row in table.rows] == [
+        ("norm c", "norm b"),
+        ("norm =cmd|x", "norm b"),
+        ("norm d", "norm b"),
+        ("norm b", "norm =cmd|x"),
+        ("norm c", "norm =cmd|x"),
+        ("norm d", "norm =cmd|x"),
+    ]
+    assert table.columns[3].heading == "difference in val accuracy"
+    assert table.rows[1][5:] == ["0.0078", "0.023", "worse"]
+    assert table.rows[2][2:] == ["1", "-0.8000", "\N{EN DASH}", "\N{EN DASH}", "\N{EN DASH}", "\N{EN DASH}"]
+
+
+def test_the_csv_is_exact_and_no_formula(compared: Analysis) -> None:
+    comparisons = compared.comparisons
+    rows = list(csv.DictReader(io.StringIO(comparisons_csv(compared))))
+    assert [row["reference_is"] for row in rows] == ["best"] * 3 + ["baseline"] * 3
+    for row, each in zip(rows, [*comparisons.against_best, *comparisons.against_baseline], strict=True):
+        assert float(row["difference"]) == each.difference
+        assert row["p_holm"] == ("" if each.p_holm != each.p_holm else str(each.p_holm))
+        assert row["further_seeds"] == ("" if each.further_seeds is None else str(each.further_seeds))
+        assert (row["verdict"], row["sentence"]) == (each.verdict, each.sentence)
+        assert (row["metric"], row["rule"], row["margin"]) == ("val_accuracy", "last", "0.01")
+    assert not any(cell.startswith("=") for row in rows for cell in row.values())
+
+
+def test_the_results_have_a_column_for_the_best_and_one_for_the_baseline(compared: Analysis) -> None:
+    table = compared.table
+    headings = [column.heading for column in table.columns]
+    assert headings[2:5] == ["val accuracy", "against best", "against baseline"]
+    best, baseline = (headings.index(f"against {name}") for name in ("best", "baseline"))
+    assert [row[best] for row in table.rows][::2] == ["best", "worse"]
+    assert [row[baseline] for row in table.rows][::2] == ["better", "baseline"]
+    assert table.rows[3][best] == "\N{EN DASH}"
+    assert table.rows[1][best].startswith("undecided, +")
+    alone = replace(compared, comparisons=replace(compared.comparisons, against_best=[]))
+    assert "against best" not in [column.heading for column in alone.table.columns]
+
+
+def layers_of(width: int) -> list[dict[str, Any]]:
+    return [
+        {"layer": "flatten", "module": "Flatten", "output_shape": [784], "parameters": 0},
+        {"layer": "linear1", "module": "Linear", "output_shape": [width], "parameters": 785 * width},
+    ]
+
+
+def test_layers_of_each_architecture_and_a_total(study: Any) -> None:
+    for index, width in enumerate((16, 16, 128)):
+        changes = {"model.width": width, "optimizer.lr": 0.1 + index}
+        study.run(f"r{index}", study.curve(0.5 + index / 10), changes, layers=layers_of(width))
+    (first, best), (second, other) = layer_tables(study.analysis())
+    assert first == "width 128, lr 2.1"
+    assert second == "width 16, lr 1.1 and 1 more setting"
+    assert best.rows == [
+        ["flatten", "Flatten", "784", "0"],
+        ["linear1", "Linear", "128", "100,480"],
+        ["total", "", "", "100,480"],
+    ]
+    assert other.rows[-1][-1] == "12,560"
+
+
+@pytest.mark.parametrize("layers", [[], [{"layer": "a"}], [{"layer": "a", "parameters": "many"}]])
+def test_results_without_a_list_of_layers_have_no_table(study: Any, layers: Any) -> None:
+    study.run("a", study.curve(0.5), layers=layers)
+    assert layer_tables(study.analysis()) == []

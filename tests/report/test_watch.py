@@ -12,7 +12,7 @@ import pytest
 
 from dlx.commands.report import main
 from dlx.errors import RequestError
-from dlx.report.load import StudyData, load
+from dlx.report.load import StudyData, load_study
 from dlx.report.reader import SILENT, Reader
 from dlx.report.watch import watch_runs
 from dlx.run.history import EpochRow, HistoryWriter
@@ -70,17 +70,17 @@ def test_a_study_of_which_nothing_ends_is_refused_when_it_falls_silent(study: An
 def test_what_has_not_changed_is_not_read_again(study: Any) -> None:
     folders = [study.run(f"run{seed}", study.curve(0.5, 0.6), seed=seed) for seed in range(3)]
     reader = Reader()
-    first, again = load([study.folder], reader), load([study.folder], reader)
+    first, again = load_study([study.folder], reader), load_study([study.folder], reader)
     assert reader.parsed == 3
     assert first.histories.equals(again.histories)
     writer = HistoryWriter(folders[1] / "history.csv")
     writer.append(EpochRow(0, 0, 0.0, None, None, None, 9.0, 0.1))
-    assert load([study.folder], reader).histories["val_loss"].max() == 9.0
+    assert load_study([study.folder], reader).histories["val_loss"].max() == 9.0
     assert reader.parsed == 4
     (folders[2] / "result.json").write_text("[]")
-    (reason,) = load([study.folder], reader).left_out.values()
+    (reason,) = load_study([study.folder], reader).left_out.values()
     assert "not a result" in reason
-    assert load([study.folder], reader).left_out == {"run2": reason}
+    assert load_study([study.folder], reader).left_out == {"run2": reason}
     assert reader.parsed == 5
 
 
@@ -94,9 +94,9 @@ def test_a_run_that_falls_silent_is_running_no_longer(
         writer.append(EpochRow(epoch, epoch, epoch * seconds_an_epoch, None, None, None, 1.0, 0.5))
     (folder / ".hydra" / "config.yaml").write_text("model:\n  epochs: 7\nepochs: 30\nseed: 0\n")
     written = (folder / "history.csv").stat().st_mtime
-    soon = load([study.folder], Reader(clock=lambda: written + patience - 1))
+    soon = load_study([study.folder], Reader(clock=lambda: written + patience - 1))
     assert soon.running == {"a": "epoch 2 of 30, val accuracy 0.5000"}
-    late = load([study.folder], Reader(clock=lambda: written + patience + 1))
+    late = load_study([study.folder], Reader(clock=lambda: written + patience + 1))
     assert late.running == {}
     assert late.left_out["a"].startswith("no result.json: interrupted at epoch 2 of 30")
 

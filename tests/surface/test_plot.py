@@ -8,7 +8,7 @@ import pytest
 from dlx.commands.report import main
 from dlx.report.analysis import analyse
 from dlx.report.charts import Chart
-from dlx.report.load import load
+from dlx.report.load import load_study
 from dlx.report.options import Options
 from dlx.report.plots.style import PANELS
 from dlx.surface.plot import HIGH, LOW, surface
@@ -18,7 +18,7 @@ HEIGHTS = [13.0, 3.25, 0.8125]
 
 
 def drawn(study: Any) -> list[Chart]:
-    return surface(analyse(load([study.folder]), Options()))
+    return surface(analyse(load_study([study.folder]), Options()))
 
 
 def descents(study: Any, count: int) -> None:
@@ -87,9 +87,11 @@ def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
     study.descent("swings", PATH, [13.0, 0.25, 2.0], {"optimizer.lr": 5.0})
     assert main([str(study.folder)]) == 0
     printed = capsys.readouterr().out
-    assert "Lowest value of f after the last step: 0.8125 with lr 0.1. Next: 2.0000 with lr 5" in printed
+    assert (
+        "Lowest value of f after the last step: 0.8125 with lr 0.1. Next lowest: 2.0000 with lr 5" in printed
+    )
     assert "higher by 1.1875" in printed
-    assert "Lowest on the way: 0.2500 with lr 5, after step 1." in printed
+    assert "Lowest value on the way: 0.2500 with lr 5, after step 1." in printed
     for word in ("accuracy", "chance,", "seed", "±", "flatters", "train loss"):
         assert word not in printed
     report = study.folder / "report"
@@ -109,8 +111,9 @@ def test_one_run_and_one_that_never_had_a_height_are_reported(
 ) -> None:
     study.descent("one", PATH, [13.0, 0.5, 0.8125])
     assert main([str(study.folder)]) == 0
-    assert "Value of f after the last step: 0.8125. Lowest on the way: 0.5000, after step 1." in " ".join(
-        capsys.readouterr().out.split()
+    assert (
+        "Value of f after the last step: 0.8125. Lowest value on the way: 0.5000, after step 1."
+        in " ".join(capsys.readouterr().out.split())
     )
     study.descent("nan", [(3.0, 2.0)], [float("nan")], {"loss.function": "log(x - 5)"}, "diverged")
     nan = study.folder / "nan"

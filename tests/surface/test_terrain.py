@@ -7,7 +7,7 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.report.analysis import analyse
-from dlx.report.load import load
+from dlx.report.load import load_study
 from dlx.report.options import Options
 from dlx.surface.terrain import (
     BANDS,
@@ -24,7 +24,7 @@ from dlx.surface.terrain import (
 
 
 def surveyed(study: Any, most: int = 12) -> tuple[dict[str, Terrain], int]:
-    return survey(analyse(load([study.folder]), Options()), most)
+    return survey(analyse(load_study([study.folder]), Options()), most)
 
 
 def bowl(places: list[tuple[float, float]]) -> list[float]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from dlx.report.settings import Design
-from dlx.report.tables import write_csv
+from dlx.report.design import Design
+from dlx.report.formats import write_csv
 from dlx.report.text import visible, write_count
 
 Scope = Literal["run", "setting", "sweep"]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.special import fdtrc, stdtrit
 
+from dlx.report.design import label
 from dlx.report.diagnosis.evidence import Evidence, pooled_variance
 from dlx.report.diagnosis.finding import Finding, NotChecked
 from dlx.report.diagnosis.trend import Floats
-from dlx.report.settings import label
 from dlx.report.text import visible, write_count, write_metric, write_value
 from dlx.run.identity import comparable
 

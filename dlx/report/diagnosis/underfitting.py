@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dlx.report.design import is_seed
 from dlx.report.diagnosis.check import Affected, Check, Detections, Examination, in_blocks
 from dlx.report.diagnosis.evidence import Block, Evidence
 from dlx.report.diagnosis.training_failures import accuracy_by_luck
@@ -18,7 +19,6 @@ from dlx.report.diagnosis.trend import (
     linear_change_error,
     running_median,
 )
-from dlx.report.settings import is_seed
 from dlx.run.identity import comparable
 
 BEHIND = 0.1  # of accuracy, behind the study's best run in training and half of it in validation

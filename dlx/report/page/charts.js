@@ -1,15 +1,15 @@
 // @ts-check
-// Live charts: the specification of the file, drawn again when it is near the window, fed by the tables.
+// Live charts: each is drawn again from its specification near the window, and follows the tables.
 
 /** @typedef {{name: string, box: HTMLElement, note: HTMLElement | null, view: any, data: string[]}} Live */
 
 /** @type {Live[]} */
 const live = [];
 
-const PAUSE = 120; // milliseconds without a change, so that typing is not held up by drawing
+const PAUSE = 120; // milliseconds without a change, so that drawing does not slow down typing
 const NARROWEST = 180; // pixels of a panel
 
-/** Draw every live chart as soon as it comes near the window; until then its picture stands there. */
+/** Draw every live chart as soon as it comes near the window; until then the page shows its picture. */
 function charts() {
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
@@ -28,14 +28,14 @@ function charts() {
   });
   let width = innerWidth;
   addEventListener("resize", () => {
-    if (innerWidth === width) return; // a phone's address bar moves
+    if (innerWidth === width) return; // a phone's address bar changes the height only
     width = innerWidth;
     for (const chart of live) void draw(chart);
   });
 }
 
 /**
- * Draw a chart anew, as wide as there is room.
+ * Draw a chart again, as wide as its box.
  * @param {Live} chart
  */
 async function draw(chart) {
@@ -49,7 +49,7 @@ async function draw(chart) {
     if (parameter.name in parameters()) parameter.value = parameters()[parameter.name];
   }
   const options = { ast: true, actions: false, renderer: "svg", tooltip, defaultStyle: false };
-  // @ts-ignore: the libraries put it there
+  // @ts-ignore: defined by the libraries
   const { view } = await window.vegaEmbed(target, specification, options);
   chart.view?.finalize();
   chart.view = view;
@@ -58,7 +58,7 @@ async function draw(chart) {
   note(chart);
 }
 
-/** Return the values of the parameters that plots/style.py names. */
+/** Return the values of the charts' parameters, which are named in style.py. */
 function parameters() {
   const { coloured, picked } = drawn();
   const left = seen().settings;
@@ -72,7 +72,7 @@ function parameters() {
 }
 
 /**
- * Give a chart what the tables ask for.
+ * Update a chart from the tables.
  * @param {Live} chart
  */
 async function feed(chart) {
@@ -95,7 +95,7 @@ function names(node) {
 }
 
 /**
- * Return those data with their rows.
+ * Return the rows of those data by name.
  * @param {Live} chart
  * @returns {[string, any[]][]}
  */
@@ -121,7 +121,7 @@ function dataOf(node, name, rows) {
 }
 
 /**
- * Make panels no wider than the room, so that text keeps its size on a phone.
+ * Limit panels to the width of the room, so that text keeps its size on a phone.
  * @param {any} specification
  * @param {number} room pixels
  */
@@ -139,7 +139,7 @@ function narrow(specification, room) {
 }
 
 /**
- * Say what a chart of curves shows.
+ * Write below a chart of curves what it shows.
  * @param {Live} chart
  */
 function note(chart) {
@@ -147,7 +147,7 @@ function note(chart) {
   const { coloured, grey } = drawn();
   const runs = singles(coloured).length;
   const words = [`${counted(coloured.length, "setting")} in colour`];
-  if (grey.length) words.push(`${grey.length} grey`);
+  if (grey.length) words.push(`${grey.length} in grey`);
   if (runs) words.push(`${counted(runs, "single run")} as thin lines`);
   chart.note.textContent = `Shown: ${words.join(", ")}.`;
   chart.note.hidden = false;

@@ -1,14 +1,14 @@
 // @ts-check
-// The rows that a panel of curves draws: means and bands by setting, single runs of what is picked.
+// The rows that a panel of curves draws: means and bands by setting, and the single runs that are picked.
 
 /** @typedef {{label: string, run?: string, epoch: number, value: number, true: number, low?: number,
- *    high?: number, n?: number}} Point `value` is held at the axis, `true` is not */
+ *    high?: number, n?: number}} Point `value` is clipped to the axis, `true` is not */
 
 const RUNS = 60; // single runs drawn at most
-const BEHIND = 50; // points of a curve behind the coloured ones
+const BEHIND = 50; // points of a grey curve
 
 /**
- * Return by part of the panel (see plots/panels.py) the rows to draw.
+ * Return the rows to draw, by part of the panel (the parts are named in the plots' panels).
  * @param {string} name "<metric> <split>"
  */
 function parts(name) {
@@ -31,12 +31,12 @@ function parts(name) {
 }
 
 /**
- * Keep at most about BEHIND points of a grey curve, and its last.
+ * Keep about BEHIND points of a grey curve, and its last one.
  * @param {Point[]} points
  */
 function thin(points) {
   const step = Math.ceil(points.length / BEHIND);
-  return points.filter((_, place) => place % step === 0 || place === points.length - 1);
+  return points.filter((_, index) => index % step === 0 || index === points.length - 1);
 }
 
 /** @param {Point} point */
@@ -45,7 +45,7 @@ function asMean(point) {
 }
 
 /**
- * Return the runs to draw one by one: those picked, all of a picked setting, and those that diverged.
+ * Return the runs to draw singly: picked runs, all runs of picked settings, and diverged runs.
  * @param {number[]} coloured
  */
 function singles(coloured) {
@@ -54,9 +54,9 @@ function singles(coloured) {
   return [...new Set([...picked, ...of])].slice(0, RUNS);
 }
 
-/** @type {number[][]} by setting, its runs */
+/** @type {number[][]} the runs of each setting */
 const runsOf = data.settings.map(() => []);
-data.runs.forEach((run, place) => runsOf[run.rank].push(place));
+data.runs.forEach((run, index) => runsOf[run.rank].push(index));
 
 /** @param {number} rank */
 function divergedOf(rank) {
@@ -77,8 +77,8 @@ function mean(name, rank, axis) {
   return inside(unpack(mean), from, axis).map((point) => ({
     ...point,
     label,
-    low: hold(lows[from + point.place], axis),
-    high: hold(highs[from + point.place], axis),
+    low: hold(lows[from + point.index], axis),
+    high: hold(highs[from + point.index], axis),
     n: n[rank],
   }));
 }
@@ -98,14 +98,14 @@ function single(name, run, axis) {
 }
 
 /**
- * Return the points of a curve, held at the axis; one that begins beyond it begins where it comes in.
+ * Return the points of a curve, clipped to the axis; a curve that starts outside starts where it comes in.
  * @param {Float32Array} values
  * @param {number} from
  * @param {[number, number]} axis
  */
 function inside(values, from, axis) {
   const points = data.curves.epochs
-    .map((epoch, place) => ({ epoch, place, value: hold(values[from + place], axis), true: values[from + place] }))
+    .map((epoch, index) => ({ epoch, index, value: hold(values[from + index], axis), true: values[from + index] }))
     .filter((point) => Number.isFinite(point.true));
   const first = points.findIndex((point) => point.value === point.true);
   return first > 0 ? points.slice(first - 1) : points;
@@ -120,7 +120,7 @@ function hold(value, [low, high]) {
 }
 
 /**
- * Return the last point of a run that diverged: there stands a cross.
+ * Return the last point of a diverged run, for its cross.
  * @param {number} run
  * @param {Point[]} points
  */

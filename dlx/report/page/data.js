@@ -1,5 +1,5 @@
 // @ts-check
-// What page/data.py wrote into the page. Axes: S settings in the table's order, R runs, E epochs kept.
+// The data that data.py wrote into the page. Axes: S settings in the table's order, R runs, E epochs kept.
 
 /** @typedef {{label: string, values: string[]}} Setting */
 /** @typedef {{run: string, rank: number, status: string, settings: [string, string][], findings: string[],
@@ -15,7 +15,7 @@ const data = JSON.parse(element("data").textContent ?? "");
 const unpacked = new Map();
 
 /**
- * Return the numbers of a packed array; NaN where there is none.
+ * Return the numbers of a packed array, with NaN for missing ones.
  * @param {string} packed base64 of float32, little-endian
  */
 function unpack(packed) {
@@ -35,7 +35,7 @@ function element(id) {
 }
 
 /**
- * Make an element. Text is always set as text: names may hold anything.
+ * Make an element. Text is always set as text, because names may contain HTML.
  * @param {string} tag
  * @param {Record<string, string>} [attributes]
  * @param {...(Node | string)} children

@@ -1,6 +1,6 @@
-"""What the page's script works on, as JSON: settings, runs, and every curve once, for all charts.
+"""The data of the page's script, as JSON: settings, runs, and every curve once, for all charts.
 
-Axes: S settings (in the table's order), R runs (in the listing's), E epochs kept.
+Axes: S settings (in the order of the table), R runs (in the order of `ordered_runs`), E epochs kept.
 """
 
 import base64
@@ -12,71 +12,66 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.aggregate import Summary
-from dlx.report.charts import Figure
+from dlx.report.analysis import Analysis
+from dlx.report.charts import DrawnChart
 from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves, trace
-from dlx.report.dossier import Dossier
-from dlx.report.listing import ordered
 from dlx.report.load import StudyData
+from dlx.report.page.runs import RunDetails, ordered_runs
 from dlx.report.plots.style import COLOURS, GREYS
-from dlx.report.settings import Design
 from dlx.report.text import visible, write_value
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VALUES = 1_000_000  # of curves in a page, of four bytes each; beyond, epochs are thinned
-FACETS = 6  # keys that the tables can be filtered by, of at most CHOICES values
-CHOICES = 30
+VALUES = 1_000_000  # of curves on a page, four bytes each; with more, epochs are thinned
+FACETS = 6  # keys that the tables can be filtered by
+CHOICES = 30  # values of such a key
 
 
 def page_data(
-    study: StudyData,
-    layout: Design,
-    summary: Summary,
-    sections: Mapping[str, Sequence[Figure]],
-    runs: Sequence[Dossier],
+    analysis: Analysis, sections: Mapping[str, Sequence[DrawnChart]], runs: Sequence[RunDetails]
 ) -> dict[str, Any]:
     """Return the data; the keys are those of the typedefs in data.js."""
-    rows = [layout.rows[setting] for setting in summary.table["setting"]]
+    data, design, table = analysis.data, analysis.design, analysis.summary.table
+    rows = [design.rows[setting] for setting in table["setting"]]
     texts = [{key: write_value(value) for key, value in row.items()} for row in rows]
-    choices = {key: list(dict.fromkeys(text[key] for text in texts)) for key in layout.keys}
-    facets = [key for key in layout.keys if 1 < len(choices[key]) <= CHOICES][:FACETS]
-    names = [str(row["run"]) for row in ordered(study, layout, summary)]
+    choices = {key: list(dict.fromkeys(text[key] for text in texts)) for key in design.keys}
+    facets = [key for key in design.keys if 1 < len(choices[key]) <= CHOICES][:FACETS]
+    names = [str(row["run"]) for row in ordered_runs(analysis)]
     return {
         "settings": [
             {"label": label, "values": [text[key] for key in facets]}
-            for label, text in zip(summary.table["label"], texts, strict=True)
+            for label, text in zip(table["label"], texts, strict=True)
         ],
-        "facets": [{"name": visible(layout.names[key]), "choices": sorted(choices[key])} for key in facets],
+        "facets": [{"name": visible(design.names[key]), "choices": sorted(choices[key])} for key in facets],
         "runs": [asdict(run) for run in runs],
-        "curves": _curves(study, summary, trace(study, layout, summary, apart=True), names),
+        "curves": _curves(data, len(table), trace(analysis, apart=True), names),
         "colours": list(COLOURS),
         "greys": GREYS,
-        "charts": {figure.name: figure.live for each in sections.values() for figure in each if figure.live},
+        "charts": {chart.name: chart.live for each in sections.values() for chart in each if chart.live},
     }
 
 
-def to_json(data: dict[str, Any]) -> str:
-    """Write JSON that may stand in an HTML script element: no "<" opens or closes anything there."""
+def script_json(data: dict[str, Any]) -> str:
+    """Write JSON for an HTML script element, without any "<" that could end it."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _curves(study: StudyData, summary: Summary, curves: Curves, runs: list[str]) -> dict[str, Any]:
+def _curves(data: StudyData, settings: int, curves: Curves, runs: list[str]) -> dict[str, Any]:
     names = [f"{metric} {split}" for metric, split in _measured(curves)]
-    count = len(names) * (3 * len(summary.table) + len(runs))
+    count = len(names) * (3 * settings + len(runs))
     step = max(curves.step, -(-count * (curves.epochs + 1) // VALUES))
     epochs_E = sorted({*range(0, curves.epochs + 1, step), curves.epochs})
     return {
         "epochs": epochs_E,
         "axes": {name: [axis.low, axis.high] for name, axis in curves.axes.items()},
         "means": {
-            f"{metric} {split}": _means(curves.of(metric=metric, split=split), len(summary.table), epochs_E)
+            f"{metric} {split}": _means(curves.of(metric=metric, split=split), settings, epochs_E)
             for metric, split in _measured(curves)
         },
-        "runs": _each_run(study, runs, epochs_E, names),
-        "ends": _ends(study, runs),
+        "runs": _each_run(data, runs, epochs_E, names),
+        "ends": _ends(data, runs),
     }
 
 
@@ -99,9 +94,9 @@ def _means(curves: Curves, settings: int, epochs_E: list[int]) -> dict[str, Any]
     return packed
 
 
-def _each_run(study: StudyData, runs: list[str], epochs_E: list[int], names: list[str]) -> dict[str, str]:
-    """Return by name the R x E values of the runs."""
-    kept = study.histories[study.histories["epoch"].isin(epochs_E)]
+def _each_run(data: StudyData, runs: list[str], epochs_E: list[int], names: list[str]) -> dict[str, str]:
+    """Return the packed values of the runs, [R, E], by name."""
+    kept = data.histories[data.histories["epoch"].isin(epochs_E)]
     packed = {}
     for column, metric in METRIC_OF.items():
         name = f"{metric} {SPLIT_OF[column]}"
@@ -111,16 +106,16 @@ def _each_run(study: StudyData, runs: list[str], epochs_E: list[int], names: lis
     return packed
 
 
-def _ends(study: StudyData, runs: list[str]) -> list[int]:
-    """Return the last epoch of each run, -1 for one without a history."""
-    last = study.histories.groupby("run")["epoch"].max()
+def _ends(data: StudyData, runs: list[str]) -> list[int]:
+    """Return the last epoch of each run, or -1 without a history."""
+    last = data.histories.groupby("run")["epoch"].max()
     return [int(last.get(run, -1)) for run in runs]
 
 
 def pack(values: NDArray[np.float64]) -> str:
-    """Return numbers as base64 of little-endian float32, row after row; NaN where there is none.
+    """Return numbers as base64 of little-endian float32, row by row, with NaN for missing ones.
 
-    An accuracy or loss is shown with four digits, and float32 holds seven.
+    Accuracies and losses are shown with four digits; float32 holds seven.
     """
     with np.errstate(over="ignore"):
         return base64.b64encode(np.asarray(values).astype("<f4").tobytes()).decode("ascii")

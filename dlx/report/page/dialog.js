@@ -1,18 +1,18 @@
 // @ts-check
-// Everything about one run, in a dialog that its name opens.
+// The details of one run, in a dialog that opens by its name.
 
 /** @param {Line[]} lines the rows of the table of runs */
 function dialogs(lines) {
   const dialog = /** @type {HTMLDialogElement} */ (element("run"));
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close(); // beside it
+    if (event.target === dialog) dialog.close(); // outside it
   });
-  for (const { row, place } of lines) {
+  for (const { row, index } of lines) {
     const cell = row.querySelector("th");
     if (!cell) continue;
     const button = make("button", { type: "button", class: "name", "aria-haspopup": "dialog" }, cell.textContent ?? "");
     button.addEventListener("click", () => {
-      dialog.replaceChildren(...about(place, () => dialog.close()));
+      dialog.replaceChildren(...about(index, () => dialog.close()));
       dialog.showModal();
     });
     cell.replaceChildren(button);
@@ -20,15 +20,15 @@ function dialogs(lines) {
 }
 
 /**
- * @param {number} place
+ * @param {number} index
  * @param {() => void} close
  * @returns {Node[]}
  */
-function about(place, close) {
-  const run = data.runs[place];
+function about(index, close) {
+  const run = data.runs[index];
   const button = make("button", { type: "button", class: "button close", "aria-label": "Close" }, "Close");
   button.addEventListener("click", close);
-  const command = document.querySelectorAll("#repeat li code")[place]?.textContent ?? "";
+  const command = document.querySelectorAll("#reproduce li code")[index]?.textContent ?? "";
   const files = run.files.map((file) =>
     make("li", {}, make("a", { href: `${run.address}/${encodeURIComponent(file)}` }, file)),
   );
@@ -38,7 +38,7 @@ function about(place, close) {
     button,
     ...titled("Diagnosis", run.findings.length ? make("ul", {}, ...run.findings.map((each) => make("li", {}, each))) : null),
     ...titled("Settings that vary", run.settings.length ? make("dl", {}, ...run.settings.map(pair)) : null),
-    ...titled("To repeat it", command ? make("pre", {}, make("code", {}, command)) : null),
+    ...titled("How to reproduce it", command ? make("pre", {}, make("code", {}, command)) : null),
     ...titled("Files", files.length ? make("ul", {}, ...files) : null),
   ];
 }

@@ -1,23 +1,23 @@
 // @ts-check
-// The row of controls above the tables, what they leave, and how much of it there is.
+// The controls above the tables: they hide rows and say how many are left.
 
 /**
- * Fill the form and let it rule the rows of both tables.
+ * Fill the form; it filters the rows of both tables.
  * @param {Line[]} settings
  * @param {Line[]} runs
  */
 function filter(settings, runs) {
   const form = /** @type {HTMLFormElement} */ (document.querySelector("form.filter"));
-  const words = make("input", { type: "search", placeholder: "words in a setting or run", autocomplete: "off" });
+  const words = make("input", { type: "search", placeholder: "words in settings or runs", autocomplete: "off" });
   words.addEventListener("input", () => {
     state.words = words.value.toLowerCase().split(/\s+/).filter(Boolean);
     changed();
   });
   const statuses = [...new Set(data.runs.map((run) => run.status))];
-  const selects = data.facets.map((facet, place) =>
+  const selects = data.facets.map((facet, index) =>
     select(facet.name, facet.choices, (value) => {
-      if (value === null) state.values.delete(place);
-      else state.values.set(place, value);
+      if (value === null) state.values.delete(index);
+      else state.values.set(index, value);
     }),
   );
   if (statuses.length > 1) selects.push(select("status", statuses, (value) => (state.status = value ?? "")));
@@ -34,8 +34,8 @@ function filter(settings, runs) {
   form.hidden = false;
   listeners.push(() => {
     const left = seen();
-    for (const { row, place } of settings) row.hidden = !left.settings[place];
-    for (const { row, place } of runs) row.hidden = !left.runs[place];
+    for (const { row, index } of settings) row.hidden = !left.settings[index];
+    for (const { row, index } of runs) row.hidden = !left.runs[index];
     const all = left.settings.every(Boolean) && left.runs.every(Boolean);
     clear.disabled = all && !state.words.length && !state.values.size && !state.status;
     count.textContent = all ? "" : `${some(left.settings)} of ${counted(settings.length, "setting")}, ${some(left.runs)} of ${counted(runs.length, "run")}`;
@@ -54,7 +54,7 @@ function some(left) {
  */
 function select(name, choices, choose) {
   const sorted = [...choices].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  const options = sorted.map((choice, place) => make("option", { value: String(place) }, choice));
+  const options = sorted.map((choice, index) => make("option", { value: String(index) }, choice));
   const made = make("select", {}, make("option", { value: "" }, "any"), ...options);
   made.addEventListener("change", () => {
     choose(made.value === "" ? null : sorted[Number(made.value)]);
@@ -76,14 +76,14 @@ function field(name, control) {
 }
 
 /**
- * Show what is picked beside the rows, and a bar that leads to the curves.
+ * Mark the picked rows, and show a bar that leads to the curves.
  * @param {Line[]} settings
  * @param {Line[]} runs
  * @param {string[]} colours
  */
 function picking(settings, runs, colours) {
   const words = make("span", { role: "status" });
-  const to = make("button", { type: "button", class: "button" }, "See the curves");
+  const to = make("button", { type: "button", class: "button" }, "Show the curves");
   const clear = make("button", { type: "button", class: "button" }, "Clear selection");
   const bar = make("div", { class: "bar", hidden: "" }, words, to, clear);
   element("main").append(bar);
@@ -102,8 +102,8 @@ function picking(settings, runs, colours) {
       if (colour) line.row.style.setProperty("--colour", colour);
       else line.row.style.removeProperty("--colour");
     };
-    for (const line of settings) paint(line, line.place, state.settings.has(line.place));
-    for (const line of runs) paint(line, state.runs.has(line.place) ? data.runs[line.place].rank : -1, state.runs.has(line.place));
+    for (const line of settings) paint(line, line.index, state.settings.has(line.index));
+    for (const line of runs) paint(line, state.runs.has(line.index) ? data.runs[line.index].rank : -1, state.runs.has(line.index));
     bar.hidden = !state.settings.size && !state.runs.size;
     const parts = [
       ...(state.settings.size ? [counted(state.settings.size, "setting")] : []),

@@ -1,10 +1,10 @@
 // @ts-check
-// Brings the page to life; without a script it is the same page, standing still.
+// Starts the script; without it the page shows the same, but cannot be filtered or sorted.
 
 function main() {
   theme();
   const settings = liven("settings", state.settings, (rank) => `Draw the runs of ${data.settings[rank].label}`);
-  const runs = liven("runs", state.runs, (place) => `Draw ${data.runs[place].run}`);
+  const runs = liven("runs", state.runs, (index) => `Draw ${data.runs[index].run}`);
   filter(settings, runs);
   picking(settings, runs, data.colours);
   dialogs(runs);

@@ -1,87 +1,113 @@
-"""Everything above -> one index.html that opens offline: styles, script and charts inline, no request."""
+"""An analysis -> its plots, and one index.html that opens offline: styles, script and charts are inline."""
 
 import platform
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from dlx import __version__
-from dlx.report.charts import Figure
-from dlx.report.comparison import Comparisons
-from dlx.report.diagnosis.finding import Diagnosis
-from dlx.report.listing import Listing
-from dlx.report.page.data import to_json
-from dlx.report.page.script import policy, script
-from dlx.report.page.templates import environment, now
-from dlx.report.provenance import Provenance
-from dlx.report.tables import Table
-from dlx.report.text import visible
+from dlx.report.analysis import Analysis
+from dlx.report.charts import DrawnChart, discard_earlier, draw_charts
+from dlx.report.page.assets import environment, now, policy, script, vega
+from dlx.report.page.data import page_data, script_json
+from dlx.report.page.runs import counts, data_facts, environments, run_details, runs_table, train_commands
+from dlx.report.plots.gallery import gallery
+from dlx.report.tables import layer_tables
+from dlx.report.text import visible, write_value
+
+PLOTS = "plots"
 
 
-@dataclass(frozen=True)
-class Page:
-    """What the page shows: `setting_columns` of the table head its rows; `command` wrote the page.
+def render_page(
+    analysis: Analysis, output: Path, title: str, command: str, refresh: int | None = None
+) -> str:
+    """Write the plots into the folder `output`, and return the HTML of the page that belongs there.
 
-    `sections`: by heading, the figures in it. `parameters`: a heading and a table for each architecture.
-    `refresh`: seconds after which the page reloads itself, while somebody watches a sweep.
-    `live`: what the script works on (see page/data.py), None for a page without a script; `libraries`:
-    Vega's, for that script.
+    `command`: what wrote the page. `refresh`: seconds after which the page reloads itself, None for never.
     """
-
-    title: str
-    finding: str
-    table: Table
-    setting_columns: int
-    sections: dict[str, list[Figure]]
-    parameters: list[tuple[str, Table]]
-    listing: Listing
-    command: str
-    refresh: int | None = None
-    comparisons: Comparisons | None = None
-    diagnosis: Diagnosis | None = None
-    provenance: Provenance | None = None
-    live: dict[str, Any] | None = None
-    libraries: str = ""
+    plots = output / PLOTS
+    plots.mkdir(parents=True, exist_ok=True)
+    discard_earlier(plots)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        libraries = pool.submit(vega)  # takes a second, during the drawing
+        charts = gallery(analysis)
+        drawn = iter(draw_charts([chart for each in charts.values() for chart in each], plots))
+        sections = {heading: [next(drawn) for _ in each] for heading, each in charts.items()}
+    details = run_details(analysis, output)
+    data = page_data(analysis, sections, details)
+    return fill(analysis, sections, title, command, refresh, data, script(libraries.result()))
 
 
-def render(page: Page) -> str:
-    """Return the HTML. Every text is escaped but the script and the charts, which the renderer escaped."""
+def fill(
+    analysis: Analysis,
+    sections: Mapping[str, list[DrawnChart]],
+    title: str,
+    command: str,
+    refresh: int | None = None,
+    data: dict[str, Any] | None = None,
+    script: str = "",
+) -> str:
+    """Fill the template. All text is escaped, except the script and the charts, which the renderer escaped.
+
+    `sections`: the charts by heading. `data`: what the `script` works on (see data.py).
+    """
     from markupsafe import Markup
 
-    text = script(page.libraries) if page.live else ""
+    study, design = analysis.data, analysis.design
+    torch = ", ".join(sorted({visible(each) for each in study.runs["torch"].dropna()}))
     return (
         environment("dlx.report.page")
         .get_template("page.html.jinja")
         .render(
-            page=page,
-            title=visible(page.title),
-            command=visible(page.command),
+            title=visible(title),
+            command=visible(command),
+            refresh=refresh,
+            counts=counts(analysis),
+            headline=analysis.headline,
+            diagnosis=analysis.diagnosis,
+            comparisons=analysis.comparisons,
+            table=analysis.table,
+            setting_columns=max(1, len(design.keys)),
+            running=_pairs(study.running),
+            left_out=_pairs(study.left_out),
+            sections=sections,
             charts={
-                figure.name: Markup(_own_ids(figure))  # noqa: S704
-                for figures in page.sections.values()
-                for figure in figures
+                chart.name: Markup(_own_ids(chart))  # noqa: S704
+                for charts in sections.values()
+                for chart in charts
             },
-            policy=policy(text),
-            script=Markup(text),  # noqa: S704
-            data=Markup(to_json(page.live or {})),  # noqa: S704
+            runs=runs_table(analysis),
+            layers=layer_tables(analysis),
+            implied=_pairs(design.implied),
+            shared=[(visible(key), write_value(value)) for key, value in design.shared.items()],
+            commands=train_commands(analysis),
+            environments=environments(analysis),
+            data_facts=data_facts(analysis),
+            policy=policy(script),
+            script=Markup(script),  # noqa: S704
+            data=Markup(script_json(data or {})),  # noqa: S704
             written=now(),
-            versions=_versions(page.listing.torch),
+            versions=[
+                *(f"dlx {__version__}", f"Python {platform.python_version()}"),
+                *(f"{name} {version(name)}" for name in ("pandas", "vl-convert-python")),
+                *([f"runs: torch {torch}"] if torch else []),
+            ],
         )
     )
 
 
-def settled(html: bytes) -> bytes:
+def _pairs(texts: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(visible(key), visible(text)) for key, text in texts.items()]
+
+
+def _own_ids(chart: DrawnChart) -> str:
+    """Prefix the chart's ids with its name: every chart calls its clip paths clip0, clip1, ..."""
+    return re.sub(r'(\bid="|url\(#)', rf"\g<1>{chart.name}-", chart.svg)
+
+
+def without_reload(html: bytes) -> bytes:
     """Return a page that no longer reloads itself."""
     return re.sub(rb'<meta http-equiv="refresh" content="\d+">\n', b"", html)
-
-
-def _own_ids(figure: Figure) -> str:
-    """Put the chart's name before its ids: every chart calls its clip paths clip0, clip1, ..."""
-    return re.sub(r'(\bid="|url\(#)', rf"\g<1>{figure.name}-", figure.svg)
-
-
-def _versions(torch: str) -> list[str]:
-    versions = [f"dlx {__version__}", f"Python {platform.python_version()}"]
-    versions += [f"{name} {version(name)}" for name in ("pandas", "vl-convert-python")]
-    return [*versions, *([f"runs: torch {torch}"] if torch else [])]

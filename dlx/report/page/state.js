@@ -1,15 +1,15 @@
 // @ts-check
-// What is filtered and what is picked; the tables and the charts listen.
+// The state of the filter and the selection; tables and charts listen to it.
 
 const state = {
   /** @type {string[]} words that must all occur, in lower case */
   words: [],
-  /** @type {Map<number, string>} by facet, the value that is asked for */
+  /** @type {Map<number, string>} the wanted value of each facet */
   values: new Map(),
   status: "",
-  /** @type {Set<number>} settings picked, by their place in the table */
+  /** @type {Set<number>} picked settings, by their index in the table */
   settings: new Set(),
-  /** @type {Set<number>} runs picked */
+  /** @type {Set<number>} picked runs */
   runs: new Set(),
 };
 
@@ -20,15 +20,15 @@ function changed() {
   for (const listen of listeners) listen();
 }
 
-// What is searched: a run by its own words and its setting's, a setting by its label.
+// The texts to search: for a setting its label; for a run its own texts and its setting's label.
 const labels = data.settings.map((setting) => setting.label.toLowerCase());
 const runTexts = data.runs.map((run) =>
   [run.run, run.status, labels[run.rank], ...run.settings.flat()].join(" ").toLowerCase(),
 );
 
 /**
- * Return what the filter leaves: for each setting and each run whether it is seen.
- * A setting is seen with any of its runs, or by its own words where no status is asked for.
+ * Return for each setting and each run whether the filter shows it. A setting is shown if one of its runs
+ * is, or if its label matches and no status is chosen.
  */
 function seen() {
   const asked = data.settings.map((setting) =>
@@ -36,16 +36,16 @@ function seen() {
   );
   const has = (/** @type {string} */ text) => state.words.every((word) => text.includes(word));
   const runs = data.runs.map(
-    (run, place) => asked[run.rank] && (!state.status || run.status === state.status) && has(runTexts[place]),
+    (run, index) => asked[run.rank] && (!state.status || run.status === state.status) && has(runTexts[index]),
   );
   const settings = asked.map((wanted, rank) => wanted && !state.status && has(labels[rank]));
-  runs.forEach((is, place) => (settings[data.runs[place].rank] ||= is));
+  runs.forEach((is, index) => (settings[data.runs[index].rank] ||= is));
   return { settings, runs };
 }
 
 /**
- * Return the settings to draw: those in colour, in order, and those behind them in grey.
- * With nothing picked the first that the filter leaves are in colour.
+ * Return the settings to draw in colour, and those behind them in grey, in order. If none is picked, the
+ * first that the filter shows are in colour.
  */
 function drawn() {
   const left = seen().settings;

@@ -1,28 +1,28 @@
 // @ts-check
-// Tables that can be sorted by a column, and whose rows can be picked.
+// Tables whose columns sort and whose rows can be picked.
 
-/** @typedef {{row: HTMLTableRowElement, place: number, box: HTMLInputElement}} Line */
+/** @typedef {{row: HTMLTableRowElement, index: number, box: HTMLInputElement}} Line */
 
 /**
  * Make a table sortable and its rows pickable.
  * @param {string} kind "settings" or "runs"
- * @param {Set<number>} picked the places of the rows that are picked
- * @param {(place: number) => string} describe what picking a row does, for screen readers
+ * @param {Set<number>} picked the indices of the picked rows
+ * @param {(index: number) => string} describe what picking a row does, for screen readers
  * @returns {Line[]}
  */
 function liven(kind, picked, describe) {
   const table = /** @type {HTMLTableElement} */ (document.querySelector(`[data-table="${kind}"]`));
   const body = table.tBodies[0];
-  const lines = [...body.rows].map((row, place) => {
-    const box = make("input", { type: "checkbox", "aria-label": describe(place) });
-    box.addEventListener("change", () => pick(picked, place, box.checked));
+  const lines = [...body.rows].map((row, index) => {
+    const box = make("input", { type: "checkbox", "aria-label": describe(index) });
+    box.addEventListener("change", () => pick(picked, index, box.checked));
     row.prepend(make("td", { class: "pick" }, box, make("i")));
     row.addEventListener("click", (event) => {
       const target = /** @type {Element} */ (event.target);
       if (target.closest("button, a, input") || String(getSelection())) return;
-      pick(picked, place, !picked.has(place));
+      pick(picked, index, !picked.has(index));
     });
-    return { row, place, box };
+    return { row, index, box };
   });
   body.dataset.live = "";
   body.rows[0]?.setAttribute("data-first", "");
@@ -34,17 +34,17 @@ function liven(kind, picked, describe) {
 
 /**
  * @param {Set<number>} picked
- * @param {number} place
+ * @param {number} index
  * @param {boolean} is
  */
-function pick(picked, place, is) {
-  if (is) picked.add(place);
-  else picked.delete(place);
+function pick(picked, index, is) {
+  if (is) picked.add(index);
+  else picked.delete(index);
   changed();
 }
 
 /**
- * Put a button into a heading that sorts by its column: up, down, up, ...
+ * Turn a heading into a button that sorts by its column, ascending and descending in turn.
  * @param {HTMLTableCellElement} heading
  * @param {number} column
  * @param {HTMLTableSectionElement} body
@@ -67,7 +67,7 @@ function sortable(heading, column, body, lines) {
 }
 
 /**
- * Return the text to sort a cell by, null for a dash.
+ * Return the text to sort a cell by; null for a dash.
  * @param {string} text
  */
 function key(text) {
@@ -76,10 +76,10 @@ function key(text) {
 }
 
 /**
- * Compare two cells; what is missing is last either way.
+ * Compare two cells; missing ones are last in both directions.
  * @param {string | null} a
  * @param {string | null} b
- * @param {boolean} numeric by the number that each begins with
+ * @param {boolean} numeric by the number at the start of each
  * @param {boolean} up
  */
 function compare(a, b, numeric, up) {

@@ -1,5 +1,5 @@
 // @ts-check
-// The switch between the system's scheme, light and dark.
+// The switch between the system's colours, light and dark.
 
 function theme() {
   const schemes = ["auto", "light", "dark"];

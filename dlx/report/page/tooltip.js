@@ -4,7 +4,7 @@
 const MARGIN = 14; // pixels between the pointer and the text
 
 /**
- * Show what is under the pointer; nothing, where nothing is. Vega's own handler writes HTML.
+ * Show the text of the point under the pointer, if any. Vega's own handler would write HTML.
  * @param {unknown} _handler
  * @param {MouseEvent} event
  * @param {any} item

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from dlx.report.charts import Chart, Spec
 from dlx.report.comparison import Comparison
-from dlx.report.findings import WORDS
 from dlx.report.plots.style import (
     GREY,
     INK,
@@ -17,7 +16,7 @@ from dlx.report.plots.style import (
     quantitative,
     tooltip,
 )
-from dlx.report.text import visible
+from dlx.report.text import METRIC_NAMES, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +39,7 @@ def differences(analysis: "Analysis") -> list[Chart]:
         if frame.empty:  # without a shared seed nothing has been compared
             continue
         caption = (
-            f"{WORDS[analysis.summary.metric].capitalize()} of each setting minus that of "
+            f"{METRIC_NAMES[analysis.summary.metric].capitalize()} of each setting minus that of "
             f"{labels[pairs[0].reference]} at the {comparisons.rule} epoch: mean over shared seeds and 95% "
             "interval. Colours are the verdicts of the tests."
         )

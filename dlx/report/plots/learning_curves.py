@@ -45,10 +45,10 @@ SMALLEST_MARGIN = 1e-9  # around equal points, which still need an axis
 def curves_by_epoch(analysis: "Analysis") -> list[Chart]:
     """Draw every metric by epoch: all settings together, and each setting in a panel of its own."""
     exact = analysis.summary.exact
-    curves = trace(analysis.data, analysis.design, analysis.summary)
+    curves = trace(analysis)
     together, one_by_one = [], []
     many = len(curves.labels) > 1
-    by_split = trace(analysis.data, analysis.design, analysis.summary, apart=True) if many else curves
+    by_split = trace(analysis, apart=True) if many else curves
     for metric in curves.axes:
         part = by_split.of(metric=metric)
         if many:

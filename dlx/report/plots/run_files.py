@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from dlx.report.aggregate import Summary
 from dlx.report.charts import Chart
+from dlx.report.design import Design
 from dlx.report.load import StudyData
-from dlx.report.settings import Design
+from dlx.report.summary import Summary
 from dlx.report.text import visible
 
 if TYPE_CHECKING:

@@ -57,7 +57,7 @@ def curves_by_cost(analysis: "Analysis") -> list[Chart]:
     """Draw each metric against steps and seconds, if settings differ in either."""
     if analysis.data.histories.empty:  # no run got beyond its first step
         return []
-    costs = add_costs(analysis, trace(analysis.data, analysis.design, analysis.summary))
+    costs = add_costs(analysis, trace(analysis))
     if len(costs.spans) == 1:
         return []
     words = " and ".join(TITLES[field] for field in costs.spans if field != "epoch")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.charts import Chart, Spec
-from dlx.report.findings import WORDS
+from dlx.report.design import label
 from dlx.report.plots.style import (
     COLOURS,
     DECADE,
@@ -21,16 +21,15 @@ from dlx.report.plots.style import (
     nominal,
     quantitative,
 )
-from dlx.report.settings import label
-from dlx.report.text import visible, write_count
+from dlx.report.text import METRIC_NAMES, visible, write_count
 from dlx.run.probes import STEPS, read_steps
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dlx.report.aggregate import Summary
     from dlx.report.analysis import Analysis
-    from dlx.report.settings import Design
+    from dlx.report.design import Design
+    from dlx.report.summary import Summary
 
 KEYS = 6  # charts; a search over more keys is better read from the table
 VALUES = 3  # of a key, at least: two points make no curve
@@ -111,7 +110,7 @@ def _number(value: Any) -> tuple[str, float] | None:
 
 def measures(summary: "Summary") -> dict[str, str]:
     """Return the columns of `final_results` with the titles of their axes."""
-    result = "value of f" if summary.exact else WORDS[summary.metric]
+    result = "value of f" if summary.exact else METRIC_NAMES[summary.metric]
     return {
         f"{summary.metric}_last": f"{result}, last epoch",
         f"{summary.metric}_best": f"{result}, best epoch",

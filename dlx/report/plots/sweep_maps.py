@@ -6,7 +6,6 @@ from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
 from dlx.report.charts import Chart, Spec
-from dlx.report.findings import WORDS
 from dlx.report.plots.panels import cell_texts, shaded_cells
 from dlx.report.plots.style import (
     GREY,
@@ -22,14 +21,14 @@ from dlx.report.plots.style import (
     quantitative,
     tooltip,
 )
-from dlx.report.text import MISSING, visible, write_count, write_metric, write_value
+from dlx.report.text import METRIC_NAMES, MISSING, visible, write_count, write_metric, write_value
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dlx.report.aggregate import Summary
     from dlx.report.analysis import Analysis
-    from dlx.report.settings import Design
+    from dlx.report.design import Design
+    from dlx.report.summary import Summary
 
 MAPS = 3  # at most
 MAP_KEYS = 16  # whose pairs are considered: 3000 keys would make four million
@@ -67,7 +66,7 @@ def heat_maps(analysis: "Analysis") -> list[Chart]:
         heat_map = cross(design, summary, first, second)
         if heat_map.cells["mean"].isna().all():
             continue
-        title = f"{WORDS[summary.metric].capitalize()} by {heat_map.down} and {heat_map.across}"
+        title = f"{METRIC_NAMES[summary.metric].capitalize()} by {heat_map.down} and {heat_map.across}"
         charts.append(Chart(f"heat_{number}", title, _caption(heat_map, summary), shaded(heat_map, summary)))
     return charts
 
@@ -135,14 +134,16 @@ def shaded(heat_map: HeatMap, summary: "Summary") -> Spec:
         shaded_cells(heat_map.cells[completed], x, y, "shade", {"domain": [0, 1], "range": [0.05, 1]}),
         *cell_texts(heat_map.cells[~completed | (side > 40)], x, y, size=11),
     ]
-    description = f"mean {WORDS[summary.metric]} by {heat_map.across} and {heat_map.down}"
+    description = f"mean {METRIC_NAMES[summary.metric]} by {heat_map.across} and {heat_map.down}"
     return layered(description, side * width, max(30, side * 2 // 3) * height, layers)
 
 
 def _caption(heat_map: HeatMap, summary: "Summary") -> str:
     end = "higher" if summary.higher else "lower"
     low, high = (write_metric(summary.metric, heat_map.cells["mean"].agg(way)) for way in ("min", "max"))
-    sentences = [f"Mean {WORDS[summary.metric]} at the last epoch, from {low} to {high}; darker is {end}"]
+    sentences = [
+        f"Mean {METRIC_NAMES[summary.metric]} at the last epoch, from {low} to {high}; darker is {end}"
+    ]
     if (heat_map.cells["n"] > 1).any():
         most = int(heat_map.cells["n"].max())
         sentences.append(f"Cells average over the other keys: up to {write_count(most, 'setting')} each")
@@ -176,8 +177,8 @@ def parallel_coordinates(analysis: "Analysis") -> list[Chart]:
         return []
     parallel = connect(design, summary, varying)
     caption = (
-        f"Each line is a setting: the values of its keys, then its mean {WORDS[summary.metric]} at the last "
-        "epoch. Darker blue is better. Values of a key are spaced evenly."
+        f"Each line is a setting: the values of its keys, then its mean {METRIC_NAMES[summary.metric]} at "
+        "the last epoch. Darker blue is better. Values of a key are spaced evenly."
     )
     if len(completed) > LINES[1]:
         caption += f" The first {LINES[1]} of {len(completed)} settings in the table."
@@ -193,7 +194,7 @@ def connect(design: "Design", summary: "Summary", keys: Sequence[str]) -> Parall
     column = f"{summary.metric}_last_mean"
     completed = summary.table[summary.table[column].notna()].head(LINES[1])
     worst_first = completed.iloc[::-1]
-    result = WORDS[summary.metric]
+    result = METRIC_NAMES[summary.metric]
     axes = [*(visible(design.names[key]) for key in keys), result]
     heights_by_axis, texts = [], []
     for order, key in enumerate(keys):

@@ -33,11 +33,11 @@ def chromium() -> Iterator[Any]:
 def report(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Report twelve settings of two seeds, one with a name that would like to be more than text."""
     study = builder(tmp_path_factory.mktemp("outputs") / "page <b>")
-    for place in range(10):
+    for index in range(10):
         for seed in range(2):
-            changes = {"optimizer.lr": 10.0 ** -(place % 5), "model.width": 8 * (1 + place // 5)}
-            end = 0.9 - place / 50 + seed / 100
-            study.run(f"run{place}-{seed}", study.curve(0.4, 0.6, end), changes, seed=seed)
+            changes = {"optimizer.lr": 10.0 ** -(index % 5), "model.width": 8 * (1 + index // 5)}
+            end = 0.9 - index / 50 + seed / 100
+            study.run(f"run{index}-{seed}", study.curve(0.4, 0.6, end), changes, seed=seed)
     changes = {"model.norm": HOSTILE, "optimizer.lr": 1.0, "model.width": 8}
     study.run(HOSTILE.replace("/", ""), study.curve(0.3, 0.95), changes, error=HOSTILE)
     study.run("lost", study.curve(0.3, 0.2), {"optimizer.lr": 2.0, "model.width": 8}, status="diverged")

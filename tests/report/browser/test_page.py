@@ -34,8 +34,8 @@ def shown(page: Any, rows: str) -> int:
     return page.locator(f"{rows}:not([hidden])").count()
 
 
-def column(page: Any, rows: str, place: int) -> list[str]:
-    return page.locator(f"{rows}:not([hidden]) > :nth-child({place})").all_inner_texts()
+def column(page: Any, rows: str, index: int) -> list[str]:
+    return page.locator(f"{rows}:not([hidden]) > :nth-child({index})").all_inner_texts()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -46,9 +46,9 @@ def test_it_opens_at_every_size_in_either_scheme_and_never_scrolls_sideways(
     page = visit(size, scheme)
     charts = page.locator("[data-chart]")
     assert charts.count() >= 3
-    for place in range(charts.count()):
-        charts.nth(place).scroll_into_view_if_needed()
-        page.wait_for_selector(f"[data-chart] >> nth={place} >> .vega-embed svg")
+    for index in range(charts.count()):
+        charts.nth(index).scroll_into_view_if_needed()
+        page.wait_for_selector(f"[data-chart] >> nth={index} >> .vega-embed svg")
     assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size][0]
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
@@ -79,18 +79,18 @@ def test_values_and_statuses_filter_too(visit: Open) -> None:
 def test_a_heading_sorts_up_and_down_by_mouse_and_keyboard(visit: Open) -> None:
     page = visit()
     heading = page.locator('table[data-table="settings"] th', has=page.get_by_role("button", name="lr"))
-    place = 1 + heading.evaluate("cell => cell.cellIndex")
+    index = 1 + heading.evaluate("cell => cell.cellIndex")
     heading.get_by_role("button").click()
-    rates = [float(text) for text in column(page, SETTINGS, place)]
+    rates = [float(text) for text in column(page, SETTINGS, index)]
     assert rates == sorted(rates)
     assert heading.get_attribute("aria-sort") == "ascending"
     heading.get_by_role("button").press("Enter")
-    assert [float(text) for text in column(page, SETTINGS, place)] == sorted(rates, reverse=True)
+    assert [float(text) for text in column(page, SETTINGS, index)] == sorted(rates, reverse=True)
     assert heading.get_attribute("aria-sort") == "descending"
     accuracy = page.get_by_role("button", name="val accuracy").first
     for _ in range(2):  # what diverged has none, and is last either way
         accuracy.click()
-        assert column(page, SETTINGS, place)[-1] == "2"
+        assert column(page, SETTINGS, index)[-1] == "2"
 
 
 def test_picked_settings_are_the_ones_in_colour(visit: Open) -> None:
@@ -103,7 +103,7 @@ def test_picked_settings_are_the_ones_in_colour(visit: Open) -> None:
     coloured(page, 1)
     assert legend(page) == [label]
     assert page.get_by_text("1 setting selected").is_visible()
-    assert "1 setting in colour, 11 grey, 2 single runs" in page.locator("[data-shown]").first.inner_text()
+    assert "1 setting in colour, 11 in grey, 2 single runs" in page.locator("[data-shown]").first.inner_text()
     page.locator(SETTINGS).nth(3).locator("td").last.click()
     assert page.get_by_text("2 settings selected").is_visible()
     page.get_by_role("button", name="Clear selection").click()
@@ -172,7 +172,7 @@ def test_without_a_script_the_page_is_the_same_standing_still(visit: Open) -> No
     assert page.locator(f"{CURVES} > svg").is_visible()
     assert not page.locator("form.filter").is_visible()
     assert page.get_by_role("button").count() == 0
-    assert "dlx train name=study" in page.locator("#repeat").text_content()
+    assert "dlx train name=study" in page.locator("#reproduce").text_content()
 
 
 def test_in_print_the_controls_are_gone_and_the_ground_is_white(visit: Open) -> None:

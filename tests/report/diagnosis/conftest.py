@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 
-from dlx.report.aggregate import Summary
 from dlx.report.analysis import Analysis
 from dlx.report.comparison import Comparisons
+from dlx.report.design import find_design
 from dlx.report.load import METRICS, StudyData
-from dlx.report.settings import find_design
+from dlx.report.summary import Summary
 
 CLASSES = 10
 CHANCE = 1 / CLASSES

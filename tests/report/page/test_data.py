@@ -1,4 +1,4 @@
-"""The page's data: numbers survive packing, text cannot leave its element, curves fit their bound."""
+"""The page's data: numbers survive packing, text cannot end its element, curves stay within their limit."""
 
 import base64
 import json
@@ -9,22 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlx.report import dossier
-from dlx.report.aggregate import aggregate
-from dlx.report.load import load
 from dlx.report.page import data
-from dlx.report.settings import find_design
+from dlx.report.page.runs import run_details
 
 
 @pytest.fixture
 def made(study: Any, tmp_path: Path) -> Callable[[], dict[str, Any]]:
     def make() -> dict[str, Any]:
-        read = load([study.folder])
-        layout = find_design(read.settings)
-        summary = aggregate(read, layout)
-        return data.page_data(
-            read, layout, summary, {}, dossier.dossiers(read, layout, summary, None, tmp_path / "report")
-        )
+        analysis = study.analysis()
+        return data.page_data(analysis, {}, run_details(analysis, tmp_path / "report"))
 
     return make
 
@@ -43,7 +36,7 @@ def test_numbers_survive_packing_and_what_is_missing_is_nan() -> None:
 
 def test_text_cannot_close_its_element() -> None:
     hostile = {"a": "</script><!-- \u2028 \"'"}
-    text = data.to_json(hostile)
+    text = data.script_json(hostile)
     assert "<" not in text
     assert "\u2028" not in text
     assert json.loads(text) == hostile
@@ -73,8 +66,8 @@ def test_runs_and_means_are_in_the_order_of_the_tables(study: Any, made: Callabl
 def test_many_curves_are_thinned_to_the_bound_and_keep_their_last_epoch(
     study: Any, made: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in range(3):
-        study.run(f"r{place}", study.curve(*[0.5] * 30), {"optimizer.lr": 0.1 + place})
+    for index in range(3):
+        study.run(f"r{index}", study.curve(*[0.5] * 30), {"optimizer.lr": 0.1 + index})
     monkeypatch.setattr(data, "VALUES", 400)
     epochs = made()["curves"]["epochs"]
     assert (epochs[0], epochs[-1]) == (0, 30)
@@ -82,7 +75,7 @@ def test_many_curves_are_thinned_to_the_bound_and_keep_their_last_epoch(
 
 
 def test_only_keys_of_few_values_can_be_filtered_by(study: Any, made: Callable[[], Any]) -> None:
-    for place in range(data.CHOICES + 1):
-        changes = {"optimizer.lr": 0.1 + place, "model.width": 8 + place % 2}
-        study.run(f"r{place}", study.curve(0.5), changes)
+    for index in range(data.CHOICES + 1):
+        changes = {"optimizer.lr": 0.1 + index, "model.width": 8 + index % 2}
+        study.run(f"r{index}", study.curve(0.5), changes)
     assert [facet["name"] for facet in made()["facets"]] == ["width"]

@@ -8,7 +8,7 @@ import pytest
 
 from dlx.report.analysis import Analysis, analyse
 from dlx.report.charts import Chart
-from dlx.report.load import load
+from dlx.report.load import load_study
 from dlx.report.options import Options
 from dlx.run.formats import TableWriter
 
@@ -18,7 +18,7 @@ Plot = Callable[[Analysis], list[Chart]]
 @pytest.fixture
 def analysed(study: Any) -> Callable[[], Analysis]:
     """Return a function that reads and analyses the study as it is now."""
-    return lambda: analyse(load([study.folder]), Options())
+    return lambda: analyse(load_study([study.folder]), Options())
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from dlx.report.analysis import analyse
 from dlx.report.curves import Curves, trace
-from dlx.report.load import load
+from dlx.report.load import load_study
 from dlx.report.options import Options
 from dlx.report.plots.learning_curves import (
     POINTS,
@@ -23,8 +23,8 @@ from dlx.run.probes import STEP_COLUMNS, STEPS
 
 
 def traced(study: Any, *, apart: bool = False) -> Curves:
-    analysis = analyse(load([study.folder]), Options())
-    return trace(analysis.data, analysis.design, analysis.summary, apart=apart)
+    analysis = analyse(load_study([study.folder]), Options())
+    return trace(analysis, apart=apart)
 
 
 def many(study: Any, settings: int, *, apart: bool = False) -> Curves:
@@ -96,7 +96,7 @@ def test_captions_say_what_is_drawn(study: Any) -> None:
     study.run("a", study.curve(0.5, 0.9), {"model.norm": "batch"}, seed=0)
     study.run("b", study.curve(0.5, 0.8), {"model.norm": "batch"}, seed=1, status="diverged")
     study.run("c", study.curve(0.5, 0.8), seed=0)
-    charts = curves_by_epoch(analyse(load([study.folder]), Options()))
+    charts = curves_by_epoch(analyse(load_study([study.folder]), Options()))
     assert [chart.name for chart in charts] == ["accuracy", "loss", "accuracy_by_setting", "loss_by_setting"]
     assert "Thin lines are diverged runs (1)" in charts[0].caption
 

@@ -11,7 +11,7 @@ HEADER = "epoch,step,time,lr,train_loss,train_accuracy,val_loss,val_accuracy\n"
 
 
 def costs_of(analysis: Any) -> Any:
-    return add_costs(analysis, trace(analysis.data, analysis.design, analysis.summary))
+    return add_costs(analysis, trace(analysis))
 
 
 def timed(folder: Any, steps: int, seconds: float, epochs: int = 4) -> None:

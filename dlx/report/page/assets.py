@@ -1,0 +1,60 @@
+"""What pages are made of: Jinja's environment, the script and its content policy, the time of writing."""
+
+import base64
+import hashlib
+from datetime import datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from dlx.report.text import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# In this order: each file uses only those above it, and main.js starts them.
+SCRIPTS = ("data", "state", "tables", "filter", "curves", "tooltip", "charts", "dialog", "theme", "main")
+
+
+def environment(*packages: str) -> "Environment":
+    """Return Jinja's environment for the templates in these packages; everything is escaped."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(package, ".") for package in packages]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["visible"] = visible
+    return made
+
+
+def now() -> str:
+    """Return the time of writing, as pages show it."""
+    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def vega() -> str:
+    """Return vega-embed with Vega and Vega-Lite inside: 0.9 MB that load nothing; this takes a second."""
+    import vl_convert
+
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+def script(libraries: str) -> str:
+    """Return the page's whole script; it shares only window.vegaEmbed with the `libraries`."""
+    folder = files("dlx.report.page")
+    own = "\n".join(folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    return f'(() => {{{libraries}\n}})();\n(() => {{\n"use strict";\n{own}}})();\n'
+
+
+def policy(text: str = "") -> str:
+    """Return a page's content policy: it loads nothing, and only the script `text` may run."""
+    allowed = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; img-src data:"
+    )
+    if not text:
+        return allowed
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"{allowed}; script-src 'sha256-{digest}'"

@@ -81,9 +81,9 @@ class EarlyStoppingSettings(_Closed):
 
 
 class EngineSettings(_Closed):
-    """`loop` trains runs one by one, `stacked` those of equal shapes as one, `auto` where that is faster.
+    """`loop` trains runs one by one, `stacked` trains runs of equal shapes together, `auto` chooses.
 
-    At most `width` as one; None: as many as a short measurement says.
+    `width`: of `stacked`, the most runs to train together; None leaves it to the planner.
     """
 
     name: Literal["auto", "loop", "stacked"]

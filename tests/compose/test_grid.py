@@ -75,6 +75,11 @@ def test_cases_are_single_points_and_the_command_line_wins():
     assert points("sweep=mine", "optimizer=sgd", "optimizer.lr=0.3", "seed=2", keys=keys) == [("sgd", 0.3, 2)]
 
 
+def test_a_case_may_hold_lists_as_values_or_as_the_text_that_one_would_type():
+    preset("cases: [{model.sizes: []}, {model.sizes: '[32,16]'}, {model.sizes: [8], optimizer.lr: null}]")
+    assert points("sweep=mine", keys=["model.sizes"]) == [([],), ([32, 16],), ([8],)]
+
+
 def test_presets_are_crossed_in_a_list_and_chosen_by_a_function_that_gives_one():
     assert len(compose(["sweep=[seeds,width]"]).runs) == 60
     assert len(compose(["sweep=glob(seeds)"]).runs) == 10

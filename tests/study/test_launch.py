@@ -101,3 +101,18 @@ def until(what, seconds=60):
         assert time.monotonic() < end, "waited for long enough"
         time.sleep(0.1)
     return found
+
+
+@pytest.mark.slow
+def test_two_requests_in_opposite_orders_share_the_runs_and_wait_for_no_lock_while_holding_one():
+    words = [*QUICK[:2], "epochs=5", "engine=loop", "name=shared", "launcher.processes=1"]
+    orders = ("seed=0,1,2,3,4,5", "seed=5,4,3,2,1,0")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    requests = [
+        subprocess.Popen([sys.executable, "-m", "dlx", "train", *words, order], env=environment)
+        for order in orders
+    ]
+    assert [request.wait(120) for request in requests] == [0, 0]
+    logs = [(run / "train.log").read_text() for run in find_runs(Path("outputs/shared"))]
+    assert len(logs) == 6
+    assert [log.count("training on") for log in logs] == [1] * 6

@@ -1,15 +1,14 @@
-"""What a run's configuration may hold: types, ranges, combinations.
+"""The schema of a run: types, ranges and combinations.
 
-Hydra composes the YAML (and refuses keys that no YAML has); this file checks the result. Groups that
-users extend (model, optimizer, data, ...) are open here: their keys are checked against the signature
-of the class they select (`registry.py`), so that a new class needs no line in this file.
+Hydra composes the YAML, and refuses keys that no YAML has; this file checks the result. Groups that users
+extend (model, optimizer, data, ...) are open here: `registry.py` checks their keys against the signature of
+the class that they select, so that a new class needs no line in this file.
 """
 
 import json
 import re
 from typing import Annotated, Any, Literal, Self
 
-from omegaconf import Container, DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dlx.errors import RequestError
@@ -24,25 +23,25 @@ class _Closed(BaseModel):
 
 
 class Component(BaseModel):
-    """A group whose `name` selects a registered class; the remaining keys are that class's arguments."""
+    """A group whose `name` selects a registered class; its other keys are the arguments of that class."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     name: str
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Return the keys that belong to the selected class."""
+        """The arguments of the selected class."""
         return dict(self.model_extra or {})
 
 
 class ModelSettings(Component):
-    """`init`: how weights are drawn; "default" leaves it to the layers (see model/init.py)."""
+    """`init`: how the first weights are drawn; "default" leaves that to the layers (see model/init.py)."""
 
     init: str = "default"
 
 
 class ScheduleSettings(Component):
-    """`warmup`: epochs (fractions too) over which the learning rate first climbs linearly to its value."""
+    """`warmup`: epochs, which may be a fraction, in which the learning rate rises linearly to its value."""
 
     warmup: Annotated[float, Field(ge=0)]
 
@@ -50,8 +49,8 @@ class ScheduleSettings(Component):
 class DataSettings(Component):
     """Where the data is and how it is split: sizes are counts (int), fractions (float) or null.
 
-    `split_seed`: draws the split; null takes the samples in the source's own order.
-    `val_from`: what validation is drawn from; "test" is the source's own test set, which is then none.
+    `split_seed`: draws the split; null takes the samples in the order of the source.
+    `val_from`: what validation is drawn from; with "test", the source's test set becomes the validation set.
     """
 
     root: str | None
@@ -65,7 +64,7 @@ class DataSettings(Component):
 
 
 class SeedSettings(_Closed):
-    """One seed for each source of chance; each follows `seed` unless set by itself."""
+    """One seed for each source of randomness; each follows `seed` unless it is set."""
 
     init: Seed
     order: Seed
@@ -74,7 +73,7 @@ class SeedSettings(_Closed):
 
 
 class EarlyStoppingSettings(_Closed):
-    """Stop after `patience` epochs without an improvement above `min_delta`; 0 never stops early."""
+    """Stop after `patience` epochs without an improvement of more than `min_delta`; 0 never stops early."""
 
     patience: Annotated[int, Field(ge=0)]
     min_delta: Annotated[float, Field(ge=0)]
@@ -105,7 +104,7 @@ class LauncherSettings(_Closed):
 
 
 class ProbeSettings(_Closed):
-    """What to record of the net's inside (see engine/probes.py); off by default, and no number changes."""
+    """What to record about the inside of the net (see engine/probes.py); no probe changes a number."""
 
     layers: bool
     gradients: bool
@@ -175,16 +174,11 @@ class Settings(_Closed):
         return self
 
 
-def check(config: DictConfig) -> Settings:
-    """Resolve a composed configuration (without Hydra's own node) and check it.
-
-    Raises RequestError with one line naming the key, the value and what is allowed.
-    """
-    return check_values(resolved(config))
-
-
 def check_values(values: dict[str, Any]) -> Settings:
-    """Check a configuration that `resolved` has returned; raises as `check` does."""
+    """Check a resolved configuration.
+
+    Raises RequestError with one line that names the key, the value and what is allowed.
+    """
     try:
         return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
@@ -197,13 +191,3 @@ def check_launcher(values: dict[str, Any]) -> LauncherSettings:
         return LauncherSettings.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise RequestError(describe(error, "launcher")) from error
-
-
-def resolved(config: DictConfig) -> dict[str, Any]:
-    """Return the configuration as plain values with every interpolation resolved and no `hydra` node."""
-    # Part by part, in place: a copy without the one node takes five times as long as all of this.
-    parts = {str(key): config[key] for key in config if key != "hydra"}
-    return {
-        key: OmegaConf.to_container(part, resolve=True) if isinstance(part, Container) else part
-        for key, part in parts.items()
-    }

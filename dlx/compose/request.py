@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlx.compose.composer import PRIMARY, Composed, explain, initialised
 from dlx.compose.grid import OF_REQUEST, expand, labels
-from dlx.config import LauncherSettings, Settings, check_launcher, check_values, resolved
+from dlx.config import LauncherSettings, Settings, check_launcher, check_values
 from dlx.errors import RequestError
 from dlx.run.identity import folder_name
 
@@ -70,12 +70,6 @@ def compose_one(words: Sequence[str]) -> Settings:
     return request.runs[0].settings
 
 
-def group_choices(group: str) -> list[str]:
-    """Return what can be chosen from a group of conf/, the user's own included."""
-    with initialised([]) as composer:
-        return composer.loader.get_group_options(group)
-
-
 def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRun:
     config = composed.config
     with open_dict(config):
@@ -93,3 +87,10 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
 def with_label(error: RequestError, label: str) -> RequestError:
     """Say which run of a grid is wrong."""
     return RequestError(f"{error} [in '{label}']") if label else error
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """Return a configuration as plain values, with every interpolation resolved."""
+    content = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(content, dict), "a DictConfig has keys"
+    return {str(key): value for key, value in content.items()}

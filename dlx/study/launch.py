@@ -1,7 +1,7 @@
 """Launchers: take cohorts from their studies and have them trained, here, in processes, or through joblib.
 
-What goes elsewhere is a study's folder and a cohort's key; what comes back is in the study's files. So
-whatever can run a function elsewhere can be a launcher.
+What goes elsewhere is a study's folder and a cohort; what comes back is in the study's files. So whatever can
+run a function elsewhere can be a launcher.
 """
 
 import functools
@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver
@@ -18,7 +18,7 @@ from pathlib import Path
 from dlx.config import LauncherSettings
 from dlx.study.cohort import train_cohort
 from dlx.study.plan import Plan
-from dlx.study.progress import Progress
+from dlx.study.progress import Progress, RunDisplay
 from dlx.study.study import Cohort, Study
 
 Task = tuple[Path, Cohort]  # the study's folder, and one of its cohorts
@@ -49,16 +49,28 @@ def here(tasks: Sequence[Task], progress: Progress) -> Iterator[Task]:
     for attempts_left in (1, 0):
         held = []
         for folder, cohort in tasks:
-            study = Study(folder)
-            with study.claim(cohort, wait=not attempts_left) as claimed:
-                if claimed:
-                    train_cohort(study, cohort, progress.displays(folder))
-            if claimed:
+            displays = progress.displays(folder)
+            if train_when_free(Study(folder), cohort, displays, wait=not attempts_left):
                 yield folder, cohort
             else:
                 progress.wait(folder, cohort)
                 held.append((folder, cohort))
         tasks = held
+
+
+def train_when_free(
+    study: Study, cohort: Cohort, displays: Mapping[str, RunDisplay] | None = None, *, wait: bool
+) -> bool:
+    """Train a cohort, or what a later request has made of it; return False where another process holds it."""
+    while True:
+        trained = True
+        for part in study.cohorts_of(cohort.runs):
+            with study.claim(part, wait=wait) as claimed:
+                if claimed:
+                    train_cohort(study, part, displays)
+            trained = trained and claimed
+        if trained or not wait:
+            return trained
 
 
 def warm_up() -> None:
@@ -78,7 +90,7 @@ def in_processes(plan: Plan, progress: Progress) -> Iterator[Task]:
     pool = ProcessPoolExecutor(plan.processes, multiprocessing.get_context(METHOD), _begin)
 
     def submit(task: Task, *, wait: bool) -> Future[bool]:
-        return pool.submit(train_elsewhere, task[0].absolute(), task[1].key, wait=wait)
+        return pool.submit(train_elsewhere, task[0].absolute(), task[1], wait=wait)
 
     try:
         running = {submit(task, wait=False): task for task in plan.cohorts}
@@ -128,24 +140,19 @@ def through_joblib(plan: Plan, launcher: LauncherSettings, progress: Progress) -
     arguments = {"n_jobs": plan.processes, "return_as": "generator_unordered", **launcher.parallel}
     tasks = list(plan.cohorts)
     train = delayed(_numbered)
-    for number in Parallel(**arguments)(train(i, f.absolute(), c.key) for i, (f, c) in enumerate(tasks)):
+    for number in Parallel(**arguments)(train(i, f.absolute(), c) for i, (f, c) in enumerate(tasks)):
         progress.look()
         yield tasks[number]
 
 
-def _numbered(number: int, folder: Path, key: str) -> int:
-    train_elsewhere(folder, key, wait=True)
+def _numbered(number: int, folder: Path, cohort: Cohort) -> int:
+    train_elsewhere(folder, cohort, wait=True)
     return number
 
 
-def train_elsewhere(folder: Path, key: str, *, wait: bool) -> bool:
-    """Train a cohort in a process that is not the request's; return False if another process holds it."""
-    study = _opened(folder)
-    cohort = next(cohort for cohort in study.cohorts if cohort.key == key)
-    with study.claim(cohort, wait=wait) as claimed:
-        if claimed:
-            train_cohort(study, cohort)
-    return claimed
+def train_elsewhere(folder: Path, cohort: Cohort, *, wait: bool) -> bool:
+    """Train a cohort in a process that is not the request's, as `train_when_free` does."""
+    return train_when_free(_opened(folder), cohort, wait=wait)
 
 
 @functools.lru_cache(maxsize=1)  # a process trains many cohorts of one study, whose requests are read once

@@ -84,6 +84,8 @@ class Study:
         self._own = folder / FOLDER
         self._requests: list[dict[str, Any]] = []
         self._runs: dict[str, StudyRun] = {}
+        self._cohorts: list[Cohort] = []
+        self._cohorts_written: tuple[int, int] | None = None
 
     # --- reading
 
@@ -107,11 +109,20 @@ class Study:
     @property
     def cohorts(self) -> list[Cohort]:
         """Which runs train together, those that have ended included."""
+        path = self._own / "cohorts.json"
         try:
-            record = json.loads((self._own / "cohorts.json").read_text(encoding="utf-8"))
+            written = path.stat().st_ino, path.stat().st_mtime_ns
+            if written != self._cohorts_written:  # asked for each cohort that trains
+                record = json.loads(path.read_text(encoding="utf-8"))
+                self._cohorts = [Cohort(tuple(each["runs"]), each["threads"]) for each in record["cohorts"]]
+                self._cohorts_written = written
         except FileNotFoundError:
             return []
-        return [Cohort(tuple(entry["runs"]), entry["threads"]) for entry in record["cohorts"]]
+        return list(self._cohorts)
+
+    def cohorts_of(self, runs: Sequence[str]) -> list[Cohort]:
+        """Return the cohorts that hold these runs now: a later request may have split the one that did."""
+        return [cohort for cohort in self.cohorts if not set(runs).isdisjoint(cohort.runs)]
 
     def result(self, name: str) -> Result | None:
         """Return a run's result if it has ended with one that stands: a failed run is tried again.
@@ -183,7 +194,8 @@ class Study:
     def claim(self, cohort: Cohort, *, wait: bool) -> Iterator[bool]:
         """Hold a cohort while it trains. Gives False if another process holds it, unless told to `wait`.
 
-        Nobody may wait while holding another cohort: two processes would wait for each other.
+        And False if a later request has split the cohort. Nobody may wait while holding another cohort: two
+        processes would wait for each other.
         """
         from filelock import FileLock, Timeout
 
@@ -198,7 +210,9 @@ class Study:
         try:
             me = {"pid": os.getpid(), "host": platform.node(), "since": _now()}
             (held / f"{cohort.key}.json").write_text(json.dumps(me), encoding="utf-8")
-            yield True
+            with self.locked():  # whoever splits it looks, under this lock, whether it is held
+                recorded = cohort in self.cohorts
+            yield recorded
         finally:
             (held / f"{cohort.key}.json").unlink(missing_ok=True)
             lock.release()

@@ -74,6 +74,14 @@ def test_a_cohort_is_held_once_and_free_when_it_has_been_let_go(study):
         assert again
 
 
+def test_a_cohort_that_a_later_request_has_split_is_not_held_any_more(study):
+    (cohort,) = study.cohorts
+    Study(study.folder).add_cohorts([Cohort(("a",), 1)])
+    with study.claim(cohort, wait=True) as mine:
+        assert not mine
+    assert study.cohorts_of(cohort.runs) == [Cohort(("b",), 1), Cohort(("a",), 1)]
+
+
 def hold(folder, key, ready):
     study = Study(folder)
     cohort = next(cohort for cohort in study.cohorts if cohort.key == key)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dlx.errors import RequestError
+from dlx.errors import RequestError, nearest
 from dlx.registry import describe
 
 Size = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)] | None
@@ -179,6 +179,9 @@ def check_values(values: dict[str, Any]) -> Settings:
 
     Raises RequestError with one line that names the key, the value and what is allowed.
     """
+    for key in values:  # a YAML file of the user's may bring any
+        if key not in Settings.model_fields:
+            raise RequestError(f"{key}: there is no such key{nearest(key, Settings.model_fields)}")
     try:
         return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:

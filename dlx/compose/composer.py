@@ -233,8 +233,10 @@ def explain(error: Exception, composer: Composer | None = None) -> str:
         group, _, option = error.missing_cfg_file.rpartition("/")
         return str(unknown(group, option, error.options))
     if isinstance(error, OverrideParseException):
-        reason = str(error).splitlines()[0].removeprefix(f"Error parsing override '{error.override}'")
-        return f"'{error.override}' is not of the form KEY=VALUE{': ' + reason if reason else ''}"
+        word = str(error.override)
+        if word.endswith(","):
+            return f"'{word}' ends with a comma; write several values without spaces: seed=0,1,2"
+        return f"'{word}' is not of the form KEY=VALUE; quote a value that has brackets or spaces"
     if isinstance(error, RecursionError):
         return "the configuration includes itself; look through the defaults lists of your conf/"
     text = f"{error}\n{error.__cause__ or ''}"
@@ -250,10 +252,10 @@ def _no_such_key(key: str, composer: Composer) -> str:
     words = [*of_runs, *composer.of_request]
     choices = [word for word in words if composer.is_group(word.partition("=")[0])]
     try:
-        config = composer.compose(choices).config
+        composed = composer.compose(choices)
     except RequestError:  # the mistake is among the choices: the defaults' keys must do
-        config = composer.compose([]).config
-    keys = set(_dotted(OmegaConf.to_container(config, resolve=False), ""))
+        composed = composer.compose([])
+    keys = set(_dotted(OmegaConf.to_container(composed.config, resolve=False), ""))
     parent = ""
     for part in key.split("."):
         siblings = {name[len(parent) :].split(".")[0] for name in keys if name.startswith(parent)}
@@ -266,7 +268,11 @@ def _no_such_key(key: str, composer: Composer) -> str:
         return f"{parent.rstrip('.')}: holds a value, it has no key '{part}'"
     elsewhere = [name for name in sorted(keys) if name.endswith(f".{part}")]
     near = f"; did you mean '{elsewhere[0]}'?" if elsewhere and not parent else nearest(part, siblings)
-    return f"{parent}{part}: there is no such key{near} (allowed: {', '.join(sorted(siblings))})"
+    group = parent.partition(".")[0]
+    choice = f" with {group}={composed.choices[group]}" if group in composed.choices else ""
+    if choice == " with model=custom":
+        near = f"; for an argument of your own module, write +{parent}{part}=VALUE"
+    return f"{parent}{part}: there is no such key{near} (allowed{choice}: {', '.join(sorted(siblings))})"
 
 
 def _dotted(value: Any, prefix: str) -> Iterator[str]:

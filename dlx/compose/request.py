@@ -75,6 +75,8 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
     with open_dict(config):
         for node in OF_REQUEST:
             config.pop(node, None)
+    if "sweep" in config:
+        raise RequestError("sweep: the first line of a preset's file must be '# @package _global_'")
     try:
         values = resolved(config)  # 3 ms
         settings = check_values(values)

@@ -79,7 +79,7 @@ def write_run(run: "Run", settings: Settings, folder: Path) -> Table:
 def _facts(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:
     data = run.data
     sizes = f"{len(data.train)} train, {len(data.val)} validation, {len(data.test)} test"
-    shape = "x".join(map(str, data.input_shape))
+    shape = "x".join(map(str, data.input_shape)) + (" features" if len(data.input_shape) == 1 else "")
     classes = f"{len(data.classes)} classes, " if run.loss.classifies else ""
     augment = _arguments({key: value for key, value in settings.augment.items() if value})
     return {
@@ -100,7 +100,8 @@ def _facts(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:
 
 def _arguments(arguments: dict[str, Any]) -> str:
     shown = {key: value for key, value in arguments.items() if value is not None}
-    return "".join(f", {key} {str(value).lower()}" for key, value in shown.items())
+    written = {key: str(value).lower() if isinstance(value, bool) else value for key, value in shown.items()}
+    return "".join(f", {key} {value}" for key, value in written.items())
 
 
 def metrics(row: EpochRow) -> str:

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from textwrap import fill
 from typing import Any, NoReturn
 
@@ -60,7 +61,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise RequestError instead of printing the usage."""
-        message = re.sub(r"^argument (-[\w-]+)(?:/-[\w-]+)*", r"\1", message)  # of --cfg/-c the first
+        message = re.sub(r"^argument (?:-\w+/)*(-[\w-]+)(?:/-[\w-]+)*", r"\1", message)  # the long name
         message = message.removeprefix("argument ")
         for theirs, ours in REWORDED:
             message = re.sub(f"^{theirs}$", ours, message)
@@ -90,6 +91,20 @@ def one_of(*names: str) -> Callable[[str], str]:
         return word
 
     return check
+
+
+def existing_folder(word: str) -> Path:
+    """Read an argument that is a folder."""
+    if not Path(word).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder '{word}'")
+    return Path(word)
+
+
+def output_folder(word: str) -> Path:
+    """Read an argument that is a folder to write into; it need not exist yet."""
+    if Path(word).exists() and not Path(word).is_dir():
+        raise argparse.ArgumentTypeError(f"'{word}' is a file, not a folder")
+    return Path(word)
 
 
 def whole_number(at_least: int) -> Callable[[str], int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from dlx.commands.parser import Parser, number, one_of
+from dlx.commands.parser import Parser, number, one_of, output_folder
 
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
 CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/report/."""
@@ -84,7 +84,7 @@ def _parser() -> Parser:
         "dlx[tensorboard])",
     )
     parser.add_argument(
-        "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"
+        "--output", metavar="DIR", type=output_folder, help="write here (default: report/ in the first DIR)"
     )
     group = parser.add_argument_group("what is compared")
     group.add_argument(

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, whole_number
+from dlx.commands.parser import Parser, output_folder, whole_number
 from dlx.errors import RequestError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=output_folder,
         metavar="DIR",
         help=f"write the ledger here (default: {FOLDER}/ below output_root)",
     )

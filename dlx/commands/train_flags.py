@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from textwrap import fill
 
-from dlx.commands.parser import Parser, one_of
+from dlx.commands.parser import Parser, existing_folder, one_of
 from dlx.errors import RequestError
 
 CONFIGURATIONS = ("job", "hydra", "all")
@@ -41,9 +41,7 @@ class TrainOptions:
     info: str | None
     config_dir: Path | None
     config_name: str | None
-    config_path: str | None
     help: bool
-    hydra_help: bool
     version: bool
 
 
@@ -55,9 +53,8 @@ def parse_train(arguments: Sequence[str]) -> tuple[TrainOptions, list[str]]:
     """
     given = vars(_parser().parse(arguments))
     options = TrainOptions(**{field.name: given[field.name] for field in fields(TrainOptions)})
-    shown = [f"--{name}" for name in ("multirun", "cfg", "info") if given[name]]
-    if len(shown) > 1:
-        raise RequestError(f"{' and '.join(shown)} cannot be combined; give one of them")
+    if options.cfg and options.info:
+        raise RequestError("--cfg and --info cannot be combined; give one of them")
     for name in ("package", "resolve"):
         if given[name] and options.cfg is None:
             raise RequestError(f"--{name} says how --cfg prints; add --cfg job")
@@ -112,13 +109,13 @@ def _parser(choices: str = "") -> Parser:
         type=one_of(*TOPICS),
         help=f"print how the configuration is composed: {', '.join(TOPICS)} (default: all)",
     )
-    group.add_argument("--hydra-help", action="store_true", help="print the help of Hydra, which composes")
     group = parser.add_argument_group("where the configuration is read from")
     group.add_argument(
-        "--config-dir", "-cd", metavar="DIR", type=Path, help="one more folder of configuration files"
+        "--config-dir",
+        "-cd",
+        metavar="DIR",
+        type=existing_folder,
+        help="one more folder of configuration files",
     )
     group.add_argument("--config-name", "-cn", metavar="NAME", help="the primary file (default: train)")
-    group.add_argument(
-        "--config-path", "-cp", metavar="DIR", help="a folder of configuration files, instead of dlx's own"
-    )
     return parser

@@ -33,7 +33,7 @@ EXIT_CODES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; only --help ends in SystemExit."""
+    """Run the command line and return its exit code; --help raises SystemExit."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["help"]:  # `dlx help train` is `dlx train --help`
         words = [*words[1:], "--help"]

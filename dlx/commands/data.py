@@ -1,4 +1,4 @@
-"""`dlx data`: lists the data sets, or fetches one before it is needed, as on a machine with a network."""
+"""`dlx data`: lists the data sets, or fetches one ahead of time."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ EXIT_CODES = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `dlx data` with these arguments and return 0; raises RequestError if something is wrong."""
+    """Run `dlx data` with these arguments and return 0."""
     given = _parser().parse(arguments)
     if given.action is None:
         raise RequestError("say what to do: list, or prepare NAME")
@@ -70,7 +70,7 @@ def _prepare(name: str, overrides: Sequence[str]) -> str:
 
 
 def _described() -> Iterator[tuple[str, str]]:
-    """Yield each data set's name and the sentence at the top of its YAML, a user's own in ./conf included."""
+    """Yield each data set's name and the sentence at the top of its YAML, also for those in ./conf."""
     from dlx.compose.composer import config_folder
 
     files = [*(config_folder() / "data").glob("*.yaml"), *Path("conf/data").glob("*.yaml")]

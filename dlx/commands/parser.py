@@ -1,7 +1,4 @@
-"""The command line as every verb reads it: argparse, with each mistake told in one line.
-
-A mistake raises RequestError; `dlx.cli` prints it and exits with code 2.
-"""
+"""The parser of every verb: argparse, but a mistake raises RequestError with one plain sentence."""
 
 import argparse
 import math
@@ -14,7 +11,7 @@ from typing import Any, NoReturn
 
 from dlx.errors import RequestError, nearest
 
-# How argparse says it -> how we say it.
+# argparse's wording -> ours
 REWORDED = (
     (r"(\S+): expected one argument", r"\1 needs a value"),
     (r"(\S+): ignored explicit argument (.*)", r"\1 takes no value, but was given \2"),
@@ -23,12 +20,12 @@ REWORDED = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Reads the words of one verb; flags and other words may be mixed, and flags are never abbreviated."""
+    """Reads the words of one verb. Flags and other words may be mixed; flags cannot be abbreviated."""
 
     def __init__(
         self, prog: str, summary: str, *, examples: str, notes: str = "", exit_codes: str, **more: Any
     ) -> None:
-        """Give the texts of `prog --help`: a summary; notes, examples and exit codes below the arguments."""
+        """Set the texts of `prog --help`; notes, examples and exit codes stand below the arguments."""
         indented = "\n".join(f"  {line}" for line in examples.strip().splitlines())
         parts = [notes.strip(), f"examples:\n{indented}", fill(f"exit codes: {exit_codes}", 79)]
         super().__init__(
@@ -47,7 +44,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(*flags, nargs="?", const=const, **more)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Read the words. Raises RequestError for a flag that does not exist, and for any other mistake."""
+        """Read the words. Raises RequestError for any mistake in them."""
         given, unread = self.parse_known_intermixed_args(self._with_left_out_values(arguments))
         for word in unread:
             if not word.startswith("-"):
@@ -55,8 +52,9 @@ class Parser(argparse.ArgumentParser):
             names = [name for action in self._actions for name in action.option_strings]
             allowed = [name for name in names if name.startswith("--")]
             flag = word.split("=")[0]
-            near = nearest(flag, allowed)
-            raise RequestError(f"there is no flag {flag}{near} (allowed: {', '.join(allowed)})")
+            raise RequestError(
+                f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})"
+            )
         return given
 
     def error(self, message: str) -> NoReturn:
@@ -68,7 +66,7 @@ class Parser(argparse.ArgumentParser):
         raise RequestError(message)
 
     def _with_left_out_values(self, arguments: Sequence[str]) -> list[str]:
-        """Write out `--flag` as `--flag=CONST` where the next word is not its value.
+        """Replace `--flag` by `--flag=CONST` where the next word is not its value.
 
         argparse would take any next word that is not a flag, even a folder or a setting.
         """
@@ -81,7 +79,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """Return the type of an argument that is one of these names."""
+    """Return an argument type: one of these names."""
 
     def check(word: str) -> str:
         if word not in names:
@@ -108,7 +106,7 @@ def output_folder(word: str) -> Path:
 
 
 def whole_number(at_least: int) -> Callable[[str], int]:
-    """Return the type of an argument that is a whole number of `at_least` or more."""
+    """Return an argument type: a whole number of `at_least` or more."""
 
     def check(word: str) -> int:
         if not re.fullmatch(r"\d+", word, re.ASCII) or int(word) < at_least:
@@ -119,7 +117,7 @@ def whole_number(at_least: int) -> Callable[[str], int]:
 
 
 def number(above: float, below: float = math.inf) -> Callable[[str], float]:
-    """Return the type of an argument that is a number strictly between two others."""
+    """Return an argument type: a number strictly between `above` and `below`."""
 
     def check(word: str) -> float:
         try:

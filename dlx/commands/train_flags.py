@@ -1,4 +1,4 @@
-"""What may stand in `dlx train ...`: flags, freely mixed with settings, and its help."""
+"""The flags and the help of `dlx train`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -46,10 +46,9 @@ class TrainOptions:
 
 
 def parse_train(arguments: Sequence[str]) -> tuple[TrainOptions, list[str]]:
-    """Return the flags, and the other words (overrides) in their order.
+    """Return the flags, and the other words (overrides) in their order, unread.
 
-    Raises RequestError for a flag that does not exist, lacks its value or does not go with another. The
-    overrides are not read.
+    Raises RequestError for a flag that does not exist, lacks its value or does not go with another.
     """
     given = vars(_parser().parse(arguments))
     options = TrainOptions(**{field.name: given[field.name] for field in fields(TrainOptions)})
@@ -62,7 +61,7 @@ def parse_train(arguments: Sequence[str]) -> tuple[TrainOptions, list[str]]:
 
 
 def help_text(groups: Mapping[str, Sequence[str]]) -> str:
-    """Return what `dlx train --help` prints; `groups`: the choices of each group of the configuration."""
+    """Return what `dlx train --help` prints; `groups` holds the choices of each configuration group."""
     wrapped = [
         fill(", ".join(choices), 79, initial_indent=f"  {group:<12} ", subsequent_indent=" " * 15)
         for group, choices in groups.items()
@@ -87,7 +86,7 @@ def _parser(choices: str = "") -> Parser:
         "--multirun",
         "-m",
         action="store_true",
-        help="accepted, but not needed: a request may always be a grid",
+        help="accepted but not needed: a list of values always makes a grid",
     )
     group = parser.add_argument_group("look without training")
     group.add_argument(
@@ -97,10 +96,8 @@ def _parser(choices: str = "") -> Parser:
         type=one_of(*CONFIGURATIONS),
         help="print the composed configuration: of the run (job), of Hydra (hydra), or all",
     )
-    group.add_argument("--package", "-p", metavar="KEY", help="with --cfg: print only what is below KEY")
-    group.add_argument(
-        "--resolve", action="store_true", help="with --cfg: replace ${...} by the values they stand for"
-    )
+    group.add_argument("--package", "-p", metavar="KEY", help="with --cfg: print only the part below KEY")
+    group.add_argument("--resolve", action="store_true", help="with --cfg: replace each ${...} by its value")
     parser.add_flag_with_optional_value(
         *("--info", "-i"),
         const="all",

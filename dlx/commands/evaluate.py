@@ -77,14 +77,8 @@ def _show(
     console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("\nrun", overflow="fold")
-    for heading in (
-        "\nepoch",
-        "val acc\nrecorded",
-        f"{split} acc\nnow",
-        "95%\ninterval",
-        f"{split} loss\nnow",
-        "\nsamples",
-    ):
+    scores = [f"{split} acc\nnow", "95%\ninterval", f"{split} loss\nnow"]
+    for heading in ("\nepoch", "val acc\nrecorded", *scores, "\nsamples"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run, look in zip(chosen, looks, strict=True):
         table.add_row(Text(run.folder.name), *map(Text, _cells(run.result, look)))

@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         given, unread = self.parse_known_intermixed_args(self._with_left_out_values(arguments))
         for word in unread:
             if not word.startswith("-"):
-                raise RequestError(f"'{word}' is one word too many")
+                raise RequestError(f"there is one word too many: '{word}'")
             names = [name for action in self._actions for name in action.option_strings]
             allowed = [name for name in names if name.startswith("--")]
             flag = word.split("=")[0]

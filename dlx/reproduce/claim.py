@@ -95,11 +95,7 @@ class Order(_Closed):
     @property
     def sides(self) -> tuple[Where, Where]:
         """The two settings that are compared."""
-        if self.equal is not None:
-            return self.equal
-        assert self.better is not None
-        assert self.worse is not None
-        return self.better, self.worse
+        return self.equal or (self.better or {}, self.worse or {})
 
     @property
     def lower_is_better(self) -> bool:
@@ -179,12 +175,11 @@ def find_claims(names: Sequence[str]) -> list[Claim]:
 
 @functools.cache  # takes 0.25 s, and is needed for each name of a request
 def packaged_claims() -> tuple[Claim, ...]:
-    """Return every packaged claim, sorted by id."""
-
-    def by_id(claim: Claim) -> tuple[str, int, str]:
-        return (claim.id or "~")[:1], int((claim.id or "~0")[1:]), claim.claim
-
-    return tuple(sorted(map(read_claim, FOLDER.glob("*.yaml")), key=by_id))
+    """Return every packaged claim, sorted by id: A2 before A10."""
+    claims = map(read_claim, sorted(FOLDER.glob("*.yaml")))
+    return tuple(
+        sorted(claims, key=lambda claim: ((claim.id or "~")[0], len(claim.id or ""), claim.id or ""))
+    )
 
 
 def _find(name: str) -> list[Claim]:

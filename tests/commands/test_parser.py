@@ -74,7 +74,7 @@ def test_words_that_are_missing_or_too_many_are_told():
     parser.add_argument("folder", metavar="DIR")
     with pytest.raises(RequestError, match=r"^DIR is missing$"):
         parser.parse([])
-    with pytest.raises(RequestError, match=r"^'b' is one word too many$"):
+    with pytest.raises(RequestError, match=r"^there is one word too many: 'b'$"):
         parser.parse(["a", "b"])
 
 

@@ -24,7 +24,7 @@ trian epochs=3                | there is no verb 'trian'; did you mean 'train'?
 -x                            | there is no flag -x (allowed: --help, --version)
 --version=3                   | --version takes no value, but was given '3'
 --help=3                      | --help takes no value, but was given '3'
-version 3                     | '3' is one word too many
+version 3                     | there is one word too many: '3'
 help trian                    | there is no verb 'trian'; did you mean 'train'?
 
 train --cfg foo               | --cfg: 'foo' is not one of job, hydra, all

@@ -1,4 +1,4 @@
-"""The command line: verbs, help, exit codes; and that help imports nothing heavy."""
+"""The command line: verbs, help, exit codes, and imports."""
 
 import errno
 import re
@@ -34,12 +34,12 @@ def test_the_version_is_printed(word, capsys):
     assert re.fullmatch(r"dlx \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-def test_help_is_a_word_too(capsys):
+def test_help_works_as_a_word(capsys):
     assert help_of(capsys=capsys) == help_with("help", capsys=capsys)
     assert help_of("report", capsys=capsys) == help_with("help", "report", capsys=capsys)
 
 
-def test_without_a_verb_the_help_is_printed_and_the_exit_code_says_that_nothing_was_done(capsys):
+def test_without_a_verb_the_help_is_printed_with_exit_code_2(capsys):
     assert main([]) == 2
     assert "usage: dlx VERB" in capsys.readouterr().out
 
@@ -54,7 +54,7 @@ def test_the_help_of_a_verb_has_usage_options_examples_and_exit_codes(verb, caps
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "train"])
-def test_the_examples_in_the_help_are_words_that_the_verb_reads(verb, capsys):
+def test_the_parser_accepts_the_examples_in_the_help(verb, capsys):
     from importlib import import_module
 
     printed = help_of(verb, capsys=capsys)
@@ -124,9 +124,7 @@ def test_an_interrupt_ends_with_exit_code_130_in_one_line(capsys, monkeypatch):
         ("data lst", "'lst' is not one of list, prepare"),
     ],
 )
-def test_the_traceback_of_an_error_is_printed_if_the_environment_asks_for_it(
-    words, said, capsys, monkeypatch
-):
+def test_hydra_full_error_prints_the_traceback_instead(words, said, capsys, monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     assert main(words.split()) == 2
     printed = capsys.readouterr()

@@ -74,10 +74,7 @@ def _list() -> None:
 
     files = [*(config_folder() / "data").glob("*.yaml"), *Path("conf/data").glob("*.yaml")]
     for name, path in sorted({path.stem: path for path in files}.items()):
-        comments = [
-            line.lstrip("# ")
-            for line in path.read_text(errors="replace").splitlines()
-            if line.startswith("# ")
-        ]
+        lines = path.read_text(errors="replace").splitlines()
+        comments = [line.lstrip("# ") for line in lines if line.startswith("# ")]
         what = next((line for line in comments if not line.startswith(("@package", "dlx "))), "")
         print(f"{name:<14} {what}")

@@ -105,6 +105,13 @@ def output_folder(word: str) -> Path:
     return Path(word)
 
 
+def dotted_key(word: str) -> str:
+    """Read an argument that is a key of the configuration."""
+    if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", word):
+        raise argparse.ArgumentTypeError(f"'{word}' is not a key such as model or model.width")
+    return word
+
+
 def whole_number(at_least: int) -> Callable[[str], int]:
     """Return an argument type: a whole number of `at_least` or more."""
 

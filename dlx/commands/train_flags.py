@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from textwrap import fill
 
-from dlx.commands.parser import Parser, existing_folder, one_of
+from dlx.commands.parser import Parser, dotted_key, existing_folder, one_of
 from dlx.errors import RequestError
 
 CONFIGURATIONS = ("job", "hydra", "all")
@@ -96,7 +96,9 @@ def _parser(choices: str = "") -> Parser:
         type=one_of(*CONFIGURATIONS),
         help="print the composed configuration: of the run (job), of Hydra (hydra), or all",
     )
-    group.add_argument("--package", "-p", metavar="KEY", help="with --cfg: print only the part below KEY")
+    group.add_argument(
+        "--package", "-p", metavar="KEY", type=dotted_key, help="with --cfg: print only the part below KEY"
+    )
     group.add_argument("--resolve", action="store_true", help="with --cfg: replace each ${...} by its value")
     parser.add_flag_with_optional_value(
         *("--info", "-i"),

@@ -1,4 +1,4 @@
-"""The words of `dlx train`: which are flags, which are settings, and what the help shows."""
+"""The flags of `dlx train`, mixed with settings, and its help."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_flags_and_settings_may_be_mixed(words, flags, overrides):
 
 
 @pytest.mark.parametrize("words", ["--config-dir more", "-cd more", "--config-dir=more", "-cd=more"])
-def test_a_value_is_the_next_word_or_stands_after_the_equals_sign(words, tmp_path, monkeypatch):
+def test_a_value_is_the_next_word_or_follows_an_equals_sign(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "more").mkdir()
     options, overrides = parse_train(["seed=1", *words.split()])

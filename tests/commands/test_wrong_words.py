@@ -30,6 +30,7 @@ help trian                    | there is no verb 'trian'; did you mean 'train'?
 train --cfg foo               | --cfg: 'foo' is not one of job, hydra, all
 train --cfg job --info        | --cfg and --info cannot be combined
 train --cfg job --package no  | --package no: the configuration has no such part
+train --cfg job --package [   | --package: '[' is not a key such as model or model.width
 train --resolve               | --resolve says how --cfg prints; add --cfg job
 train --package model         | --package says how --cfg prints; add --cfg job
 train --config-dir nowhere    | --config-dir: there is no folder 'nowhere'
@@ -185,7 +186,7 @@ def cases_of_flags() -> Iterator[str]:
             if flag.nargs == 0:
                 yield f"{command} {name}=mine.yaml | {name} takes no value, but was given 'mine.yaml'"
             if flag.type is not None:
-                yield f"{command} {name}=mine.yaml | error: {name}: "
+                yield f"{command} {name}=./mine.yaml | error: {name}: "  # a file, and no name of anything
 
 
 def cases() -> Iterator[object]:
@@ -238,7 +239,7 @@ def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(words, said, caps
     assert {path.name for path in Path().iterdir()} <= {"mine.yaml", "nowhere"}  # data.root is made early
 
 
-def test_what_would_move_the_cursor_is_shown_as_its_escape(capsys):
+def test_control_characters_are_shown_as_escapes(capsys):
     assert main(["evaluate", "\x1b[2J\nnowhere"]) == 2
     assert capsys.readouterr().err == "dlx evaluate: error: there is no folder '\\x1b[2J nowhere'\n"
 
@@ -247,7 +248,7 @@ def test_what_would_move_the_cursor_is_shown_as_its_escape(capsys):
     "content", ["a: [1\n", "a: 1\na: 2\n", "a:\tb: c\n", b"a: \xff\n", "defaults: [mine]\n"]
 )
 @pytest.mark.parametrize("verb", ["train", "check"])
-def test_a_broken_yaml_of_the_users_is_one_line_too(content, verb, capsys):
+def test_a_broken_yaml_file_is_reported_in_one_line(content, verb, capsys):
     folder = Path("conf/model")
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())

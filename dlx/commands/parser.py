@@ -46,16 +46,14 @@ class Parser(argparse.ArgumentParser):
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Read the words. Raises RequestError for any mistake in them."""
         given, unread = self.parse_known_intermixed_args(self._with_left_out_values(arguments))
-        for word in unread:
-            if not word.startswith("-"):
-                raise RequestError(f"there is one word too many: '{word}'")
-            names = [name for action in self._actions for name in action.option_strings]
-            allowed = [name for name in names if name.startswith("--")]
-            flag = word.split("=")[0]
-            raise RequestError(
-                f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})"
-            )
-        return given
+        if not unread:
+            return given
+        flag = unread[0].split("=")[0]
+        if not flag.startswith("-"):
+            raise RequestError(f"there is one word too many: '{unread[0]}'")
+        names = [name for action in self._actions for name in action.option_strings]
+        allowed = [name for name in names if name.startswith("--")]
+        raise RequestError(f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})")
 
     def error(self, message: str) -> NoReturn:
         """Raise RequestError instead of printing the usage."""

@@ -74,7 +74,7 @@ def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, f
     sign = -1 if order.lower_is_better and order.equal is None else 1
     differences_K = [sign * (first[seed] - second[seed]) for seed in first if seed in second]
     if not differences_K:
-        return Judgement("UNDERPOWERED", "no seed has both runs completed")
+        return Judgement("UNDERPOWERED", "no seed completed both runs")
     mean = math.fsum(differences_K) / len(differences_K)
     if order.margin is None:
         p, against = sign_flip_p(differences_K), sign_flip_p([-d for d in differences_K])

@@ -4,7 +4,5 @@ import sys
 
 from dlx.cli import main
 
-if (
-    __name__ == "__main__"
-):  # a worker process imports this module under another name, and must not start again
+if __name__ == "__main__":  # a worker process imports this file under another name
     sys.exit(main())

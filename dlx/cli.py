@@ -1,5 +1,6 @@
-"""The `dlx` command: picks the verb, and reports errors. Imports nothing heavy, so --help answers at once."""
+"""The `dlx` command: picks the verb and reports errors. Imports nothing heavy, so --help answers at once."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -32,8 +33,12 @@ EXIT_CODES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; only --help ends in SystemExit."""
+    """Run the command line and return its exit code; --help raises SystemExit."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["help"]:  # `dlx help train` is `dlx train --help`
+        words = [*words[1:], "--help"]
+    elif words[:1] == ["version"]:
+        words[0] = "--version"
     verb = words[0] if words and words[0] in VERBS else ""
     try:
         return int(import_module(f"dlx.commands.{verb}").main(words[1:])) if verb else _without_verb(words)
@@ -73,11 +78,13 @@ def _without_verb(words: list[str]) -> int:
 
 
 def _fail(verb: str, message: str, code: int) -> int:
+    """Print the message in one line, or an error's traceback if HYDRA_FULL_ERROR=1; return the exit code."""
+    if os.environ.get("HYDRA_FULL_ERROR") == "1" and code != 130:
+        import traceback
+
+        traceback.print_exc()
+        return code
     from dlx.report.text import visible
 
     print(f"{f'dlx {verb}'.strip()}: {visible(' '.join(message.split()))}", file=sys.stderr)
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,10 @@
-"""The exception for what a user can put right, the nearest name to a mistyped one, and failed storage."""
+"""RequestError for mistakes that a user can fix, suggestions for mistyped names, and storage errors."""
 
 import errno
 from collections.abc import Iterable
 
-# The disk is full, the quota is used up, the file system is read-only, the device is broken, the folder is
-# not ours or is not a folder.
+# The disk is full, the quota used up, the file system read-only, the device broken, access denied, or a path
+# taken by something else.
 STORAGE_ERRNOS = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -20,9 +20,9 @@ STORAGE_ERRNOS = (
 
 
 class RequestError(ValueError):
-    """The request, the configuration or the data is wrong; one line says what, where and what is allowed.
+    """The request, the configuration or the data is wrong; the message is one line for the user.
 
-    `dlx` prints the message without a traceback and exits with code 2. It is raised before any training.
+    It is raised before any training. `dlx` prints it without a traceback and exits with code 2.
     """
 
 
@@ -30,7 +30,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the name in `allowed` closest to `name`, or "" if none is close."""
     from difflib import get_close_matches  # takes 9 ms, and help needs none
 
-    close = get_close_matches(name, list(allowed), n=1, cutoff=0.6)
+    close = get_close_matches(name, list(allowed), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 

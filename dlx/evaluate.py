@@ -1,4 +1,4 @@
-"""Scores runs on a split of their data, and records each look, so that a second one is visible."""
+"""Scores runs on a split of their data and records each look."""
 
 import json
 from collections.abc import Sequence
@@ -18,22 +18,25 @@ from dlx.run.result import Result, read_result
 
 @dataclass(frozen=True)
 class Chosen:
-    """A run to score, and how many runs it was chosen from."""
+    """A run to score."""
 
     folder: Path
     result: Result
-    chosen_from: int
+    chosen_from: int  # how many runs it was picked from, itself included
 
 
 def choose_runs(folder: Path, *, every: bool) -> list[Chosen]:
-    """Return the run in `folder`, or a study's best completed run by validation, or `every` completed one.
+    """Return the run in `folder`; of a study, the best completed run, or `every` completed one.
 
-    Runs are compared by their own `monitor`, at the epoch whose weights were kept. Raises RequestError if
-    there is no such run.
+    Runs are compared by their `monitor`, at the epoch whose weights were kept. Raises RequestError if there
+    is no such run.
     """
     if not folder.is_dir():
         raise RequestError(f"there is no folder '{folder}'")
-    results = {run: _result(run) for run in find_runs(folder)}
+    try:
+        results = {run: read_result(run) for run in find_runs(folder)}
+    except ValueError as error:
+        raise RequestError(str(error)) from error
     completed = {run: result for run, result in results.items() if result and result.status == "completed"}
     if not completed:
         raise RequestError(f"{folder}: holds no completed run")
@@ -49,8 +52,11 @@ def choose_runs(folder: Path, *, every: bool) -> list[Chosen]:
 
 
 def score_runs(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:
-    """Score each run's checkpoint on `split` and record the looks. Raises RequestError before the first."""
-    for run in chosen:  # a look that is recorded and not shown would be lost
+    """Score each run's checkpoint on `split` and record the looks.
+
+    Raises RequestError if a run has no checkpoint, before any is scored: a recorded look is also shown.
+    """
+    for run in chosen:
         if run.result.checkpoint_sha256 is None:
             raise RequestError(f"{run.folder}: has no checkpoint; train it with keep=best or keep=last")
     return [score_run(run, split) for run in chosen]
@@ -81,7 +87,10 @@ def score_run(run: Chosen, split: str) -> Evaluation:
 
 
 def earlier_looks(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:
-    """Return every recorded look at `split` in the studies of these runs: a choice has seen them all."""
+    """Return every recorded look at `split` in the studies of these runs.
+
+    Any of them may have influenced the choice.
+    """
     try:
         looks = [
             look
@@ -95,16 +104,9 @@ def earlier_looks(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:
 
 
 def monitored(result: Result, epoch: str) -> float:
-    """Return what a run monitored, at its `best` or `last` epoch: higher is better, and -inf is no value."""
+    """Return what a run monitored at its `best` or `last` epoch; higher is better, -inf is missing."""
     monitor = str(result.config["monitor"])
     value = (result.best if epoch == "best" else result.last).get(monitor)
     if value is None:
         return float("-inf")
     return value if monitor.endswith("accuracy") else -value
-
-
-def _result(folder: Path) -> Result | None:
-    try:
-        return read_result(folder)
-    except ValueError as error:
-        raise RequestError(str(error)) from error

@@ -1,4 +1,4 @@
-"""The command line: verbs, help, exit codes; and that help imports nothing heavy."""
+"""The command line: verbs, help, exit codes, and imports."""
 
 import errno
 import re
@@ -12,8 +12,12 @@ from dlx.cli import VERBS, main
 
 
 def help_of(*verb, capsys):
+    return help_with(*verb, "--help", capsys=capsys)
+
+
+def help_with(*words, capsys):
     with pytest.raises(SystemExit) as caught:
-        main([*verb, "--help"])
+        main([*words])
     assert caught.value.code == 0
     return capsys.readouterr().out
 
@@ -24,12 +28,18 @@ def test_help_names_every_verb_and_the_exit_codes(capsys):
     assert "exit codes: 0 done" in printed
 
 
-def test_the_version_is_printed(capsys):
-    assert main(["--version"]) == 0
+@pytest.mark.parametrize("word", ["--version", "version"])
+def test_the_version_is_printed(word, capsys):
+    assert main([word]) == 0
     assert re.fullmatch(r"dlx \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-def test_without_a_verb_the_help_is_printed_and_the_exit_code_says_that_nothing_was_done(capsys):
+def test_help_works_as_a_word(capsys):
+    assert help_of(capsys=capsys) == help_with("help", capsys=capsys)
+    assert help_of("report", capsys=capsys) == help_with("help", "report", capsys=capsys)
+
+
+def test_without_a_verb_the_help_is_printed_with_exit_code_2(capsys):
     assert main([]) == 2
     assert "usage: dlx VERB" in capsys.readouterr().out
 
@@ -44,7 +54,7 @@ def test_the_help_of_a_verb_has_usage_options_examples_and_exit_codes(verb, caps
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "train"])
-def test_the_examples_in_the_help_are_words_that_the_verb_reads(verb, capsys):
+def test_the_parser_accepts_the_examples_in_the_help(verb, capsys):
     from importlib import import_module
 
     printed = help_of(verb, capsys=capsys)
@@ -100,3 +110,25 @@ def test_an_interrupt_ends_with_exit_code_130_in_one_line(capsys, monkeypatch):
     assert main(["reproduce", "B4"]) == 130
     said = "interrupted; finished runs are kept, and the same command continues"
     assert capsys.readouterr().err == f"dlx reproduce: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("trian", "there is no verb 'trian'"),
+        ("train epoch=3", "epoch: there is no such key"),
+        ("report nowhere", "there is no folder 'nowhere'"),
+        ("evaluate nowhere", "there is no folder 'nowhere'"),
+        ("reproduce A2 epoch=3", "epoch: there is no such key"),
+        ("check model=custom model.target=nowhere:Net", "No module named 'nowhere'"),
+        ("data lst", "'lst' is not one of list, prepare"),
+    ],
+)
+def test_hydra_full_error_prints_the_traceback_instead(words, said, capsys, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert main(words.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("Traceback (most recent call last):\n")
+    assert said in printed.err.splitlines()[-1]
+    assert printed.out == ""
+    assert ("ModuleNotFoundError" in printed.err) == ("nowhere:Net" in words)  # the cause too

@@ -139,7 +139,7 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
     if any(inside(module, room) for room in WITHOUT_TORCH):
         assert "torch" not in top
     if module in ("dlx.cli", "dlx.errors"):
-        assert not top - {"dlx", "argparse", "sys", "collections", "difflib", "errno", "importlib"}
+        assert not top - {"dlx", "argparse", "os", "sys", "collections", "difflib", "errno", "importlib"}
 
 
 def test_what_the_package_offers_is_imported_when_it_is_called():

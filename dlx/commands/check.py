@@ -1,4 +1,4 @@
-"""`dlx check`: reads its words, and prints how autograd's gradients compare with finite differences."""
+"""`dlx check`: compares autograd's gradients of one model and loss with finite differences."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,9 +9,7 @@ from dlx.errors import RequestError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dlx.config import Settings
     from dlx.engine.gradient_check import TensorCheck
-    from dlx.engine.run import Run
 
 SAMPLES, ENTRIES, TOLERANCE = 4, 10, 1e-6
 
@@ -27,7 +25,7 @@ NOTES = """
 The settings are those of `dlx train`, for one run. The check always runs in
 float64 on the CPU and in training mode: BatchNorm uses the batch's statistics,
 dropout's draws are fixed, and nothing is augmented. At a kink of the loss
-(ReLU, max pooling) there is no derivative: such entries are counted, but not
+(ReLU, max pooling) there is no derivative; entries there are counted but not
 compared.
 """
 
@@ -38,19 +36,17 @@ EXIT_CODES = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `dlx check` with these arguments; return 0 if no gradient is wrong, 1 if one is.
-
-    Raises RequestError if the request is wrong.
-    """
+    """Run `dlx check` with these arguments; return 0 if no gradient is wrong, 1 if one is."""
     given = _parser().parse(arguments)
     from dlx.compose.request import compose_one
 
     settings = compose_one(given.overrides)
-    # With four samples there is no work for a second thread; more are used only if asked for.
+    # Four samples keep only one thread busy.
     forced = {"dtype": "float64", "device": "cpu", "threads": settings.threads or 1}
     settings = settings.model_copy(update=forced)
     from dlx.build import BATCH_NORMS, build  # imports torch
     from dlx.engine import gradient_check
+    from dlx.report.text import write_count
 
     run = build(settings)
     samples = given.samples or min(SAMPLES, len(run.data.train))
@@ -60,9 +56,13 @@ def main(arguments: Sequence[str]) -> int:
         )
     if samples == 1 and any(isinstance(module, BATCH_NORMS) for module in run.model.modules()):
         raise RequestError("--samples 1: BatchNorm cannot normalise a batch of one; use 2 or more")
-    check = gradient_check.GradientCheckOptions(samples, given.entries, given.tolerance)
-    results = gradient_check.check_gradients(run, check)
-    _show(results, _title(run, settings, samples), given.tolerance)
+    options = gradient_check.GradientCheckOptions(samples, given.entries, given.tolerance)
+    results = gradient_check.check_gradients(run, options)
+    title = (
+        f"{settings.model.name}, {run.parameter_count:,} parameters, {settings.loss.name}; "
+        f"{write_count(samples, 'sample')} of {settings.data.name}"
+    )
+    _show(results, title, given.tolerance)
     return 0 if all(result.passed(given.tolerance) for result in results) else 1
 
 
@@ -80,7 +80,7 @@ def _parser() -> Parser:
         type=whole_number(0),
         default=ENTRIES,
         metavar="N",
-        help="entries to compare of each parameter and of the input; 0 for all (default: %(default)s)",
+        help="entries to compare in each parameter and in the input; 0 for all (default: %(default)s)",
     )
     parser.add_argument(
         "--tolerance",
@@ -92,13 +92,6 @@ def _parser() -> Parser:
     return parser
 
 
-def _title(run: "Run", settings: "Settings", samples: int) -> str:
-    return (
-        f"{settings.model.name}, {run.parameter_count:,} parameters, {settings.loss.name}; "
-        f"{samples} {'sample' if samples == 1 else 'samples'} of {settings.data.name}"
-    )
-
-
 def _show(results: "Sequence[TensorCheck]", title: str, tolerance: float) -> None:
     """Print the table, a line for each wrong gradient, and the verdict."""
     from rich.console import Console
@@ -107,17 +100,20 @@ def _show(results: "Sequence[TensorCheck]", title: str, tolerance: float) -> Non
     console = Console(highlight=False)
     console.print(Text(title))
     console.print(_table(results, tolerance))
-    for line in _wrong(results, tolerance):
-        console.print(Text(line, style="red"))
+    wrong = [result for result in results if not result.passed(tolerance)]
+    for result in wrong:
+        if (entry := result.worst) is not None:
+            where = f"{result.name}[{', '.join(map(str, entry.index))}]"
+            values = f"autograd {entry.autograd:.6g}, finite differences {entry.difference:.6g}"
+            console.print(Text(f"wrong: {where}: {values}", style="red"))
     kinks = sum(entry.kink for result in results for entry in result.entries)
     if kinks:
         what = "1 entry is" if kinks == 1 else f"{kinks} entries are"
-        console.print(Text(f"{what} at a kink of the loss, so not compared"))
+        console.print(Text(f"{what} at a kink of the loss and not compared"))
     compared = sum(len(result.compared) for result in results)
-    wrong = sum(not result.passed(tolerance) for result in results)
     largest = max((result.worst.error for result in results if result.worst), default=0.0)
-    wrong_of = f"{wrong} of {len(results)} gradients {'is' if wrong == 1 else 'are'} wrong"
-    console.print(Text(f"{wrong_of if wrong else 'no gradient is wrong'}: {compared:,} entries compared,"))
+    verdict = f"{len(wrong)} of {len(results)} gradients {'is' if len(wrong) == 1 else 'are'} wrong"
+    console.print(Text(f"{verdict if wrong else 'no gradient is wrong'}: {compared:,} entries compared,"))
     console.print(Text(f"the largest relative error is {largest:.1e}, the tolerance {tolerance:g}"))
 
 
@@ -144,13 +140,3 @@ def _table(results: "Sequence[TensorCheck]", tolerance: float) -> "Table":
         style = "" if result.passed(tolerance) else "red"
         table.add_row(*(Text(cell, style=style) for cell in cells))
     return table
-
-
-def _wrong(results: "Sequence[TensorCheck]", tolerance: float) -> list[str]:
-    """Return a line for each wrong gradient: where it is worst, and both values there."""
-    return [
-        f"wrong: {result.name}[{', '.join(map(str, entry.index))}]: autograd {entry.autograd:.6g},"
-        f" finite differences {entry.difference:.6g}"
-        for result in results
-        if (entry := result.worst) is not None and not result.passed(tolerance)
-    ]

@@ -1,6 +1,6 @@
-"""`dlx data`: lists the data sets, or fetches one before it is needed, as on a machine with a network."""
+"""`dlx data`: lists the data sets, or fetches one ahead of time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from dlx.commands.parser import Parser, one_of
@@ -18,19 +18,18 @@ EXIT_CODES = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `dlx data` with these arguments and return 0; raises RequestError if something is wrong."""
+    """Run `dlx data` with these arguments and return 0."""
     given = _parser().parse(arguments)
     if given.action is None:
         raise RequestError("say what to do: list, or prepare NAME")
     if given.action == "list":
         if given.name:
             raise RequestError(f"list takes no more words, but was given '{given.name}'")
-        for name, what in _described():
-            print(f"{name:<14} {what}")
+        _list()
         return 0
     if given.name is None:
         raise RequestError("prepare needs a name from `dlx data list`")
-    print(_prepare(given.name, given.overrides))
+    _prepare(given.name, given.overrides)
     return 0
 
 
@@ -55,8 +54,8 @@ def _parser() -> Parser:
     return parser
 
 
-def _prepare(name: str, overrides: Sequence[str]) -> str:
-    """Fetch and check a data set; return a line that says what it holds."""
+def _prepare(name: str, overrides: Sequence[str]) -> None:
+    """Fetch and check a data set; print what it holds."""
     from dlx.compose.request import compose_one
 
     settings = compose_one([f"data={name}", *overrides]).data
@@ -66,14 +65,16 @@ def _prepare(name: str, overrides: Sequence[str]) -> str:
     parts = {"train": source.train, "validation": source.validation, "test": source.test}
     sizes = ", ".join(f"{len(arrays)} {part}" for part, arrays in parts.items() if arrays is not None)
     shape = "x".join(map(str, source.train.inputs.shape[1:]))
-    return f"{name}: ready; {sizes}, {shape}, {len(source.classes)} classes"
+    print(f"{name}: ready; {sizes}, {shape}, {len(source.classes)} classes")
 
 
-def _described() -> Iterator[tuple[str, str]]:
-    """Yield each data set's name and the sentence at the top of its YAML, a user's own in ./conf included."""
+def _list() -> None:
+    """Print each data set's name and the sentence at the top of its YAML, those in ./conf included."""
     from dlx.compose.composer import config_folder
 
     files = [*(config_folder() / "data").glob("*.yaml"), *Path("conf/data").glob("*.yaml")]
     for name, path in sorted({path.stem: path for path in files}.items()):
-        comments = [line.lstrip("# ") for line in path.read_text().splitlines() if line.startswith("# ")]
-        yield name, next((line for line in comments if not line.startswith(("@package", "dlx "))), "")
+        lines = path.read_text(errors="replace").splitlines()
+        comments = [line.lstrip("# ") for line in lines if line.startswith("# ")]
+        what = next((line for line in comments if not line.startswith(("@package", "dlx "))), "")
+        print(f"{name:<14} {what}")

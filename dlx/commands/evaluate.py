@@ -1,4 +1,4 @@
-"""`dlx evaluate`: reads its words; prints held-out scores, and how often the split was looked at before."""
+"""`dlx evaluate`: prints held-out scores, and how often the split was looked at before."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from dlx.run.evaluations import Evaluation
     from dlx.run.result import Result
 
-SUMMARY = "Score chosen runs on held-out data, and record each look."
-
 EXAMPLES = """
 dlx evaluate outputs/mystudy
 dlx evaluate outputs/mystudy --all
@@ -20,27 +18,26 @@ dlx evaluate outputs/mystudy --split val
 """
 
 NOTES = """
-A study's best run by validation is scored, or each run with --all; a run's own
-folder scores that run. Runs need a checkpoint: train them with keep=best or
-keep=last. Each look is a row in the run's evaluations.csv. Choose on the
-validation split, and look at the test split once.
+DIR may be a study, whose best run by validation is scored (--all: every run),
+or a single run. Runs need a checkpoint: train them with keep=best or keep=last.
+Each look is a row in the run's evaluations.csv. Choose by the validation split,
+and look at the test split once.
 """
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `dlx evaluate` with these arguments and return 0; raises RequestError if something is wrong."""
+    """Run `dlx evaluate` with these arguments and return 0."""
     given = _parser().parse(arguments)
     from dlx.evaluate import choose_runs, earlier_looks, score_runs
 
     chosen = [run for folder in given.folders for run in choose_runs(folder, every=given.all)]
     earlier = earlier_looks(chosen, given.split)
-    looks = score_runs(chosen, given.split)
-    _show(chosen, looks, earlier, given.split)
+    _show(chosen, score_runs(chosen, given.split), earlier, given.split)
     return 0
 
 
 def interval(accuracy: float, samples: int) -> str:
-    """Write the 95% interval of a proportion by Wilson's score (1927): what other samples might have said."""
+    """Write the 95% interval of an accuracy (Wilson's score, 1927), due to the choice of samples."""
     from dlx.stats.intervals import wilson
 
     found = wilson(round(accuracy * samples), samples)
@@ -50,7 +47,7 @@ def interval(accuracy: float, samples: int) -> str:
 def _parser() -> Parser:
     parser = Parser(
         "dlx evaluate",
-        SUMMARY,
+        "Score chosen runs on held-out data, and record each look.",
         examples=EXAMPLES,
         notes=NOTES,
         exit_codes="0 done; 2 the request was wrong; 4 storage failed.",
@@ -75,17 +72,13 @@ def _show(
     from rich.table import Table
     from rich.text import Text
 
+    from dlx.report.text import write_count
+
     console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("\nrun", overflow="fold")
-    for heading in (
-        "\nepoch",
-        "val acc\nrecorded",
-        f"{split} acc\nnow",
-        "95%\ninterval",
-        f"{split} loss\nnow",
-        "\nsamples",
-    ):
+    scores = [f"{split} acc\nnow", "95%\ninterval", f"{split} loss\nnow"]
+    for heading in ("\nepoch", "val acc\nrecorded", *scores, "\nsamples"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run, look in zip(chosen, looks, strict=True):
         table.add_row(Text(run.folder.name), *map(Text, _cells(run.result, look)))
@@ -98,10 +91,10 @@ def _show(
     if not earlier:
         console.print(Text(f"the first recorded look at this study's {split} split"))
         return
-    times = f"{len(earlier)} time{'s' if len(earlier) > 1 else ''}"
     said = (
-        f"this study's {split} split was looked at {times} before, last on {max(e.time for e in earlier)}; "
-        "it is no longer a fair test of anything decided after such a look"
+        f"this study's {split} split was looked at {write_count(len(earlier), 'time')} before, last on "
+        f"{max(look.time for look in earlier)}; it is no longer a fair test of anything decided since the "
+        "first look"
     )
     console.print(Text(said, style="yellow"))
 

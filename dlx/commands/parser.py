@@ -1,19 +1,17 @@
-"""The command line as every verb reads it: argparse, with each mistake told in one line.
-
-A mistake raises RequestError; `dlx.cli` prints it and exits with code 2.
-"""
+"""The parser of every verb: argparse, but a mistake raises RequestError with one plain sentence."""
 
 import argparse
 import math
 import re
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from textwrap import fill
 from typing import Any, NoReturn
 
 from dlx.errors import RequestError, nearest
 
-# How argparse says it -> how we say it.
+# argparse's wording -> ours
 REWORDED = (
     (r"(\S+): expected one argument", r"\1 needs a value"),
     (r"(\S+): ignored explicit argument (.*)", r"\1 takes no value, but was given \2"),
@@ -22,12 +20,12 @@ REWORDED = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Reads the words of one verb; flags and other words may be mixed, and flags are never abbreviated."""
+    """Reads the words of one verb. Flags and other words may be mixed; flags cannot be abbreviated."""
 
     def __init__(
         self, prog: str, summary: str, *, examples: str, notes: str = "", exit_codes: str, **more: Any
     ) -> None:
-        """Give the texts of `prog --help`: a summary; notes, examples and exit codes below the arguments."""
+        """Set the texts of `prog --help`; notes, examples and exit codes stand below the arguments."""
         indented = "\n".join(f"  {line}" for line in examples.strip().splitlines())
         parts = [notes.strip(), f"examples:\n{indented}", fill(f"exit codes: {exit_codes}", 79)]
         super().__init__(
@@ -46,28 +44,27 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(*flags, nargs="?", const=const, **more)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Read the words. Raises RequestError for a flag that does not exist, and for any other mistake."""
+        """Read the words. Raises RequestError for any mistake in them."""
         given, unread = self.parse_known_intermixed_args(self._with_left_out_values(arguments))
-        for word in unread:
-            if not word.startswith("-"):
-                raise RequestError(f"'{word}' is one word too many")
-            names = [name for action in self._actions for name in action.option_strings]
-            allowed = [name for name in names if name.startswith("--")]
-            flag = word.split("=")[0]
-            near = nearest(flag, allowed)
-            raise RequestError(f"there is no flag {flag}{near} (allowed: {', '.join(allowed)})")
-        return given
+        if not unread:
+            return given
+        flag = unread[0].split("=")[0]
+        if not flag.startswith("-"):
+            raise RequestError(f"there is one word too many: '{unread[0]}'")
+        names = [name for action in self._actions for name in action.option_strings]
+        allowed = [name for name in names if name.startswith("--")]
+        raise RequestError(f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})")
 
     def error(self, message: str) -> NoReturn:
         """Raise RequestError instead of printing the usage."""
-        message = re.sub(r"^argument (-[\w-]+)(?:/-[\w-]+)*", r"\1", message)  # of --cfg/-c the first
+        message = re.sub(r"^argument (?:-\w+/)*(-[\w-]+)(?:/-[\w-]+)*", r"\1", message)  # the long name
         message = message.removeprefix("argument ")
         for theirs, ours in REWORDED:
             message = re.sub(f"^{theirs}$", ours, message)
         raise RequestError(message)
 
     def _with_left_out_values(self, arguments: Sequence[str]) -> list[str]:
-        """Write out `--flag` as `--flag=CONST` where the next word is not its value.
+        """Replace `--flag` by `--flag=CONST` where the next word is not its value.
 
         argparse would take any next word that is not a flag, even a folder or a setting.
         """
@@ -80,7 +77,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """Return the type of an argument that is one of these names."""
+    """Return an argument type: one of these names."""
 
     def check(word: str) -> str:
         if word not in names:
@@ -92,8 +89,29 @@ def one_of(*names: str) -> Callable[[str], str]:
     return check
 
 
+def existing_folder(word: str) -> Path:
+    """Read an argument that is a folder."""
+    if not Path(word).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder '{word}'")
+    return Path(word)
+
+
+def output_folder(word: str) -> Path:
+    """Read an argument that is a folder to write into; it need not exist yet."""
+    if Path(word).exists() and not Path(word).is_dir():
+        raise argparse.ArgumentTypeError(f"'{word}' is a file, not a folder")
+    return Path(word)
+
+
+def dotted_key(word: str) -> str:
+    """Read an argument that is a key of the configuration."""
+    if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", word):
+        raise argparse.ArgumentTypeError(f"'{word}' is not a key such as model or model.width")
+    return word
+
+
 def whole_number(at_least: int) -> Callable[[str], int]:
-    """Return the type of an argument that is a whole number of `at_least` or more."""
+    """Return an argument type: a whole number of `at_least` or more."""
 
     def check(word: str) -> int:
         if not re.fullmatch(r"\d+", word, re.ASCII) or int(word) < at_least:
@@ -104,7 +122,7 @@ def whole_number(at_least: int) -> Callable[[str], int]:
 
 
 def number(above: float, below: float = math.inf) -> Callable[[str], float]:
-    """Return the type of an argument that is a number strictly between two others."""
+    """Return an argument type: a number strictly between `above` and `below`."""
 
     def check(word: str) -> float:
         try:

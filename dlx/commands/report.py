@@ -1,4 +1,4 @@
-"""`dlx report`: reads its words; pandas and the renderer are imported when it runs."""
+"""`dlx report`: compares the runs of a study, once or while they train."""
 
 import io
 import shlex
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from dlx.commands.parser import Parser, number, one_of
+from dlx.commands.parser import Parser, number, one_of, output_folder
 
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
 CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/report/."""
@@ -22,11 +22,7 @@ dlx report --watch
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the report and print its table; return 0, or 130 if watching was interrupted.
-
-    Raises RequestError if there is no such folder or no run in it that can be reported, OSError if the
-    report cannot be written.
-    """
+    """Run `dlx report` with these arguments; return 0, or 130 if watching was interrupted."""
     given = _parser().parse(arguments)
     from dlx.report.load import find_folders
     from dlx.report.options import Options
@@ -65,8 +61,8 @@ def _parser() -> Parser:
         metavar="DIR",
         nargs="*",
         type=Path,
-        help="a study, or any folder with runs in it; several are reported together (default: the study "
-        "under outputs/ that was written to last)",
+        help="a study, or any folder with runs in it; several are reported together (default: the newest "
+        "study under outputs/)",
     )
     parser.add_flag_with_optional_value(
         "--watch",
@@ -74,17 +70,16 @@ def _parser() -> Parser:
         pattern=r"[-+]?[\d.]+(e[-+]?\d+)?",
         metavar="SECONDS",
         type=number(0, below=1e6),
-        help="renew the report while runs train, every SECONDS (default: 10), until all have ended or "
-        "Ctrl-C; the page reloads itself meanwhile",
+        help="update the report every SECONDS (default: 10) until all runs have ended or Ctrl-C; the open "
+        "page reloads itself",
     )
     parser.add_argument(
         "--tensorboard",
         action="store_true",
-        help="also write event files for TensorBoard, into tensorboard/ beside the page (needs "
-        "dlx[tensorboard])",
+        help="also write event files into tensorboard/ beside the page (needs dlx[tensorboard])",
     )
     parser.add_argument(
-        "--output", metavar="DIR", type=Path, help="write here (default: report/ in the first DIR)"
+        "--output", metavar="DIR", type=output_folder, help="write here (default: report/ in the first DIR)"
     )
     group = parser.add_argument_group("what is compared")
     group.add_argument(
@@ -103,13 +98,13 @@ def _parser() -> Parser:
         "--metric",
         type=_metric,
         help="rank by val_accuracy, val_loss, train_accuracy or train_loss (default: val_accuracy, or "
-        "val_loss where there is none)",
+        "val_loss if there is no accuracy)",
     )
     group.add_argument(
         "--margin",
         metavar="M",
         type=number(0),
-        help="differences below M do not matter (default: 0.01 for accuracies, none for losses)",
+        help="differences below M do not matter (default: 0.01 for accuracies, no margin for losses)",
     )
     return parser
 

@@ -1,14 +1,13 @@
-"""`dlx reproduce`: reads its words, reruns the claims one after the other, and prints the ledger."""
+"""`dlx reproduce`: reruns claims one after the other, then writes and prints the ledger."""
 
 import io
 import shlex
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, whole_number
+from dlx.commands.parser import Parser, output_folder, whole_number
 from dlx.errors import RequestError
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 FOLDER = "reproduction"  # below output_root
 STYLES = {"REPRODUCED": "green", "NOT REPRODUCED": "red", "UNDERPOWERED": "yellow"}
 
-SUMMARY = "Rerun published experiments, and say which of their figures are reproduced."
-
 EXAMPLES = """
 dlx reproduce --list
 dlx reproduce digits_layers
@@ -31,9 +28,9 @@ dlx reproduce mine.yaml --output outputs/mine
 """
 
 NOTES = """
-Each claim is one grid of `dlx train`, trained once with each seed; the seed
-draws the split, the first weights and the order. Finished runs are kept: the
-same command continues. A claim without any randomness is run once.
+Each claim is a grid of `dlx train`, trained once with each seed. The split, the
+first weights and the order of the samples all follow the seed; a claim without
+any randomness is run once. Finished runs are kept: the same command continues.
 
 REPRODUCED      the published figure lies in the 95% prediction interval for
                 one new run, and the interval is narrow enough to tell
@@ -48,11 +45,7 @@ EXIT_CODES = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `dlx reproduce` with these arguments and return its exit code.
-
-    Raises RequestError if the request or a claim is wrong, before any training of that claim; OSError if
-    nothing can be written.
-    """
+    """Run `dlx reproduce` with these arguments and return its exit code."""
     given = _parser().parse(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # on a terminal that has only ASCII
@@ -66,17 +59,24 @@ def main(arguments: Sequence[str]) -> int:
     if not names:
         raise RequestError("name a claim by its name, id or file, or all; `dlx reproduce --list` shows them")
     from dlx.reproduce.claim import find_claims
+    from dlx.reproduce.ledger import save_ledger, write_ledger
     from dlx.reproduce.rerun import check_extra
 
     check_extra(settings)
-    reruns, not_run = _rerun_all(find_claims(names), settings, given.seeds)
-    command = shlex.join(["dlx", "reproduce", *arguments])
-    _write(reruns, not_run, settings, command, given.output or reruns[0].root / FOLDER)
+    reruns, not_run = _rerun_all(find_claims(names), given.seeds, settings)
+    ledger = write_ledger(reruns, not_run, shlex.join(["dlx", "reproduce", *arguments]))
+    _show(ledger, save_ledger(ledger, reruns, given.output or reruns[0].root / FOLDER))
     return 2 if not_run else 1 if any(each.contradicts for each in reruns) else 0
 
 
 def _parser() -> Parser:
-    parser = Parser("dlx reproduce", SUMMARY, examples=EXAMPLES, notes=NOTES, exit_codes=EXIT_CODES)
+    parser = Parser(
+        "dlx reproduce",
+        "Rerun published experiments, and say which of their figures are reproduced.",
+        examples=EXAMPLES,
+        notes=NOTES,
+        exit_codes=EXIT_CODES,
+    )
     parser.add_argument(
         "words",
         nargs="*",
@@ -92,7 +92,7 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=output_folder,
         metavar="DIR",
         help=f"write the ledger here (default: {FOLDER}/ below output_root)",
     )
@@ -100,49 +100,27 @@ def _parser() -> Parser:
 
 
 def _rerun_all(
-    claims: "Sequence[Claim]", settings: Sequence[str], seeds: int | None
+    claims: "Sequence[Claim]", seeds: int | None, settings: Sequence[str]
 ) -> "tuple[list[Rerun], list[tuple[str, str]]]":
-    """Return the claims that were rerun, and those that could not be, with the reason.
+    """Return the claims that were rerun, and the labels of those that could not be, with the reason.
 
     Raises RequestError if none could be.
     """
-    from dlx.reproduce.rerun import rerun, train_words
+    from dlx.reproduce.rerun import rerun
 
     reruns: list[Rerun] = []
-    not_run: list[tuple[str, str]] = []
+    errors: list[tuple[str, RequestError]] = []
     for claim in claims:
-        words = train_words(claim, seeds, settings)
-        announce = partial(print, f"{claim.label}: {shlex.join(['dlx', 'train', *words])}", flush=True)
         try:
-            reruns.append(rerun(claim, words, announce))
+            reruns.append(rerun(claim, seeds, settings))
         except RequestError as error:
-            not_run.append((claim.label, str(error)))
+            errors.append((claim.label, error))
+    if not reruns and len(errors) == 1:
+        raise errors[0][1]
+    not_run = [(label, str(error)) for label, error in errors]
     if not reruns:
-        label = "" if len(not_run) == 1 else "{}: "
-        raise RequestError("; ".join(f"{label.format(claim)}{said}" for claim, said in not_run))
+        raise RequestError("; ".join(f"{label}: {why}" for label, why in not_run)) from errors[0][1]
     return reruns, not_run
-
-
-def _write(
-    reruns: "Sequence[Rerun]",
-    not_run: Sequence[tuple[str, str]],
-    settings: Sequence[str],
-    command: str,
-    output: Path,
-) -> None:
-    from dlx.reproduce import ledger
-    from dlx.run.paths import write_atomically
-
-    commands = [command, *(shlex.join(["dlx", "train", *each.words]) for each in reruns)]
-    written = ledger.write_ledger(reruns, not_run, settings, commands)
-    output.mkdir(parents=True, exist_ok=True)
-    for name, text in (
-        ("ledger.csv", ledger.ledger_csv(reruns, settings)),
-        ("ledger.md", ledger.ledger_markdown(written)),
-        ("index.html", ledger.ledger_html(written)),
-    ):
-        write_atomically(output / name, text.encode(errors="backslashreplace"))
-    _show(written, output / "index.html")
 
 
 def _show(ledger: "Ledger", page: Path) -> None:
@@ -176,7 +154,7 @@ def _show(ledger: "Ledger", page: Path) -> None:
 
 
 def _show_list(claims: "Sequence[Claim]") -> None:
-    """Print each claim's id, name and title; and the commands of those that no preset is named after."""
+    """Print each claim's id, name and title, and the commands of those that have no preset of their name."""
     from rich.console import Console
     from rich.text import Text
 

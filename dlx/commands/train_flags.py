@@ -1,11 +1,11 @@
-"""What may stand in `dlx train ...`: flags, freely mixed with settings, and its help."""
+"""The flags and the help of `dlx train`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from textwrap import fill
 
-from dlx.commands.parser import Parser, one_of
+from dlx.commands.parser import Parser, dotted_key, existing_folder, one_of
 from dlx.errors import RequestError
 
 CONFIGURATIONS = ("job", "hydra", "all")
@@ -41,23 +41,19 @@ class TrainOptions:
     info: str | None
     config_dir: Path | None
     config_name: str | None
-    config_path: str | None
     help: bool
-    hydra_help: bool
     version: bool
 
 
 def parse_train(arguments: Sequence[str]) -> tuple[TrainOptions, list[str]]:
-    """Return the flags, and the other words (overrides) in their order.
+    """Return the flags, and the other words (overrides) in their order, unread.
 
-    Raises RequestError for a flag that does not exist, lacks its value or does not go with another. The
-    overrides are not read.
+    Raises RequestError for a flag that does not exist, lacks its value or does not go with another.
     """
     given = vars(_parser().parse(arguments))
     options = TrainOptions(**{field.name: given[field.name] for field in fields(TrainOptions)})
-    shown = [f"--{name}" for name in ("multirun", "cfg", "info") if given[name]]
-    if len(shown) > 1:
-        raise RequestError(f"{' and '.join(shown)} cannot be combined; give one of them")
+    if options.cfg and options.info:
+        raise RequestError("--cfg and --info cannot be combined; give one of them")
     for name in ("package", "resolve"):
         if given[name] and options.cfg is None:
             raise RequestError(f"--{name} says how --cfg prints; add --cfg job")
@@ -65,7 +61,7 @@ def parse_train(arguments: Sequence[str]) -> tuple[TrainOptions, list[str]]:
 
 
 def help_text(groups: Mapping[str, Sequence[str]]) -> str:
-    """Return what `dlx train --help` prints; `groups`: the choices of each group of the configuration."""
+    """Return what `dlx train --help` prints; `groups` holds the choices of each configuration group."""
     wrapped = [
         fill(", ".join(choices), 79, initial_indent=f"  {group:<12} ", subsequent_indent=" " * 15)
         for group, choices in groups.items()
@@ -90,7 +86,7 @@ def _parser(choices: str = "") -> Parser:
         "--multirun",
         "-m",
         action="store_true",
-        help="accepted, but not needed: a request may always be a grid",
+        help="accepted but not needed: a list of values always makes a grid",
     )
     group = parser.add_argument_group("look without training")
     group.add_argument(
@@ -100,10 +96,10 @@ def _parser(choices: str = "") -> Parser:
         type=one_of(*CONFIGURATIONS),
         help="print the composed configuration: of the run (job), of Hydra (hydra), or all",
     )
-    group.add_argument("--package", "-p", metavar="KEY", help="with --cfg: print only what is below KEY")
     group.add_argument(
-        "--resolve", action="store_true", help="with --cfg: replace ${...} by the values they stand for"
+        "--package", "-p", metavar="KEY", type=dotted_key, help="with --cfg: print only the part below KEY"
     )
+    group.add_argument("--resolve", action="store_true", help="with --cfg: replace each ${...} by its value")
     parser.add_flag_with_optional_value(
         *("--info", "-i"),
         const="all",
@@ -112,13 +108,13 @@ def _parser(choices: str = "") -> Parser:
         type=one_of(*TOPICS),
         help=f"print how the configuration is composed: {', '.join(TOPICS)} (default: all)",
     )
-    group.add_argument("--hydra-help", action="store_true", help="print the help of Hydra, which composes")
     group = parser.add_argument_group("where the configuration is read from")
     group.add_argument(
-        "--config-dir", "-cd", metavar="DIR", type=Path, help="one more folder of configuration files"
+        "--config-dir",
+        "-cd",
+        metavar="DIR",
+        type=existing_folder,
+        help="one more folder of configuration files",
     )
     group.add_argument("--config-name", "-cn", metavar="NAME", help="the primary file (default: train)")
-    group.add_argument(
-        "--config-path", "-cp", metavar="DIR", help="a folder of configuration files, instead of dlx's own"
-    )
     return parser

@@ -32,22 +32,17 @@ class _Closed(BaseModel):
 
 
 class Figure(_Closed):
-    """A published number: `metric` of the runs that match `where`, `at` a moment of training.
-
-    It is a `value`, or a `range` [lowest, highest]; an end that is null makes it a bound. `tolerance`: the
-    figure is deterministic, and every run must be this close. `rounding`: half a unit of the last published
-    digit. `width`: how wide our interval may be and still be informative.
-    """
+    """A published number: `metric` of the runs that match `where`, `at` a moment of training."""
 
     metric: str
     where: Where = {}
     at: Moment = "last"
     value: End | None = None
-    range: tuple[End | None, End | None] | None = None
-    tolerance: Annotated[float, Field(ge=0)] | None = None
-    rounding: Annotated[float, Field(ge=0)] | None = None
-    width: Annotated[float, Field(gt=0)] | None = None
-    pick: Literal["best"] | None = None
+    range: tuple[End | None, End | None] | None = None  # lowest, highest; a null end makes it a bound
+    tolerance: Annotated[float, Field(ge=0)] | None = None  # of a deterministic figure, for every run
+    rounding: Annotated[float, Field(ge=0)] | None = None  # half a unit of the last published digit
+    width: Annotated[float, Field(gt=0)] | None = None  # the widest interval that is still informative
+    pick: Literal["best"] | None = None  # the best of the matching runs of each seed
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
@@ -71,22 +66,19 @@ class Figure(_Closed):
 
     @property
     def useful_width(self) -> float:
-        """How wide our interval may be: 0.1 for accuracies, else a fifth of the published value."""
+        """The widest informative interval; by default 0.1 for accuracies, else a fifth of the value."""
         size = max(abs(end) for end in (self.value, *(self.range or ())) if end is not None)
         return self.width or (0.1 if self.metric.endswith("accuracy") else 0.2 * size)
 
 
 class Order(_Closed):
-    """A published order: `better` beats `worse` in `metric`, or the two settings of `equal` are alike.
-
-    A lower loss or time is better. `margin`: the largest difference that still counts as none.
-    """
+    """A published order: `better` beats `worse` in `metric`, or the two settings of `equal` are alike."""
 
     metric: str
     better: Where | None = None
     worse: Where | None = None
     equal: tuple[Where, Where] | None = None
-    margin: Annotated[float, Field(gt=0)] | None = None
+    margin: Annotated[float, Field(gt=0)] | None = None  # the largest difference that does not matter
     at: Moment = "last"
 
     @model_validator(mode="after")
@@ -103,11 +95,7 @@ class Order(_Closed):
     @property
     def sides(self) -> tuple[Where, Where]:
         """The two settings that are compared."""
-        if self.equal is not None:
-            return self.equal
-        assert self.better is not None
-        assert self.worse is not None
-        return self.better, self.worse
+        return self.equal or (self.better or {}, self.worse or {})
 
     @property
     def lower_is_better(self) -> bool:
@@ -116,21 +104,16 @@ class Order(_Closed):
 
 
 class Claim(_Closed):
-    """A published experiment: what `dlx train` is asked for with each seed, and what was published about it.
+    """A published experiment: the words for `dlx train`, and what was published."""
 
-    `claim` is its name, that of its preset if it has one; `id` a short name. `commands` run the experiment
-    itself where `dlx train` with the preset does not, or not all of it. `seeds: 1` means that nothing in it
-    is random.
-    """
-
-    claim: str
+    claim: str  # its name, and that of its preset if it has one
     source: str
     id: Annotated[str, Field(pattern=r"^[A-Z]\d+$")] | None = None
     title: str = ""
-    commands: list[str] = []
+    commands: list[str] = []  # run the experiment itself, if its preset does not or not completely
     overrides: list[str] = []
     grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
-    seeds: Annotated[int, Field(ge=1)] = SEEDS
+    seeds: Annotated[int, Field(ge=1)] = SEEDS  # 1: nothing in it is random
     rounding: Annotated[float, Field(ge=0)] = 0.0
     figures: list[Figure] = []
     orders: list[Order] = []
@@ -156,7 +139,7 @@ class Claim(_Closed):
 
     @property
     def label(self) -> str:
-        """Its id if it has one, else its name."""
+        """The id if there is one, else the name."""
         return self.id or self.claim
 
     @property
@@ -178,10 +161,9 @@ class Claim(_Closed):
 
 
 def find_claims(names: Sequence[str]) -> list[Claim]:
-    """Return the claims of these ids, names and files, each once, in order; `all`: every one with figures.
+    """Return the claims with these ids, names and files, each once; `all` is every one with figures.
 
-    Raises RequestError for a name that does not exist, a file that is not a claim, and a claim without
-    figures.
+    Raises RequestError for an unknown name, a file that is not a claim, and a claim without figures.
     """
     found: dict[str, Claim] = {}
     for name in names:
@@ -191,14 +173,13 @@ def find_claims(names: Sequence[str]) -> list[Claim]:
     return list(found.values())
 
 
-@functools.cache  # takes 0.25 s, and each name of a request is looked up in it
+@functools.cache  # takes 0.25 s, and is needed for each name of a request
 def packaged_claims() -> tuple[Claim, ...]:
-    """Return every packaged claim, sorted by id."""
-
-    def by_id(claim: Claim) -> tuple[str, int, str]:
-        return (claim.id or "~")[:1], int((claim.id or "~0")[1:]), claim.claim
-
-    return tuple(sorted(map(read_claim, FOLDER.glob("*.yaml")), key=by_id))
+    """Return every packaged claim, sorted by id: A2 before A10."""
+    claims = map(read_claim, sorted(FOLDER.glob("*.yaml")))
+    return tuple(
+        sorted(claims, key=lambda claim: ((claim.id or "~")[0], len(claim.id or ""), claim.id or ""))
+    )
 
 
 def _find(name: str) -> list[Claim]:
@@ -222,14 +203,13 @@ def _find(name: str) -> list[Claim]:
 
 
 def read_claim(path: Path) -> Claim:
-    """Read and check a claim file. Raises RequestError with file, key, value and what is allowed."""
+    """Read and check a claim file. A RequestError names file, key, value and what is allowed."""
     try:
         content = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"{path}: cannot be read: {error}") from error
     except (YAMLError, OmegaConfBaseException, AssertionError) as error:
-        said = " ".join(str(error).split())
-        raise RequestError(f"{path}: not a claim: {said}") from error
+        raise RequestError(f"{path}: not a claim: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise RequestError(f"{path}: not a claim: it needs keys such as claim, source and overrides")
     try:
@@ -239,14 +219,13 @@ def read_claim(path: Path) -> Claim:
 
 
 def _describe(error: ValidationError) -> str:
-    """Describe the first mistake; an unknown key comes first, since the key it stands for is then missing."""
+    """Describe an unknown key, else the first mistake: a misspelt key also makes the right one missing."""
     errors = error.errors(include_url=False)
     first = next((each for each in errors if each["type"] == "extra_forbidden"), None)
     if first is None:
         return describe(error)
     parts = [str(part) for part in first["loc"]]
     models: dict[str, type[_Closed]] = {"figures": Figure, "orders": Order}
-    model = models.get(parts[0], Claim)
-    key, allowed = parts[-1], sorted(model.model_fields)
-    near = nearest(key, allowed)
+    allowed = sorted(models.get(parts[0], Claim).model_fields)
+    near = nearest(parts[-1], allowed)
     return f"{'.'.join(parts)}={first['input']!r}: there is no such key{near} (allowed: {', '.join(allowed)})"

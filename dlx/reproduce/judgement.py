@@ -1,4 +1,4 @@
-"""Whether runs reproduce a published figure or order: yes, no, or too few runs to tell."""
+"""Judges whether runs reproduce a published figure or order: yes, no, or too few runs to tell."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,13 @@ Word = Literal["REPRODUCED", "NOT REPRODUCED", "UNDERPOWERED"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """A published figure or order, judged.
-
-    `note`: what would settle it, or what the judgement rests on. `mean`: of the runs, or of their
-    differences. `interval`: where one new run would fall, for a figure. `p`: of the published order.
-    """
+    """Whether a published figure or order is reproduced, and why."""
 
     word: Word
-    note: str = ""
-    mean: float | None = None
-    interval: PredictionInterval | None = None
-    p: float | None = None
+    note: str = ""  # the reason, or what would settle it
+    mean: float | None = None  # of the runs, or of their differences
+    interval: PredictionInterval | None = None  # of a figure: where one new run would fall
+    p: float | None = None  # of the published order
 
 
 def judge_figure(figure: Figure, values_K: Sequence[float], rounding: float) -> Judgement:
@@ -46,7 +42,7 @@ def judge_figure(figure: Figure, values_K: Sequence[float], rounding: float) -> 
 
 
 def _judge_value(interval: PredictionInterval, low: float, high: float, width: float) -> tuple[Word, str]:
-    """Judge a value published as lying in [low, high], by whether one new run may fall there."""
+    """Judge a value published to lie in [low, high], by whether one new run may fall there."""
     if interval.high < low or high < interval.low:
         return "NOT REPRODUCED", ""
     if interval.width <= width:
@@ -61,7 +57,7 @@ def _judge_value(interval: PredictionInterval, low: float, high: float, width: f
 
 
 def _judge_bound(interval: PredictionInterval, low: float, high: float, _: float) -> tuple[Word, str]:
-    """Judge "at least `low`" or "at most `high`", by whether a new run is sure to satisfy it, or to fail."""
+    """Judge "at least `low`" or "at most `high`", by whether a new run would certainly satisfy it or not."""
     if low <= interval.low and interval.high <= high:
         return "REPRODUCED", ""
     if interval.high < low or high < interval.low:
@@ -70,15 +66,15 @@ def _judge_bound(interval: PredictionInterval, low: float, high: float, _: float
     needed = seeds_for_width(interval.std, 2 * abs(inside)) if inside else None
     if needed is None:
         return "UNDERPOWERED", "no number of seeds settles it: single runs fall on both sides of the bound"
-    return "UNDERPOWERED", f"{needed} seeds would place the interval on one side of the bound"
+    return "UNDERPOWERED", f"{needed} seeds would put the interval on one side of the bound"
 
 
 def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, float]) -> Judgement:
-    """Judge an order by the values of its two sides, by seed; only seeds with both values count."""
+    """Judge an order by the values of its two sides, keyed by seed; a seed counts if it has both."""
     sign = -1 if order.lower_is_better and order.equal is None else 1
     differences_K = [sign * (first[seed] - second[seed]) for seed in first if seed in second]
     if not differences_K:
-        return Judgement("UNDERPOWERED", "no seed has both runs completed")
+        return Judgement("UNDERPOWERED", "no seed completed both runs")
     mean = math.fsum(differences_K) / len(differences_K)
     if order.margin is None:
         p, against = sign_flip_p(differences_K), sign_flip_p([-d for d in differences_K])
@@ -94,14 +90,15 @@ def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, f
 
 
 def _needed(differences_K: Sequence[float], effect: float) -> str:
-    """Say how many seeds would decide an order, and whether these could have done so."""
+    """Say how many seeds would decide an order, and whether this many could have done so."""
     count = len(differences_K)
-    std = prediction_interval(differences_K).std if count > 1 else math.nan
-    needed = pairs_for_sign(effect, std, LEVEL) if count > 1 else None
     best = smallest_p(count)
     words = [f"{count} pairs cannot reach p {LEVEL:g}, at best {best:.2g}"] if best > LEVEL else []
-    if needed is not None:
-        words.append(f"about {max(needed, count + 1)} seeds would decide it")
-    elif count > 1:
-        words.append("no number of seeds in sight decides it")
+    if count > 1:
+        needed = pairs_for_sign(effect, prediction_interval(differences_K).std, LEVEL)
+        words.append(
+            "no feasible number of seeds would decide it"
+            if needed is None
+            else f"about {max(needed, count + 1)} seeds would decide it"
+        )
     return "; ".join(words)

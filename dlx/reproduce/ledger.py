@@ -1,8 +1,9 @@
-"""The ledger of a reproduction: every judged figure and order, as CSV, as Markdown and as one HTML page."""
+"""The ledger of a reproduction: every judged figure and order, as CSV, Markdown and one HTML page."""
 
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import dlx
 from dlx.report.formats import Column, Table, to_markdown, write_csv
@@ -11,6 +12,7 @@ from dlx.report.text import MISSING, visible, write_count, write_metric
 from dlx.reproduce.claim import Figure, Order
 from dlx.reproduce.measure import PARAMETERS, write_moment
 from dlx.reproduce.rerun import Line, Rerun
+from dlx.run.paths import write_atomically
 
 COLUMNS = [
     Column("claim", "", 0, numeric=False),
@@ -32,7 +34,7 @@ TITLE = "Published figures, rerun"
 
 @dataclass(frozen=True)
 class Ledger:
-    """The contents of the page: the finding in a sentence, facts about the request, the table, and lists."""
+    """The contents of the page; pairs are of a claim's label and a text."""
 
     finding: str
     facts: list[str]
@@ -43,33 +45,41 @@ class Ledger:
     commands: list[str]
 
 
-def write_ledger(
-    reruns: Sequence[Rerun], not_run: Sequence[tuple[str, str]], extra: Sequence[str], commands: Sequence[str]
-) -> Ledger:
-    """Put the judged lines into words. `not_run`: claims, and why; `extra`: the user's own settings."""
-    pairs = [(each, line) for each in reruns for line in each.lines]
-    rows = [_cells(each, line) for each, line in pairs]
+def write_ledger(reruns: Sequence[Rerun], not_run: Sequence[tuple[str, str]], command: str) -> Ledger:
+    """Put the judged lines into words. `not_run`: the labels of other claims, and why they were not run."""
+    lines = [line for each in reruns for line in each.lines]
+    rows = [_cells(each.claim.label, line) for each in reruns for line in each.lines]
     torch = ", ".join(sorted({version for each in reruns for version in each.torch}))
     runs = write_count(sum(len(each.outcomes) for each in reruns), "run")
-    facts = [f"dlx {dlx.__version__}", f"torch {torch}" if torch else "", runs]
-    facts.append(f"with {' '.join(extra)}" if extra else "")
+    extra = " ".join(reruns[0].extra)
+    facts = [f"dlx {dlx.__version__}", torch and f"torch {torch}", runs, extra and f"with {extra}"]
+    sources = [(each.claim.label, each.claim.title, each.claim.source) for each in reruns]
     return Ledger(
-        finding=_finding([line for _, line in pairs], len(not_run)),
+        finding=_finding(lines, len(not_run)),
         facts=[visible(fact) for fact in facts if fact],
-        table=Table(COLUMNS, rows, _notes([line for _, line in pairs])),
-        sources=[
-            (each.claim.label, visible("; ".join(filter(None, [each.claim.title, each.claim.source]))))
-            for each in reruns
-        ],
-        deviations=[
-            (each.claim.label, visible(text)) for each in reruns if (text := _deviations(each, extra))
-        ],
+        table=Table(COLUMNS, rows, _notes(lines)),
+        sources=[(label, visible("; ".join(filter(None, texts)))) for label, *texts in sources],
+        deviations=[(each.claim.label, visible(each.deviations)) for each in reruns if each.deviations],
         not_run=[(label, visible(why)) for label, why in not_run],
-        commands=[visible(command) for command in commands],
+        commands=[visible(line) for line in [command, *(each.command for each in reruns)]],
     )
 
 
-def ledger_csv(reruns: Sequence[Rerun], extra: Sequence[str]) -> str:
+def save_ledger(ledger: Ledger, reruns: Sequence[Rerun], folder: Path) -> Path:
+    """Write the ledger into `folder` as CSV, Markdown and HTML; return the path of the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "index.html"
+    texts = {
+        folder / "ledger.csv": ledger_csv(reruns),
+        folder / "ledger.md": ledger_markdown(ledger),
+        page: ledger_html(ledger),
+    }
+    for path, text in texts.items():
+        write_atomically(path, text.encode(errors="backslashreplace"))
+    return page
+
+
+def ledger_csv(reruns: Sequence[Rerun]) -> str:
     """Return every line at full precision, with intervals as computed; a missing value is empty."""
     rows = []
     for each in reruns:
@@ -83,14 +93,14 @@ def ledger_csv(reruns: Sequence[Rerun], extra: Sequence[str]) -> str:
                     *((interval.low, interval.high) if interval else (None, None)),
                     judgement.p,
                     *(line.about.ends if isinstance(line.about, Figure) else (None, None)),
-                    *(judgement.word, judgement.note, _deviations(each, extra)),
+                    *(judgement.word, judgement.note, each.deviations),
                 )
             )
     return write_csv(CSV_COLUMNS, rows)
 
 
 def ledger_html(ledger: Ledger) -> str:
-    """Return the page, in the report's style. Every text is escaped."""
+    """Return the page, in the report's style. The template escapes every text."""
     template = environment("dlx.reproduce", "dlx.report.page").get_template("ledger.html.jinja")
     return template.render(
         title=TITLE,
@@ -132,39 +142,37 @@ def _notes(lines: Sequence[Line]) -> list[str]:
     if figures:
         notes.append(
             "A published figure comes from one run. It is reproduced if it lies inside our 95% prediction "
-            "interval for one new run, and the interval is narrow enough to be informative. Of "
-            f"{write_count(figures, 'figure')}, about {figures / 20:.2g} would lie outside by chance even if "
-            "all were right. Intervals of accuracies are cut off at 0 and 1."
+            "interval for one new run, and the interval is narrow enough to be informative. Even if every "
+            f"figure were right, about {figures / 20:.2g} of {figures} would lie outside by chance. "
+            "Intervals of accuracies are cut off at 0 and 1."
         )
     if any(isinstance(line.about, Order) for line in lines):
         notes.append(
-            "An order is tested on differences paired by seed: it is reproduced if p of the exact one-sided "
-            "sign-flip test is at most 0.05."
+            "An order is tested on differences paired by seed. It is reproduced if the exact one-sided "
+            "sign-flip test has p of at most 0.05."
         )
     return notes
 
 
-def _cells(each: Rerun, line: Line) -> list[str]:
-    judgement, metric = line.judgement, line.about.metric
-    mean = MISSING if judgement.mean is None else _number(metric, judgement.mean)
-    plus = "+" if isinstance(line.about, Order) and (judgement.mean or 0) > 0 else ""  # a mean of differences
-    ours = f"{plus}{mean} ({line.completed})"
+def _cells(label: str, line: Line) -> list[str]:
+    about, judgement = line.about, line.judgement
+    metric = about.metric.replace("_", " ")
+    if about.at != "last" and about.metric != PARAMETERS:
+        metric = f"{metric}, {write_moment(about.at)}"
+    mean = MISSING if judgement.mean is None else _number(about.metric, judgement.mean)
+    plus = "+" if isinstance(about, Order) and (judgement.mean or 0) > 0 else ""  # a mean of differences
+    counts = [(line.diverged, "diverged"), (line.failed, "failed")]
+    notes = [f"{count} of {len(line.outcomes)} runs {what}" for count, what in counts if count]
     return [
-        each.claim.label,
+        label,
         visible(line.setting),
-        visible(_metric(line.about)),
-        ours,
+        visible(metric),
+        f"{plus}{mean} ({line.completed})",
         _interval(line),
-        _published(line.about),
+        _published(about),
         judgement.word,
-        visible("; ".join(filter(None, [_unlucky(line), judgement.note]))),
+        visible("; ".join(filter(None, [", ".join(notes), judgement.note]))),
     ]
-
-
-def _metric(about: Figure | Order) -> str:
-    """Write the metric, and its moment if it is not the last epoch."""
-    name = about.metric.replace("_", " ")
-    return name if about.metric == PARAMETERS or about.at == "last" else f"{name}, {write_moment(about.at)}"
 
 
 def _interval(line: Line) -> str:
@@ -189,17 +197,5 @@ def _published(about: Figure | Order) -> str:
     )
 
 
-def _unlucky(line: Line) -> str:
-    counts = [(line.diverged, "diverged"), (line.failed, "failed")]
-    return ", ".join(f"{count} of {len(line.outcomes)} runs {what}" for count, what in counts if count)
-
-
 def _number(metric: str, value: float) -> str:
     return f"{value:.0f}" if metric == PARAMETERS else write_metric(metric, value)
-
-
-def _deviations(each: Rerun, extra: Sequence[str]) -> str:
-    """Return how a rerun differs from what was published: by the claim, and by the user's settings."""
-    return "; ".join(
-        filter(None, [each.claim.deviation_text, f"run with {' '.join(extra)}" if extra else ""])
-    )

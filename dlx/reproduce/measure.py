@@ -1,4 +1,4 @@
-"""Reads one metric of a run, at one moment of its training."""
+"""Reads one metric of a run at one moment of its training."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ def read_metric(folder: Path, result: Result, metric: str, at: Moment) -> float:
 
     Raises RequestError if the run has no such metric, or no value of it at that moment.
     """
-    value: float | int | None
+    value: float | None
     if metric == PARAMETERS:
         value = result.parameters
     elif metric == LAYER_MEAN:
@@ -42,19 +42,15 @@ def write_moment(at: Moment) -> str:
     return f"epoch {at}" if isinstance(at, int) else at
 
 
-def _test_scores(folder: Path, result: Result) -> dict[str, float | int | None]:
-    """Return the loss and accuracy of a run's checkpoint on the test split.
-
-    The split is looked at only if no look at this checkpoint is recorded. Raises RequestError if there is no
-    checkpoint.
-    """
+def _test_scores(folder: Path, result: Result) -> dict[str, float | None]:
+    """Return the loss and accuracy of a run's checkpoint on the test split: as recorded, else scored now."""
     looks = [look for look in read_evaluations(folder) if look.split == "test"]
     look = next((look for look in looks if look.checkpoint == result.checkpoint_sha256), None)
     look = look or score_run(Chosen(folder, result, chosen_from=1), "test")
     return {"test_loss": look.loss, "test_accuracy": look.accuracy}
 
 
-def _known(values: dict[str, float | int | None], metric: str) -> float | int | None:
+def _known(values: dict[str, float | None], metric: str) -> float | None:
     if metric not in values:
         raise unknown("metric", metric, [*values, PARAMETERS])
     return values[metric]

@@ -1,6 +1,7 @@
-"""Reruns a claim: trains its grid through `dlx train`, then judges each of its figures and orders."""
+"""Reruns a claim: trains its grid as `dlx train` does, then judges each of its figures and orders."""
 
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,13 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Line:
-    """A figure or order of the claim, judged; `outcomes` are of the runs it is about.
-
-    `completed` counts the values it is judged by: runs, picked runs, or pairs.
-    """
+    """A figure or order of the claim, judged."""
 
     about: Figure | Order
     setting: str
     judgement: Judgement
-    outcomes: list[Outcome]
-    completed: int
+    outcomes: list[Outcome]  # of the runs that it is about
+    completed: int  # values that it is judged by: runs, picked runs, or pairs
 
     @property
     def diverged(self) -> int:
@@ -55,13 +53,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Rerun:
-    """A claim and its judged lines. `words` are those of `dlx train`; `root` is the output root."""
+    """A claim and its judged lines."""
 
     claim: Claim
-    words: list[str]
+    extra: Sequence[str]  # the user's own settings
+    command: str
     lines: list[Line]
     outcomes: list[Outcome]
-    root: Path
+    root: Path  # output_root
+
+    @property
+    def deviations(self) -> str:
+        """How the rerun differs from what was published: by the claim, and by the user's settings."""
+        own = f"run with {' '.join(self.extra)}" if self.extra else ""
+        return "; ".join(filter(None, [self.claim.deviation_text, own]))
 
     @property
     def torch(self) -> set[str]:
@@ -75,39 +80,41 @@ class Rerun:
         return refuted or any(outcome.result is None for outcome in self.outcomes)
 
 
-def rerun(claim: Claim, words: list[str], announce: Callable[[], None]) -> Rerun:
-    """Train the runs that `words` (see `train_words`) ask for and that are not finished, and judge the claim.
+def rerun(claim: Claim, seeds: int | None, extra: Sequence[str]) -> Rerun:
+    """Train the claim's runs (see `train_words`), except finished ones, and judge its figures and orders.
 
-    `announce` is called when the request has been checked, before any training. Raises RequestError, before
-    any training, for a claim that does not fit its own grid.
+    Prints the command of `dlx train` that does the same. Raises RequestError, before any training, for a
+    claim that does not fit its own grid.
     """
+    words = train_words(claim, seeds, extra)
     request = compose(words)
     runs = [planned_run(run) for run in request.runs]
     check_claim(claim, runs)
-    announce()
+    command = shlex.join(["dlx", "train", *words])
+    print(f"{claim.label}: {command}", flush=True)
     outcomes = train_request(request)
     lines = [_figure_line(claim, figure, runs, outcomes) for figure in claim.figures]
     lines += [_order_line(order, runs, outcomes) for order in claim.orders]
-    return Rerun(claim, words, lines, outcomes, Path(request.runs[0].settings.output_root))
+    return Rerun(claim, extra, command, lines, outcomes, Path(request.runs[0].settings.output_root))
 
 
 def train_words(claim: Claim, seeds: int | None, extra: Sequence[str]) -> list[str]:
-    """Return the words for `dlx train`: the claim's grid once with each of `seeds` seeds (default: its own).
+    """Return the words for `dlx train`: the claim's grid, once with each of `seeds` seeds (default: its own).
 
-    Everything random varies with the seed: the split, the first weights, the order, the draws; a claim
-    without any randomness gets one. Of several words for one key the last is kept, so a claim may fix the
-    split, and a user may fix a key of the grid.
+    Everything random varies with the seed: the split, the first weights, the order, the draws. A claim
+    without any randomness gets a single seed. If several words set one key, the last is kept, so a claim may
+    fix the split, and a user may fix a key of the grid.
     """
     seeds = claim.seeds if seeds is None or claim.seeds == 1 else seeds
     repeats = [f"seed={','.join(map(str, range(seeds)))}", "data.split_seed=${seed}"]
     grid = [f"{key}={','.join(map(_write_word, values))}" for key, values in claim.grid.items()]
-    # Not the preset's own study: a report of it would mix the runs of both.
+    # A study of its own: in the preset's, a report would mix the runs of both.
     words = [*repeats, *claim.overrides, *grid, f"name={claim.claim}-reproduced", *extra]
     return list({word.partition("=")[0]: word for word in words}.values())
 
 
 def check_extra(extra: Sequence[str]) -> None:
-    """Raise RequestError for a setting of the user's that a reproduction sets itself."""
+    """Raise RequestError if the user sets a key that a reproduction sets itself."""
     for word in extra:
         key = word.partition("=")[0]
         if key in SET_BY_CLAIM:
@@ -115,18 +122,18 @@ def check_extra(extra: Sequence[str]) -> None:
 
 
 def planned_run(run: ComposedRun) -> PlannedRun:
-    """Return the parts of a composed run that a claim is matched with."""
+    """Return the parts of a composed run that a `where` is matched with."""
     return PlannedRun(run.settings.seed, flatten(run.config), run.choices)
 
 
 def check_claim(claim: Claim, runs: Sequence[PlannedRun]) -> None:
     """Raise RequestError for a `where` that matches no run, or several of one seed without `pick`."""
     for number, figure in enumerate(claim.figures):
-        place = f"{claim.label}: figures.{number}.where"
-        _check_where(place, figure.where, runs, several=figure.pick is not None)
+        path = f"{claim.label}: figures.{number}.where"
+        _check_where(path, figure.where, runs, several=figure.pick is not None)
         if figure.at == "test" and any(run.settings["keep"] == "none" for run in runs):
             raise RequestError(
-                f"{place}: 'at: test' needs the weights: add keep=best or keep=last to overrides"
+                f"{path}: 'at: test' needs the weights: add keep=best or keep=last to overrides"
             )
     for number, order in enumerate(claim.orders):
         for where in order.sides:
@@ -141,7 +148,7 @@ def matching(where: Where, runs: Sequence[PlannedRun]) -> list[int]:
 
 
 def write_where(where: Where) -> str:
-    """Write a setting in a few words: "sgd, lr 0.1"; a choice from a group needs no heading."""
+    """Write a setting in a few words, such as "sgd, lr 0.1"; a choice from a group stands alone."""
     words = [
         write_value(value)
         if "." not in key and isinstance(value, str)
@@ -151,20 +158,20 @@ def write_where(where: Where) -> str:
     return ", ".join(words) or "all runs"
 
 
-def _check_where(place: str, where: Where, runs: Sequence[PlannedRun], *, several: bool) -> None:
+def _check_where(path: str, where: Where, runs: Sequence[PlannedRun], *, several: bool) -> None:
     for key in where:
         if not any(key in run.settings or key in run.choices for run in runs):
             names = {name for run in runs for name in (*run.settings, *run.choices)}
             near = {name for name in names if name.split(".")[0] == key.split(".")[0]} or names
-            raise unknown(f"{place}.{key}", key, near)
+            raise unknown(f"{path}.{key}", key, near)
     indices = matching(where, runs)
     if not indices:
         seen = "; ".join(f"{key} is {_values_of(key, runs)}" for key in where)
-        raise RequestError(f"{place}: no run has {write_where(where)} ({seen})")
+        raise RequestError(f"{path}: no run has {write_where(where)} ({seen})")
     seeds = [runs[index].seed for index in indices]
     if len(set(seeds)) < len(seeds) and not several:
         raise RequestError(
-            f"{place}: {len(indices)} runs of {len(set(seeds))} seeds have {write_where(where)}; "
+            f"{path}: {len(indices)} runs of {len(set(seeds))} seeds have {write_where(where)}; "
             "name more keys, or use pick: best"
         )
 

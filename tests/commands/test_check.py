@@ -52,7 +52,7 @@ def custom(module):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_passes_with_dropout_where_it_has_it(model, capsys):
+def test_every_model_passes_with_dropout_if_it_has_any(model, capsys):
     words = [f"model={model}", "--entries", "2"]
     if model in WITH_DROPOUT:
         words.append("model.dropout=0.3")
@@ -74,7 +74,7 @@ def test_every_model_passes_with_dropout_where_it_has_it(model, capsys):
 
 
 @pytest.mark.parametrize("loss", ["mean_squared_error", "binary_cross_entropy"])
-def test_the_loss_is_the_requests(loss, capsys):
+def test_the_requested_loss_is_checked(loss, capsys):
     words = ["data=digits_binary", f"loss={loss}", "loss.reduction=sum", "model.width=8"]
     assert main(["check", *words, "--entries", "2"]) == 0
     assert loss in capsys.readouterr().out
@@ -99,7 +99,7 @@ def test_a_tolerance_above_the_error_lets_it_pass():
     assert main(["check", *custom("net_tolerance"), "+model.factor=1.01", "--tolerance", "0.1"]) == 0
 
 
-def test_flags_may_stand_anywhere_among_the_words(capsys):
+def test_flags_and_settings_may_be_mixed(capsys):
     words = "--entries 2 model=mlp --samples 3 data=digits --tolerance=1e-5 model.width=4"
     assert main(["check", *words.split()]) == 0
     printed = capsys.readouterr().out
@@ -108,7 +108,7 @@ def test_flags_may_stand_anywhere_among_the_words(capsys):
     assert "the tolerance 1e-05" in printed
 
 
-def test_a_model_of_the_users_own_conf_is_found(capsys):
+def test_a_model_in_the_users_own_conf_is_found(capsys):
     folder = Path("conf/model")
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text("defaults: [mlp_bn, _self_]\nwidth: 6\n")
@@ -131,7 +131,7 @@ def test_names_are_printed_as_they_are(capsys):
     assert "[/].weight" in capsys.readouterr().out
 
 
-def test_entries_at_a_kink_are_counted_and_told(capsys):
+def test_entries_at_a_kink_are_counted(capsys):
     Path("hinge.py").write_text(
         "import torch\n"
         "class Net(torch.nn.Linear):\n"
@@ -143,7 +143,7 @@ def test_entries_at_a_kink_are_counted_and_told(capsys):
     )
     assert main(["check", "model=custom", "model.target=hinge:Net"]) == 0
     printed = capsys.readouterr().out
-    assert "1 entry is at a kink of the loss, so not compared" in printed
+    assert "1 entry is at a kink of the loss and not compared" in printed
     assert next(line.split() for line in printed.splitlines() if line.startswith("hinge"))[2:4] == ["0", "1"]
 
 

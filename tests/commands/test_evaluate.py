@@ -1,4 +1,4 @@
-"""`dlx evaluate`: the score is the checkpoint's, every look is recorded, and a changed net is refused."""
+"""`dlx evaluate`: scores the checkpoint, records every look, and refuses changed data."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ QUICK = ["data.train_size=200", "data.val_size=100", "model.width=8", "epochs=2"
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Two runs, of which the one that learns has the better validation accuracy."""
+    """Two runs; the one that learns has the better validation accuracy."""
     monkeypatch.chdir(tmp_path)
     assert main(["train", *QUICK, "keep=best", "optimizer.lr=0.01,0", "name=study"]) == 0
     return Path("outputs/study")
@@ -41,7 +41,7 @@ def test_the_best_run_by_validation_is_scored_on_the_test_split(study, capsys):
     assert (look.checkpoint, look.chosen_from) == (best["checkpoint_sha256"], 2)
 
 
-def test_the_score_is_that_of_the_stored_weights(study):
+def test_the_stored_weights_are_scored(study):
     [run] = [run for run in study.glob("mlp*lr0.01*") if run.is_dir()]
     main(["evaluate", str(run), "--split", "val"])
     main(["evaluate", str(run)])
@@ -80,7 +80,7 @@ def test_runs_without_a_checkpoint_are_refused(tmp_path, monkeypatch, capsys):
     assert "has no checkpoint" in capsys.readouterr().err
 
 
-def test_where_one_run_has_no_checkpoint_none_is_looked_at(study, capsys):
+def test_no_run_is_scored_if_one_has_no_checkpoint(study, capsys):
     main(["train", *QUICK, "optimizer.lr=0.02", "name=study"])
     assert main(["evaluate", str(study), "--all"]) == 2
     error = capsys.readouterr().err
@@ -89,7 +89,7 @@ def test_where_one_run_has_no_checkpoint_none_is_looked_at(study, capsys):
     assert not list(study.rglob("evaluations.csv"))
 
 
-def test_data_that_has_changed_is_noticed(study, capsys):
+def test_changed_data_is_noticed(study, capsys):
     [run] = [run for run in study.glob("mlp*lr0.01*") if run.is_dir()]
     content = result_of(run)
     content["config"]["data"]["split_seed"] = 7
@@ -100,7 +100,7 @@ def test_data_that_has_changed_is_noticed(study, capsys):
     assert read_evaluations(run) == []
 
 
-def test_damage_is_refused_in_one_line(study, capsys):
+def test_a_damaged_or_missing_checkpoint_is_refused_in_one_line(study, capsys):
     [run] = [run for run in study.glob("mlp*lr0.01*") if run.is_dir()]
     checkpoint = run / "checkpoint.pt"
     content = bytearray(checkpoint.read_bytes())
@@ -115,14 +115,14 @@ def test_damage_is_refused_in_one_line(study, capsys):
     assert error.count("\n") == 1
 
 
-def test_a_split_that_is_empty_is_named(tmp_path, monkeypatch, capsys):
+def test_an_empty_split_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     main(["train", *QUICK, "keep=last", "data.test_size=0", "name=empty"])
     assert main(["evaluate", "outputs/empty"]) == 2
     assert "its data has no test split (data.test_size)" in capsys.readouterr().err
 
 
-def test_looks_are_kept_as_written_and_a_missing_accuracy_stays_missing(tmp_path):
+def test_looks_are_read_as_written_and_a_missing_accuracy_stays_missing(tmp_path):
     looks = [
         Evaluation("2026-01-01T00:00:00+00:00", "test", 10, 3, 0.1, 0.7, "ab", 2),
         Evaluation("2026-01-02T00:00:00+00:00", "val", 9, 3, 1e-300, None, "ab", 1),
@@ -138,7 +138,7 @@ def test_the_interval_is_wilsons():
     assert interval(81 / 263, 263) == "0.2553 to 0.3662"
 
 
-def test_a_monitored_loss_is_the_better_the_lower():
+def test_a_lower_monitored_loss_is_better():
     rows = {"best": {"val_accuracy": 0.6, "val_loss": 1.6}, "last": {"val_accuracy": 0.5, "val_loss": 1.7}}
     for monitor in ("val_accuracy", "val_loss"):
         result = Result(status="completed", identity="", config={"monitor": monitor}, parameters=1, **rows)

@@ -1,4 +1,4 @@
-"""The shared parser: words in any order, and one plain sentence for each kind of mistake."""
+"""The parser of every verb: words in any order, and one plain sentence for each kind of mistake."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_flags_and_other_words_may_be_mixed(parser):
         ("folder", None, ["folder"]),
     ],
 )
-def test_a_value_that_is_left_out_does_not_swallow_the_next_word(parser, words, watch, others):
+def test_an_optional_value_does_not_swallow_the_next_word(parser, words, watch, others):
     given = parser.parse(words.split())
     assert (given.watch, given.words) == (watch, others)
 
@@ -69,12 +69,12 @@ def test_a_mistake_is_one_plain_sentence(parser, words, said):
     assert "\n" not in str(caught.value)
 
 
-def test_words_that_are_missing_or_too_many_are_told():
+def test_missing_and_extra_words_are_named():
     parser = Parser("dlx example", "Do it.", examples="dlx example x", exit_codes="0 done")
     parser.add_argument("folder", metavar="DIR")
     with pytest.raises(RequestError, match=r"^DIR is missing$"):
         parser.parse([])
-    with pytest.raises(RequestError, match=r"^'b' is one word too many$"):
+    with pytest.raises(RequestError, match=r"^there is one word too many: 'b'$"):
         parser.parse(["a", "b"])
 
 
@@ -84,5 +84,5 @@ def test_the_help_shows_usage_summary_options_notes_examples_and_exit_codes_in_t
     assert caught.value.code == 0
     printed = capsys.readouterr().out
     parts = ["usage: dlx example", "Do it.", "any words", "options:", "Note.", "examples:\n  dlx example x"]
-    places = [printed.index(part) for part in [*parts, "exit codes: 0 done"]]
-    assert places == sorted(places)
+    positions = [printed.index(part) for part in [*parts, "exit codes: 0 done"]]
+    assert positions == sorted(positions)

@@ -11,7 +11,7 @@ from dlx.report.options import Options
 
 @pytest.fixture
 def calls(monkeypatch, tmp_path):
-    """What the report is asked for, instead of writing it; in a folder that holds the study `s`."""
+    """The calls of the report's functions, which do nothing; in a folder that holds the study `s`."""
     asked = []
     monkeypatch.chdir(tmp_path)
     Path("s").mkdir()
@@ -29,7 +29,7 @@ def test_words_become_options(calls):
     assert named["options"] == Options(("optimizer", "lr"), "lr=0.1", "val_loss", 0.02)
 
 
-def test_without_options_the_report_chooses(calls):
+def test_without_options_the_choice_is_left_to_the_report(calls):
     assert main(["report", "s", "--output", "there"]) == 0
     [((_, output, _), named)] = calls
     assert output == Path("there")

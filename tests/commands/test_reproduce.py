@@ -1,4 +1,4 @@
-"""`dlx reproduce` from end to end: trains, judges, writes the ledger, goes on where it stopped, refuses."""
+"""`dlx reproduce` from end to end: trains, judges, writes the ledger, continues, and refuses mistakes."""
 
 import csv
 import re
@@ -50,7 +50,7 @@ def without(*lines):
     return "\n".join(line for line in CLAIM.splitlines() if not any(word in line for word in lines))
 
 
-def test_a_claim_is_trained_judged_and_written_down(capsys):
+def test_a_claim_is_trained_and_judged(capsys):
     assert reproduce("mine.yaml", "--seeds", "3") == 1  # one figure is absurd
     configs = [read_result(path.parent).config for path in runs()]
     points = sorted((c["optimizer"]["lr"], c["seed"], c["data"]["split_seed"]) for c in configs)
@@ -73,7 +73,7 @@ def at_rate(result, lr):
     return result.config["optimizer"]["lr"] == lr
 
 
-def test_picking_the_best_takes_one_run_a_seed_by_its_monitor():
+def test_pick_best_takes_the_best_run_of_each_seed_by_its_monitor():
     reproduce("mine.yaml", "--seeds", "2")
     best: dict[int, float] = {}
     for result in (read_result(path.parent) for path in runs()):
@@ -84,7 +84,7 @@ def test_picking_the_best_takes_one_run_a_seed_by_its_monitor():
     assert float(row["mean"]) == pytest.approx(sum(best.values()) / 2)
 
 
-def test_finished_runs_are_kept_and_more_seeds_train_what_is_missing(capsys):
+def test_finished_runs_are_kept_when_seeds_are_added(capsys):
     reproduce("mine.yaml", "--seeds", "2")
     before = {path: path.stat().st_mtime_ns for path in runs()}
     capsys.readouterr()
@@ -94,7 +94,7 @@ def test_finished_runs_are_kept_and_more_seeds_train_what_is_missing(capsys):
     assert ledger()[0]["completed"] == "3"
 
 
-def test_only_this_requests_runs_count():
+def test_other_runs_in_the_study_do_not_count():
     assert (
         main(
             [
@@ -111,7 +111,7 @@ def test_only_this_requests_runs_count():
     assert ledger()[0]["runs"] == "2"
 
 
-def test_nothing_against_the_figures_is_exit_code_0_and_own_words_are_shown(capsys):
+def test_exit_code_0_if_nothing_is_contradicted_and_the_users_settings_are_shown(capsys):
     Path("mine.yaml").write_text(without("value: 99", "tolerance"))
     assert reproduce("mine.yaml", "--seeds", "2", "model.width=6", "output_root=elsewhere") == 0
     configs = [
@@ -122,7 +122,7 @@ def test_nothing_against_the_figures_is_exit_code_0_and_own_words_are_shown(caps
     assert "with model.width=6 output_root=elsewhere" in re.sub(r"\s+", " ", capsys.readouterr().out)
 
 
-def test_the_ledger_goes_where_it_is_asked_to(tmp_path):
+def test_the_ledger_is_written_into_the_output_folder(tmp_path):
     reproduce("mine.yaml", "--seeds", "2", "--output", "there/ledger")
     assert sorted(path.name for path in Path("there/ledger").iterdir()) == [
         "index.html",
@@ -148,7 +148,7 @@ def test_the_page_loads_nothing_and_escapes_what_a_claim_says():
     assert "NOT REPRODUCED" in markdown
 
 
-def test_diverged_runs_are_counted_and_are_no_values():
+def test_diverged_runs_are_counted_but_give_no_values():
     text = CLAIM.replace("[0.1, 0.0001]", "[1e30, 0.0001]").replace("0.1}", "1e30}")
     Path("mine.yaml").write_text(text.replace("epochs=2", "epochs=5"))
     assert reproduce("mine.yaml", "--seeds", "2") == 0
@@ -171,7 +171,7 @@ def Net(input_shape, outputs):
 """
 
 
-def test_a_failed_run_is_counted_and_is_exit_code_1():
+def test_a_failed_run_is_counted_and_gives_exit_code_1():
     Path("breaks_reproduced.py").write_text(BREAKS)
     text = without("value: 99", "tolerance", "range").replace(
         "model.width=8", "model=custom, model.target=breaks_reproduced:Net"

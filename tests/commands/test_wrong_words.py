@@ -1,10 +1,13 @@
 """Every wrong word of every verb is answered in one line, with exit code 2, before anything is written."""
 
+import argparse
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from dlx.cli import main
+from dlx.cli import VERBS, main
 
 MINE = """
 claim: mine
@@ -20,12 +23,21 @@ trian epochs=3                | there is no verb 'trian'; did you mean 'train'?
 --verison                     | there is no flag --verison; did you mean '--version'?
 -x                            | there is no flag -x (allowed: --help, --version)
 --version=3                   | --version takes no value, but was given '3'
+--help=3                      | --help takes no value, but was given '3'
+version 3                     | there is one word too many: '3'
+help trian                    | there is no verb 'trian'; did you mean 'train'?
 
-train --multrun               | there is no flag --multrun; did you mean '--multirun'?
-train -m --cfg job            | --multirun and --cfg cannot be combined
 train --cfg foo               | --cfg: 'foo' is not one of job, hydra, all
-train --cfg                   | --cfg needs a value
+train --cfg job --info        | --cfg and --info cannot be combined
+train --cfg job --package no  | --package no: the configuration has no such part
+train --cfg job --package [   | --package: '[' is not a key such as model or model.width
 train --resolve               | --resolve says how --cfg prints; add --cfg job
+train --package model         | --package says how --cfg prints; add --cfg job
+train --config-dir nowhere    | --config-dir: there is no folder 'nowhere'
+train --config-name nothing   | nothing
+train --config-path conf      | there is no flag --config-path; did you mean '--config-
+train --hydra-help            | there is no flag --hydra-help
+train -i=model                | --info: 'model' is not one of all, config, defaults,
 train epoch=3                 | epoch: there is no such key; did you mean 'epochs'?
 train epoch=3 seed=0,1        | epoch: there is no such key; did you mean 'epochs'?
 train optimzer.lr=1           | optimzer: there is no such key; did you mean 'optimizer'?
@@ -36,6 +48,10 @@ train optimizer=adm           | optimizer: there is no 'adm'; did you mean 'adam
 train sweep=learning_rates    | did you mean 'learning_rate'?
 train epochs                  | 'epochs' is not of the form KEY=VALUE
 train model.sizes=[1          | 'model.sizes=[1' is not of the form KEY=VALUE
+train epochs=                 | epochs='': input should be a valid integer
+train epochs=1,               | 'epochs=1,' is not of the form KEY=VALUE
+train ~nosuch                 | nosuch
+train model@x=mlp             | model
 train name=${nam}             | nam
 train model=null              | error:
 train =3                      | error:
@@ -56,7 +72,7 @@ train +engine.width=2         | engine.width=2: only a stack has a width: engine
 
 train QUICK batch_size=500    | batch_size=500: larger than the training split of 100 samples
 train QUICK drop_last=true schedule=cosine,constant schedule.warmup=0,2 | [in '
-train QUICK model=mlp_bn batch_size=33 | a last batch of one is left, which BatchNorm
+train QUICK model=mlp_bn batch_size=33 | leave a last batch of one, which BatchNorm
 train QUICK data=blobs model=convnet | model
 train QUICK model=custom model.target=math:sqrt | model
 train QUICK optimizer.lr=-1   | optimizer.lr=-1: input should be greater than or equal to 0
@@ -77,10 +93,11 @@ train QUICK threads=100000    | threads=100000
 train QUICK model=mlp,linear model.width=3 | model.width
 
 report --frobnicate           | there is no flag --frobnicate (allowed: --help, --watch,
-report --tensorbord           | there is no flag --tensorbord; did you mean '--tensorboard'?
 report --metric=val_acuracy   | train_accuracy, val_loss, val_accuracy; did you mean 'val_accuracy'?
-report --metric               | --metric needs a value
-report --by                   | --by needs a value
+report STUDY --by optimizer.lrr | lrr
+report STUDY --baseline lr=7  | --baseline: no setting is 'lr=7'
+report STUDY --baseline lrr=7 | --baseline
+report STUDY --output mine.yaml | --output: 'mine.yaml' is a file, not a folder
 report --margin 0             | --margin: '0' is not a number above 0
 report --margin=-1            | --margin: '-1' is not a number above 0
 report --margin nan           | --margin: 'nan' is not a number above 0
@@ -92,6 +109,7 @@ report --watch=-1             | --watch: '-1' is not a number between 0 and 1e+0
 report --watch nowhere        | there is no folder 'nowhere'
 report                        | there is no run under outputs/
 report nowhere                | there is no folder 'nowhere'
+report mine.yaml              | there is no folder 'mine.yaml'
 report .                      | there is no run in .
 
 evaluate                      | DIR is missing
@@ -99,8 +117,8 @@ evaluate nowhere              | there is no folder 'nowhere'
 evaluate .                    | holds no completed run
 evaluate . --split best       | --split: 'best' is not one of test, val, train
 evaluate . --split tset       | --split: 'tset' is not one of test, val, train; did you mean 'test'?
-evaluate . --spilt val        | there is no flag --spilt; did you mean '--split'?
-evaluate . --all=yes          | --all takes no value, but was given 'yes'
+evaluate STUDY                | no run has a checkpoint; train with keep=best or keep=last
+evaluate STUDY --all          | has no checkpoint; train it with keep=best or keep=last
 
 reproduce                     | name a claim by its name, id or file, or all
 reproduce A22                 | there is no claim 'A22'; did you mean 'A2'?
@@ -112,11 +130,10 @@ reproduce mine.yaml name=x    | name=x: 'name' cannot be set here
 reproduce mine.yaml epoch=3   | epoch: there is no such key; did you mean 'epochs'?
 reproduce mine.yaml epochs=0  | epochs=0
 reproduce mine.yaml optimizer.lr=1,2 | name more keys, or use pick: best
-reproduce mine.yaml --sedes 2 | there is no flag --sedes; did you mean '--seeds'?
-reproduce mine.yaml --seeds   | --seeds needs a value
+reproduce mine.yaml none.yaml | none.yaml: cannot be read
+reproduce mine.yaml --output mine.yaml | --output: 'mine.yaml' is a file, not a folder
 reproduce mine.yaml --seeds 0 | --seeds: '0' is not a whole number of 1 or more
 reproduce mine.yaml --seeds x | --seeds: 'x' is not a whole number of 1 or more
-reproduce mine.yaml --list=3  | --list takes no value
 
 check optimzer.lr=1           | optimzer: there is no such key; did you mean 'optimizer'?
 check model=cn                | model: there is no 'cn'; did you mean 'cnn'?
@@ -125,9 +142,6 @@ check name=${nam}             | nam
 check model=null              | error:
 check model=mlp,cnn           | model=mlp,cnn: that is 2 runs; this command takes one
 check sweep=width             | sweep=width: that is 6 runs
-check --sample 3              | there is no flag --sample; did you mean '--samples'?
-check -m                      | there is no flag -m (allowed: --help, --samples, --entries, --tolerance)
-check --samples               | --samples needs a value
 check --samples 0             | --samples: '0' is not a whole number of 1 or more
 check --entries -1            | --entries: '-1' is not a whole number of 0 or more
 check --tolerance nan         | --tolerance: 'nan' is not a number between 0 and 1
@@ -150,10 +164,52 @@ data prepare fashion_mnist data.root=nowhere | nowhere
 """
 
 
-def cases():
-    for line in filter(None, CASES.splitlines()):
+def flags_of(verb: str) -> list[argparse.Action]:
+    parser = import_module(f"dlx.commands.{'train_flags' if verb == 'train' else verb}")._parser()
+    return [action for action in parser._actions if action.option_strings]
+
+
+def long_name(flag: argparse.Action) -> str:
+    return max(flag.option_strings, key=len)
+
+
+def cases_of_flags() -> Iterator[str]:
+    """Yield the rows that every flag of every verb has: misspelt, without its value, with a wrong one."""
+    for verb in VERBS:
+        command = "evaluate ." if verb == "evaluate" else verb
+        yield f"{command} -x | there is no flag -x (allowed: --"
+        for flag in flags_of(verb):
+            name = long_name(flag)
+            yield f"{command} {name}{name[-1]} | there is no flag {name}{name[-1]}; did you mean '{name}'?"
+            if flag.nargs is None:
+                yield f"{command} {name} | {name} needs a value"
+            if flag.nargs == 0:
+                yield f"{command} {name}=mine.yaml | {name} takes no value, but was given 'mine.yaml'"
+            if flag.type is not None:
+                yield f"{command} {name}=./mine.yaml | error: {name}: "  # a file, and no name of anything
+
+
+def cases() -> Iterator[object]:
+    for line in [*filter(None, CASES.splitlines()), *cases_of_flags()]:
         words, said = (part.strip() for part in line.split(" | ", maxsplit=1))
         yield pytest.param(words, said, id=words)
+
+
+def test_a_flag_that_takes_any_word_has_a_row_with_a_wrong_one():
+    free = [(verb, long_name(f)) for verb in VERBS for f in flags_of(verb) if f.nargs is None and not f.type]
+    assert free
+    for verb, name in free:
+        rows = [line.split() for line in CASES.splitlines() if line.startswith(f"{verb} ")]
+        assert any(name in row for row in rows), f"{verb} {name}"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Two short runs without a checkpoint, for the rows that say STUDY."""
+    folder = tmp_path_factory.mktemp("outputs")
+    words = "data.train_size=100 data.val_size=50 model.width=4 epochs=1 optimizer.lr=0.1,0.01 name=study"
+    assert main(["train", *words.split(), f"output_root={folder}"]) == 0
+    return folder / "study"
 
 
 @pytest.fixture(autouse=True)
@@ -169,19 +225,21 @@ def _offline_in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("words", "said"), list(cases()))
-def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(words, said, capsys):
+def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(words, said, capsys, request):
     verb = words.split()[0]
-    known = verb in ("train", "report", "evaluate", "reproduce", "check", "data")
+    if "STUDY" in words:
+        words = words.replace("STUDY", str(request.getfixturevalue("study")))
+        capsys.readouterr()
     assert main(words.replace("QUICK", QUICK).split()) == 2
     printed = capsys.readouterr()
     assert said in printed.err
-    assert printed.err.startswith(f"dlx {verb}: error: " if known else "dlx: error: ")
+    assert printed.err.startswith(f"dlx {verb}: error: " if verb in VERBS else "dlx: error: ")
     assert printed.err.count("\n") == 1
     assert printed.out == ""
     assert {path.name for path in Path().iterdir()} <= {"mine.yaml", "nowhere"}  # data.root is made early
 
 
-def test_what_would_move_the_cursor_is_shown_as_its_escape(capsys):
+def test_control_characters_are_shown_as_escapes(capsys):
     assert main(["evaluate", "\x1b[2J\nnowhere"]) == 2
     assert capsys.readouterr().err == "dlx evaluate: error: there is no folder '\\x1b[2J nowhere'\n"
 
@@ -190,7 +248,7 @@ def test_what_would_move_the_cursor_is_shown_as_its_escape(capsys):
     "content", ["a: [1\n", "a: 1\na: 2\n", "a:\tb: c\n", b"a: \xff\n", "defaults: [mine]\n"]
 )
 @pytest.mark.parametrize("verb", ["train", "check"])
-def test_a_broken_yaml_of_the_users_is_one_line_too(content, verb, capsys):
+def test_a_broken_yaml_file_is_reported_in_one_line(content, verb, capsys):
     folder = Path("conf/model")
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())

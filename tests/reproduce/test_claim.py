@@ -1,4 +1,4 @@
-"""Claims: what a file may hold, the one line for what it may not; the packaged ones fit their presets."""
+"""Claims: what a file may hold, one line for each mistake, and the packaged ones fit their presets."""
 
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def test_a_file_without_keys_is_not_a_claim(tmp_path, text):
     assert "not a claim" in refused(tmp_path, text)
 
 
-def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(RequestError, match="cannot be read"):
         read_claim(Path(tmp_path, "none.yaml"))
 
@@ -110,7 +110,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_experiment_has_its_claim_in_order():
+def test_every_experiment_has_a_claim_and_they_are_in_order():
     assert [claim.id for claim in packaged_claims()][: len(IDS)] == IDS
     assert len({claim.claim for claim in CLAIMS.values()}) == len(CLAIMS)
 
@@ -124,7 +124,7 @@ def test_every_claim_fits_the_grid_of_its_preset(label):
     assert seeds <= {(0, 0), (0, None)}  # None: the samples' own order
 
 
-def test_an_experiment_has_one_name_its_files_its_presets_and_its_claims():
+def test_an_experiment_has_one_name_for_its_file_its_preset_and_its_claim():
     presets = {path.stem for path in (config_folder() / "sweep").glob("*.yaml")}
     without = {claim.claim for claim in CLAIMS.values()} - presets
     assert without == {"gradient_check", "mnist_ten_nets_classes"}  # no preset; another claim's preset
@@ -142,7 +142,7 @@ def test_claims_are_found_by_id_by_name_and_by_file(tmp_path):
     assert [claim.label for claim in found] == ["A2", "mine"]
 
 
-def test_all_is_every_claim_with_something_published():
+def test_all_means_every_claim_with_something_to_check():
     labels = [claim.label for claim in find_claims(["all"])]
     assert "A2" in labels
     assert "C1" in labels  # an order
@@ -161,7 +161,7 @@ def test_all_is_every_claim_with_something_published():
         ("none.yaml", ["none.yaml: cannot be read"]),
     ],
 )
-def test_what_cannot_be_rerun_is_answered_with_what_can(name, words):
+def test_a_claim_that_cannot_be_rerun_is_refused_with_what_can_be_done(name, words):
     with pytest.raises(RequestError) as caught:
         find_claims([name])
     assert all(word in str(caught.value) for word in words)

@@ -1,4 +1,4 @@
-"""Judgements: what lies inside, outside, or in an interval too wide; orders either way; bounds."""
+"""Judgements of figures, bounds and orders: reproduced, not reproduced, or underpowered."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_a_value_inside_a_wide_interval_is_underpowered_with_the_seeds_that_woul
     assert word(FIVE, value=0.8, width=0.05) == "REPRODUCED"
 
 
-def test_a_spread_that_no_number_of_seeds_narrows_is_said_to_be_so():
+def test_the_note_says_if_no_number_of_seeds_would_settle_it():
     judgement = judge_figure(figure(value=0.8), WIDE, 0.0)
     assert judgement.word == "UNDERPOWERED"
     assert judgement.note.startswith("no number of seeds settles it")
@@ -58,7 +58,7 @@ def test_a_range_is_a_value_known_only_to_lie_in_it():
     assert word(FIVE, range=(0.7, 0.77)) == "NOT REPRODUCED"
 
 
-def test_a_bound_is_reproduced_only_if_a_new_run_is_sure_to_keep_it():
+def test_a_bound_is_reproduced_only_if_a_new_run_would_certainly_satisfy_it():
     assert word(FIVE, range=(0.77, None)) == "REPRODUCED"
     assert word(FIVE, range=(0.83, None)) == "NOT REPRODUCED"
     assert word(FIVE, range=(None, 0.83)) == "REPRODUCED"
@@ -69,7 +69,7 @@ def test_a_bound_is_reproduced_only_if_a_new_run_is_sure_to_keep_it():
     assert judge_figure(figure(range=(0.783, None)), FIVE, 0.0).note.endswith("on one side of the bound")
 
 
-def test_a_deterministic_figure_has_to_be_met_by_every_run():
+def test_every_run_must_match_a_deterministic_figure():
     exact = {"value": 1.25, "tolerance": 1e-12}
     assert word([1.25], **exact) == "REPRODUCED"
     assert word([1.25, 1.25 + 2e-12], **exact) == "NOT REPRODUCED"
@@ -79,7 +79,7 @@ def test_a_deterministic_figure_has_to_be_met_by_every_run():
 
 
 @pytest.mark.parametrize("values", [[], [0.8]])
-def test_fewer_than_two_runs_say_nothing(values):
+def test_fewer_than_two_runs_decide_nothing(values):
     judgement = judge_figure(figure(value=0.8), values, 0.0)
     assert judgement.word == "UNDERPOWERED"
     assert judgement.interval is None
@@ -105,25 +105,25 @@ def test_an_order_is_reproduced_refuted_or_open():
     assert order(FIVE, [0.81, 0.80, 0.80, 0.79, 0.80]).word == "UNDERPOWERED"
 
 
-def test_a_loss_is_the_better_the_lower():
+def test_a_lower_loss_is_better():
     losses = {"better": {"a": 1}, "worse": {"a": 2}, "metric": "val_loss"}
     assert order(LOW, FIVE, **losses).word == "REPRODUCED"
     assert order(LOW, FIVE, **losses).mean == pytest.approx(-0.1)
 
 
-def test_too_few_pairs_to_reach_significance_are_said_to_be_too_few():
+def test_the_note_says_if_there_are_too_few_pairs_to_reach_significance():
     judgement = order(FIVE[:4], [0.70, 0.72, 0.69, 0.71])
     assert judgement.word == "UNDERPOWERED"
     assert judgement.note == "4 pairs cannot reach p 0.05, at best 0.062; about 5 seeds would decide it"
 
 
-def test_pairs_are_of_one_seed_and_a_seed_that_lacks_a_run_is_none():
+def test_runs_are_paired_by_seed_and_incomplete_pairs_do_not_count():
     full = Order(metric="val_accuracy", better={"a": 1}, worse={"a": 2})
     assert judge_order(full, {0: 1.0, 2: 1.0}, {1: 0.5, 2: 0.5, 3: 0.1}).mean == 0.5
     assert judge_order(full, {0: 1.0}, {1: 0.5}).word == "UNDERPOWERED"
 
 
-def test_equal_is_tested_for_and_not_concluded_from_a_lack_of_difference():
+def test_equality_needs_a_test_of_its_own_not_just_no_significant_difference():
     alike = {"equal": ({"a": 1}, {"a": 2})}
     near = [value + 0.001 * sign for value, sign in zip(FIVE, (1, -1, 1, 1, -1), strict=True)]
     assert order(FIVE, near, **alike, margin=0.01).word == "REPRODUCED"

@@ -1,4 +1,4 @@
-"""What is read of a run: the right column at the right moment, and what is said where there is none."""
+"""Reading a metric of a run: the right column at the right moment, and one line if there is none."""
 
 import pytest
 
@@ -67,13 +67,13 @@ def test_a_metric_is_read_at_its_moment(folder, metric, at, value):
         (LAYER_MEAN, 3, ["no value of largest_layer_mean at epoch 3"]),
     ],
 )
-def test_what_a_run_did_not_measure_is_one_line(folder, metric, at, words):
+def test_a_missing_value_is_reported_in_one_line(folder, metric, at, words):
     with pytest.raises(RequestError) as caught:
         read_metric(folder, RESULT, metric, at)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_layers_that_were_not_recorded_are_asked_for(folder):
+def test_missing_layer_statistics_say_how_to_record_them(folder):
     (folder / "layers.csv").unlink()
     with pytest.raises(RequestError, match=r"probes\.layers=true"):
         read_metric(folder, RESULT, LAYER_MEAN, "last")

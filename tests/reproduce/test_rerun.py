@@ -1,4 +1,4 @@
-"""Which runs a `where` means, and what is said of one that means none or too many."""
+"""Which runs a `where` matches, and the error if it matches none or too many."""
 
 import pytest
 
@@ -82,19 +82,19 @@ def figure(**keys):
         ),
     ],
 )
-def test_a_where_that_means_no_run_or_too_many_is_refused(keys, words):
+def test_a_where_that_matches_no_run_or_too_many_is_refused(keys, words):
     with pytest.raises(RequestError) as caught:
         check_claim(claim(**keys), RUNS)
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_where_that_means_one_run_a_seed_or_picks_one_is_fine():
+def test_a_where_may_match_one_run_per_seed_or_pick_one():
     figures = [figure(where={"optimizer": "adam"}), figure(where={"optimizer": "sgd"}, pick="best")]
     check_claim(claim(figures=figures), RUNS)
 
 
-def test_of_several_words_for_one_key_the_last_is_kept():
+def test_the_last_word_for_a_key_wins():
     mine = claim(overrides=["data.split_seed=null", "~sweep"], grid={"optimizer.lr": [0.1, 1e-4]}, seeds=5)
     assert train_words(mine, 2, ["optimizer.lr=0.3"]) == [
         "seed=0,1",

@@ -12,19 +12,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dlx import rng
-from dlx.augment.pipeline import build_augment
+from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
 from dlx.device import select_device
-from dlx.engine.layer_probe import LayerProbe
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
-from dlx.engine.probes import GradientProbe, Probes, StepProbe
+from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError
 from dlx.loss.losses import losses
 from dlx.model.custom import one_line
-from dlx.model.init import initialise
-from dlx.model.models import models
+from dlx.model.models import initialise, models
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 

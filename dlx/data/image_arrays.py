@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.data import memory
+from dlx import device
 from dlx.data.source import cache_root
 from dlx.errors import RequestError
 
@@ -49,7 +49,7 @@ def check_memory(count: int, size: tuple[int, int], mode: Mode) -> None:
     """Raise RequestError if `count` images of `size` (H, W) do not fit into the memory that is left."""
     height, width = size
     needed = count * len(PILLOW_MODES[mode]) * height * width * COPIES
-    available = memory.available_bytes()
+    available = device.available_bytes()
     if available is not None and needed > SAFE_SHARE * available:
         smaller = max(1, int((height * width * SAFE_SHARE * available / needed) ** 0.5))
         raise RequestError(

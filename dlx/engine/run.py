@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dlx.augment.pipeline import Augment
+from dlx.augment.transforms import Augment
 from dlx.data.dataset import Dataset
 from dlx.engine.model_summary import LayerSummary
 from dlx.engine.probes import ProbeResults, Probes

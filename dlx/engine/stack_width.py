@@ -19,8 +19,7 @@ from pathlib import Path
 import torch
 
 from dlx.data.dataset import Split
-from dlx.data.memory import available_bytes
-from dlx.device import Timer, describe_device
+from dlx.device import Timer, available_bytes, describe_device
 from dlx.engine import loop, stacked
 from dlx.engine.probes import Probes
 from dlx.engine.run import Run

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dlx import rng
-from dlx.augment.pipeline import all_transforms
+from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
 from dlx.engine.evaluation import EVALUATION_BATCH, evaluate, evaluate_outputs
 from dlx.engine.loop import epoch_end, sample_order, set_learning_rates

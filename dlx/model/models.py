@@ -1,17 +1,20 @@
-"""The registry of architectures, and what they share: activations by name, dropout, input shapes.
+"""The registry of architectures, and what they share: activations, initial weights, input shapes, dropout.
 
 Axes: B batch, C channels, H height, W width, F features; a sample is an image (C, H, W) or flat (F,).
 """
 
+import math
+import re
 from collections.abc import Callable
-from math import prod
+from functools import partial
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
-from dlx.errors import RequestError
+from dlx.errors import RequestError, unknown
 from dlx.registry import Registry
 
 # A builder takes `input_shape`, (C, H, W) or (F,), `outputs` and its own keys of the YAML. It may draw
@@ -34,6 +37,17 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "none": nn.Identity,
 }
 
+# torch's own formulas: Kaiming for ReLU over the fan-in (He et al. 2015), Xavier with gain 1 (Glorot & Bengio
+# 2010), orthogonal with gain 1 (Saxe et al. 2014).
+SCHEMES: dict[str, Callable[..., Tensor]] = {
+    "kaiming_normal": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+    "kaiming_uniform": partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
+    "xavier_normal": nn.init.xavier_normal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "orthogonal": nn.init.orthogonal_,
+    "zeros": lambda weight, generator: nn.init.zeros_(weight),  # noqa: ARG005
+}
+
 
 def image_shape(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> tuple[int, int, int]:
     """Return (C, H, W) for the model `name`, whose layers need H and W of at least `smallest` pixels.
@@ -43,7 +57,7 @@ def image_shape(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> t
     if len(input_shape) != 3:
         raise RequestError(
             f"model.name={name}: needs images (channels, height, width),"
-            f" the data set has {prod(input_shape)} features"
+            f" the data set has {math.prod(input_shape)} features"
         )
     channels, height, width = input_shape
     if min(height, width) < smallest:
@@ -52,6 +66,46 @@ def image_shape(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> t
             f" the data set has {height} x {width}"
         )
     return channels, height, width
+
+
+def initialise(model: nn.Module, scheme: str, generator: torch.Generator) -> None:
+    """Draw the weights of every linear and convolution layer anew, in place, and set their biases to zero.
+
+    "default" leaves all weights as torch drew them; norm layers are never changed. `normal:0.02` is a normal
+    distribution with standard deviation 0.02. The generator must be on the weights' device. Raises
+    RequestError for an unknown scheme or standard deviation, before any weight changes.
+    """
+    if scheme == "default":
+        return
+    draw = _scheme(scheme)
+    for module in model.modules():
+        if isinstance(module, nn.Linear | _ConvNd):
+            draw(module.weight, generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _scheme(scheme: str) -> Callable[..., Tensor]:
+    """Return the function that draws weights in place."""
+    # On a command line, Hydra reads unquoted brackets as one of its own functions; the colon avoids that.
+    normal = re.fullmatch(r"normal(?:\((.*)\)|:(.*))?", scheme)
+    if normal:
+        return partial(nn.init.normal_, std=_standard_deviation(scheme, normal[1] or normal[2] or ""))
+    if scheme not in SCHEMES:
+        raise unknown("model.init", scheme, ["default", "normal:STD", *SCHEMES])
+    return SCHEMES[scheme]
+
+
+def _standard_deviation(scheme: str, written: str) -> float:
+    try:
+        std = float(written)
+    except ValueError:
+        std = math.nan
+    if not 0 < std < math.inf:
+        raise RequestError(
+            f"model.init={scheme}: give the standard deviation, a number above 0: model.init=normal:0.02"
+        )
+    return std
 
 
 class Dropout(nn.Module):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlx.data import image_arrays, memory
+from dlx import device
+from dlx.data import image_arrays
 from dlx.data.image_arrays import cached, check_memory, decode, fingerprint, image_size
 from dlx.errors import RequestError
 
@@ -115,7 +116,7 @@ def test_sixteen_bits_a_pixel_are_refused_and_not_clipped(tmp_path):
 
 
 def test_more_than_fits_into_memory_is_refused_with_the_numbers(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 4_000_000_000)
+    monkeypatch.setattr(device, "available_bytes", lambda: 4_000_000_000)
     check_memory(10_000, (200, 200), "rgb")  # 2.4 GB of 3.2
     with pytest.raises(RequestError) as caught:
         check_memory(100_000, (200, 200), "rgb")
@@ -126,18 +127,18 @@ def test_more_than_fits_into_memory_is_refused_with_the_numbers(monkeypatch):
 
 
 def test_the_size_recommended_fits(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 10_000_000)
+    monkeypatch.setattr(device, "available_bytes", lambda: 10_000_000)
     with pytest.raises(RequestError, match=r"data\.size=11$"):
         check_memory(10_000, (200, 100), "rgb")
     check_memory(10_000, (11, 11), "rgb")
 
 
 def test_grey_needs_a_third_and_an_unknown_memory_lets_everything_through(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 10_000_000)
+    monkeypatch.setattr(device, "available_bytes", lambda: 10_000_000)
     check_memory(1000, (50, 50), "grey")
     with pytest.raises(RequestError):
         check_memory(1000, (50, 50), "rgb")
-    monkeypatch.setattr(memory, "available_bytes", lambda: None)
+    monkeypatch.setattr(device, "available_bytes", lambda: None)
     check_memory(10**9, (50, 50), "rgb")
 
 

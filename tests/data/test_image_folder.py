@@ -3,7 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from dlx.data import image_folder, memory
+from dlx import device
+from dlx.data import image_folder
 from dlx.data.image_folder import list_images
 from dlx.data.source import sources
 from dlx.errors import RequestError
@@ -106,7 +107,7 @@ def test_images_of_different_sizes_need_a_size(flowers):
 
 
 def test_what_does_not_fit_is_refused_before_decoding(flowers, monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 500)
+    monkeypatch.setattr(device, "available_bytes", lambda: 500)
     monkeypatch.setattr(image_folder, "decode", lambda *_, **__: pytest.fail("decoded"))
     with pytest.raises(RequestError, match=r"6 images of 4x6 need .* data\.size="):
         build(flowers)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlx.engine.layer_probe import GATHERED, LayerProbe, Moments, Scratch
+from dlx.engine.probes import GATHERED, LayerProbe, Moments, Probes, Scratch
 
 
 def draws(*shape, seed=0, dtype=torch.float64):
@@ -78,7 +78,7 @@ def test_values_of_half_precision_do_not_overflow():
 def test_values_that_are_not_finite_do_not_affect_other_layers():
     model = nn.Sequential(nn.Identity(), nn.Sigmoid())
     probe = LayerProbe(model)
-    with probe.watch("training", model):
+    with Probes(layers=probe).watch("training", model):
         model(torch.tensor([1.0, torch.inf, -torch.inf]))
     first, second = probe.rows(4)
     assert np.isnan([first[4], first[6]]).all()
@@ -104,10 +104,10 @@ class Twice(nn.Module):
 def test_calls_of_a_layer_are_merged_and_phases_are_kept_apart():
     model, x = Twice(), draws(4, 3, dtype=torch.float32)
     probe = LayerProbe(model)
-    with probe.watch("training", model):
+    with Probes(layers=probe).watch("training", model):
         model(x)
         model(x + 1)
-    with probe.watch("validation", model):
+    with Probes(layers=probe).watch("validation", model):
         model(x - 1)
     model(x + 5)  # outside both contexts
     rows = {(phase, layer): row for _, phase, layer, _, *row in probe.rows(1)}

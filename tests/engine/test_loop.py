@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from dlx import rng
-from dlx.augment.pipeline import build_augment
+from dlx.augment.transforms import build_augment
 from dlx.engine.loop import train
 from dlx.engine.run import Seeds
 

@@ -9,9 +9,8 @@ import torch.nn.functional as F
 
 from dlx import rng
 from dlx.engine.evaluation import evaluate
-from dlx.engine.layer_probe import LayerProbe
 from dlx.engine.loop import train
-from dlx.engine.probes import GradientProbe, Probes, StepProbe
+from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.loss.losses import losses
 from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 

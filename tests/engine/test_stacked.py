@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dlx.augment.pipeline import build_augment
+from dlx.augment.transforms import build_augment
 from dlx.engine import loop, stacked
 from dlx.engine.run import Seeds
 from dlx.engine.stacked_model import UnstackableError

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from dlx.errors import RequestError
-from dlx.model.init import SCHEMES, initialise
+from dlx.model.models import SCHEMES, initialise
 
 
 def network() -> nn.Sequential:

@@ -5,8 +5,16 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from dlx.augment.pipeline import Augment, all_transforms, build_augment
-from dlx.augment.transforms import Crop, Cutout, Flip, GaussianNoise, Shift
+from dlx.augment.transforms import (
+    Augment,
+    Crop,
+    Cutout,
+    Flip,
+    GaussianNoise,
+    Shift,
+    all_transforms,
+    build_augment,
+)
 from dlx.errors import RequestError
 
 CONF = Path(__file__).parents[2] / "conf"

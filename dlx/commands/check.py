@@ -60,8 +60,9 @@ def main(arguments: Sequence[str]) -> int:
         )
     if samples == 1 and any(isinstance(module, BATCH_NORMS) for module in run.model.modules()):
         raise RequestError("--samples 1: BatchNorm cannot normalise a batch of one; use 2 or more")
-    check = gradient_check.GradientCheckOptions(samples, given.entries, given.tolerance)
-    results = gradient_check.check_gradients(run, check)
+    results = gradient_check.check_gradients(
+        run, samples=samples, entries=given.entries, tolerance=given.tolerance
+    )
     _show(results, _title(run, settings, samples), given.tolerance)
     return 0 if all(result.passed(given.tolerance) for result in results) else 1
 

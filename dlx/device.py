@@ -47,7 +47,7 @@ def accumulator(device: torch.device) -> torch.dtype:
 
 
 class Timer:
-    """Measures seconds since it was created, each time after the device has finished its work."""
+    """Measures the seconds since it was created, after waiting for the device to finish its work."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -70,10 +70,10 @@ def _has_mps() -> bool:
 
 
 def available_bytes() -> int | None:
-    """Return the bytes that a process may still take, or None if the system does not say.
+    """Return the bytes of main memory that a process may still take; None if unknown.
 
-    On Linux the memory that the kernel reports as available, or that a container's limit leaves if that is
-    less; elsewhere half of the machine's memory.
+    On Linux, what the kernel reports as available, or less if a container's limit leaves less. Elsewhere,
+    half of the machine's memory.
     """
     known = [left for left in (_meminfo(), _cgroup()) if left is not None]
     if known:

@@ -22,8 +22,7 @@ def build_augment(
     """Return the augmentation for samples of `input_shape`, (C, H, W) or (F,), or None if everything is off.
 
     A key is a transform and its value the strength; 0, false and a missing key turn it off. Raises
-    RequestError for an unknown key, and for a strength of the wrong type, out of range or too large for the
-    images.
+    RequestError for an unknown key or a strength of the wrong type, out of range or too large for the images.
     """
     known = all_transforms()
     for key in settings:
@@ -57,8 +56,8 @@ def all_transforms() -> "dict[str, type[Transform]]":
 class Augment:
     """The transforms of one run; `augment(x, generator)` draws for the batch and applies the draws.
 
-    An engine that trains a stack can draw run by run instead, concatenate the runs' draws of each transform
-    and call its static `apply` on all their images.
+    An engine that trains a stack can instead draw run by run, concatenate the draws of each transform, and
+    call its static `apply` on all images.
     """
 
     def __init__(self, transforms: "Mapping[str, Transform]") -> None:
@@ -79,13 +78,13 @@ class Augment:
 class Transform(ABC):
     """A random change to a batch, in two phases; built with its strength, the value of its key in the YAML.
 
-    Draws are one tensor with a leading axis B and include everything that depends on the strength. Runs
-    with different strengths and generators can therefore draw one by one, concatenate their draws and apply
-    them to their stacked images at once.
+    The draws are one tensor with a leading axis B and include all that depends on the strength. Runs with
+    different strengths and generators can therefore draw one by one, concatenate their draws and apply them
+    to their stacked images at once.
     """
 
-    # Transforms are applied in ascending order: first those that move pixels, then cutout, whose square a
-    # move would tear apart, then noise, which also covers the zeros.
+    # Transforms are applied in ascending order: those that move pixels, then cutout, whose square they would
+    # tear apart, then noise, which also covers the zeros.
     order: ClassVar[int]
     needs_images: ClassVar[bool] = True
     in_pixels: ClassVar[bool] = False  # whether the strength is a number of pixels
@@ -153,8 +152,8 @@ class Shift(Transform):
 class Crop(Transform):
     """Pad each image with `crop` zeros on every side and cut out the original size at a random position.
 
-    This equals a move by -crop .. crop pixels each way that leaves zeros behind (He et al. 2016 crop CIFAR by
-    4), and is computed as one.
+    It is computed as a move by -crop .. crop pixels each way that leaves zeros behind, which is equivalent.
+    He et al. (2016) crop CIFAR by 4.
     """
 
     order: ClassVar[int] = 30
@@ -256,6 +255,6 @@ def _gather(images_BCHW: Tensor, rows_BH: Tensor, columns_BW: Tensor) -> Tensor:
     """Return images whose pixel [h, w] is the input's [rows[h], columns[w]], with indices for each image."""
     batch, channels, height, width = images_BCHW.shape
     pixel_BHW = rows_BH[:, :, None] * width + columns_BW[:, None, :]
-    # One gather over flat pixels: 13 us for 32 x 28 x 28 on a CPU; indexing by [b, :, h, w] takes 90.
+    # For 32 x 28 x 28 on a CPU, one gather over flat pixels takes 13 us; indexing by [b, :, h, w] takes 90.
     index_BCP = pixel_BHW.view(batch, 1, height * width).expand(batch, channels, height * width)
     return images_BCHW.flatten(2).gather(2, index_BCP).view(images_BCHW.shape)

@@ -1,7 +1,4 @@
-"""The user's own images in class folders, decoded once.
-
-Axes: N images, C channels, H height, W width.
-"""
+"""The user's own images in class folders. Axes: N images, C channels, H height, W width."""
 
 import os
 from functools import partial
@@ -32,9 +29,9 @@ def image_folder(
 ) -> Source:
     """Read `<class>/<image>` or `train/<class>/<image>` below root / path as [N, C, H, W] uint8.
 
-    `size` (a side, or height and width) resizes every image; None keeps them as they are, and then all must
-    have the same size. Raises RequestError for an image that cannot be read or has another size, for a
-    class without images, and for more images than fit into memory.
+    `size` (a side, or height and width) resizes every image; with None, all must have the same size. Raises
+    RequestError for an image that cannot be read or has another size, for a class without images, and if the
+    images do not fit into memory.
     """
     folder = below(root, path)
     classes, parts = list_images(folder)
@@ -67,7 +64,7 @@ def list_images(folder: Path) -> tuple[tuple[str, ...], tuple[Labelled, Labelled
     """
     if not folder.is_dir():
         raise RequestError(f"data.path: {folder} is a file; image_folder needs the folder of class folders")
-    # A folder "train" with images in it is a class (of vehicles); with folders in it, it is a part.
+    # A folder "train" that holds images is a class (of vehicles); one that holds folders is a part.
     if not _folders(folder / "train"):
         classes = _folders(folder)
         return classes, (_part(folder, "", classes), None, None)
@@ -115,7 +112,7 @@ def _images(folder: Path) -> list[str]:
     from PIL import Image
 
     readable = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    with os.scandir(folder) as entries:  # it knows which entries are files without another system call
+    with os.scandir(folder) as entries:  # it needs no further system call to tell files from folders
         return sorted(
             entry.name
             for entry in entries

@@ -23,15 +23,13 @@ Array = NDArray[Any]
 def npz(root: Path, *, path: str | None = None) -> Source:
     """Read `inputs` [N, F] or [N, C, H, W] and `labels` [N], integers 0 to K-1, from root / path.
 
-    `train_inputs` and `train_labels` are other names for the same; pairs that begin with `val_` and `test_`
-    become sets of their own; `classes` [K] names the classes. [N, H, W] is read as grey images. uint8 stays
-    (its white is 255), other integers become float64. Raises RequestError for anything else. Pickled
-    objects are never loaded.
+    The names may also be `train_inputs` and `train_labels`. Pairs that begin with `val_` and `test_` become
+    sets of their own, and `classes` [K] names the classes. [N, H, W] is read as grey images. uint8 stays (its
+    white is 255), other integers become float64. Raises RequestError for anything else. Pickled objects are
+    never loaded.
     """
     if path is None:
-        raise RequestError(
-            f"data.path: needed, a file below data.root={root}, for example data.path=mine.npz"
-        )
+        raise RequestError(f"data.path: give a file below data.root={root}, for example data.path=mine.npz")
     file = below(root, path)
     arrays = _load(file)
     prefix = "train_" if "train_inputs" in arrays else ""
@@ -69,7 +67,7 @@ def _pair(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays:
     missing = [name for name in names if name not in arrays]
     if missing:
         held = ", ".join(sorted(arrays)) or "no arrays"
-        raise _wrong(file, f"has no array {missing[0]}; needed are {names[0]} and {names[1]} (it has {held})")
+        raise _wrong(file, f"has no array {missing[0]}; it needs {names[0]} and {names[1]} (it has {held})")
     inputs, labels = arrays[names[0]], arrays[names[1]]
     if len(inputs.shape) == 0 or labels.shape != inputs.shape[:1] or len(labels) == 0:
         raise _wrong(

@@ -17,8 +17,8 @@ from torch.nn.modules.conv import _ConvNd
 from dlx.errors import RequestError, unknown
 from dlx.registry import Registry
 
-# A builder takes `input_shape`, (C, H, W) or (F,), `outputs` and its own keys of the YAML. It may draw
-# weights only through torch's default initialisation, for which the caller seeds torch's global generator.
+# A builder takes `input_shape`, (C, H, W) or (F,), `outputs` and its own keys of the YAML. It draws weights
+# only by torch's default initialisation, for which the caller seeds torch's global generator.
 models: Registry[nn.Module] = Registry("model", "dlx.model", "dlx.surface.descent")
 
 Count = Annotated[int, Field(ge=1)]
@@ -50,30 +50,27 @@ SCHEMES: dict[str, Callable[..., Tensor]] = {
 
 
 def image_shape(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> tuple[int, int, int]:
-    """Return (C, H, W) for the model `name`, whose layers need H and W of at least `smallest` pixels.
-
-    Raises RequestError for flat data and for images that are too small.
-    """
+    """Return (C, H, W); raises RequestError for flat data, or if H or W has fewer than `smallest` pixels."""
     if len(input_shape) != 3:
         raise RequestError(
-            f"model.name={name}: needs images (channels, height, width),"
-            f" the data set has {math.prod(input_shape)} features"
+            f"model.name={name}: needs images (channels, height, width), but the data set has"
+            f" {math.prod(input_shape)} features"
         )
     channels, height, width = input_shape
     if min(height, width) < smallest:
         raise RequestError(
-            f"model.name={name}: needs images of at least {smallest} x {smallest} pixels,"
-            f" the data set has {height} x {width}"
+            f"model.name={name}: needs images of at least {smallest} x {smallest} pixels, but the data set "
+            f"has {height} x {width}"
         )
     return channels, height, width
 
 
 def initialise(model: nn.Module, scheme: str, generator: torch.Generator) -> None:
-    """Draw the weights of every linear and convolution layer anew, in place, and set their biases to zero.
+    """Redraw the weights of every linear and convolution layer in place, and set their biases to zero.
 
-    "default" leaves all weights as torch drew them; norm layers are never changed. `normal:0.02` is a normal
-    distribution with standard deviation 0.02. The generator must be on the weights' device. Raises
-    RequestError for an unknown scheme or standard deviation, before any weight changes.
+    "default" leaves all weights as torch drew them. `normal:0.02` is a normal distribution with standard
+    deviation 0.02. The generator must be on the weights' device. Raises RequestError for an unknown scheme or
+    standard deviation, before any weight changes.
     """
     if scheme == "default":
         return
@@ -87,7 +84,7 @@ def initialise(model: nn.Module, scheme: str, generator: torch.Generator) -> Non
 
 def _scheme(scheme: str) -> Callable[..., Tensor]:
     """Return the function that draws weights in place."""
-    # On a command line, Hydra reads unquoted brackets as one of its own functions; the colon avoids that.
+    # normal:0.02 or normal(0.02); on a command line, Hydra would read unquoted brackets as its own function.
     normal = re.fullmatch(r"normal(?:\((.*)\)|:(.*))?", scheme)
     if normal:
         return partial(nn.init.normal_, std=_standard_deviation(scheme, normal[1] or normal[2] or ""))
@@ -126,14 +123,15 @@ class Dropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         if self.generator is None:
-            # With torch's global generator instead, the two engines would draw different masks.
+            # torch's global generator would give different masks in the two engines.
             raise RuntimeError("dropout draws from a generator: call use_generator(model, generator) first")
         return x * self.mask(x.shape, self.generator).to(x.dtype)
 
     def mask(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         """Draw a mask of 0 and 1 / (1 - p), float32, on the generator's device.
 
-        Uniform numbers, the same for every p and dtype; on a CPU 15 us for 32 x 128, `bernoulli_` takes 48.
+        It comes from uniform numbers, the same for every p and dtype. On a CPU that takes 15 us for 32 x 128,
+        and `bernoulli_` 48.
         """
         uniform = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)
         return (uniform >= self.p).float().div_(1 - self.p)

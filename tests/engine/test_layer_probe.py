@@ -25,12 +25,12 @@ def expected(pieces):
 
 
 @pytest.mark.parametrize("sizes", [(7,), (1, 1, 5), (GATHERED - 1, 3, GATHERED, 2 * GATHERED + 5, 1)])
-def test_moments_cover_all_values_however_they_are_split(sizes):
+def test_moments_do_not_depend_on_how_the_values_are_split(sizes):
     pieces = [draws(size, seed=size) * 3 + index for index, size in enumerate(sizes)]
     assert statistics(pieces) == pytest.approx(expected(pieces), rel=1e-12)
 
 
-def test_moments_of_no_values_are_none_and_taking_resets_them():
+def test_moments_without_values_are_none_and_taking_resets_them():
     moments = Moments(Scratch())
     assert moments.take() is None
     moments.add(draws(4))
@@ -41,7 +41,7 @@ def test_moments_of_no_values_are_none_and_taking_resets_them():
 @pytest.mark.parametrize(
     ("dtype", "mean", "tolerance"), [(torch.float32, 1e5, 1e-3), (torch.float64, 1e9, 1e-6)]
 )
-def test_the_deviation_survives_a_mean_that_is_much_larger(dtype, mean, tolerance):
+def test_the_deviation_is_accurate_when_the_mean_is_much_larger(dtype, mean, tolerance):
     """In the same precision, the error of E[x^2] - E[x]^2 is larger than the deviation."""
     pieces = [(draws(GATHERED // 2, seed=seed) + mean).to(dtype) for seed in range(6)]
     naive = torch.cat(pieces).square().mean() - torch.cat(pieces).mean().square()

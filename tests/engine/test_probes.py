@@ -142,7 +142,7 @@ def test_evaluations_for_probes_do_not_count_as_validation(make_run):
 
 
 @pytest.mark.parametrize("name", ["binary_cross_entropy", "mean_squared_error"])
-def test_probes_under_other_losses(make_run, name):
+def test_probes_work_with_other_losses(make_run, name):
     loss = losses.build(name, {"reduction": "sum"})
     plain = make_run(loss=loss)
     data, outputs = plain.data, 3

@@ -106,5 +106,5 @@ def test_sample_images_are_augmented_as_the_run_augments(make_run):
     assert len({shifts_of_one[0] for shifts_of_one in found}) > 3
 
 
-def test_asking_for_too_many_sample_images_gives_all(make_run):
+def test_too_many_sample_images_give_all_images(make_run):
     assert sample_images(image_run(make_run), 64).before.shape == (22, 2, 6, 6)

@@ -115,7 +115,7 @@ def test_the_smallest_image_works_and_one_pixel_less_is_refused(name: str, small
         models.build(name, {}, input_shape=(1, height, width), outputs=10)
 
 
-def test_an_image_shape_is_handed_back() -> None:
+def test_an_image_shape_is_returned() -> None:
     assert image_shape("lenet", (3, 12, 15), smallest=12) == (3, 12, 15)
 
 

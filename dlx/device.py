@@ -18,7 +18,8 @@ def select_device(name: str) -> torch.device:
     Raises RequestError if this machine does not have it.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
+        has_mps = torch.backends.mps.is_available()
+        name = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
     device = torch.device(name)
     if device.type == "cuda":
         count = torch.cuda.device_count()
@@ -28,7 +29,7 @@ def select_device(name: str) -> torch.device:
             raise RequestError(
                 f"device={name}: torch finds {count} CUDA device(s), cuda:0 to cuda:{count - 1}"
             )
-    if device.type == "mps" and not _has_mps():
+    if device.type == "mps" and not torch.backends.mps.is_available():
         raise RequestError("device=mps: torch finds no Apple GPU here (allowed: auto, cpu)")
     return device
 
@@ -63,10 +64,6 @@ class Timer:
         elif self._device.type == "mps":
             torch.mps.synchronize()
         return time.perf_counter()
-
-
-def _has_mps() -> bool:
-    return torch.backends.mps.is_available()
 
 
 def available_bytes() -> int | None:

@@ -39,18 +39,15 @@ def image_folder(
     shape = (size, size) if isinstance(size, int) else size or image_size(folder / files[0])
     check_memory(len(files), shape, mode)
     decode_all = partial(decode, folder, files, shape, mode, resize=size is not None)
-    if cache:
-        settings = [size, mode]
-        images = torch.from_numpy(cached(folder, settings, fingerprint(folder, files, settings), decode_all))
-    else:
-        images = torch.from_numpy(decode_all())
-    arrays: list[Arrays | None] = []
-    start = 0
-    for part in parts:
-        labels = torch.tensor([label for _, label in part or ()])
-        arrays.append(Arrays(images[start : start + len(labels)], labels) if part else None)
-        start += len(labels)
-    train, validation, test = arrays
+    settings = [size, mode]
+    images = torch.from_numpy(
+        cached(folder, settings, fingerprint(folder, files, settings), decode_all) if cache else decode_all()
+    )
+    images_of_parts = torch.split(images, [len(part or ()) for part in parts])
+    train, validation, test = (
+        Arrays(own_images, torch.tensor([label for _, label in part])) if part else None
+        for part, own_images in zip(parts, images_of_parts, strict=True)
+    )
     assert train is not None, "list_images refuses a folder without training images"
     return Source(classes, train, validation, test, white=255.0)
 

@@ -36,7 +36,10 @@ def npz(root: Path, *, path: str | None = None) -> Source:
     if prefix and "inputs" in arrays:
         raise _wrong(file, "has both inputs and train_inputs; keep the one to train on")
     train = _pair(file, arrays, prefix)
-    validation, test = _own_set(file, arrays, "val_"), _own_set(file, arrays, "test_")
+    validation, test = (
+        _pair(file, arrays, part) if f"{part}inputs" in arrays or f"{part}labels" in arrays else None
+        for part in ("val_", "test_")
+    )
     classes = _classes(file, arrays, train)
     for part, pair in (("", train), ("val_", validation), ("test_", test)):
         if pair is not None:
@@ -55,11 +58,6 @@ def _load(file: Path) -> dict[str, Array]:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise _wrong(file, f"cannot be read as arrays without pickled objects: {error}") from error
     raise _wrong(file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)")
-
-
-def _own_set(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays | None:
-    given = f"{prefix}inputs" in arrays or f"{prefix}labels" in arrays
-    return _pair(file, arrays, prefix) if given else None
 
 
 def _pair(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays:

@@ -86,23 +86,19 @@ def _scheme(scheme: str) -> Callable[..., Tensor]:
     """Return the function that draws weights in place."""
     # normal:0.02 or normal(0.02); on a command line, Hydra would read unquoted brackets as its own function.
     normal = re.fullmatch(r"normal(?:\((.*)\)|:(.*))?", scheme)
-    if normal:
-        return partial(nn.init.normal_, std=_standard_deviation(scheme, normal[1] or normal[2] or ""))
-    if scheme not in SCHEMES:
-        raise unknown("model.init", scheme, ["default", "normal:STD", *SCHEMES])
-    return SCHEMES[scheme]
-
-
-def _standard_deviation(scheme: str, written: str) -> float:
+    if not normal:
+        if scheme not in SCHEMES:
+            raise unknown("model.init", scheme, ["default", "normal:STD", *SCHEMES])
+        return SCHEMES[scheme]
     try:
-        std = float(written)
+        std = float(normal[1] or normal[2] or "")
     except ValueError:
         std = math.nan
     if not 0 < std < math.inf:
         raise RequestError(
             f"model.init={scheme}: give the standard deviation, a number above 0: model.init=normal:0.02"
         )
-    return std
+    return partial(nn.init.normal_, std=std)
 
 
 class Dropout(nn.Module):

@@ -1,4 +1,4 @@
-"""What a data source returns, the registry of sources, and where data sets and caches are on disk.
+"""Data sources: the registry, the `Source` that each returns, and the folders of data sets and caches.
 
 It does not import torch, because planning a sweep needs only the folders.
 Axes: N samples, C channels, H height, W width, F features. Images are [N, C, H, W], flat data [N, F].

@@ -25,7 +25,7 @@ from dlx.engine.probes import Probes
 from dlx.engine.run import Run
 from dlx.run.paths import write_atomically
 
-STEPS = 8  # in each of three epochs: one to warm up, then two, of which the faster counts
+STEPS = 8  # in each of three epochs: the first warms up, and the faster of the other two counts
 SECONDS = 1.5  # roughly the longest that a measurement takes
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 

@@ -214,7 +214,7 @@ class Monitor:
         return self.diverged or self.out_of_patience
 
     def update(self, end: EpochEnd) -> None:
-        """Take in the end of an epoch."""
+        """Update the best epoch, the patience and the divergence with an epoch."""
         score = self._score(end.row)
         if self._best is None or score > self._best_score:
             self._best, self._best_score = end, score
@@ -254,7 +254,7 @@ class ProbeFiles:
             self._logits[epoch] = results.train_outputs_NK.cpu()
 
     def end(self) -> None:
-        """Write the logits of those of their epochs that were reached."""
+        """Write the logits that were recorded."""
         if self._logits:
             epochs = np.array(list(self._logits))
             outputs_ENK = torch.stack(list(self._logits.values())).numpy()

@@ -40,7 +40,7 @@ def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None)
 
 
 def newest_study(root: Path) -> Path | None:
-    """Return the study under `root` that was written to last, or None if there is no run."""
+    """Return the study below `root` with the most recent change, or None if there is no run."""
     newest = max(find_runs(root), key=_last_written, default=None)
     return newest.parent if newest else None
 

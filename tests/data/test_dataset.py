@@ -53,9 +53,9 @@ def test_a_yaml_opens_with_its_command_and_holds_only_keys_that_are_used(tmp_pat
         sources.build(given.name, given.arguments, root=tmp_path / "file" / "root")
     except RequestError as error:
         message = str(error)
-    # Only for want of files; a key that the source does not take reads "takes no such setting".
+    # Only missing files are an error here; for an unknown key, the message is "takes no such setting".
     assert (
-        message.startswith(("data.path: needed", "data.path=.: there", f"data.name={path.stem}: "))
+        message.startswith(("data.path: give a file", "data.path=.: there", f"data.name={path.stem}: "))
         or not message
     )
 

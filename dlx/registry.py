@@ -120,7 +120,7 @@ def _schema(builder: Callable[..., Any], keys: tuple[str, ...]) -> type[BaseMode
 
 
 def describe(error: ValidationError, where: str = "") -> str:
-    """Return the first of pydantic's errors as one line: the key and value, the problem, the allowed values."""
+    """Return the first of pydantic's errors as one line: key=value, the problem and what is allowed."""
     first = error.errors(include_url=False)[0]
     parts = [str(part) for part in first["loc"] if not UNION_TAG.search(str(part))]
     key = ".".join([where, *parts] if where else parts)

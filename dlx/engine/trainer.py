@@ -214,7 +214,7 @@ class Monitor:
         return self.diverged or self.out_of_patience
 
     def update(self, end: EpochEnd) -> None:
-        """Update the best epoch, the patience and the divergence with an epoch."""
+        """Compare an epoch with the best so far, and check that its losses are finite."""
         score = self._score(end.row)
         if self._best is None or score > self._best_score:
             self._best, self._best_score = end, score

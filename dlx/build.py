@@ -27,9 +27,9 @@ from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 
 CORES = torch.get_num_threads()  # read once, because each run of a study sets the number anew
-# From so many multiply-adds in a step's forward pass, more than one thread pays. With two threads instead of
-# one, 784-128-64-10 in batches of 32 (3.5 million) took 4 times as long, LeNet (13 million) 1.6 times, cnn
-# (240 million) 0.8 times and a hidden layer of 3136 in batches of 128 (320 million) 0.7 times.
+# From so many multiply-adds in a step's forward pass, more than one thread pays. With two threads that sleep
+# at barriers, 784-128-64-10 in batches of 32 (3.5 million) took 4 times as long as with one, LeNet (13)
+# 1.6 times, cnn (240) 0.8 times and a hidden layer of 3136 in batches of 128 (320) 0.7 times.
 THREADED_WORK = 50e6
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 

@@ -53,8 +53,8 @@ def check_memory(count: int, size: tuple[int, int], mode: Mode) -> None:
     if available is not None and needed > SAFE_SHARE * available:
         smaller = max(1, int((height * width * SAFE_SHARE * available / needed) ** 0.5))
         raise RequestError(
-            f"data.size: {count} images of {height}x{width} need {needed / 1e9:.3g} GB of memory, but only "
-            f"{SAFE_SHARE:.0%} of the free {available / 1e9:.3g} GB are used; resize them, for example "
+            f"data.size: {count} images of {height}x{width} need {needed / 1e9:.3g} GB of memory, but dlx "
+            f"uses at most {SAFE_SHARE:.0%} of the free {available / 1e9:.3g} GB; resize them, for example "
             f"data.size={min(32, smaller)}"
         )
 

@@ -56,7 +56,7 @@ train +engine.width=2         | engine.width=2: only a stack has a width: engine
 
 train QUICK batch_size=500    | batch_size=500: larger than the training split of 100 samples
 train QUICK drop_last=true schedule=cosine,constant schedule.warmup=0,2 | [in '
-train QUICK model=mlp_bn batch_size=33 | a last batch of one is left, which BatchNorm
+train QUICK model=mlp_bn batch_size=33 | leave a last batch of one, which BatchNorm
 train QUICK data=blobs model=convnet | model
 train QUICK model=custom model.target=math:sqrt | model
 train QUICK optimizer.lr=-1   | optimizer.lr=-1: input should be greater than or equal to 0

@@ -135,5 +135,5 @@ def test_a_single_array_is_refused(tmp_path):
 
 
 def test_the_path_is_required(tmp_path):
-    with pytest.raises(RequestError, match=r"data\.path: needed, .* data\.path=mine\.npz"):
+    with pytest.raises(RequestError, match=r"data\.path: give a file .* data\.path=mine\.npz"):
         sources.build("npz", {}, root=tmp_path)

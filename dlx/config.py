@@ -36,7 +36,7 @@ class Component(BaseModel):
 
 
 class ModelSettings(Component):
-    """`init`: how weights are drawn; "default" leaves it to the layers (see model/models.py)."""
+    """`init`: how weights are drawn; "default" leaves it to the layers (see model/init.py)."""
 
     init: str = "default"
 

@@ -1,6 +1,6 @@
-"""The only reader of a run's configuration: turns it into a `Run` of plain objects, or says what is wrong.
+"""The only reader of a run's configuration: turns it into a `Run` of plain objects.
 
-Whatever can fail before training fails here, with one line for the user.
+All that can fail before training fails here, with one line for the user.
 """
 
 import functools
@@ -12,26 +12,24 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dlx import rng
-from dlx.augment.pipeline import build_augment
+from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
 from dlx.device import select_device
-from dlx.engine.layer_probe import LayerProbe
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
-from dlx.engine.probes import GradientProbe, Probes, StepProbe
+from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError
 from dlx.loss.losses import losses
 from dlx.model.custom import one_line
-from dlx.model.init import initialise
-from dlx.model.models import models
+from dlx.model.models import initialise, models
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 
-CORES = torch.get_num_threads()  # read once, because each run of a study sets torch's number
-# Multiply-adds of a step's forward pass from which more than one thread pays. With two threads, sleeping at
-# barriers, 784-128-64-10 in batches of 32 (3.5 million) took 4 times as long, LeNet (13) 1.6 times, the cnn
-# (240) and a hidden layer of 3136 in batches of 128 (320) 0.8 and 0.7 times.
+CORES = torch.get_num_threads()  # read once, because each run of a study sets the number anew
+# From so many multiply-adds in a step's forward pass, more than one thread pays. With two threads that sleep
+# at barriers, 784-128-64-10 in batches of 32 (3.5 million) took 4 times as long as with one, LeNet (13)
+# 1.6 times, cnn (240) 0.8 times and a hidden layer of 3136 in batches of 128 (320) 0.7 times.
 THREADED_WORK = 50e6
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -40,7 +38,7 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     """Build the run that `settings` describe: data on the device, fresh weights, optimizers, schedule.
 
     Sets torch's number of threads: that of the settings, else `threads`, else one that suits the model's
-    size. Raises RequestError if something does not fit.
+    size. Raises RequestError if the settings do not fit together, the data or the machine.
     """
     device, dtype = select_device(settings.device), getattr(torch, settings.dtype)
     torch.set_num_threads(settings.threads or threads or CORES)
@@ -82,7 +80,7 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     )
 
 
-@functools.lru_cache(maxsize=2)  # runs share one copy; two, so that a study over two data sets can alternate
+@functools.lru_cache(maxsize=2)  # runs share one copy; a study may alternate between two data sets
 def _load_cached(settings_json: str, dtype: torch.dtype, device: torch.device) -> Dataset:
     return load(DataSettings.model_validate_json(settings_json), dtype=dtype, device=device)
 
@@ -94,7 +92,7 @@ def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:
             model = models.build(
                 settings.model.name, settings.model.arguments, input_shape=data.input_shape, outputs=outputs
             )
-    except (RuntimeError, MemoryError, OverflowError) as error:  # usually too large for the memory
+    except (RuntimeError, MemoryError, OverflowError) as error:  # usually because it is too large
         raise RequestError(f"{where}: it cannot be built: {one_line(error)}") from error
     initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
     if not any(p.requires_grad for p in model.parameters()):
@@ -119,7 +117,7 @@ def _check_batches(settings: Settings, data: Dataset, model: nn.Module) -> None:
 
 @torch.no_grad()
 def _try_model(settings: Settings, data: Dataset, model: nn.Module, needed: int) -> Sequence[LayerSummary]:
-    """Check the model's outputs on two samples, as a user's module may do anything; return its layers."""
+    """Try the model on two samples, because a user's module may do anything; return its layers."""
     inputs, labels = data.train.slice(0, 2)
     shapes: dict[str, tuple[int, ...] | None] = {}
 
@@ -162,8 +160,8 @@ def _build_probes(settings: Settings, data: Dataset, model: nn.Module, *, classi
         raise RequestError(f"probes.classes=True: loss.name={settings.loss.name} has no classes")
     if probes.images and len(data.input_shape) != 3:
         raise RequestError(
-            f"probes.images={probes.images}: needs images (channels, height, width),"
-            f" the data set has {data.input_shape[0]} features"
+            f"probes.images={probes.images}: needs images (channels, height, width), but the data set has "
+            f"{data.input_shape[0]} features"
         )
     return Probes(
         layers=LayerProbe(model) if probes.layers else None,
@@ -177,7 +175,7 @@ def _build_probes(settings: Settings, data: Dataset, model: nn.Module, *, classi
 
 
 def _train_sample(train: Split, count: int, seed: int) -> Split | None:
-    """Return `count` training samples, at most all; None for 0. A larger count includes the smaller one's."""
+    """Return `count` training samples or all, None for 0. A larger sample includes the smaller ones."""
     if count == 0 or count >= len(train):
         return train if count else None
     draws = rng.generator(seed, "train_samples")

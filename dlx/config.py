@@ -35,7 +35,7 @@ class Component(BaseModel):
 
 
 class ModelSettings(Component):
-    """`init`: how the first weights are drawn; "default" leaves that to the layers (see model/init.py)."""
+    """`init`: how the first weights are drawn; "default" leaves that to the layers (see model/models.py)."""
 
     init: str = "default"
 

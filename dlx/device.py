@@ -1,10 +1,15 @@
-"""Chooses the device of a run, and measures time on it."""
+"""The machine: the device of a run, the time on it, and how much memory is left."""
 
+import os
 import time
+from pathlib import Path
 
 import torch
 
 from dlx.errors import RequestError
+
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
 
 
 def select_device(name: str) -> torch.device:
@@ -13,7 +18,8 @@ def select_device(name: str) -> torch.device:
     Raises RequestError if this machine does not have it.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
+        has_mps = torch.backends.mps.is_available()
+        name = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
     device = torch.device(name)
     if device.type == "cuda":
         count = torch.cuda.device_count()
@@ -23,7 +29,7 @@ def select_device(name: str) -> torch.device:
             raise RequestError(
                 f"device={name}: torch finds {count} CUDA device(s), cuda:0 to cuda:{count - 1}"
             )
-    if device.type == "mps" and not _has_mps():
+    if device.type == "mps" and not torch.backends.mps.is_available():
         raise RequestError("device=mps: torch finds no Apple GPU here (allowed: auto, cpu)")
     return device
 
@@ -42,7 +48,7 @@ def accumulator(device: torch.device) -> torch.dtype:
 
 
 class Timer:
-    """Measures seconds since it was created, each time after the device has finished its work."""
+    """Measures the seconds since it was created, after waiting for the device to finish its work."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -60,5 +66,37 @@ class Timer:
         return time.perf_counter()
 
 
-def _has_mps() -> bool:
-    return torch.backends.mps.is_available()
+def available_bytes() -> int | None:
+    """Return the bytes of main memory that a process may still take; None if unknown.
+
+    On Linux, what the kernel reports as available, or less if a container's limit leaves less. Elsewhere,
+    half of the machine's memory.
+    """
+    known = [left for left in (_meminfo(), _cgroup()) if left is not None]
+    if known:
+        return min(known)
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):
+        return None  # Windows has no sysconf
+
+
+def _meminfo() -> int | None:
+    try:
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    sizes = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(sizes["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in sizes else None
+
+
+def _cgroup() -> int | None:
+    try:
+        limit = (CGROUP / "memory.max").read_text(encoding="ascii").strip()
+        used = int((CGROUP / "memory.current").read_text(encoding="ascii"))
+        stat = (CGROUP / "memory.stat").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    # Cached files count as used there, but the kernel drops them when memory is needed.
+    cached = next((int(line.split()[1]) for line in stat if line.startswith("inactive_file ")), 0)
+    return None if limit == "max" else max(int(limit) - used + cached, 0)

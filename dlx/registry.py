@@ -1,8 +1,8 @@
-"""Names to builders, one registry per group: `optimizer.name=adam` finds the function registered as "adam".
+"""One registry of builders per group: `optimizer.name=adam` finds the function registered as "adam".
 
-A module in the group's package registers what it offers with a decorator, and every module there is imported
-when a name is looked up: to add something, write one file and one YAML. The signature is the schema of the
-YAML: every key must be a keyword argument, of the annotated type and within the annotated range.
+Modules in the group's package register their builders with a decorator, and all of them are imported when a
+name is looked up: to add something, write one file and one YAML. The signature is the schema of the YAML:
+every key must be a keyword argument, of the annotated type and within the annotated range.
 """
 
 import functools
@@ -25,7 +25,7 @@ UNION_TAG = re.compile(r"^(constrained-)?(int|float|str|bool|none)$|[\[(]")
 
 
 class Registry(Generic[T]):
-    """The named builders of one group; `searched` names packages (all their modules) and single modules."""
+    """The named builders of one group; they register in the modules or packages called `searched`."""
 
     def __init__(self, group: str, *searched: str) -> None:
         self.group = group
@@ -43,7 +43,7 @@ class Registry(Generic[T]):
         return add
 
     def builders(self) -> Mapping[str, Callable[..., T]]:
-        """Return every registered builder by name; imports the modules that register them."""
+        """Return every builder by name, after importing the modules that register them."""
         for name in self.searched:
             module = importlib.import_module(name)
             for inner in pkgutil.iter_modules(getattr(module, "__path__", []), f"{name}."):
@@ -51,9 +51,9 @@ class Registry(Generic[T]):
         return self._builders
 
     def build(self, name: str, arguments: Mapping[str, Any], **given: Any) -> T:
-        """Call the builder `name` with the user's `arguments` and with what dlx itself gives it.
+        """Call the builder `name` with the user's `arguments` and dlx's own, `given`.
 
-        Raises RequestError for an unknown name or argument and for a wrong type or value, before the call.
+        Raises RequestError for an unknown name or argument, and for a wrong type or value, before the call.
         """
         builders = self.builders()
         if name not in builders:
@@ -65,21 +65,18 @@ class Registry(Generic[T]):
 def check_arguments(
     builder: Callable[..., Any], arguments: Mapping[str, Any], given: set[str], where: str
 ) -> dict[str, Any]:
-    """Check `arguments` against the signature of `builder`, whose parameters in `given` dlx fills itself.
+    """Return the `arguments` for `builder`, checked against its signature; dlx passes those in `given`.
 
-    Types and ranges come from the annotations (`Annotated[float, Field(ge=0)]`); a parameter without
-    an annotation takes anything. Return the arguments to pass. Raises RequestError naming `where`.key.
+    Types and ranges come from the annotations (`Annotated[float, Field(ge=0)]`); a parameter without an
+    annotation takes anything. Raises RequestError that names `where`.key.
     """
     parameters = {key: parameter for key, parameter in _parameters(builder).items() if key not in given}
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {k: p for k, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for key in arguments:
         if key not in named and (not takes_any or key in given):
-            allowed = ", ".join(sorted(named)) or "none"
-            raise RequestError(
-                f"{where}.{key}: '{builder.__name__}' takes no such setting"
-                f"{nearest(key, named)} (allowed: {allowed})"
-            )
+            hint = f"{nearest(key, named)} (allowed: {', '.join(sorted(named)) or 'none'})"
+            raise RequestError(f"{where}.{key}: '{builder.__name__}' takes no such setting{hint}")
     missing = [k for k, p in named.items() if p.default is p.empty and k not in arguments]
     if missing:
         raise RequestError(f"{where}.{missing[0]}: '{builder.__name__}' needs a value for it")
@@ -92,7 +89,7 @@ def _parameters(builder: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(builder, eval_str=True).parameters
     except (NameError, SyntaxError, AttributeError, TypeError):
-        # A user's annotation may be undefined at run time: a name imported only for type checking.
+        # A user's annotation may not exist at run time, because it is imported only for type checking.
         return inspect.signature(builder).parameters
 
 
@@ -100,17 +97,15 @@ def _validate(
     builder: Callable[..., Any], keys: tuple[str, ...], arguments: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
     try:
-        # As JSON, because pydantic's strict mode then means what the author of a YAML file means: a list may
-        # stand for a tuple and 1 for 1.0, but "1" is not a number and true is not an integer.
+        # As JSON, because in pydantic's strict mode a list then stands for a tuple and 1 for 1.0, but "1" is
+        # not a number and true is not an integer, as the author of a YAML file expects.
         values = _schema(builder, keys).model_validate_json(json.dumps({key: arguments[key] for key in keys}))
     except ValidationError as error:
         raise RequestError(describe(error, where)) from error
     return {key: getattr(values, f"field{index}") for index, key in enumerate(keys)}
 
 
-@functools.lru_cache(
-    maxsize=128
-)  # pydantic needs 0.6 ms per class, and all runs of a grid need the same eight
+@functools.lru_cache(maxsize=128)  # pydantic takes 0.6 ms per class, and a grid's runs need the same eight
 def _schema(builder: Callable[..., Any], keys: tuple[str, ...]) -> type[BaseModel]:
     """Create the class that checks the parameters `keys` of `builder`; its fields are field0, field1, ..."""
     fields: dict[str, Any] = {}
@@ -125,7 +120,7 @@ def _schema(builder: Callable[..., Any], keys: tuple[str, ...]) -> type[BaseMode
 
 
 def describe(error: ValidationError, where: str = "") -> str:
-    """Return the first of pydantic's errors as one line: key=value, what is wrong, what is allowed."""
+    """Return the first of pydantic's errors as one line: key=value, the problem and what is allowed."""
     first = error.errors(include_url=False)[0]
     parts = [str(part) for part in first["loc"] if not UNION_TAG.search(str(part))]
     key = ".".join([where, *parts] if where else parts)

@@ -1,7 +1,7 @@
-"""Random generators derived from (seed, purpose, epoch), so that no generator state is ever saved.
+"""Random generators derived from (seed, purpose, epoch), so that no generator state needs saving.
 
-A run has the same split, initial weights, batch order, augmentation and dropout draws in either engine and in
-any cohort.
+A run therefore has the same split, initial weights, batch order, augmentation and dropout draws in either
+engine and in any cohort.
 """
 
 import hashlib

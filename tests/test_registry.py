@@ -27,7 +27,7 @@ def check(**arguments):
     return check_arguments(model, arguments, {"input_shape"}, "model")
 
 
-def test_what_fits_passes_and_takes_the_annotated_type():
+def test_valid_arguments_get_the_annotated_type():
     assert check(width=3, dropout=0, betas=[0.8, 0.9], anything="x") == {
         "width": 3,
         "dropout": 0.0,
@@ -51,20 +51,20 @@ def test_what_fits_passes_and_takes_the_annotated_type():
         ({"width": 3, "input_shape": [1]}, r"^model.input_shape: 'model' takes no such setting"),
     ],
 )
-def test_what_does_not_fit_is_one_line_that_names_it(arguments, message):
+def test_an_invalid_argument_is_refused_in_one_line_with_its_name(arguments, message):
     with pytest.raises(RequestError, match=message) as caught:
         check(**arguments)
     assert "\n" not in str(caught.value)
 
 
-def test_an_annotation_that_means_nothing_takes_anything():
+def test_an_unresolvable_annotation_accepts_anything():
     def typed(*, width: "Nowhere" = 1):  # noqa: F821
         return None
 
     assert check_arguments(typed, {"width": "x"}, set(), "model") == {"width": "x"}
 
 
-def test_a_signature_with_keyword_arguments_takes_any():
+def test_a_signature_with_keyword_arguments_accepts_any_key():
     def takes_any(*, width: int = 1, **rest):
         return None
 
@@ -90,7 +90,7 @@ def test_a_signature_is_read_once_and_two_of_one_name_are_kept_apart():
     assert _schema(model, ("width",)) is _schema(model, ("width",))
 
 
-def test_what_a_package_or_a_module_registers_is_found_by_being_there(tmp_path, monkeypatch):
+def test_builders_in_a_package_or_module_are_found_without_a_list(tmp_path, monkeypatch):
     line = "import sys\nsys.modules['registry_of_test'].things.register('{0}')(lambda: '{0}')\n"
     (tmp_path / "rooms").mkdir()
     (tmp_path / "rooms" / "__init__.py").touch()

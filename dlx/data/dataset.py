@@ -14,14 +14,14 @@ from dlx.data.split import split
 from dlx.data.standardise import Standardise, fit
 from dlx.errors import RequestError
 
-# A split whose floating copy is smaller is standardised once. A larger one stays raw (pixels take a quarter
-# of the memory) and is standardised batch by batch. Both give the same bits.
+# A split that is smaller as floats is standardised once. A larger one stays raw (pixels take a quarter of the
+# memory) and is standardised batch by batch. Both give the same bits.
 FLOAT_COPY_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split. `inputs` [N, ...] are standardised, or raw if `standardise` is to be applied by batch."""
+    """One split. With `standardise`, which is applied batch by batch, `inputs` [N, ...] are raw."""
 
     inputs: Tensor
     labels: Tensor  # [N], int64
@@ -35,17 +35,17 @@ class Split:
         return self.to_float(self.inputs.index_select(0, index_B)), self.labels.index_select(0, index_B)
 
     def slice(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """Return inputs and labels of consecutive samples; the inputs are a copy that a model may change."""
+        """Return inputs and labels of consecutive samples; the inputs are a copy that may be changed."""
         return self.to_float(self.inputs[start:stop].clone()), self.labels[start:stop]
 
     def to_float(self, inputs: Tensor) -> Tensor:
-        """Standardise raw inputs; others pass unchanged."""
+        """Standardise inputs that are raw."""
         return inputs if self.standardise is None else self.standardise(inputs)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set. Batches of every split are standardised by `standardise`."""
+    """The splits of a data set, whose batches are standardised by `standardise`."""
 
     name: str
     classes: tuple[str, ...]
@@ -60,19 +60,19 @@ class Dataset:
         return tuple(self.train.inputs.shape[1:])
 
     def stored_unit(self, inputs: Tensor) -> Tensor:
-        """Return a batch's inputs [B, ...] in the unit of the data set's files, up to rounding."""
+        """Return the inputs of a batch, [B, ...], in the unit of the data set's files, up to rounding."""
         return inputs if self.standardise is None else self.standardise.undo(inputs)
 
 
 def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) -> Dataset:
-    """Return the splits that `settings` ask for, on `device`, with batches in `dtype`.
+    """Return the data set and its splits on `device`, with batches in `dtype`.
 
     Raises RequestError if the settings, the files or their content are wrong.
     """
     source = read(settings)
     if len(source.classes) < 2:
         raise RequestError(
-            f"data.name={settings.name}: has {len(source.classes)} class; at least two are needed"
+            f"data.name={settings.name}: has {len(source.classes)} class, but at least two are needed"
         )
     if settings.val_from == "test":
         source = _validate_on_test(source, settings.name)
@@ -119,7 +119,7 @@ def _to_device(arrays: Arrays, standardise: Standardise) -> Split:
 
 
 def _standardised(raw: Tensor, standardise: Standardise, rows: int = 4096) -> Tensor:
-    """Standardise in chunks, so that there is never a second copy of the result's size."""
+    """Standardise in chunks, which avoids temporary copies as large as the result."""
     result = torch.empty(raw.shape, dtype=standardise.mean.dtype, device=raw.device)
     for start in range(0, len(raw), rows):
         result[start : start + rows] = standardise(raw[start : start + rows])

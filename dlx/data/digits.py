@@ -25,7 +25,7 @@ def digits_binary(root: Path) -> Source:  # noqa: ARG001 - bundled with scikit-l
 
 
 def _read() -> Arrays:
-    """Read the file of scikit-learn without importing it, which takes 1.1 s; reading takes 3 ms."""
+    """Read scikit-learn's file in 3 ms, without importing scikit-learn, which takes 1.1 s."""
     package = importlib.util.find_spec("sklearn")
     assert package is not None, "scikit-learn is a dependency"
     assert package.origin is not None, "scikit-learn is a package of files"

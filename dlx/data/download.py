@@ -1,7 +1,7 @@
-"""The files of a published data set: read them, check every byte, download what is missing.
+"""Reads the files of a published data set, checks every byte, and downloads missing files.
 
-Reading takes no lock and writes nothing, so a read-only folder of complete files is enough. A download
-takes a lock: of several processes that start together, one downloads.
+Reading takes no lock and writes nothing, so a read-only folder of complete files is enough. A download takes
+a lock, so only one of several processes downloads.
 """
 
 import errno
@@ -22,10 +22,10 @@ TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Published:
-    """A data set's files in `folder` below the root, the archives that hold them, and where to get those.
+    """A data set's files in `folder` below the root, the archives with these files, and their mirrors.
 
     `files` and `archives` map a name to "sha256:..." or "md5:...". Archives are named by their path below the
-    root, which is torchvision's. `mirrors` are base URLs, tried in turn.
+    root, as torchvision places them. `mirrors` are base URLs, tried in turn.
     """
 
     name: str
@@ -45,7 +45,7 @@ def read_files(published: Published, root: Path) -> dict[str, Bytes]:
 
 
 def _read(published: Published, root: Path) -> tuple[dict[str, Bytes], dict[str, str]]:
-    """Return the contents of the good files, and why each of the others is wrong."""
+    """Return the contents of the good files, and the reason why each of the others is unusable."""
     contents: dict[str, Bytes] = {}
     wrong: dict[str, str] = {}
     for name, checksum in published.files.items():
@@ -85,9 +85,9 @@ def _fetch(published: Published, root: Path) -> dict[str, Bytes]:
 
 
 def _download(published: Published, root: Path, wrong: dict[str, str]) -> None:
-    """Unpack the archives of the files that are wrong, downloading those that are not there.
+    """Unpack the archives of the files that are wrong, after downloading missing archives.
 
-    A half-written file does no harm: reading checks every byte and has it unpacked again.
+    A half-written file does no harm: every byte is checked when it is read, and it is then unpacked again.
     """
     folder = root / published.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def _download(published: Published, root: Path, wrong: dict[str, str]) -> None:
 
 
 def _retrieve(published: Published, root: Path, path: str) -> None:
-    """Make sure the archive is at `path`, downloaded from the first mirror that has it; pooch checks it."""
+    """Download the archive, unless it exists, from the first mirror that has it; pooch checks it."""
     import pooch
 
     downloader = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, chunk_size=1 << 20)
@@ -116,7 +116,7 @@ def _retrieve(published: Published, root: Path, path: str) -> None:
         try:
             archives.fetch(path, downloader=downloader)
         except (OSError, ValueError) as error:
-            # Disk errors have an errno, those of requests do not; another mirror helps only with the latter.
+            # Disk errors have an errno, and another mirror does not help; errors of requests have none.
             if mirror == published.mirrors[-1] or getattr(error, "errno", None) is not None:
                 raise
         else:
@@ -124,7 +124,7 @@ def _retrieve(published: Published, root: Path, path: str) -> None:
 
 
 def _untar(archive: Path, folder: Path) -> None:
-    """Write the plain files that the archive holds in a folder of that name; nothing can land elsewhere."""
+    """Write the archive's plain files from the folder of that name; nothing can be written elsewhere."""
     with tarfile.open(archive) as members:
         for member in members:
             parent, _, name = member.name.rpartition("/")

@@ -1,10 +1,10 @@
-"""Image files -> one uint8 array: does it fit into memory, decoding on several cores, a cache on disk.
+"""Image files -> one uint8 array: checked against the free memory, decoded on several cores, cached on disk.
+
+A cache file is for one folder, size and mode. It holds a fingerprint of the image files and is written whole
+or not at all; NumPy checks the zip format's CRC-32 while reading it. 60000 small JPEGs take seconds to decode
+and half a second to read back.
 
 Axes: N images, C channels, H height, W width.
-
-A cache file belongs to one folder, size and mode. It carries a fingerprint of the image files and is
-written whole or not at all; NumPy checks the zip format's CRC-32 while reading it. 60000 small JPEGs take
-seconds to decode and half a second to read back.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.data import memory
+from dlx import device
 from dlx.data.source import cache_root
 from dlx.errors import RequestError
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 Images = NDArray[np.uint8]
 Mode = Literal["rgb", "grey"]
 PILLOW_MODES = {"rgb": "RGB", "grey": "L"}
-COPIES = 2  # the decoded array and its splits are in memory together for a moment
-SAFE_SHARE = 0.8  # of the memory that is left; the rest is for the model and other programs
+COPIES = 2  # for a moment, the decoded array and its splits are both in memory
+SAFE_SHARE = 0.8  # of the free memory; the rest is for the model and other programs
 THREADED_PIXELS = 128 * 128
-IMAGES_PER_TASK = 64  # 60000 tasks of one small image each spent more time on the queue than on decoding
+IMAGES_PER_TASK = 64  # with one small image per task, the queue took more time than decoding
 log = logging.getLogger(__name__)
 
 
@@ -46,16 +46,16 @@ def image_size(file: Path) -> tuple[int, int]:
 
 
 def check_memory(count: int, size: tuple[int, int], mode: Mode) -> None:
-    """Raise RequestError if `count` images of `size` (H, W) do not fit into the memory that is left."""
+    """Raise RequestError if `count` images of `size` (H, W) do not fit into the free memory."""
     height, width = size
     needed = count * len(PILLOW_MODES[mode]) * height * width * COPIES
-    available = memory.available_bytes()
+    available = device.available_bytes()
     if available is not None and needed > SAFE_SHARE * available:
         smaller = max(1, int((height * width * SAFE_SHARE * available / needed) ** 0.5))
         raise RequestError(
-            f"data.size: {count} images of {height}x{width} need {needed / 1e9:.3g} GB in memory and "
-            f"{available / 1e9:.3g} GB are available, of which dlx uses {SAFE_SHARE:.0%}; resize them, for "
-            f"example data.size={min(32, smaller)}"
+            f"data.size: {count} images of {height}x{width} need {needed / 1e9:.3g} GB of memory, but dlx "
+            f"uses at most {SAFE_SHARE:.0%} of the free {available / 1e9:.3g} GB; resize them, for example "
+            f"data.size={min(32, smaller)}"
         )
 
 
@@ -71,8 +71,8 @@ def decode(folder: Path, files: Sequence[str], size: tuple[int, int], mode: Mode
             pixels = _decode_one(folder / files[index], files[0], size, mode, resize)
             images[index] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
-    # Pillow decodes without the interpreter's lock but opens files with it. One thread against two, on 2
-    # cores, in us per image: 115 and 154 for 32x32, 183 and 160 for 128x128, 611 and 384 for 400x400.
+    # Pillow releases the interpreter's lock to decode, but not to open files. With one and with two threads
+    # on 2 cores, an image took 115 and 154 us at 32x32, 183 and 160 at 128x128, 611 and 384 at 400x400.
     height, width = image_size(folder / files[0])
     threads = 1 if height * width < THREADED_PIXELS else os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
@@ -92,8 +92,8 @@ def _decode_one(file: Path, first: str, size: tuple[int, int], mode: Mode, resiz
                 f"data.size=null: {file} is {given[0]}x{given[1]} and {first} is {height}x{width} (height x "
                 f"width); set data.size={height} or data.size=[{height},{width}] to resize them all"
             )
-        # A JPEG can be decoded at 1/2, 1/4 or 1/8; at twice the final size the filter still does the
-        # resizing.
+        # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; from twice the final size, the filter still
+        # gives the result its quality.
         image.draft(PILLOW_MODES[mode], (2 * width, 2 * height))
         if "transparency" in image.info:
             converted = image.convert("RGBA").convert(PILLOW_MODES[mode])  # directly, Pillow would warn
@@ -106,7 +106,7 @@ def _decode_one(file: Path, first: str, size: tuple[int, int], mode: Mode, resiz
 
 @contextmanager
 def _opened(file: Path) -> Iterator["Image"]:
-    """Open an image; whatever Pillow raises for a bad file becomes one line that names the file."""
+    """Open an image; every error that Pillow raises for a bad file becomes one line with the file's name."""
     from PIL import Image
 
     try:
@@ -127,8 +127,7 @@ def _opened(file: Path) -> Iterator["Image"]:
 def fingerprint(folder: Path, files: Sequence[str], settings: object) -> str:
     """Return a SHA-256 of the files' names, sizes and modification times, the settings and Pillow's version.
 
-    Contents are not read: a file that is changed without changing its size or time goes unnoticed
-    (`data.cache=false` reads it).
+    A file that changes without a new size or time goes unnoticed, because contents are not read.
     """
     from PIL import __version__  # another version may decode a JPEG to slightly different pixels
 
@@ -138,10 +137,9 @@ def fingerprint(folder: Path, files: Sequence[str], settings: object) -> str:
 
 
 def cached(folder: Path, settings: object, expected: str, decode: Callable[[], Images]) -> Images:
-    """Return the images of `folder` from the cache if their fingerprint is as `expected`, else from `decode`.
+    """Return the images of `folder` from the cache if it has the `expected` fingerprint, else from `decode`.
 
-    Of several processes, one decodes and the others wait. If the cache cannot be written, the images are
-    decoded and a warning is logged.
+    One of several processes decodes while the others wait. A warning is logged if the cache is not writable.
     """
     from filelock import FileLock
 

@@ -1,7 +1,4 @@
-"""The user's own images in class folders, decoded once.
-
-Axes: N images, C channels, H height, W width.
-"""
+"""The user's own images in class folders. Axes: N images, C channels, H height, W width."""
 
 import os
 from functools import partial
@@ -32,9 +29,9 @@ def image_folder(
 ) -> Source:
     """Read `<class>/<image>` or `train/<class>/<image>` below root / path as [N, C, H, W] uint8.
 
-    `size` (a side, or height and width) resizes every image; None keeps them as they are, and then all must
-    have the same size. Raises RequestError for an image that cannot be read or has another size, for a
-    class without images, and for more images than fit into memory.
+    `size` (a side, or height and width) resizes every image; with None, all must have the same size. Raises
+    RequestError for an image that cannot be read or has another size, for a class without images, and if the
+    images do not fit into memory.
     """
     folder = below(root, path)
     classes, parts = list_images(folder)
@@ -42,18 +39,15 @@ def image_folder(
     shape = (size, size) if isinstance(size, int) else size or image_size(folder / files[0])
     check_memory(len(files), shape, mode)
     decode_all = partial(decode, folder, files, shape, mode, resize=size is not None)
-    if cache:
-        settings = [size, mode]
-        images = torch.from_numpy(cached(folder, settings, fingerprint(folder, files, settings), decode_all))
-    else:
-        images = torch.from_numpy(decode_all())
-    arrays: list[Arrays | None] = []
-    start = 0
-    for part in parts:
-        labels = torch.tensor([label for _, label in part or ()])
-        arrays.append(Arrays(images[start : start + len(labels)], labels) if part else None)
-        start += len(labels)
-    train, validation, test = arrays
+    settings = [size, mode]
+    images = torch.from_numpy(
+        cached(folder, settings, fingerprint(folder, files, settings), decode_all) if cache else decode_all()
+    )
+    images_of_parts = torch.split(images, [len(part or ()) for part in parts])
+    train, validation, test = (
+        Arrays(own_images, torch.tensor([label for _, label in part])) if part else None
+        for part, own_images in zip(parts, images_of_parts, strict=True)
+    )
     assert train is not None, "list_images refuses a folder without training images"
     return Source(classes, train, validation, test, white=255.0)
 
@@ -67,7 +61,7 @@ def list_images(folder: Path) -> tuple[tuple[str, ...], tuple[Labelled, Labelled
     """
     if not folder.is_dir():
         raise RequestError(f"data.path: {folder} is a file; image_folder needs the folder of class folders")
-    # A folder "train" with images in it is a class (of vehicles); with folders in it, it is a part.
+    # A folder "train" that holds images is a class (of vehicles); one that holds folders is a part.
     if not _folders(folder / "train"):
         classes = _folders(folder)
         return classes, (_part(folder, "", classes), None, None)
@@ -115,7 +109,7 @@ def _images(folder: Path) -> list[str]:
     from PIL import Image
 
     readable = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    with os.scandir(folder) as entries:  # it knows which entries are files without another system call
+    with os.scandir(folder) as entries:  # it needs no further system call to tell files from folders
         return sorted(
             entry.name
             for entry in entries

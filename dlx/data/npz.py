@@ -23,22 +23,23 @@ Array = NDArray[Any]
 def npz(root: Path, *, path: str | None = None) -> Source:
     """Read `inputs` [N, F] or [N, C, H, W] and `labels` [N], integers 0 to K-1, from root / path.
 
-    `train_inputs` and `train_labels` are other names for the same; pairs that begin with `val_` and `test_`
-    become sets of their own; `classes` [K] names the classes. [N, H, W] is read as grey images. uint8 stays
-    (its white is 255), other integers become float64. Raises RequestError for anything else. Pickled
-    objects are never loaded.
+    The names may also be `train_inputs` and `train_labels`. Pairs that begin with `val_` and `test_` become
+    sets of their own, and `classes` [K] names the classes. [N, H, W] is read as grey images. uint8 stays (its
+    white is 255), other integers become float64. Raises RequestError for anything else. Pickled objects are
+    never loaded.
     """
     if path is None:
-        raise RequestError(
-            f"data.path: needed, a file below data.root={root}, for example data.path=mine.npz"
-        )
+        raise RequestError(f"data.path: give a file below data.root={root}, for example data.path=mine.npz")
     file = below(root, path)
     arrays = _load(file)
     prefix = "train_" if "train_inputs" in arrays else ""
     if prefix and "inputs" in arrays:
         raise _wrong(file, "has both inputs and train_inputs; keep the one to train on")
     train = _pair(file, arrays, prefix)
-    validation, test = _own_set(file, arrays, "val_"), _own_set(file, arrays, "test_")
+    validation, test = (
+        _pair(file, arrays, part) if f"{part}inputs" in arrays or f"{part}labels" in arrays else None
+        for part in ("val_", "test_")
+    )
     classes = _classes(file, arrays, train)
     for part, pair in (("", train), ("val_", validation), ("test_", test)):
         if pair is not None:
@@ -59,17 +60,12 @@ def _load(file: Path) -> dict[str, Array]:
     raise _wrong(file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)")
 
 
-def _own_set(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays | None:
-    given = f"{prefix}inputs" in arrays or f"{prefix}labels" in arrays
-    return _pair(file, arrays, prefix) if given else None
-
-
 def _pair(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays:
     names = (f"{prefix}inputs", f"{prefix}labels")
     missing = [name for name in names if name not in arrays]
     if missing:
         held = ", ".join(sorted(arrays)) or "no arrays"
-        raise _wrong(file, f"has no array {missing[0]}; needed are {names[0]} and {names[1]} (it has {held})")
+        raise _wrong(file, f"has no array {missing[0]}; it needs {names[0]} and {names[1]} (it has {held})")
     inputs, labels = arrays[names[0]], arrays[names[1]]
     if len(inputs.shape) == 0 or labels.shape != inputs.shape[:1] or len(labels) == 0:
         raise _wrong(

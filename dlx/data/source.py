@@ -1,7 +1,7 @@
-"""What a data source returns, the registry of sources, and where data sets and caches lie on disk.
+"""Data sources: the registry, the `Source` that each returns, and the folders of data sets and caches.
 
-Axes: N samples, C channels, H height, W width, F features. Images are [N, C, H, W], flat data [N, F]. This
-module does not import torch, because planning a sweep needs its folders and nothing else of it.
+It does not import torch, because planning a sweep needs only the folders.
+Axes: N samples, C channels, H height, W width, F features. Images are [N, C, H, W], flat data [N, F].
 """
 
 import os
@@ -35,7 +35,7 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as it was read; validation and test sets that are None are drawn from `train` (split.py)."""
+    """A data set as it was read; a validation or test set that is None can be drawn from `train`."""
 
     classes: tuple[str, ...]
     train: Arrays
@@ -49,10 +49,7 @@ sources: Registry[Source] = Registry("data", "dlx.data", "dlx.surface.descent")
 
 
 def data_root(root: str | None) -> Path:
-    """Return the folder of data sets: `data.root`, else the environment's DLX_DATA, else the user's cache.
-
-    A leading ~ is expanded, and a relative path starts from the current folder.
-    """
+    """Return the folder of data sets: `data.root`, else the environment's DLX_DATA, else the user's cache."""
     given = root or os.environ.get("DLX_DATA")
     return _absolute(given) if given else cache_root() / "data"
 

@@ -1,10 +1,10 @@
-"""Drawing the training, validation and test splits: exact sizes, no overlap, one seed.
+"""Draws the training, validation and test splits: exact sizes, no overlap, one seed.
 
-Axes: N samples of the pool (the source's training part).
+The pool, which is the source's training part, is shuffled once. Validation is its front, test its end, and
+training follows validation. So `train_size` does not change the validation and test samples, a smaller
+training split is part of a larger one, and `test_size` does not change the other splits.
 
-The pool is put in a random order once. Validation is its front, test its end, and training follows
-validation. So changing `train_size` keeps the validation and test samples, a smaller training split is part
-of a larger one, and changing `test_size` changes neither of the other splits.
+Axes: N samples of the pool.
 """
 
 import math
@@ -18,8 +18,7 @@ from dlx.errors import RequestError
 
 Size = int | float | None
 
-# The part of the pool used for validation if val_size=null and the source has no validation set of its own.
-DEFAULT_VALIDATION = 0.1
+DEFAULT_VALIDATION = 0.1  # of the pool, if val_size=null and the source has no validation set of its own
 
 
 def split(
@@ -28,11 +27,11 @@ def split(
     """Return (train, validation, test) of a source.
 
     A size is a count (int), a fraction of the samples it is drawn from, rounded down (float), or None. None
-    means for training the rest of the pool; for validation the source's own set, else a tenth of the
-    pool; for test the source's own set, else no samples. Validation and test are drawn from the source's own
+    means the rest of the pool for training, the source's own set or else a tenth of the pool for validation,
+    and the source's own set or else no samples for test. Validation and test are drawn from the source's own
     set if it has one, otherwise from the pool. Without a `seed` the samples stay in the source's order.
-    `stratify` keeps the shares of the classes.
-    Raises RequestError if there are too few samples for a split, or if training or validation would be empty.
+    `stratify` keeps the shares of the classes. Raises RequestError if there are too few samples for a split,
+    or if training or validation would be empty.
     """
     pool = source.train
     val_count = test_count = 0
@@ -52,8 +51,8 @@ def split(
         test = _draw(source.test, "test_size", test_size, seed, "test", stratify)
     if len(val) == 0:
         raise RequestError(
-            f"data.val_size={_shown(val_size)}: leaves no validation samples, on which runs are compared; "
-            "give a count of at least 1 or a larger fraction"
+            f"data.val_size={_shown(val_size)}: leaves no validation samples, which dlx needs to compare "
+            "runs; give a count of at least 1 or a larger fraction"
         )
     return train, val, test
 
@@ -82,7 +81,7 @@ def _count(key: str, size: int | float, available: int, part: str) -> int:
                 f"data.{key}={size}: the data has only {available} {part} samples to draw from"
             )
         return size
-    # Down, so that fractions that sum to 1 always fit; the small term corrects 0.29 * 100 = 28.999...
+    # Rounded down, so that fractions that sum to 1 always fit; 1e-9 corrects 0.29 * 100 = 28.999...
     return math.floor(size * available + 1e-9)
 
 
@@ -98,7 +97,7 @@ def _draw(own: Arrays, key: str, size: Size, seed: int | None, part: str, strati
 
 
 def _order(labels_N: Tensor, seed: int | None, purpose: str, stratify: bool) -> Tensor:
-    """Return a random order [N] of the samples, or their own; stratified, every part has the same shares."""
+    """Return a random order [N] of the samples, or their own without a seed, spread by class to stratify."""
     if seed is None:
         order_N = torch.arange(len(labels_N))
     else:

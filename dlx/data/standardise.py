@@ -26,8 +26,8 @@ class Standardise:
     def __call__(self, x: Tensor) -> Tensor:
         """Return x [B, ...], uint8 or floating, standardised in a new tensor.
 
-        Each value is computed alone, so a batch is bit-identical to the same rows of the whole split. It
-        divides because multiplying by 1 / scale would round differently from NumPy's division.
+        Each value is computed on its own, so a batch has the same bits as those rows of the whole split.
+        Multiplying by 1 / scale would round differently from NumPy's division.
         """
         return (x.to(self.mean.dtype) - self.mean).div_(self.scale)
 
@@ -43,10 +43,10 @@ class Standardise:
 def fit(method: Method, inputs: Tensor, white: float | None) -> Standardise:
     """Fit on the training inputs [N, ...] and return float64 tensors on their device.
 
-    none: the values as they are. unit: divide by `white`, the largest value a pixel can take; if that is
-    unknown, the range of the training values becomes [0, 1]. mean_std: by channel for images, overall for
-    flat data, with the population's standard deviation; constant values are only centred. mean_image:
-    subtract the mean of the training samples.
+    none: no change. unit: divide by `white`, the largest value a pixel can take, or map the range of the
+    training values to [0, 1] if that is unknown. mean_std: by channel for images, overall for flat data, with
+    the population standard deviation; constant values are only centred. mean_image: subtract the mean of the
+    training samples.
     """
     zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
     if method == "none":
@@ -71,10 +71,10 @@ def _mean_std(inputs: Tensor) -> Standardise:
 
 
 def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and population variance of all values; two passes, because E[x^2] - E[x]^2 is inexact."""
+    """Return the mean and population variance of all values, in two passes: E[x^2] - E[x]^2 is inexact."""
     zero = torch.zeros((), dtype=torch.float64)
     if values.dtype == torch.uint8:
-        # From counts of the 256 values: 0.4 s for CIFAR-10, where converting to floats took 3 s.
+        # Counting the 256 values takes 0.4 s for CIFAR-10; converting them to floats took 3 s.
         counts = torch.bincount(values.flatten(), minlength=256).double()
         level = torch.arange(256, dtype=torch.float64)
         mean = (counts * level).sum() / values.numel()

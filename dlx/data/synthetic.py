@@ -1,6 +1,6 @@
 """Synthetic data for trying things out: Gaussian blobs and interleaved spirals.
 
-Axes: N samples, F features, K classes. Float64, so that float64 runs get full precision.
+Inputs are float64, so that float64 runs get full precision. Axes: N samples, F features, K classes.
 """
 
 import math
@@ -29,12 +29,12 @@ def blobs(
     noise: Deviation,
     seed: Seed,
 ) -> Source:
-    """Draw one Gaussian per class: a standard normal centre, and standard deviation `noise` around it."""
+    """Draw one Gaussian per class, with a standard normal centre and standard deviation `noise`."""
     generator = rng.generator(seed, "blobs")
     labels_N = torch.arange(samples) % classes
     centres_KF = torch.randn(classes, features, generator=generator, dtype=torch.float64)
     noise_NF = torch.randn(samples, features, generator=generator, dtype=torch.float64)
-    return Source(_names(classes), Arrays(centres_KF[labels_N] + noise * noise_NF, labels_N))
+    return Source(tuple(map(str, range(classes))), Arrays(centres_KF[labels_N] + noise * noise_NF, labels_N))
 
 
 @sources.register("spirals")
@@ -54,8 +54,4 @@ def spirals(
     angle_N = 2 * math.pi * (turns * radius_N + labels_N / classes)
     points_NF = radius_N[:, None] * torch.stack([angle_N.cos(), angle_N.sin()], dim=1)
     noise_NF = torch.randn(samples, 2, generator=generator, dtype=torch.float64)
-    return Source(_names(classes), Arrays(points_NF + noise * noise_NF, labels_N))
-
-
-def _names(classes: int) -> tuple[str, ...]:
-    return tuple(str(label) for label in range(classes))
+    return Source(tuple(map(str, range(classes))), Arrays(points_NF + noise * noise_NF, labels_N))

@@ -1,7 +1,7 @@
 """MNIST, Fashion-MNIST and CIFAR-10, in the files and folders that torchvision reads and writes.
 
-torchvision itself is not used: importing it takes 2 s and reading 0.1 s, it does not check MNIST's files once
-they exist, and it unpickles CIFAR-10 without restrictions.
+torchvision itself is not used: importing it takes 2 s, but reading the files only 0.1 s; it does not check
+MNIST's files once they exist, and it unpickles CIFAR-10 without restrictions.
 Axes: N samples, C channels, H height, W width.
 """
 

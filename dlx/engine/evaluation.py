@@ -18,10 +18,10 @@ from dlx.errors import RequestError
 from dlx.run.checkpoint import read_checkpoint
 from dlx.run.result import Result
 
-EVALUATION_BATCH = 1000  # fits the memory that training any model here needs, and amortises the calls
+EVALUATION_BATCH = 1000  # needs no more memory than training does, and few calls
 
 # The largest accepted difference from the recorded validation accuracy. Another device, thread count or
-# version of torch rounds differently and may change an answer or two; other data or code changes many.
+# version of torch rounds differently and may change one or two answers; other data or code changes many.
 SAME_ACCURACY = 0.01
 
 
@@ -40,7 +40,7 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
 
 @torch.no_grad()
 def evaluate_for_probe(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
-    """Evaluate as `evaluate` does, and restore the buffers: a user's module may write to them."""
+    """Evaluate, then restore the buffers, because a user's module may write to them."""
     saved = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
     evaluated = evaluate(run, split, epoch)
     for name, buffer in run.model.named_buffers():
@@ -60,7 +60,7 @@ def evaluate_outputs(run: Run, outputs_NK: Tensor, split: Split) -> Metrics:
 
 @dataclass(frozen=True)
 class CheckpointScore:
-    """The metrics of a checkpoint, written after `epoch`, on the `samples` of a split."""
+    """The metrics of a checkpoint from the end of `epoch`, on a split of so many `samples`."""
 
     samples: int
     epoch: int
@@ -71,8 +71,8 @@ class CheckpointScore:
 def evaluate_checkpoint(run: Run, folder: Path, result: Result, split: str) -> CheckpointScore:
     """Load the checkpoint in `folder` into `run`, built from the same settings, and evaluate it on `split`.
 
-    The validation accuracy is computed again and compared with the recorded one. Raises RequestError if
-    they differ, or if there is no checkpoint or no such split.
+    Raises RequestError if the validation accuracy, computed again, differs from the recorded one, or if the
+    checkpoint or the split does not exist.
     """
     data = getattr(run.data, split)
     if len(data) == 0:
@@ -96,7 +96,6 @@ def _check_same_accuracy(run: Run, folder: Path, result: Result, epoch: int) -> 
     accuracy = evaluate(run, run.data.val, epoch)[1].accuracy
     if recorded is not None and accuracy is not None and abs(accuracy - recorded) > SAME_ACCURACY:
         raise RequestError(
-            f"{folder}: the rebuilt model's validation accuracy is {accuracy:.4f}, but "
-            f"{recorded:.4f} was recorded; the data or the model's code has changed "
-            "(rerun=true trains the run again)"
+            f"{folder}: the rebuilt model's validation accuracy is {accuracy:.4f}, but {recorded:.4f} was "
+            "recorded; the data or the model's code has changed (rerun=true trains the run again)"
         )

@@ -1,6 +1,6 @@
 """Compares autograd's gradients with central differences of the loss, entry by entry.
 
-Meant for float64 on the CPU, where a step of 1e-5 leaves ten digits of the gradient; float32 leaves two.
+Meant for float64 on the CPU: a step of 1e-5 gives ten digits of the gradient, in float32 only two.
 docs/design.md, "Gradient check", gives the reasons for the steps, the noise bound and the jitter.
 
 Axes: B samples of the batch, K outputs.
@@ -18,22 +18,13 @@ from dlx.engine.run import Run
 from dlx.errors import RequestError
 from dlx.model.models import use_generator
 
-# Multiplied by the entry's magnitude where that is above 1. The first is the most accurate for a smooth loss;
-# the others are tried where the loss has a kink nearby or curves strongly.
+# Multiplied by the entry's magnitude if that is above 1. The first is the most accurate for a smooth loss.
+# The others are tried where the loss has a kink nearby or curves strongly.
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
 # Bound on a loss's rounding error, in units of max(1, |loss|): three times the largest of 18,837 measured.
 ROUNDING = 8 * torch.finfo(torch.float64).eps
 JITTER = 0.1  # in units of the batch's standard deviation
 INPUT = "input"
-
-
-@dataclass(frozen=True)
-class GradientCheckOptions:
-    """`samples` in the batch, `entries` of each tensor to compare (0: all), largest relative error."""
-
-    samples: int
-    entries: int
-    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -71,14 +62,15 @@ class TensorCheck:
         return self.worst is None or self.worst.error <= tolerance
 
 
-def check_gradients(run: Run, options: GradientCheckOptions) -> list[TensorCheck]:
+def check_gradients(run: Run, *, samples: int, entries: int, tolerance: float) -> list[TensorCheck]:
     """Compare the gradients of each trainable parameter of `run`, then of the input.
 
-    The model is in training mode on `jittered_batch`, with the same random draws and buffers in each
-    evaluation; parameters and buffers are restored. Raises RequestError if the loss is not finite, or differs
-    between two evaluations.
+    `entries` of each tensor are compared, 0 meaning all, up to a relative error of `tolerance`. The model is
+    in training mode on a batch of `samples`, with the same random draws and buffers in each evaluation.
+    Parameters and buffers are restored. Raises RequestError if the loss is not finite, or differs between two
+    evaluations.
     """
-    inputs, labels_B = jittered_batch(run, options.samples)
+    inputs, labels_B = jittered_batch(run, samples)
     objective = _Objective(run, inputs.requires_grad_(), labels_B)
     named = [(name, p) for name, p in run.model.named_parameters() if p.requires_grad and p.numel()]
     tensors: list[tuple[str, Tensor]] = [*named, (INPUT, inputs)]
@@ -88,11 +80,11 @@ def check_gradients(run: Run, options: GradientCheckOptions) -> list[TensorCheck
     try:
         loss, gradients = objective.differentiate([tensor for _, tensor in tensors])
         for (name, tensor), gradient in zip(tensors, gradients, strict=True):
-            entries = tuple(
-                _compare(objective, loss, tensor.detach(), index, float(gradient[index]), options.tolerance)
-                for index in _choose(gradient, options.entries, choices)
+            compared = tuple(
+                _compare(objective, loss, tensor.detach(), index, float(gradient[index]), tolerance)
+                for index in _choose(gradient, entries, choices)
             )
-            results.append(TensorCheck(name, tuple(tensor.shape), float(gradient.abs().max()), entries))
+            results.append(TensorCheck(name, tuple(tensor.shape), float(gradient.abs().max()), compared))
     finally:
         objective.restore_buffers()
     return results
@@ -101,8 +93,8 @@ def check_gradients(run: Run, options: GradientCheckOptions) -> list[TensorCheck
 def jittered_batch(run: Run, samples: int) -> tuple[Tensor, Tensor]:
     """Return the first samples of epoch 1: inputs [B, ...] with a little noise, and labels [B].
 
-    Max pooling ties on the equal pixels of an image's background, and at a tie the loss has no derivative.
-    Normal noise of a tenth of the batch's standard deviation breaks the ties.
+    The noise breaks ties of max pooling between equal pixels of an image's background. At a tie the loss has
+    no derivative.
     """
     index_B = torch.randperm(len(run.data.train), generator=rng.generator(run.seeds.order, "order", 1))
     inputs, labels_B = run.data.train.batch(index_B[:samples])
@@ -131,26 +123,26 @@ class _Objective:
         return float(self.evaluate())
 
     def differentiate(self, tensors: list[Tensor]) -> tuple[float, list[Tensor]]:
-        """Return the loss and its gradient for each tensor: zeros for those the loss does not depend on."""
+        """Return the loss and its gradient for each tensor, zeros if the loss does not depend on it."""
         loss = self.evaluate()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise RequestError(f"the loss of the batch is {value}, so its gradient cannot be checked")
         if loss.requires_grad:
             gradients = torch.autograd.grad(loss, tensors, allow_unused=True, materialize_grads=True)
-        else:  # the model detaches its outputs: autograd's answer is 0
+        else:  # the model detaches its outputs
             gradients = tuple(map(torch.zeros_like, tensors))
         again = self.value()
         if abs(value - again) > ROUNDING * max(1.0, abs(value)):
             raise RequestError(
                 f"the loss of one batch is first {value:.9g}, then {again:.9g}: the model draws random "
-                "numbers from outside torch, or remembers earlier batches, so it cannot be checked"
+                "numbers from outside torch, or remembers earlier batches, and cannot be checked"
             )
         return value, list(gradients)
 
     @torch.no_grad()
     def restore_buffers(self) -> None:
-        """Restore running statistics and other buffers, which might change the next output."""
+        """Restore running statistics and other buffers, which could change the next output."""
         for name, buffer in self._run.model.named_buffers():
             if name in self._buffers:
                 buffer.copy_(self._buffers[name])
@@ -174,22 +166,22 @@ def _compare(
     autograd: float,
     tolerance: float,
 ) -> Entry:
-    """Compare one entry, with smaller and smaller steps until the two agree; else look for a kink.
+    """Compare one entry, with smaller and smaller steps until the two agree; if never, look for a kink.
 
-    At a kink autograd follows one side: its value is that side's slope, extrapolated to a step of 0.
+    At a kink, autograd's value is the slope of one side, extrapolated to a step of 0.
     """
     errors, kink, before, first_gap = {}, False, None, math.inf
     for step in STEPS:
         below, central, above = _slopes(objective, loss, tensor, index, step)
         gap, noise = abs(autograd - central), ROUNDING * max(1.0, abs(loss)) / step
-        # The noise bound grows as steps shrink, and would in the end hide a slightly wrong gradient. So a
-        # smaller step must close most of the first gap, down to the usual noise, an eighth of the bound.
+        # The noise bound grows as steps shrink, and would finally hide a slightly wrong gradient. A smaller
+        # step must therefore close most of the first gap, down to the usual noise, an eighth of the bound.
         noise = min(noise, max(first_gap / 4, noise / 8))
         scale = max(abs(autograd), abs(central))
         allowed = max(tolerance * scale, noise)  # rounding is not an error of the gradient
         if gap <= allowed:
             return Entry(index, autograd, central, gap * tolerance / allowed, kink=False)
-        if before is not None:  # a one-sided slope errs in proportion to the step, a tenth of the last
+        if before is not None:  # a one-sided slope errs in proportion to the step, now a tenth of the last
             limits = [side + (side - last) / 9 for side, last in zip((below, above), before, strict=True)]
             kink = kink or any(abs(autograd - limit) <= 2 * allowed for limit in limits)
         errors[gap / scale if math.isfinite(gap) else math.inf] = central
@@ -202,7 +194,7 @@ def _compare(
 def _slopes(
     objective: _Objective, loss: float, tensor: Tensor, index: tuple[int, ...], step: float
 ) -> tuple[float, float, float]:
-    """Return the slopes below, across and above, over the steps as float64 rounds them."""
+    """Return the slopes below, across and above the entry, over the steps as float64 rounds them."""
     middle = tensor[index].clone()
     step *= max(1.0, abs(float(middle)))
     values, losses = [], []

@@ -1,7 +1,7 @@
-"""Trains one run, step by step: any nn.Module, any torch.optim optimizer.
+"""Trains one run, step by step: any nn.Module with any torch.optim optimizers.
 
-Batches are index slices of tensors that live on the device, and results stay there until the epoch ends, so
-no step waits for the device. Axes: N samples, B of a batch, K outputs.
+The data is on the device, and results stay there until the epoch ends, so no step waits for the device.
+Axes: N samples, B of a batch, K outputs.
 """
 
 from collections.abc import Iterator
@@ -26,24 +26,18 @@ def train(run: Run) -> Iterator[EpochEnd]:
     for epoch in range(run.epochs + 1):
         if epoch > 0:
             step, training = _train_epoch(run, epoch, step)
-        with run.probes.watch("validation", run.model):
-            outputs_NK, validation = evaluate(run, run.data.val, epoch)
-        yield epoch_end(run, epoch, step, training, outputs_NK, validation, timer.seconds())
+        yield epoch_end(run, epoch, step, training, *validate(run, epoch), timer.seconds())
 
 
 def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Metrics]:
-    order_N = sample_order(run, epoch)
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
     use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
     metrics = EpochMetrics()
     run.model.train()
-    # A user's module may draw from torch's global state, so that follows from the run's seed too.
+    # A user's module may draw from torch's global generator, which is therefore seeded from the run's seed.
     global_draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
     with global_draws, run.probes.watch("training", run.model):
-        for start in range(0, len(order_N), run.batch_size):
-            index_B = order_N[start : start + run.batch_size]
-            if run.drop_last and len(index_B) < run.batch_size:
-                break
+        for index_B in batches(run, sample_order(run, epoch)):
             set_learning_rates(run, run.schedule(step))
             _step(run, index_B, augment_draws, metrics)
             step += 1
@@ -65,7 +59,7 @@ def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, metrics: Ep
 
 
 def _clear_gradients(run: Run) -> None:
-    """Do what `zero_grad` does, in a tenth of its time."""
+    """Do as `zero_grad` does, in a tenth of its time."""
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
             for parameter in group["params"]:
@@ -80,12 +74,25 @@ def set_learning_rates(run: Run, factor: float) -> None:
 
 
 def sample_order(run: Run, epoch: int) -> Tensor:
-    """Return the epoch's order of samples [N]; drawn on the CPU, so that every device sees the same."""
+    """Return the epoch's order of samples [N]; drawn on the CPU, so it is the same on every device."""
     samples = len(run.data.train)
     if not run.shuffle:
         return torch.arange(samples, device=run.device)
     draws = rng.generator(run.seeds.order, "order", epoch)
     return torch.randperm(samples, generator=draws).to(run.device)
+
+
+def batches(run: Run, order: Tensor) -> Iterator[Tensor]:
+    """Yield the indices of each batch, [..., B], from an order of samples, [..., N]."""
+    for index in torch.split(order, run.batch_size, dim=-1):
+        if not run.drop_last or index.shape[-1] == run.batch_size:
+            yield index
+
+
+def validate(run: Run, epoch: int) -> tuple[Tensor, Metrics]:
+    """Return the outputs [N, K] on the validation split after an epoch, and their metrics."""
+    with run.probes.watch("validation", run.model):
+        return evaluate(run, run.data.val, epoch)
 
 
 def epoch_end(
@@ -97,11 +104,7 @@ def epoch_end(
     validation: Metrics,
     seconds: float,
 ) -> EpochEnd:
-    """Report an epoch.
-
-    `training` is None before the first epoch, `outputs_NK` are those on the validation split, and `seconds`
-    count since training began.
-    """
+    """Report an epoch; `training` is None before the first, and `outputs_NK` are those on validation."""
     row = EpochRow(
         epoch=epoch,
         step=step,

@@ -1,4 +1,4 @@
-"""Numbers that an epoch's steps leave on the device, fetched once at its end so that no step waits for them.
+"""Numbers that an epoch's steps leave on the device. They are fetched at its end, so no step waits for them.
 
 Axes: R runs, B samples of a batch.
 """
@@ -14,7 +14,7 @@ STACKED = 1024  # scalars kept one by one before they are stacked: each alone ta
 
 
 class Metrics(NamedTuple):
-    """Mean loss per sample, and accuracy as a fraction (None if the loss has no right answer)."""
+    """Mean loss per sample, and accuracy as a fraction (None if the loss has no classes)."""
 
     loss: float
     accuracy: float | None
@@ -28,7 +28,7 @@ class EpochMetrics:
         self._correct: list[Tensor] = []
 
     def add(self, losses: Tensor, correct: Tensor) -> None:
-        """Add one step. The tensors are kept, so nobody may write to them afterwards."""
+        """Add one step. The tensors are kept and must not change afterwards."""
         self._losses.append(losses)
         self._correct.append(correct)
 
@@ -50,7 +50,7 @@ class DeviceScalars:
         self._stacked: list[Tensor] = []
 
     def add(self, *scalars: Tensor) -> None:
-        """Add tensors of shape []. They are kept, so nobody may write to them afterwards."""
+        """Add tensors of shape []. They are kept and must not change afterwards."""
         self._single += scalars
         if len(self._single) >= STACKED:
             self._stack()

@@ -1,7 +1,7 @@
 """The layers of a model: their names, sizes and costs, and a way to watch their outputs.
 
-A layer is a module without children, or with parameters of its own. Between layers there is only arithmetic:
-the output of a residual block is the output of its last activation.
+A layer is a module without children, or with parameters of its own. A residual block's output is therefore
+that of its last activation.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ OnOutput = Callable[[str, Tensor], None]  # called with a layer's name and its o
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer. `parameters` counts trainable ones; shared ones count for the first layer that has them."""
+    """One layer. `parameters` counts the trainable ones; shared ones count for the first of their layers."""
 
     layer: str
     module: str  # the name of its class
@@ -44,8 +44,8 @@ def summarise_layers(
 def multiply_adds(layers: Sequence[LayerSummary]) -> int:
     """Estimate the multiply-adds of one sample's forward pass.
 
-    Each weight counts once for each position in its layer's output: a pixel of a convolution, a step of a
-    sequence. Layers whose output shape is unknown count their weights once.
+    Each weight counts once for each position in its layer's output (a pixel of a convolution, a step of a
+    sequence), or once if the output's shape is unknown.
     """
     total = 0
     for layer in layers:
@@ -68,8 +68,8 @@ def watch_layers(model: nn.Module, on_output: OnOutput) -> Iterator[None]:
     """Call `on_output(name, output)` after each layer's forward pass, while the context lasts.
 
     Layers whose output is not one floating-point tensor are skipped. `output` is detached; copy it to keep
-    it, because the next layer may write to it. The hook is a global one: torch's TransformerEncoderLayer
-    evaluates in one fused call unless one of its own parts has a hook.
+    it, because the next layer may overwrite it. The hook is global, because torch's TransformerEncoderLayer
+    leaves its fused evaluation if one of its parts has a hook.
     """
     names = {id(module): name for name, module in named_layers(model).items()}
 

@@ -1,4 +1,4 @@
-"""A run: everything an engine needs to train it, as plain objects, and what an engine reports."""
+"""A run: all that an engine needs to train it, and what the engine reports after each epoch."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dlx.augment.pipeline import Augment
+from dlx.augment.transforms import Augment
 from dlx.data.dataset import Dataset
 from dlx.engine.model_summary import LayerSummary
 from dlx.engine.probes import ProbeResults, Probes
@@ -53,14 +53,11 @@ class Run:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """What an engine reports after each epoch and before the first.
-
-    `extra`: further columns of the history, with the same names every epoch.
-    """
+    """What an engine reports before the first epoch and after each."""
 
     row: EpochRow
     val_outputs_NK: Tensor
-    extra: Mapping[str, float | None] = field(default_factory=dict)
+    extra: Mapping[str, float | None] = field(default_factory=dict)  # more columns; the same names each epoch
     observed: ProbeResults = field(default_factory=ProbeResults)
 
 

@@ -1,7 +1,7 @@
-"""What decides how many runs to train as one stack: the time of a step at each width, and the memory.
+"""How many runs should train as one stack: the time of a step at each width, and the memory that runs need.
 
-The best width depends on the machine: a wider stack makes fewer calls, but its tensors no longer fit the
-cache. It is therefore measured once for each kind of run and kept in the user's cache folder.
+The best width depends on the machine: a wider stack makes fewer calls, but its tensors may no longer fit the
+CPU's cache. The times are therefore measured once for each kind of run and kept in dlx's cache folder.
 """
 
 import copy
@@ -19,26 +19,25 @@ from pathlib import Path
 import torch
 
 from dlx.data.dataset import Split
-from dlx.data.memory import available_bytes
-from dlx.device import Timer, describe_device
+from dlx.device import Timer, available_bytes, describe_device
 from dlx.engine import loop, stacked
 from dlx.engine.probes import Probes
 from dlx.engine.run import Run
 from dlx.run.paths import write_atomically
 
-STEPS = 8  # in each of the three epochs that are timed: one to warm up, then the better of two
+STEPS = 8  # in each of three epochs: the first warms up, and the faster of the other two counts
 SECONDS = 1.5  # roughly the longest that a measurement takes
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 PARAMETER_COPIES = 4  # each parameter, its gradient and Adam's two moments
-ACTIVATION_COPIES = 3  # what the forward pass keeps, its gradient, and temporary results
+ACTIVATION_COPIES = 3  # each activation, its gradient, and temporary results
 
 
 def seconds_by_width(run: Run, most: int, cache: Path) -> dict[int, float]:
-    """Return how many seconds a step takes for each of W runs like `run` in a stack, by width W <= `most`.
+    """Return the seconds of a step, per run, of W runs like `run` in a stack, by width W <= `most`.
 
-    W = 1 is the loop. Measured with torch's current number of threads, or read from the folder `cache`,
-    where new measurements are written. `run` does not change.
+    W = 1 is the loop. Widths not yet in the folder `cache` are measured, with torch's current number of
+    threads, and added to it. `run` does not change.
     """
     path = cache / f"{_cache_key(run)}.json"
     known = _read(path)
@@ -46,14 +45,14 @@ def seconds_by_width(run: Run, most: int, cache: Path) -> dict[int, float]:
     missing = [width for width in wanted if width not in known]
     if missing:
         known |= _measure(run, missing, known)
-        with suppress(OSError):  # if it cannot be kept, it is measured again next time
+        with suppress(OSError):  # if the times cannot be kept, they are measured again next time
             cache.mkdir(parents=True, exist_ok=True)
             write_atomically(path, json.dumps(known).encode())
     return {width: known[width] for width in wanted if width in known}
 
 
 def bytes_per_member(run: Run) -> int:
-    """Estimate the memory of one more run like this in a stack: parameters, states, activations."""
+    """Estimate the memory of one more run like this in a stack."""
     itemsize = next(run.model.parameters()).element_size()
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     outputs = sum(math.prod(layer.output_shape) for layer in run.layers if layer.output_shape is not None)
@@ -62,13 +61,13 @@ def bytes_per_member(run: Run) -> int:
 
 
 def bytes_of_data(run: Run) -> int:
-    """Return the size of the run's splits, which runs on the same data share."""
+    """Return the size of the run's splits; runs on the same data share them."""
     splits = (run.data.train, run.data.val, run.data.test)
     return sum(split.inputs.nbytes + split.labels.nbytes for split in splits)
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Return the free memory of a CUDA device, else the available main memory; None if it is not known."""
+    """Return the free memory of a CUDA device, else the available main memory; None if unknown."""
     return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else available_bytes()
 
 
@@ -84,9 +83,9 @@ def _measure(run: Run, widths: Sequence[int], known: dict[int, float]) -> dict[i
 
 
 def _seconds_a_step(run: Run, width: int) -> float:
-    """Return the seconds of a step of one of `width` copies of the run, on part of its data."""
-    samples = min(STEPS * run.batch_size, len(run.data.train))
+    """Return the seconds of a step, per run, of `width` copies of the run on part of its data."""
     train = run.data.train
+    samples = min(STEPS * run.batch_size, len(train))
     short = replace(
         run.data,
         train=Split(train.inputs[:samples], train.labels[:samples], train.standardise),
@@ -105,7 +104,7 @@ def _seconds_a_step(run: Run, width: int) -> float:
 
 
 def _cache_key(run: Run) -> str:
-    """Return a hash of everything that the time of a step depends on."""
+    """Return a hash of all that the time of a step depends on."""
     facts = (
         stacked.cohort_key(run),
         [type(optimizer).__name__ for optimizer in run.optimizers],

@@ -1,6 +1,6 @@
 """Trains several runs at once: one forward and backward pass for all, then each run's own optimizer step.
 
-Every draw (order, augmentation, dropout) comes from the run's own generators, so a run sees the batches,
+Every draw (order, augmentation, dropout) comes from the run's own generators, so each run sees the batches,
 masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, K outputs.
 """
 
@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 
 from dlx import rng
-from dlx.augment.pipeline import all_transforms
+from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
-from dlx.engine.evaluation import EVALUATION_BATCH, evaluate, evaluate_outputs
-from dlx.engine.loop import epoch_end, sample_order, set_learning_rates
+from dlx.engine.evaluation import EVALUATION_BATCH, evaluate_outputs
+from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, validate
 from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Run
 from dlx.engine.stacked_model import StackedModel, check_stackable, signature
 from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
 from dlx.loss.losses import Loss
 
-# Batches of up to this many bytes a run are augmented together. With 100 kB each, noise, shifts and flips of
-# 8 runs on two busy cores took 200 us a run-step together and 80 one by one.
+# Runs whose batches have up to this many bytes are augmented together. For 8 runs with 100 kB each, on two
+# busy cores, noise, shifts and flips took 200 us a run-step together and 80 one by one.
 JOINT_BYTES = 1 << 15
 
 
 def cohort_key(run: Run) -> tuple[object, ...]:
-    """Return what must be equal for runs to train as one; raises UnstackableError if this run cannot."""
+    """Return what must be equal for runs to train as a stack; raises UnstackableError if this one cannot."""
     check_stackable(run.model)
     sizes = (len(run.data.train), run.batch_size, run.epochs, run.drop_last)
     return (signature(run.model), run.data.input_shape, *sizes, str(run.device))
@@ -35,8 +35,8 @@ def cohort_key(run: Run) -> tuple[object, ...]:
 def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]]:
     """Train runs of one `cohort_key`; yield before the first epoch and after each, by index in `runs`.
 
-    The caller removes from `active` the runs that should stop (diverged, out of patience); the others go on
-    without them. A run's `time` is its share so far: each epoch's seconds over the runs active in it.
+    The caller removes from `active` the runs that should stop (diverged, out of patience); the others go on.
+    A run's `time` is its share: each epoch's seconds, divided by the number of runs active in it.
     """
     timer, before, step = Timer(runs[0].device), 0.0, 0
     seconds = dict.fromkeys(active, 0.0)
@@ -69,7 +69,7 @@ class _Stack:
     def __init__(self, runs: Sequence[Run], active: set[int]) -> None:
         keys = {index: _joint_step_key(runs[index]) for index in sorted(active)}
         first = {key: index for index, key in reversed(keys.items())}
-        # Runs that may step together become neighbours, in the order of the first of them.
+        # Runs that step together become neighbours, in the order of the first of them.
         self.indices = sorted(keys, key=lambda index: (first[keys[index]], index))
         self.runs = [runs[index] for index in self.indices]
         self.model = StackedModel([run.model for run in self.runs])
@@ -84,12 +84,12 @@ class _Stack:
 def _joint_step_key(run: Run) -> Hashable:
     """Return what must be equal for runs to step together."""
     key = joint_step_key(run.optimizers)
-    reads_gradients = run.probes.gradients is not None  # only a run's own step puts them in `.grad`
+    reads_gradients = run.probes.gradients is not None  # they are in the run's `.grad` only if it steps alone
     return ("alone", id(run)) if key is None or reads_gradients else (run.schedule, key)
 
 
 def _train_epoch(stack: _Stack, epoch: int, step: int) -> tuple[list[Metrics], int]:
-    runs, first = stack.runs, stack.runs[0]
+    runs = stack.runs
     order_RN = torch.stack([sample_order(run, epoch) for run in runs])
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
     stack.model.use_generators(
@@ -98,10 +98,7 @@ def _train_epoch(stack: _Stack, epoch: int, step: int) -> tuple[list[Metrics], i
     metrics = EpochMetrics()
     stack.model.train()
     with stack.model.watch([run.probes.on_output("training") for run in runs]):
-        for start in range(0, order_RN.shape[1], first.batch_size):
-            index_RB = order_RN[:, start : start + first.batch_size]
-            if first.drop_last and index_RB.shape[1] < first.batch_size:
-                break
+        for index_RB in batches(runs[0], order_RN):
             for run in runs:
                 set_learning_rates(run, run.schedule(step))
             metrics.add(*_step(stack, index_RB, augment_draws))
@@ -111,7 +108,7 @@ def _train_epoch(stack: _Stack, epoch: int, step: int) -> tuple[list[Metrics], i
 
 def _step(stack: _Stack, index_RB: Tensor, augment_draws: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
     """Take one step of every run; return its detached losses [R, B] and correct answers [R, B]."""
-    x, labels_RB = _batches(stack.runs, index_RB)
+    x, labels_RB = _gather(stack.runs, index_RB)
     x = _augment(stack, x, augment_draws)
     outputs_RBK = stack.model(x)
     losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
@@ -120,7 +117,7 @@ def _step(stack: _Stack, index_RB: Tensor, augment_draws: Sequence[torch.Generat
     for loss, rows in stack.losses:
         flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
         part_RB = loss.per_sample(flat, labels).view(len(labels_RB[rows]), -1)
-        # A run's reduced loss depends on its own parameters alone: the sum's gradient is each run's own.
+        # Each run's loss depends only on its own parameters, so the gradient of the sum is each run's own.
         total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
         losses_RB[rows] = part_RB.detach()
         correct_RB[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape)
@@ -137,7 +134,7 @@ def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
     """Return every run's outputs and metrics on validation; runs with the same split share one pass."""
     runs, split = stack.runs, stack.runs[0].data.val
     if not all(run.data.val is split for run in runs):
-        return [_validate_alone(run, epoch) for run in runs]
+        return [validate(run, epoch) for run in runs]
     stack.model.eval()
     parts = []
     batch = max(1, EVALUATION_BATCH // len(runs))
@@ -152,12 +149,7 @@ def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
     ]
 
 
-def _validate_alone(run: Run, epoch: int) -> tuple[Tensor, Metrics]:
-    with run.probes.watch("validation", run.model):
-        return evaluate(run, run.data.val, epoch)
-
-
-def _batches(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:
+def _gather(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:
     """Return inputs [R, B, ...] and labels [R, B]; runs with the same split are gathered at once."""
     if all(run.data.train is runs[0].data.train for run in runs):
         inputs, labels = runs[0].data.train.batch(index_RB.flatten())
@@ -169,8 +161,8 @@ def _batches(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:
 def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """Draw for each run as it would alone, and apply each transform at once to all runs that have it.
 
-    Large batches on a CPU are augmented run by run: a run's batch then stays in the core's cache from one
-    transform to the next. `x` [R, B, ...] may be written to.
+    Large batches on a CPU are augmented run by run, so that a batch stays in the core's cache from one
+    transform to the next. `x` [R, B, ...] may be overwritten.
     """
     if x.device.type == "cpu" and x[0].nbytes > JOINT_BYTES:
         for row, (run, generator) in enumerate(zip(stack.runs, generators, strict=True)):
@@ -190,23 +182,17 @@ def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator]) ->
 
 
 def _rows_by_transform(runs: Sequence[Run]) -> list[tuple[str, list[int], Tensor]]:
-    """Return the transforms in use, in order, each with the rows that have it: as a list and as a tensor."""
+    """Return the transforms in use, in order, each with the rows that have it, as a list and as a tensor."""
     by_name = {
-        name: [
-            row for row, run in enumerate(runs) if run.augment is not None and name in run.augment.transforms
-        ]
+        name: [row for row, run in enumerate(runs) if run.augment and name in run.augment.transforms]
         for name in all_transforms()
     }
     return [(name, rows, torch.tensor(rows, device=runs[0].device)) for name, rows in by_name.items() if rows]
 
 
 def _rows_by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int] | slice]]:
-    """Return the different losses, each with the rows of the runs that have it; a slice if all have."""
-    groups: list[tuple[Loss, list[int]]] = []
+    """Return the different losses, each with the rows of the runs that have it; a slice if all have it."""
+    by_loss: dict[Loss, list[int]] = {}
     for row, run in enumerate(runs):
-        rows = next((rows for loss, rows in groups if loss == run.loss), None)
-        if rows is None:
-            groups.append((run.loss, [row]))
-        else:
-            rows.append(row)
-    return [(loss, slice(None) if len(rows) == len(runs) else rows) for loss, rows in groups]
+        by_loss.setdefault(run.loss, []).append(row)
+    return [(loss, slice(None) if len(rows) == len(runs) else rows) for loss, rows in by_loss.items()]

@@ -4,8 +4,8 @@ The members stay usable: their parameters and buffers become views of the stack'
 parameter counts and torch's optimizers work on each of them as before.
 
 Axes: R members, B batch, C channels, H height, W width, F features, K outputs. Flat data is [R, B, F].
-Images come in as [R, B, C, H, W] and are [B, R*C, H, W] from the first convolution, norm or pooling on,
-where grouped convolutions and torch's own batch norm and pooling see R times the channels.
+Images come in as [R, B, C, H, W]. From the first convolution, norm or pooling on, they are [B, R*C, H, W]:
+grouped convolutions and torch's own batch norm and pooling see R times the channels.
 """
 
 import copy
@@ -26,7 +26,7 @@ class UnstackableError(Exception):
 
 
 def check_stackable(model: nn.Module) -> None:
-    """Raise UnstackableError for the first module that is not known, or does more than its type says."""
+    """Raise UnstackableError for the first module of an unknown type, or with unusual behaviour."""
     for name, module in model.named_modules():
         where = f"{name or 'the model'} ({type(module).__name__})"
         if type(module) not in STACKED_LAYERS and not _only_composes(module):

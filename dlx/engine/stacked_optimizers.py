@@ -1,9 +1,9 @@
 """The optimizer steps of a stacked model: one call of torch.optim for neighbours of equal hyperparameters.
 
-An update rule that treats each number by itself gives every member the step of its own optimizer: it takes
-rows a to b of a stacked tensor [R, ...] as one parameter. Under any other rule, and for a run with its own
-hyperparameters, the run's optimizer steps the views of its row. With 8 runs of 784-128-64-10, Adam took 97 us
-a run-step one by one and 59 together.
+An update rule that treats each number by itself can take rows a to b of a stacked tensor [R, ...] as one
+parameter: every member gets the step of its own optimizer. With any other rule, and for a run with different
+hyperparameters, the run's own optimizer steps the views of its row. For 8 runs of 784-128-64-10, Adam took
+97 us a run-step one by one and 59 together.
 """
 
 import copy
@@ -21,7 +21,7 @@ ELEMENTWISE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim
 
 
 def joint_step_key(optimizers: Sequence[Optimizer]) -> Hashable | None:
-    """Return what must be equal for runs' optimizers to step together; None if these step on their own."""
+    """Return what must be equal for runs' optimizers to step together; None if these must step alone."""
     if not all(type(optimizer) in ELEMENTWISE for optimizer in optimizers):
         return None
     return tuple(
@@ -34,8 +34,8 @@ def joint_step_key(optimizers: Sequence[Optimizer]) -> Hashable | None:
 class StackedOptimizers:
     """Steps the members of `model` until `restore_states`; `own[r]` are the optimizers of row r.
 
-    Neighbours with equal `keys` [R] step together; None steps alone. Learning rates are read from the runs'
-    own optimizers at each step.
+    Neighbours with equal `keys` [R] step together; a row whose key is None steps alone. Each step reads the
+    learning rates from the runs' own optimizers.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StackedOptimizers:
         ]
 
     def take_gradients(self) -> None:
-        """Hand each optimizer its rows of the stack's gradients, and clear those."""
+        """Hand each optimizer its rows of the stack's gradients, and clear the stack's."""
         gradients = {id(parameter): parameter.grad for parameter, _ in self._model.shares}
         for parameter, _ in self._model.shares:
             parameter.grad = None
@@ -69,7 +69,7 @@ class StackedOptimizers:
 
 
 class _RowsOptimizer:
-    """Steps `rows` of a stack: one row with the run's own optimizer, several with one made for them all."""
+    """Steps `rows` of a stack: one row with the run's own optimizer, several with a joint one."""
 
     def __init__(
         self, own: Sequence[Optimizer], rows: Sequence[int], stacked: dict[int, nn.Parameter]
@@ -89,10 +89,10 @@ class _RowsOptimizer:
         self._parameters = list(zip(stepped, wholes, members, strict=True))
 
     def take(self, gradients: dict[int, Tensor | None]) -> None:
-        """Take these rows of the gradients, which are given by the stacked parameter's id."""
+        """Take these rows of the gradients, given by the id of the stacked parameter."""
         for stepped, whole, _ in self._parameters:
             gradient = gradients[id(whole)]
-            # None if the backward pass did not reach the parameter: an old gradient must not be used again.
+            # None if the backward pass did not reach the parameter: it must not reuse an old gradient.
             stepped.grad = None if gradient is None else gradient[self._rows]
 
     def step(self) -> None:
@@ -137,7 +137,7 @@ def _parameters(optimizer: Optimizer) -> list[Tensor]:
 
 
 def _has_rows(value: object, parameter: Tensor) -> bool:
-    """Return whether part of the state has a value for each number of a parameter; a step count has not."""
+    """Return whether part of the state has a value for each number of a parameter, unlike a step count."""
     return isinstance(value, Tensor) and value.shape == parameter.shape
 
 

@@ -16,13 +16,13 @@ from dlx.registry import Registry
 
 @dataclass(frozen=True)
 class Loss(ABC):
-    """A loss per sample; `reduction` turns a batch of them into the number whose gradient is followed.
+    """A loss per sample; `reduction` turns a batch of them into the number that is minimised.
 
     Histories hold the mean per sample under either reduction, so that they can be compared.
     """
 
     reduction: Literal["mean", "sum"]
-    classifies: ClassVar[bool] = True  # False: outputs do not stand for classes, and there is no accuracy
+    classifies: ClassVar[bool] = True  # False: the outputs are not classes, and there is no accuracy
 
     def outputs(self, classes: int) -> int:
         """Return how many outputs the model needs for this many classes: one per class."""
@@ -39,7 +39,7 @@ class Loss(ABC):
         return outputs_BK.argmax(1) == labels_B
 
     def measures(self, outputs_NK: Tensor, labels_N: Tensor) -> dict[str, float]:  # noqa: ARG002
-        """Return further columns of the history, from validation after an epoch; always the same names."""
+        """Return further columns of the history, from the validation split; the same names every epoch."""
         return {}
 
     def reduce(self, losses_B: Tensor) -> Tensor:

@@ -91,8 +91,8 @@ class LeNet(nn.Sequential):
     """LeNet-5 (LeCun et al. 1998, figure 2) as it is built today.
 
     5x5 convolution to 6 channels, pool, 5x5 convolution to 16 channels, pool, then 120-84-outputs. Images
-    under 32 pixels a side are padded by 2, as the paper placed its 28x28 digits in 32x32: both sizes
-    then give the classical 16 x 5 x 5 before the first linear layer. Needs at least 12 x 12 pixels.
+    under 32 pixels a side are padded by 2, as the paper put its 28x28 digits in 32x32. Both sizes then give
+    the classical 16 x 5 x 5 before the first linear layer. Needs at least 12 x 12 pixels.
     """
 
     def __init__(
@@ -127,5 +127,4 @@ class LeNet(nn.Sequential):
 
 def _pooled_side(side: int, padding: int) -> int:
     """Return how many of `side` pixels are left after both convolutions and poolings: (28, 2) -> 5."""
-    pooled = (side + 2 * padding - 4) // 2
-    return (pooled - 4) // 2
+    return ((side + 2 * padding - 4) // 2 - 4) // 2

@@ -21,9 +21,9 @@ from dlx.registry import check_arguments
 def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **arguments: Any) -> nn.Module:
     """Import `target`, a class or function that returns an nn.Module, and call it with the other keys.
 
-    The keys are checked against its signature first. It is also given `input_shape` ((C, H, W) or (F,)) and
-    `outputs` if it has parameters of these names. Raises RequestError for whatever the user can put right,
-    including every exception of their own code.
+    The keys are checked against its signature first. If it has parameters called `input_shape` ((C, H, W) or
+    (F,)) and `outputs`, they are passed as well. Raises RequestError for all that the user can put right,
+    including exceptions of their own code.
     """
     with _current_folder_importable():
         builder = _import_target(target)
@@ -39,8 +39,8 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
         raise RequestError(f"model.target={target}: returned a {type(model).__name__}, not a torch.nn.Module")
     if any(is_lazy(parameter) for parameter in model.parameters()):
         raise RequestError(
-            f"model.target={target}: has lazy layers, whose weights do not exist yet;"
-            " add a parameter `input_shape` and build layers of known sizes from it"
+            f"model.target={target}: has lazy layers, whose weights do not exist yet; "
+            "add a parameter `input_shape` and build layers of known sizes from it"
         )
     return model
 
@@ -63,7 +63,7 @@ def _current_folder_importable() -> Iterator[None]:
 
 
 def _import_target(target: str) -> Callable[..., Any]:
-    """Return what `target` names. Raises RequestError saying which part of it is wrong."""
+    """Return the class or function `target`. Raises RequestError that says which part of it is wrong."""
     if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", target):
         raise RequestError(f"model.target={target}: write it as package.module:Name, for example mynet:Net")
     module_name, name = target.split(":")

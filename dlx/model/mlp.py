@@ -26,9 +26,9 @@ class LinearModel(nn.Sequential):
 class MLP(nn.Sequential):
     """Hidden layers of linear, norm, activation and dropout, then a linear output layer.
 
-    `width` is the width of the first hidden layer; each further one is `taper` times as wide as the one
-    before (rounded down, at least 1): depth 2 at width 128 gives 128-64, and taper 1 keeps them equal.
-    `sizes` lists all hidden widths instead; [] means no hidden layer.
+    `width` is that of the first hidden layer. Each further one is `taper` times as wide as the one before,
+    rounded down and at least 1: depth 2 at width 128 gives 128-64, and taper 1 keeps all equal. `sizes` lists
+    all hidden widths instead; [] means no hidden layer.
     """
 
     def __init__(

@@ -1,21 +1,24 @@
-"""The registry of architectures, and what they share: activations by name, dropout, input shapes.
+"""The registry of architectures, and what they share: activations, initial weights, input shapes, dropout.
 
 Axes: B batch, C channels, H height, W width, F features; a sample is an image (C, H, W) or flat (F,).
 """
 
+import math
+import re
 from collections.abc import Callable
-from math import prod
+from functools import partial
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
-from dlx.errors import RequestError
+from dlx.errors import RequestError, unknown
 from dlx.registry import Registry
 
-# A builder takes `input_shape`, (C, H, W) or (F,), `outputs` and its own keys of the YAML. It may draw
-# weights only through torch's default initialisation, for which the caller seeds torch's global generator.
+# A builder takes `input_shape`, (C, H, W) or (F,), `outputs` and its own keys of the YAML. It draws weights
+# only by torch's default initialisation, for which the caller seeds torch's global generator.
 models: Registry[nn.Module] = Registry("model", "dlx.model", "dlx.surface.descent")
 
 Count = Annotated[int, Field(ge=1)]
@@ -34,24 +37,68 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "none": nn.Identity,
 }
 
+# torch's own formulas: Kaiming for ReLU over the fan-in (He et al. 2015), Xavier with gain 1 (Glorot & Bengio
+# 2010), orthogonal with gain 1 (Saxe et al. 2014).
+SCHEMES: dict[str, Callable[..., Tensor]] = {
+    "kaiming_normal": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+    "kaiming_uniform": partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
+    "xavier_normal": nn.init.xavier_normal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "orthogonal": nn.init.orthogonal_,
+    "zeros": lambda weight, generator: nn.init.zeros_(weight),  # noqa: ARG005
+}
+
 
 def image_shape(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> tuple[int, int, int]:
-    """Return (C, H, W) for the model `name`, whose layers need H and W of at least `smallest` pixels.
-
-    Raises RequestError for flat data and for images that are too small.
-    """
+    """Return (C, H, W); raises RequestError for flat data, or if H or W has fewer than `smallest` pixels."""
     if len(input_shape) != 3:
         raise RequestError(
-            f"model.name={name}: needs images (channels, height, width),"
-            f" the data set has {prod(input_shape)} features"
+            f"model.name={name}: needs images (channels, height, width), but the data set has"
+            f" {math.prod(input_shape)} features"
         )
     channels, height, width = input_shape
     if min(height, width) < smallest:
         raise RequestError(
-            f"model.name={name}: needs images of at least {smallest} x {smallest} pixels,"
-            f" the data set has {height} x {width}"
+            f"model.name={name}: needs images of at least {smallest} x {smallest} pixels, but the data set "
+            f"has {height} x {width}"
         )
     return channels, height, width
+
+
+def initialise(model: nn.Module, scheme: str, generator: torch.Generator) -> None:
+    """Redraw the weights of every linear and convolution layer in place, and set their biases to zero.
+
+    "default" leaves all weights as torch drew them. `normal:0.02` is a normal distribution with standard
+    deviation 0.02. The generator must be on the weights' device. Raises RequestError for an unknown scheme or
+    standard deviation, before any weight changes.
+    """
+    if scheme == "default":
+        return
+    draw = _scheme(scheme)
+    for module in model.modules():
+        if isinstance(module, nn.Linear | _ConvNd):
+            draw(module.weight, generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _scheme(scheme: str) -> Callable[..., Tensor]:
+    """Return the function that draws weights in place."""
+    # normal:0.02 or normal(0.02); on a command line, Hydra would read unquoted brackets as its own function.
+    normal = re.fullmatch(r"normal(?:\((.*)\)|:(.*))?", scheme)
+    if not normal:
+        if scheme not in SCHEMES:
+            raise unknown("model.init", scheme, ["default", "normal:STD", *SCHEMES])
+        return SCHEMES[scheme]
+    try:
+        std = float(normal[1] or normal[2] or "")
+    except ValueError:
+        std = math.nan
+    if not 0 < std < math.inf:
+        raise RequestError(
+            f"model.init={scheme}: give the standard deviation, a number above 0: model.init=normal:0.02"
+        )
+    return partial(nn.init.normal_, std=std)
 
 
 class Dropout(nn.Module):
@@ -72,14 +119,15 @@ class Dropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         if self.generator is None:
-            # With torch's global generator instead, the two engines would draw different masks.
+            # torch's global generator would give different masks in the two engines.
             raise RuntimeError("dropout draws from a generator: call use_generator(model, generator) first")
         return x * self.mask(x.shape, self.generator).to(x.dtype)
 
     def mask(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         """Draw a mask of 0 and 1 / (1 - p), float32, on the generator's device.
 
-        Uniform numbers, the same for every p and dtype; on a CPU 15 us for 32 x 128, `bernoulli_` takes 48.
+        It comes from uniform numbers, the same for every p and dtype. On a CPU that takes 15 us for 32 x 128,
+        and `bernoulli_` 48.
         """
         uniform = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)
         return (uniform >= self.p).float().div_(1 - self.p)

@@ -17,12 +17,7 @@ class ResNet(nn.Sequential):
     """
 
     def __init__(
-        self,
-        input_shape: tuple[int, ...],
-        outputs: int,
-        *,
-        blocks: Count = 3,
-        width: Count = 16,
+        self, input_shape: tuple[int, ...], outputs: int, *, blocks: Count = 3, width: Count = 16
     ) -> None:
         channels, _, _ = image_shape("resnet", input_shape)
         layers: OrderedDict[str, nn.Module] = OrderedDict(
@@ -43,10 +38,7 @@ class ResNet(nn.Sequential):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: [B, incoming, H, W] -> [B, outgoing, H / stride, W / stride].
-
-    The children are plain layers; its own forward only adds the two paths.
-    """
+    """Two 3x3 convolutions and a shortcut: [B, incoming, H, W] -> [B, outgoing, H / stride, W / stride]."""
 
     def __init__(self, incoming: int, outgoing: int, stride: int) -> None:
         super().__init__()

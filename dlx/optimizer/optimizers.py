@@ -1,7 +1,7 @@
-"""The optimizers: each builds torch.optim's own over the parameters it is given.
+"""The optimizers, all of them torch.optim's.
 
-A builder takes `parameters` and its own keys of the YAML. It returns a list, because one update rule need
-not suit every parameter (see `muon`); the engine steps them all.
+A builder takes `parameters` and its own keys of the YAML. It returns a list, because one update rule may not
+suit every parameter (see `muon`); the engine steps them all.
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from dlx.registry import Registry
 optimizers: Registry[list[Optimizer]] = Registry("optimizer", "dlx.optimizer")
 
 Parameters = Sequence[nn.Parameter]
-LearningRate = Annotated[float, Field(ge=0)]  # 0 is allowed: nothing is learned
-WeightDecay = Annotated[float, Field(ge=0)]
-Epsilon = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]  # also for learning rates: at 0, nothing is learned
+Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Betas = tuple[Fraction, Fraction]
 
 
 @optimizers.register("sgd")
 def sgd(
-    parameters: Parameters, *, lr: LearningRate, momentum: Fraction, nesterov: bool, weight_decay: WeightDecay
+    parameters: Parameters, *, lr: NonNegative, momentum: Fraction, nesterov: bool, weight_decay: NonNegative
 ) -> list[Optimizer]:
     """Build torch.optim.SGD (momentum: Sutskever et al., 2013); weight decay is an L2 penalty."""
     if nesterov and momentum == 0:
@@ -40,25 +40,15 @@ def sgd(
 
 @optimizers.register("adam")
 def adam(
-    parameters: Parameters,
-    *,
-    lr: LearningRate,
-    betas: tuple[Fraction, Fraction],
-    eps: Epsilon,
-    weight_decay: WeightDecay,
+    parameters: Parameters, *, lr: NonNegative, betas: Betas, eps: Positive, weight_decay: NonNegative
 ) -> list[Optimizer]:
-    """Build torch.optim.Adam (Kingma and Ba, 2015); weight decay is an L2 penalty in the gradient."""
+    """Build torch.optim.Adam (Kingma and Ba, 2015); weight decay is an L2 penalty."""
     return [torch.optim.Adam(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)]
 
 
 @optimizers.register("adamw")
 def adamw(
-    parameters: Parameters,
-    *,
-    lr: LearningRate,
-    betas: tuple[Fraction, Fraction],
-    eps: Epsilon,
-    weight_decay: WeightDecay,
+    parameters: Parameters, *, lr: NonNegative, betas: Betas, eps: Positive, weight_decay: NonNegative
 ) -> list[Optimizer]:
     """Build torch.optim.AdamW (Loshchilov and Hutter, 2019); each step shrinks weights by lr * decay."""
     return [torch.optim.AdamW(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)]
@@ -68,10 +58,10 @@ def adamw(
 def adagrad(
     parameters: Parameters,
     *,
-    lr: LearningRate,
-    lr_decay: Annotated[float, Field(ge=0)],
-    eps: Epsilon,
-    weight_decay: WeightDecay,
+    lr: NonNegative,
+    lr_decay: NonNegative,
+    eps: Positive,
+    weight_decay: NonNegative,
 ) -> list[Optimizer]:
     """Build torch.optim.Adagrad (Duchi et al., 2011): rates fall with the sum of squared gradients so far."""
     return [torch.optim.Adagrad(parameters, lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay)]
@@ -81,12 +71,12 @@ def adagrad(
 def rmsprop(
     parameters: Parameters,
     *,
-    lr: LearningRate,
+    lr: NonNegative,
     alpha: Fraction,
-    eps: Epsilon,
+    eps: Positive,
     momentum: Fraction,
     centered: bool,
-    weight_decay: WeightDecay,
+    weight_decay: NonNegative,
 ) -> list[Optimizer]:
     """Build torch.optim.RMSprop (Hinton's lecture 6e, 2012); `alpha` is the decay of the running mean square.
 
@@ -110,12 +100,12 @@ def rmsprop(
 def muon(
     parameters: Parameters,
     *,
-    lr: LearningRate,
+    lr: NonNegative,
     momentum: Fraction,
     nesterov: bool,
     ns_steps: Annotated[int, Field(ge=1)],
-    betas: tuple[Fraction, Fraction],
-    weight_decay: WeightDecay,
+    betas: Betas,
+    weight_decay: NonNegative,
 ) -> list[Optimizer]:
     """Build torch.optim.Muon (Jordan, 2024) for matrices and AdamW for biases, norms and convolutions.
 

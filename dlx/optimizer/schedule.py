@@ -1,7 +1,7 @@
 """Learning-rate schedules as functions: optimizer step -> factor that multiplies the learning rate.
 
-A schedule has no state, so it gives the same factors to a run trained alone and to one in a stack. Steps
-count from 0; `total` is the number of steps left after the warm-up.
+A schedule has no state, so it is the same for a run trained alone and for one in a stack. Steps count from 0;
+`total` is the number of steps after the warm-up.
 """
 
 import math
@@ -30,7 +30,7 @@ class _Length:
 @schedules.register("constant")
 @dataclass(frozen=True)
 class Constant(_Length):
-    """The learning rate as it was given."""
+    """The learning rate as given."""
 
     def __call__(self, _: int) -> float:
         """Return 1."""
@@ -112,7 +112,7 @@ class WarmUp:
 def build_schedule(
     name: str, arguments: dict[str, object], *, warmup_epochs: float, epochs: int, steps_per_epoch: int
 ) -> Schedule:
-    """Build the named schedule over the steps that are left after the warm-up.
+    """Build the named schedule over the steps after the warm-up.
 
     Raises RequestError for an unknown name or key and for a value out of range.
     """

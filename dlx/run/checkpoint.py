@@ -24,7 +24,7 @@ def write_checkpoint(folder: Path, model: dict[str, torch.Tensor], epoch: int, i
 def read_checkpoint(folder: Path, sha256: str) -> dict[str, Any]:
     """Read `folder`/checkpoint.pt, with keys `model`, `epoch` and `identity` and its tensors on the CPU.
 
-    Raises ValueError if the file's SHA-256 is another one; torch itself loads most flipped bits silently.
+    Raises ValueError if the file's SHA-256 differs; torch itself does not notice most flipped bits.
     """
     content = (folder / CHECKPOINT).read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:

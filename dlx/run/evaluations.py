@@ -1,4 +1,4 @@
-"""evaluations.csv: a row for every time `dlx evaluate` looks at a split, so that repeated looks show."""
+"""evaluations.csv: one row for each time `dlx evaluate` scores a run, so repeated looks are visible."""
 
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -17,7 +17,7 @@ class Evaluation:
     samples: int
     epoch: int  # of the checkpoint
     loss: float
-    accuracy: float | None  # fraction in [0, 1]; None if the loss has no right answer
+    accuracy: float | None  # fraction in [0, 1]; None if the loss has no classes
     checkpoint: str  # SHA-256 of checkpoint.pt
     chosen_from: int  # how many runs this one was picked from, itself included
 

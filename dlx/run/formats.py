@@ -1,7 +1,7 @@
 """The two formats of a run's files: CSV tables and compressed NumPy arrays.
 
-Numbers in tables have their shortest exact form, so that equal runs write equal bytes. A missing value is an
-empty cell, never 0. Damage of either format is a ValueError with the file's name.
+Numbers in tables have their shortest exact form, so equal runs write equal bytes. A missing value is an empty
+cell, never 0. A damaged file of either format raises ValueError with the file's name.
 """
 
 import csv
@@ -19,16 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# What np.load raised for a file with any single bit flipped (OSError: another compressor; RuntimeError: a
-# password or an unknown method), and for a file that holds one bare array (TypeError).
+# The errors that np.load raised when any single bit of a file was flipped (OSError: another compressor;
+# RuntimeError: a password or an unknown method), and for a file with a single unnamed array (TypeError).
 DAMAGE = (ValueError, KeyError, TypeError, EOFError, OSError, RuntimeError, BadZipFile, zlib.error)
 
 
 class TableWriter:
-    """Starts a new table with its header, then appends rows, flushing whole lines.
-
-    With `append`, the table already exists and has these columns.
-    """
+    """Starts a new table with its header, or continues one with `append`, and writes whole lines."""
 
     def __init__(self, path: Path, columns: Sequence[str], *, append: bool = False) -> None:
         self._path = path
@@ -57,7 +54,7 @@ def _lines(rows: Iterable[Sequence[object]]) -> str:
 def read_table(
     path: Path, columns: Sequence[str], counts: Collection[str] = (), words: Collection[str] = ()
 ) -> "pd.DataFrame":
-    """Read a table as a frame; arguments and ValueError are those of `read_table_columns`."""
+    """Read a table as a frame; see `read_table_columns` for the arguments and the errors."""
     import pandas as pd
 
     read = read_table_columns(path, columns, counts, words)
@@ -70,9 +67,9 @@ def read_table_columns(
 ) -> dict[str, list[Any]]:
     """Read a table whose header begins with `columns`; further columns of numbers may follow.
 
-    `counts` are whole numbers and `words` text; the others are floats, NaN where missing. Raises ValueError,
-    with the file's name, for damage that pandas would read silently: a last line cut short, another header,
-    rows of different lengths, two columns with one name.
+    Columns in `counts` hold integers and those in `words` text; the others hold floats, NaN where missing.
+    Raises ValueError, with the file's name, also for damage that pandas would not notice: a last line cut
+    short, another header, rows of different lengths, two columns of one name.
     """
     try:
         return _parse(path.read_text(encoding="utf-8"), columns, counts, words)
@@ -102,7 +99,7 @@ def _values(name: str, cells: Sequence[str], counts: Collection[str], words: Col
         return list(cells)
     if name in counts:
         return [int(cell) for cell in cells]
-    # Python's float, because the parser in pandas 2 is sometimes wrong in the last bit.
+    # Python's float, because the parser of pandas 2 sometimes gets the last bit wrong.
     return [float(cell) if cell else math.nan for cell in cells]
 
 

@@ -1,4 +1,4 @@
-"""history.csv: one row for each epoch, starting with epoch 0 before training.
+"""history.csv: one row for each epoch; epoch 0 is before training.
 
 Equal runs write equal bytes, except for `time`.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One epoch. Losses are means per sample; `train_*` are means over the epoch's batches, as it learns."""
+    """One epoch. Losses are means per sample; `train_*` are means over the epoch while the model learns."""
 
     epoch: int
     step: int  # optimizer steps taken so far
@@ -37,9 +37,9 @@ TAIL = 65536  # bytes at the end of the file that are sure to include the last r
 
 
 class HistoryWriter:
-    """Starts a new history.csv and appends rows, each flushed as its epoch ends.
+    """Starts a new history.csv and appends a row as each epoch ends.
 
-    `extra` names further columns, of probes or of the loss, after those of `EpochRow`.
+    `extra` names the columns after those of `EpochRow`, which come from probes or the loss.
     """
 
     def __init__(self, path: Path, extra: Sequence[str] = ()) -> None:
@@ -47,9 +47,9 @@ class HistoryWriter:
         self._table = TableWriter(path, (*COLUMNS, *self._extra))
 
     def append(self, row: EpochRow, extra: Mapping[str, float | None] | None = None) -> None:
-        """Append one epoch; further columns that are missing in `extra` stay empty."""
+        """Append one epoch; columns that are missing from `extra` stay empty."""
         extra = extra or {}
-        assert set(extra) <= set(self._extra), "every further column must be named before training"
+        assert set(extra) <= set(self._extra), "every extra column must be named before training"
         self._table.append([(*astuple(row), *(extra.get(name) for name in self._extra))])
 
 
@@ -61,9 +61,9 @@ def read_history(path: Path) -> "pd.DataFrame":
 
 
 def read_columns(path: Path) -> "dict[str, NDArray[Any]]":
-    """Read a history by column: those of `EpochRow`, then perhaps others, each with a value for every epoch.
+    """Read a history as one array per column: those of `EpochRow`, then any extra ones.
 
-    `epoch` and `step` are int64, the others float64 with NaN where missing. Raises ValueError, with the
+    `epoch` and `step` are int64, the others float64 with NaN for missing values. Raises ValueError, with the
     file's name, if the table is damaged (see `read_table_columns`) or an epoch is missing.
     """
     import numpy as np

@@ -1,7 +1,4 @@
-"""Identifies a run by a hash of its configuration, without the keys that only say where results go.
-
-Configurations are flat here, with dotted keys ("optimizer.lr").
-"""
+"""Identifies a run by a hash of its configuration, without the keys that only say where results go."""
 
 import hashlib
 import json
@@ -9,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# These decide where results go and how they are named, not what is computed.
+# Where results go and how they are named
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun")
 
 
@@ -25,17 +22,17 @@ def folder_name(config: Mapping[str, Any]) -> str:
 
 
 def requested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide what is computed.
+    """Return the settings that decide what is computed, from a flat configuration.
 
-    Output keys do not. `data.root`, the folder of the data's files, counts only for sources that read the
-    user's own files, which have a `data.path`.
+    `data.root`, the folder of the data's files, counts only for sources that read the user's own files. These
+    have a `data.path`.
     """
     ignored = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
     return {key: value for key, value in values.items() if key not in ignored}
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested configuration as a flat one with dotted keys; lists stay as they are."""
+    """Return a nested configuration as a flat one with dotted keys ("optimizer.lr"); lists stay lists."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
@@ -43,7 +40,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def comparable(value: object) -> str:
-    """Return a value as text that is equal for equal requests: 1 and 1.0 are equal, 1 and true are not.
+    """Return a value as text that is equal for equal requests: 1 equals 1.0, but not true.
 
     Sizes are the exception: data.train_size=1 means one sample, 1.0 means all of them.
     """
@@ -59,8 +56,7 @@ def _canonical(value: Any) -> Any:
 
 
 def _slug(config: Mapping[str, Any]) -> str:
-    norm = config["model"].get("norm")
-    lr = config["optimizer"].get("lr")
+    norm, lr = config["model"].get("norm"), config["optimizer"].get("lr")
     parts = [config["model"]["name"], None if norm == "none" else norm, config["optimizer"]["name"]]
     parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
     parts += [f"b{config['batch_size']}", f"s{config['seed']}"]

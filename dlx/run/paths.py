@@ -1,7 +1,6 @@
 """File names in a run's folder, finding runs and studies, and writing files atomically."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,8 +19,8 @@ REPORT = "report"
 def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None) -> list[Path]:
     """Return the run folders at or below `folder` (those with a `.hydra/config.yaml`), sorted.
 
-    Links to folders are not followed, as they may form a loop. `on_error` is called with the error of each
-    folder that cannot be read.
+    Links to folders are not followed, because they may form a loop. `on_error` is called with the error for
+    each folder that cannot be read.
     """
     runs = []
     for where, folders, _ in os.walk(folder, onerror=on_error):
@@ -41,13 +40,13 @@ def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None)
 
 
 def newest_study(root: Path) -> Path | None:
-    """Return the study under `root` that was written to last, or None if there is no run."""
+    """Return the study below `root` with the most recent change, or None if there is no run."""
     newest = max(find_runs(root), key=_last_written, default=None)
     return newest.parent if newest else None
 
 
 def _last_written(run: Path) -> float:
-    # A run that is training replaces its files, so one that was listed may be gone a moment later.
+    # A run in training replaces its files, so a file that was listed may be gone a moment later.
     times = [0.0]
     for file in run.iterdir():
         with suppress(FileNotFoundError):
@@ -76,15 +75,3 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
-
-
-def discard_unstarted(folder: Path) -> None:
-    """Remove a run folder that has only Hydra's files because no training started.
-
-    Remove its study too if that is empty then.
-    """
-    if not folder.is_dir() or any((folder / name).exists() for name in (HISTORY, RESULT, CHECKPOINT)):
-        return
-    shutil.rmtree(folder)
-    if not any(folder.parent.iterdir()):
-        folder.parent.rmdir()

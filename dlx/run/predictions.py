@@ -1,7 +1,7 @@
 """predictions.npz: the validation outputs of the last and the best epoch, and the labels.
 
-Outputs are stored as float16 if that changes no prediction, else as float32, and unchanged if they do not
-predict a class; labels as the smallest integer type that fits. Axes: N samples, K outputs.
+Outputs that predict a class are stored as float16 if that changes no prediction, else as float32; others keep
+their type. Labels have the smallest integer type that fits. Axes: N samples, K outputs.
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,11 @@
-"""The files of a run's probes: what was recorded of the model's inside while it trained.
+"""The files of a run's probes, which record layer outputs, gradients and more while a model trains.
 
-A file exists only if its probe was on; readers return None if it does not, and raise ValueError, with the
-file's name, if it is damaged.
+A file exists only if its probe was on. Readers return None if there is no file, and raise ValueError, with
+the file's name, if it is damaged.
 
 Axes: E epochs, N samples, K outputs, M images, C channels, H height, W width.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,16 +19,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LAYERS = "layers.csv"  # statistics of every layer's outputs, by epoch and phase (training, validation)
-LAYER_COLUMNS = ("epoch", "phase", "layer", "module", "mean", "abs_mean", "std")
 GRADIENTS = "gradients.csv"  # mean |gradient| over the epoch's steps, mean |weight| at its end
-GRADIENT_COLUMNS = ("epoch", "parameter", "abs_gradient", "abs_weight")
 STEPS = "steps.csv"  # mean loss of each step's batch; steps count from 1
-STEP_COLUMNS = ("step", "loss")
 CLASSES = "classes.csv"  # validation accuracy of each class
-CLASS_COLUMNS = ("epoch", "class", "samples", "accuracy")
 LOGITS = "logits.npz"
 IMAGES = "images.npz"
-TABLES = {LAYERS: LAYER_COLUMNS, GRADIENTS: GRADIENT_COLUMNS, STEPS: STEP_COLUMNS, CLASSES: CLASS_COLUMNS}
+TABLES = {
+    LAYERS: ("epoch", "phase", "layer", "module", "mean", "abs_mean", "std"),
+    GRADIENTS: ("epoch", "parameter", "abs_gradient", "abs_weight"),
+    STEPS: ("step", "loss"),
+    CLASSES: ("epoch", "class", "samples", "accuracy"),
+}
+COUNTS = ("epoch", "step", "samples")
+WORDS = ("phase", "layer", "module", "parameter", "class")
 FILES = (*TABLES, LOGITS, IMAGES)
 
 
@@ -44,9 +46,9 @@ class Logits:
 
 @dataclass(frozen=True)
 class Images:
-    """Training images before and after augmentation, in the units of the data set's files (mostly 0 to 255).
+    """Training images before and after augmentation, in the unit of the data set's files, mostly 0 to 255.
 
-    Noise may exceed that range. Undoing the standardisation costs the last bits of float32.
+    Noise may leave that range. Undoing the standardisation rounds the last bits of float32.
     """
 
     before: NDArray[np.floating]  # [M, C, H, W]
@@ -55,23 +57,28 @@ class Images:
 
 
 def read_layers(folder: Path) -> "pd.DataFrame | None":
-    """Read layers.csv; its columns are LAYER_COLUMNS."""
-    return _table(folder / LAYERS, LAYER_COLUMNS, ("epoch",), ("phase", "layer", "module"))
+    """Read layers.csv."""
+    return _read(folder, LAYERS)
 
 
 def read_gradients(folder: Path) -> "pd.DataFrame | None":
-    """Read gradients.csv; its columns are GRADIENT_COLUMNS."""
-    return _table(folder / GRADIENTS, GRADIENT_COLUMNS, ("epoch",), ("parameter",))
+    """Read gradients.csv."""
+    return _read(folder, GRADIENTS)
 
 
 def read_steps(folder: Path) -> "pd.DataFrame | None":
-    """Read steps.csv; its columns are STEP_COLUMNS."""
-    return _table(folder / STEPS, STEP_COLUMNS, ("step",))
+    """Read steps.csv."""
+    return _read(folder, STEPS)
 
 
 def read_classes(folder: Path) -> "pd.DataFrame | None":
-    """Read classes.csv; its columns are CLASS_COLUMNS."""
-    return _table(folder / CLASSES, CLASS_COLUMNS, ("epoch", "samples"), ("class",))
+    """Read classes.csv."""
+    return _read(folder, CLASSES)
+
+
+def _read(folder: Path, name: str) -> "pd.DataFrame | None":
+    path = folder / name
+    return read_table(path, TABLES[name], counts=COUNTS, words=WORDS) if path.is_file() else None
 
 
 def write_logits(folder: Path, logits: Logits) -> None:
@@ -105,16 +112,7 @@ def read_images(folder: Path) -> Images | None:
     if arrays is None:
         return None
     before_MCHW, after_MCHW, labels_M = arrays
-    if (
-        before_MCHW.ndim != 4
-        or before_MCHW.shape != after_MCHW.shape
-        or before_MCHW.shape[:1] != labels_M.shape
-    ):
-        raise ValueError(f"{folder / IMAGES}: shapes {before_MCHW.shape}, {after_MCHW.shape}")
+    shape = before_MCHW.shape
+    if len(shape) != 4 or shape != after_MCHW.shape or shape[:1] != labels_M.shape:
+        raise ValueError(f"{folder / IMAGES}: shapes {shape}, {after_MCHW.shape}")
     return Images(before_MCHW, after_MCHW, labels_M)
-
-
-def _table(
-    path: Path, columns: Sequence[str], counts: Sequence[str], words: Sequence[str] = ()
-) -> "pd.DataFrame | None":
-    return read_table(path, columns, counts=counts, words=words) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""result.json: the outcome of a run. Written last and atomically, so that a run that has it has ended."""
+"""result.json: the outcome of a run. It is written last and atomically, so a run that has it has ended."""
 
 import json
 import math
@@ -29,7 +29,7 @@ class Result(BaseModel):
     data: dict[str, Any] = {}  # sizes of the splits, input shape, classes
     time_seconds: float | None = None
     engine: str | None = None  # loop or stacked
-    cohort: int = 1  # how many runs were trained as one
+    cohort: int = 1  # how many runs trained as one stack
     device: str | None = None
     threads: int | None = None
     versions: dict[str, str] = {}
@@ -44,10 +44,7 @@ def write_result(folder: Path, result: Result) -> None:
 
 
 def read_result(folder: Path) -> Result | None:
-    """Return the run's result, or None if the run has not ended.
-
-    Raises ValueError if the file is not a result.
-    """
+    """Return the run's result, or None if it has not ended. Raises ValueError if the file is not a result."""
     path = folder / RESULT
     if not path.is_file():
         return None
@@ -55,7 +52,7 @@ def read_result(folder: Path) -> Result | None:
         return Result.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(map(str, first["loc"]))
         raise ValueError(f"{path}: not a result: {where}{': ' if where else ''}{first['msg']}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a result: {error}") from error

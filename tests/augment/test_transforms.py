@@ -15,7 +15,7 @@ def test_only_the_drawn_images_are_mirrored_left_to_right() -> None:
 
 
 @pytest.mark.parametrize(("flip", "share"), [(True, 0.5), (0.2, 0.2), (1.0, 1.0)])
-def test_true_is_half_of_the_images_and_a_number_its_share(flip: bool | float, share: float) -> None:
+def test_true_flips_half_of_the_images_and_a_number_that_share(flip: bool | float, share: float) -> None:
     draws = Flip(flip).draw(torch.Generator().manual_seed(0), (10000, 1, 2, 2))
     assert draws.float().mean().item() == pytest.approx(share, abs=0.02)
 
@@ -76,7 +76,7 @@ def test_each_image_is_the_crop_of_its_zero_padded_self() -> None:
     assert torch.equal(Crop.apply(images, moves), expected)
 
 
-def test_places_are_uniform_over_the_padded_image() -> None:
+def test_crops_are_uniform_over_the_padded_image() -> None:
     moves = Crop(1).draw(torch.Generator().manual_seed(0), (9000, 1, 8, 8))
     counts = torch.bincount((moves[:, 0] + 1) * 3 + moves[:, 1] + 1, minlength=9)
     assert counts.tolist() == pytest.approx([1000] * 9, abs=120)

@@ -150,7 +150,7 @@ def test_entries_at_a_kink_are_counted(capsys):
 def test_an_interrupted_check_says_so_and_exits_130(capsys, monkeypatch):
     from dlx.engine import gradient_check
 
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gradient_check, "check_gradients", interrupted)

@@ -53,14 +53,14 @@ def test_a_yaml_opens_with_its_command_and_holds_only_keys_that_are_used(tmp_pat
         sources.build(given.name, given.arguments, root=tmp_path / "file" / "root")
     except RequestError as error:
         message = str(error)
-    # Only for want of files; a key that the source does not take reads "takes no such setting".
+    # Only missing files are an error here; for an unknown key, the message is "takes no such setting".
     assert (
-        message.startswith(("data.path: needed", "data.path=.: there", f"data.name={path.stem}: "))
+        message.startswith(("data.path: give a file", "data.path=.: there", f"data.name={path.stem}: "))
         or not message
     )
 
 
-def test_digits_come_as_asked_for_by_the_default_yaml():
+def test_digits_have_the_splits_of_the_default_yaml():
     data = load_float32("digits")
     assert data.name == "digits"
     assert data.input_shape == (1, 8, 8)
@@ -68,7 +68,7 @@ def test_digits_come_as_asked_for_by_the_default_yaml():
     assert (len(data.train), len(data.val), len(data.test)) == (1000, 397, 400)
 
 
-def test_digits_binary_is_half_and_half_by_one_overall_mean_and_deviation():
+def test_digits_binary_is_two_halves_standardised_by_the_overall_mean_and_deviation():
     data = load(settings("digits_binary"), dtype=torch.float64, device=CPU)
     assert (len(data.train), len(data.val), len(data.test)) == (899, 898, 0)
     inputs = data.train.inputs
@@ -77,7 +77,7 @@ def test_digits_binary_is_half_and_half_by_one_overall_mean_and_deviation():
     assert inputs.std(correction=0).item() == pytest.approx(1, abs=1e-12)
 
 
-def test_the_fit_sees_the_training_split_alone():
+def test_standardisation_is_fitted_on_the_training_split_alone():
     small, large = load_float32("digits", train_size=50), load_float32("digits", train_size=1000)
     assert small.train.inputs.mean().abs() < 1e-6
     # The same validation samples, standardised by other statistics.
@@ -129,7 +129,7 @@ def test_splits_agree_in_type_and_classes_with_what_the_engine_expects(images_np
     assert (len(data.train), len(data.val), len(data.test)) == (63, 9, 18)
 
 
-def test_validation_can_be_the_test_set_and_then_nothing_unseen_is_left(tmp_path):
+def test_validating_on_the_test_set_leaves_no_test_split(tmp_path):
     arrays = {
         f"{part}inputs": np.arange(n, dtype=np.float32)[:, None] for part, n in (("train_", 8), ("test_", 6))
     }
@@ -142,7 +142,7 @@ def test_validation_can_be_the_test_set_and_then_nothing_unseen_is_left(tmp_path
     assert len(load_float32("npz", **given, val_from="test", val_size=4).val) == 4
 
 
-def test_validating_on_a_test_set_that_is_not_there_is_refused(images_npz):
+def test_validating_on_a_missing_test_set_is_refused(images_npz):
     with pytest.raises(RequestError, match=r"data.val_from=test: the data set 'npz' has no test set"):
         load_float32("npz", **images_npz, val_from="test")
 

@@ -23,7 +23,7 @@ def test_digits_are_scikit_learns_images_as_whole_numbers():
     assert source.test is None
 
 
-def test_digits_binary_puts_five_to_nine_against_the_rest():
+def test_digits_binary_separates_zero_to_four_from_five_to_nine():
     source, ten = digits_binary(ROOT), digits(ROOT)
     assert source.classes == ("0-4", "5-9")
     assert source.train.labels.dtype == torch.int64

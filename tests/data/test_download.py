@@ -116,7 +116,7 @@ def test_missing_files_are_downloaded_unpacked_and_kept_where_torchvision_keeps_
     assert sorted(server.asked) == ["/images.gz", "/labels.gz"]
 
 
-def test_a_tar_is_unpacked_into_its_own_folder_alone(tmp_path, tarred):
+def test_a_tar_is_unpacked_only_into_its_own_folder(tmp_path, tarred):
     assert as_bytes(read_files(tarred, tmp_path / "root")) == CONTENT
     kept = {path.name: path.read_bytes() for path in (tmp_path / "root" / "batches").iterdir()}
     assert kept == {**CONTENT, "readme.html": b"hello"}
@@ -125,13 +125,13 @@ def test_a_tar_is_unpacked_into_its_own_folder_alone(tmp_path, tarred):
 
 
 @pytest.mark.parametrize("damage", [b"", CONTENT["images"][:-1], CONTENT["images"][:-1] + b"\xff"])
-def test_a_damaged_file_is_noticed_and_replaced_alone(tmp_path, gzipped, server, damage):
+def test_only_the_damaged_file_is_replaced(tmp_path, gzipped, server, damage):
     place(tmp_path / "Set" / "raw", {**CONTENT, "images": damage})
     assert as_bytes(read_files(gzipped, tmp_path)) == CONTENT
     assert server.asked == ["/images.gz"]
 
 
-def test_archives_put_there_by_hand_are_used_and_left(tmp_path, gzipped, server):
+def test_archives_placed_by_hand_are_used_and_kept(tmp_path, gzipped, server):
     packed = {f"{name}.gz": server.files[f"/{name}.gz"] for name in CONTENT}
     place(tmp_path / "Set" / "raw", packed)
     assert as_bytes(read_files(gzipped, tmp_path)) == CONTENT
@@ -162,7 +162,7 @@ def test_an_archive_without_the_files_is_refused(tmp_path, tarred, server):
         read_files(lacking, tmp_path)
 
 
-def test_offline_the_error_names_the_folder_the_files_and_what_to_do(tmp_path, gzipped):
+def test_the_offline_error_names_the_folder_the_files_and_what_to_do(tmp_path, gzipped):
     place(tmp_path / "Set" / "raw", {"labels": b"damaged"})
     with pytest.raises(RequestError) as caught:
         read_files(dataclasses.replace(gzipped, mirrors=("http://127.0.0.1:9",)), tmp_path)
@@ -174,13 +174,13 @@ def test_offline_the_error_names_the_folder_the_files_and_what_to_do(tmp_path, g
     assert "\n" not in message
 
 
-def test_a_root_that_cannot_be_written_is_a_request_error(tmp_path, gzipped):
+def test_an_unwritable_root_is_a_request_error(tmp_path, gzipped):
     (tmp_path / "file").touch()
     with pytest.raises(RequestError, match=r"lacks images \(Not a directory\), .*Not a directory"):
         read_files(gzipped, tmp_path / "file")
 
 
-def test_a_full_disk_stays_the_systems_own_error(tmp_path, gzipped, monkeypatch):
+def test_a_full_disk_raises_the_systems_own_error(tmp_path, gzipped, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 

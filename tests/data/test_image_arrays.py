@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlx.data import image_arrays, memory
+from dlx import device
+from dlx.data import image_arrays
 from dlx.data.image_arrays import cached, check_memory, decode, fingerprint, image_size
 from dlx.errors import RequestError
 
@@ -33,7 +34,7 @@ def test_lossless_images_come_back_pixel_by_pixel(tmp_path, ending):
 
 
 @pytest.mark.parametrize("threaded_pixels", [0, 10**9])  # every core, or one thread
-def test_more_images_than_a_task_keep_their_order(tmp_path, monkeypatch, threaded_pixels):
+def test_images_of_several_tasks_keep_their_order(tmp_path, monkeypatch, threaded_pixels):
     monkeypatch.setattr(image_arrays, "THREADED_PIXELS", threaded_pixels)
     count = 2 * image_arrays.IMAGES_PER_TASK + 3
     names = [f"{index}.png" for index in range(count)]
@@ -84,7 +85,7 @@ def test_a_large_jpeg_is_shrunk_close_to_what_the_whole_image_would_give(tmp_pat
     assert abs(decoded[0] - expected).max() < 6
 
 
-def test_without_a_size_the_first_image_that_differs_is_named(tmp_path):
+def test_without_a_size_the_error_names_the_first_image_that_differs(tmp_path):
     for name, shape in (("0.png", (4, 5)), ("1.png", (4, 5)), ("2.png", (5, 4)), ("3.png", (9, 9))):
         save(tmp_path, name, pixels(*shape))
     with pytest.raises(RequestError, match=r"data\.size=null: .*2\.png is 5x4 and 0\.png is 4x5"):
@@ -92,7 +93,7 @@ def test_without_a_size_the_first_image_that_differs_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n broken"])
-def test_a_file_that_is_no_image_is_named(tmp_path, content):
+def test_the_error_names_a_file_that_is_not_an_image(tmp_path, content):
     save(tmp_path, "0.png", pixels(4, 4))
     (tmp_path / "1.png").write_bytes(content)
     with pytest.raises(RequestError, match=r"data\.path: .*1\.png cannot be read as an image"):
@@ -100,7 +101,7 @@ def test_a_file_that_is_no_image_is_named(tmp_path, content):
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])
-def test_a_cut_image_is_named(tmp_path, ending):
+def test_the_error_names_a_truncated_image(tmp_path, ending):
     save(tmp_path, f"0.{ending}", pixels(64, 64, 3))
     whole = (tmp_path / f"0.{ending}").read_bytes()
     (tmp_path / f"0.{ending}").write_bytes(whole[: len(whole) // 2])
@@ -108,36 +109,37 @@ def test_a_cut_image_is_named(tmp_path, ending):
         decode(tmp_path, [f"0.{ending}"], (64, 64), "rgb", resize=False)
 
 
-def test_sixteen_bits_a_pixel_are_refused_and_not_clipped(tmp_path):
+def test_sixteen_bits_per_pixel_are_refused_not_clipped(tmp_path):
     save(tmp_path, "0.png", np.full((4, 4), 40000, dtype=np.uint16))
     with pytest.raises(RequestError, match=r"0\.png has more than 8 bits per pixel"):
         decode(tmp_path, ["0.png"], (4, 4), "grey", resize=False)
 
 
-def test_more_than_fits_into_memory_is_refused_with_the_numbers(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 4_000_000_000)
+def test_images_that_do_not_fit_into_memory_are_refused_with_the_numbers(monkeypatch):
+    monkeypatch.setattr(device, "available_bytes", lambda: 4_000_000_000)
     check_memory(10_000, (200, 200), "rgb")  # 2.4 GB of 3.2
     with pytest.raises(RequestError) as caught:
         check_memory(100_000, (200, 200), "rgb")
     message = str(caught.value)
-    assert "100000 images of 200x200 need 24 GB in memory and 4 GB are available" in message
+    assert "100000 images of 200x200 need 24 GB of memory" in message
+    assert "at most 80% of the free 4 GB;" in message
     assert message.endswith("data.size=32")
     check_memory(100_000, (32, 32), "rgb")  # so what it recommends is let through
 
 
-def test_the_size_recommended_fits(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 10_000_000)
+def test_the_recommended_size_fits(monkeypatch):
+    monkeypatch.setattr(device, "available_bytes", lambda: 10_000_000)
     with pytest.raises(RequestError, match=r"data\.size=11$"):
         check_memory(10_000, (200, 100), "rgb")
     check_memory(10_000, (11, 11), "rgb")
 
 
-def test_grey_needs_a_third_and_an_unknown_memory_lets_everything_through(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 10_000_000)
+def test_grey_needs_a_third_and_unknown_memory_refuses_nothing(monkeypatch):
+    monkeypatch.setattr(device, "available_bytes", lambda: 10_000_000)
     check_memory(1000, (50, 50), "grey")
     with pytest.raises(RequestError):
         check_memory(1000, (50, 50), "rgb")
-    monkeypatch.setattr(memory, "available_bytes", lambda: None)
+    monkeypatch.setattr(device, "available_bytes", lambda: None)
     check_memory(10**9, (50, 50), "rgb")
 
 
@@ -166,7 +168,7 @@ def get(folder, decoder, *, settings=(None, "rgb"), expected="same"):
     return cached(folder, list(settings), expected, decoder)
 
 
-def test_what_was_decoded_once_is_read_back(tmp_path):
+def test_decoded_images_are_read_back_from_the_cache(tmp_path):
     first, second = Decoder(), Decoder()
     np.testing.assert_array_equal(get(tmp_path, first), IMAGES)
     again = get(tmp_path, second)
@@ -175,14 +177,14 @@ def test_what_was_decoded_once_is_read_back(tmp_path):
     assert (first.asked, second.asked) == (1, 0)
 
 
-def test_another_fingerprint_is_decoded_and_takes_the_old_ones_place(tmp_path, cache):
+def test_images_with_a_new_fingerprint_are_decoded_and_replace_the_old(tmp_path, cache):
     get(tmp_path, Decoder())
     np.testing.assert_array_equal(get(tmp_path, Decoder(IMAGES + 1), expected="other"), IMAGES + 1)
     assert len(list(cache.glob("*.npz"))) == 1
     np.testing.assert_array_equal(get(tmp_path, Decoder(), expected="other"), IMAGES + 1)
 
 
-def test_another_size_mode_or_folder_has_a_place_of_its_own(tmp_path):
+def test_each_size_mode_and_folder_has_its_own_cache_file(tmp_path):
     (tmp_path / "other").mkdir()
     get(tmp_path, Decoder())
     for folder, settings in (
@@ -209,7 +211,7 @@ def test_a_flipped_bit_anywhere_never_reaches_the_images(tmp_path, cache, place)
 
 
 @pytest.mark.parametrize("left", [0, 10, 0.5, 0.99])
-def test_a_cut_file_is_decoded_again_and_replaced_with_a_warning(tmp_path, cache, caplog, left):
+def test_a_truncated_cache_is_replaced_with_a_warning(tmp_path, cache, caplog, left):
     get(tmp_path, Decoder())
     (file,) = cache.glob("*.npz")
     whole = file.read_bytes()
@@ -234,7 +236,7 @@ def test_a_damaged_pixel_is_decoded_again(tmp_path, cache):
     assert decoder.asked == 1
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, caplog):
+def test_an_unwritable_cache_only_costs_time(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setenv("DLX_CACHE", str(tmp_path / "file"))
     with caplog.at_level(logging.WARNING):
@@ -242,7 +244,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, c
     assert "are not cached" in caplog.text
 
 
-def test_a_full_disk_costs_the_cache_and_leaves_no_half_file(tmp_path, monkeypatch, cache, caplog):
+def test_a_full_disk_leaves_no_half_written_cache(tmp_path, monkeypatch, cache, caplog):
     def full(target, **_):
         target.write(b"half")
         raise OSError(28, "No space left on device")
@@ -254,7 +256,7 @@ def test_a_full_disk_costs_the_cache_and_leaves_no_half_file(tmp_path, monkeypat
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
 
 
-def test_an_error_while_decoding_is_passed_on_and_nothing_kept(tmp_path, cache):
+def test_an_error_while_decoding_is_raised_and_nothing_is_cached(tmp_path, cache):
     def broken():
         raise OSError("a bad image")
 

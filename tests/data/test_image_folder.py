@@ -3,7 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from dlx.data import image_folder, memory
+from dlx import device
+from dlx.data import image_folder
 from dlx.data.image_folder import list_images
 from dlx.data.source import sources
 from dlx.errors import RequestError
@@ -61,13 +62,13 @@ def test_a_folder_of_classes_has_no_sets_of_its_own(flowers):
     assert source.test is None
 
 
-def test_size_and_mode_are_followed(flowers):
+def test_images_get_the_size_and_mode_of_the_settings(flowers):
     assert build(flowers, size=5).train.inputs.shape == (3, 3, 5, 5)
     assert build(flowers, size=[2, 3], mode="grey").train.inputs.shape == (3, 1, 2, 3)
     assert build(flowers).train.inputs.shape == (3, 3, 4, 6)
 
 
-def test_the_second_time_nothing_is_decoded(flowers, monkeypatch, cache):
+def test_the_second_run_decodes_nothing(flowers, monkeypatch, cache):
     first = build(flowers)
 
     def never(*_, **__):
@@ -79,7 +80,7 @@ def test_the_second_time_nothing_is_decoded(flowers, monkeypatch, cache):
         build(flowers, cache=False)
 
 
-def test_without_the_cache_nothing_is_kept(flowers, cache):
+def test_with_cache_false_nothing_is_kept(flowers, cache):
     build(flowers, cache=False)
     assert not cache.exists()
 
@@ -105,8 +106,8 @@ def test_images_of_different_sizes_need_a_size(flowers):
     assert build(flowers, size=4).test.inputs.shape == (2, 3, 4, 4)
 
 
-def test_what_does_not_fit_is_refused_before_decoding(flowers, monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 500)
+def test_images_that_do_not_fit_into_memory_are_refused_before_decoding(flowers, monkeypatch):
+    monkeypatch.setattr(device, "available_bytes", lambda: 500)
     monkeypatch.setattr(image_folder, "decode", lambda *_, **__: pytest.fail("decoded"))
     with pytest.raises(RequestError, match=r"6 images of 4x6 need .* data\.size="):
         build(flowers)
@@ -177,7 +178,7 @@ def test_hidden_files_and_files_that_are_not_images_are_skipped(tmp_path):
         (["train/a/1.jpg", "val/a/1.jpg", "valid/a/1.jpg"], r"holds val and valid; keep one"),
     ],
 )
-def test_a_folder_that_is_no_data_set_is_refused_by_name(tmp_path, files, message):
+def test_a_folder_that_is_not_a_data_set_is_refused_by_name(tmp_path, files, message):
     with pytest.raises(RequestError, match=r"data\.path: .*" + message):
         list_images(touch(tmp_path, *files))
 

@@ -33,7 +33,7 @@ def test_prefixed_pairs_become_sets_of_their_own(tmp_path):
     assert source.classes == ("no", "yes")
 
 
-def test_uint8_images_stay_bytes_and_grey_ones_get_their_channel(tmp_path):
+def test_uint8_images_stay_bytes_and_grey_images_get_a_channel(tmp_path):
     images = np.arange(4 * 2 * 2, dtype=np.uint8).reshape(4, 2, 2)
     source = build(tmp_path, inputs=images, labels=LABELS)
     assert source.train.inputs.dtype == torch.uint8
@@ -134,6 +134,6 @@ def test_a_single_array_is_refused(tmp_path):
         sources.build("npz", {"path": "mine.npy"}, root=tmp_path)
 
 
-def test_the_path_is_needed(tmp_path):
-    with pytest.raises(RequestError, match=r"data\.path: needed, .* data\.path=mine\.npz"):
+def test_the_path_is_required(tmp_path):
+    with pytest.raises(RequestError, match=r"data\.path: give a file .* data\.path=mine\.npz"):
         sources.build("npz", {}, root=tmp_path)

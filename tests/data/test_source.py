@@ -19,7 +19,7 @@ def test_the_setting_comes_before_the_environment(monkeypatch):
     assert source.data_root(None) == Path("/environment")
 
 
-def test_without_either_data_lies_in_the_users_cache(monkeypatch):
+def test_without_either_the_data_is_in_the_users_cache(monkeypatch):
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name, appauthor: f"/caches/{name}")
     assert source.data_root(None) == Path("/caches/dlx/data")
     assert source.cache_root() == Path("/caches/dlx")
@@ -46,6 +46,6 @@ def test_a_path_is_below_the_root_unless_it_is_absolute(tmp_path):
     assert source.below(Path("/elsewhere"), str(tmp_path / "here")) == tmp_path / "here"
 
 
-def test_a_path_with_nothing_at_it_is_named_in_full(tmp_path):
+def test_the_error_gives_the_full_path_that_does_not_exist(tmp_path):
     with pytest.raises(RequestError, match=rf"data\.path=nothing: there is no {tmp_path}/nothing"):
         source.below(tmp_path, "nothing")

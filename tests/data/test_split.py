@@ -46,7 +46,7 @@ def test_labels_stay_with_their_samples():
         assert part.labels.tolist() == [number % 3 for number in numbers(part)]
 
 
-def test_a_split_is_drawn_and_not_the_first_samples():
+def test_a_split_is_drawn_at_random():
     train, val, test = parts(pool_only(), val_size=20, test_size=30)
     for part in (train, val, test):
         assert numbers(part) != sorted(numbers(part))
@@ -92,7 +92,7 @@ def test_fractions_are_of_the_pool_and_fit_when_they_sum_to_one():
     assert len(parts(pool_only(), val_size=0.29)[1]) == 29  # 0.29 * 100 is 28.999999999999996
 
 
-def test_one_and_the_whole_are_told_apart():
+def test_one_sample_and_all_samples_are_distinguished():
     assert len(parts(pool_only(), train_size=1, val_size=20)[0]) == 1
     assert len(parts(with_own_sets(), train_size=1.0)[0]) == 100
 
@@ -194,7 +194,7 @@ def test_impossible_sizes_are_refused_with_the_counts(sizes, message):
         parts(pool_only(), **sizes)
 
 
-def test_more_than_a_sources_own_sets_hold_is_refused():
+def test_a_size_above_that_of_the_sources_own_set_is_refused():
     with pytest.raises(RequestError, match=r"data\.test_size=41: the data has only 40 test samples"):
         parts(with_own_sets(), test_size=41)
     with pytest.raises(RequestError, match=r"data\.val_size=31: the data has only 30 validation samples"):

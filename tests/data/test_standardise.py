@@ -68,7 +68,7 @@ def test_mean_std_of_flat_uint8_is_overall():
     np.testing.assert_allclose(fitted.scale.numpy(), x.numpy().astype(float).std(), rtol=1e-13)
 
 
-def test_what_does_not_vary_is_centred_and_not_divided_by_zero():
+def test_constant_values_are_centred_and_not_divided_by_zero():
     x = uint8(10, 2, 3, 3)
     x[:, 0] = 7
     result = fit("mean_std", x, 255.0)(x)
@@ -86,7 +86,7 @@ def test_mean_image_is_subtracted_pixel_by_pixel_on_the_raw_scale(monkeypatch, c
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_standardising_computes_in_the_dtype_asked_for_and_leaves_its_input(dtype):
+def test_standardising_computes_in_the_given_dtype_and_leaves_its_input(dtype):
     x = normal(6, 4).to(dtype)
     before = x.clone()
     fitted = fit("mean_std", x, None).to(dtype=dtype, device=torch.device("cpu"))

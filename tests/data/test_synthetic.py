@@ -14,7 +14,7 @@ def build(name, arguments, **changed):
     return sources.build(name, {**arguments, **changed}, root=Path("unused")).train
 
 
-def test_blobs_lie_around_their_centres_with_the_deviation_asked_for():
+def test_blobs_have_the_given_deviation_around_their_centres():
     blobs = build("blobs", BLOBS)
     assert blobs.inputs.shape == (900, 5)
     assert blobs.inputs.dtype == torch.float64
@@ -24,7 +24,7 @@ def test_blobs_lie_around_their_centres_with_the_deviation_asked_for():
         assert deviation.mean().item() == pytest.approx(0.25, rel=0.05)
 
 
-def test_blobs_without_noise_are_one_point_a_class():
+def test_blobs_without_noise_are_one_point_per_class():
     blobs = build("blobs", BLOBS, noise=0.0)
     assert len(blobs.inputs.unique(dim=0)) == 3
 
@@ -39,7 +39,7 @@ def test_spirals_without_noise_lie_on_their_arms():
     assert 0.98 < radius.max() <= 1
 
 
-def test_spirals_noise_has_the_deviation_asked_for():
+def test_the_noise_of_spirals_has_the_given_deviation():
     exact, noisy = build("spirals", SPIRALS), build("spirals", SPIRALS, noise=0.1)
     assert (noisy.inputs - exact.inputs).std().item() == pytest.approx(0.1, rel=0.1)
 

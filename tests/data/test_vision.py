@@ -133,7 +133,7 @@ def test_files_and_folders_are_torchvisions():
     assert vision.CIFAR10.files == {name: f"md5:{md5}" for name, md5 in theirs.train_list + theirs.test_list}
 
 
-def test_every_download_is_encrypted_and_has_two_sources():
+def test_every_download_is_encrypted_and_has_two_mirrors():
     for mine in (vision.MNIST, vision.FASHION_MNIST, vision.CIFAR10):
         assert len(mine.mirrors) == 2
         assert all(mirror.startswith("https://") for mirror in mine.mirrors)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlx.data.dataset import Split
-from dlx.engine.gradient_check import INPUT, GradientCheckOptions, check_gradients, jittered_batch
+from dlx.engine.gradient_check import INPUT, check_gradients, jittered_batch
 from dlx.engine.run import Seeds
 from dlx.errors import RequestError
 from dlx.loss.losses import losses
@@ -33,8 +33,8 @@ def make_double(make_run):
 
 
 def checked(run, entries=ALL, samples=4):
-    options = GradientCheckOptions(samples, entries, TOLERANCE)
-    return {result.name: result for result in check_gradients(run, options)}
+    results = check_gradients(run, samples=samples, entries=entries, tolerance=TOLERANCE)
+    return {result.name: result for result in results}
 
 
 def wrong(results):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlx.engine.layer_probe import GATHERED, LayerProbe, Moments, Scratch
+from dlx.engine.probes import GATHERED, LayerProbe, Moments, Probes, Scratch
 
 
 def draws(*shape, seed=0, dtype=torch.float64):
@@ -25,12 +25,12 @@ def expected(pieces):
 
 
 @pytest.mark.parametrize("sizes", [(7,), (1, 1, 5), (GATHERED - 1, 3, GATHERED, 2 * GATHERED + 5, 1)])
-def test_moments_cover_all_values_however_they_are_split(sizes):
+def test_moments_do_not_depend_on_how_the_values_are_split(sizes):
     pieces = [draws(size, seed=size) * 3 + index for index, size in enumerate(sizes)]
     assert statistics(pieces) == pytest.approx(expected(pieces), rel=1e-12)
 
 
-def test_moments_of_no_values_are_none_and_taking_resets_them():
+def test_moments_without_values_are_none_and_taking_resets_them():
     moments = Moments(Scratch())
     assert moments.take() is None
     moments.add(draws(4))
@@ -41,7 +41,7 @@ def test_moments_of_no_values_are_none_and_taking_resets_them():
 @pytest.mark.parametrize(
     ("dtype", "mean", "tolerance"), [(torch.float32, 1e5, 1e-3), (torch.float64, 1e9, 1e-6)]
 )
-def test_the_deviation_survives_a_mean_that_is_much_larger(dtype, mean, tolerance):
+def test_the_deviation_is_accurate_when_the_mean_is_much_larger(dtype, mean, tolerance):
     """In the same precision, the error of E[x^2] - E[x]^2 is larger than the deviation."""
     pieces = [(draws(GATHERED // 2, seed=seed) + mean).to(dtype) for seed in range(6)]
     naive = torch.cat(pieces).square().mean() - torch.cat(pieces).mean().square()
@@ -78,7 +78,7 @@ def test_values_of_half_precision_do_not_overflow():
 def test_values_that_are_not_finite_do_not_affect_other_layers():
     model = nn.Sequential(nn.Identity(), nn.Sigmoid())
     probe = LayerProbe(model)
-    with probe.watch("training", model):
+    with Probes(layers=probe).watch("training", model):
         model(torch.tensor([1.0, torch.inf, -torch.inf]))
     first, second = probe.rows(4)
     assert np.isnan([first[4], first[6]]).all()
@@ -104,10 +104,10 @@ class Twice(nn.Module):
 def test_calls_of_a_layer_are_merged_and_phases_are_kept_apart():
     model, x = Twice(), draws(4, 3, dtype=torch.float32)
     probe = LayerProbe(model)
-    with probe.watch("training", model):
+    with Probes(layers=probe).watch("training", model):
         model(x)
         model(x + 1)
-    with probe.watch("validation", model):
+    with Probes(layers=probe).watch("validation", model):
         model(x - 1)
     model(x + 5)  # outside both contexts
     rows = {(phase, layer): row for _, phase, layer, _, *row in probe.rows(1)}

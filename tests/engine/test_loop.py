@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from dlx import rng
-from dlx.augment.pipeline import build_augment
+from dlx.augment.transforms import build_augment
 from dlx.engine.loop import train
 from dlx.engine.run import Seeds
 
@@ -84,7 +84,7 @@ def test_each_seed_changes_only_its_own_source_of_randomness(make_run, purpose):
     assert unmoved == same
 
 
-def test_without_shuffling_every_epoch_takes_the_samples_in_order(make_run):
+def test_without_shuffling_samples_keep_their_order_in_every_epoch(make_run):
     seen = []
 
     class Spy(torch.nn.Linear):
@@ -114,7 +114,7 @@ def test_a_summed_loss_is_recorded_as_a_mean(make_run):
     assert sum_first.train_loss == pytest.approx(mean_first.train_loss, rel=1e-5)
 
 
-def test_a_module_that_draws_from_torchs_global_state_repeats_too(make_run):
+def test_a_module_that_draws_from_torchs_global_state_repeats_exactly(make_run):
     def run(seed):
         model = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 3))
         torch.nn.init.constant_(model[0].weight, 0.1)

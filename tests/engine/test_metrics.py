@@ -5,7 +5,7 @@ import torch
 from dlx.engine.metrics import STACKED, DeviceScalars, EpochMetrics, Metrics
 
 
-def test_means_weigh_samples_and_not_steps_equally():
+def test_means_give_equal_weight_to_samples_not_to_steps():
     metrics = EpochMetrics()
     metrics.add(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([True, False, True]))
     metrics.add(torch.tensor([6.0]), torch.tensor([True]))

@@ -76,7 +76,7 @@ class Largest(nn.Module):
         return x.argmax(1)
 
 
-def test_outputs_other_than_one_floating_tensor_are_skipped():
+def test_outputs_that_are_not_one_floating_tensor_are_skipped():
     shown = seen(Unusual(), torch.zeros(2, 4))
     assert shown == [("shared", (2, 4)), ("shared", (2, 4)), ("tied", (2, 4)), (MODEL, (2, 4))]
 
@@ -110,7 +110,7 @@ def test_a_residual_block_is_seen_through_its_last_activation():
 
 
 @torch.no_grad()
-def test_watching_does_not_keep_torch_from_its_fused_evaluation():
+def test_layers_are_seen_even_where_torch_would_evaluate_them_fused():
     """In fused evaluation the parts of a TransformerEncoderLayer do not run, so they are not seen."""
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     x = torch.zeros(2, 3, 8)

@@ -9,9 +9,8 @@ import torch.nn.functional as F
 
 from dlx import rng
 from dlx.engine.evaluation import evaluate
-from dlx.engine.layer_probe import LayerProbe
 from dlx.engine.loop import train
-from dlx.engine.probes import GradientProbe, Probes, StepProbe
+from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.loss.losses import losses
 from dlx.run.probes import CLASSES, GRADIENTS, LAYERS, STEPS
 
@@ -143,7 +142,7 @@ def test_evaluations_for_probes_do_not_count_as_validation(make_run):
 
 
 @pytest.mark.parametrize("name", ["binary_cross_entropy", "mean_squared_error"])
-def test_probes_under_other_losses(make_run, name):
+def test_probes_work_with_other_losses(make_run, name):
     loss = losses.build(name, {"reduction": "sum"})
     plain = make_run(loss=loss)
     data, outputs = plain.data, 3

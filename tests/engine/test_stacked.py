@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dlx.augment.pipeline import build_augment
+from dlx.augment.transforms import build_augment
 from dlx.engine import loop, stacked
 from dlx.engine.run import Seeds
 from dlx.engine.stacked_model import UnstackableError
@@ -84,7 +84,7 @@ def test_the_cohort_key_holds_what_must_be_equal_and_nothing_else(make_run):
         assert stacked.cohort_key(make_run(**changes)) != first
 
 
-def test_a_model_without_a_stacked_version_is_refused_by_name(make_run):
+def test_a_model_without_a_stacked_version_is_refused_with_its_name(make_run):
     model = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.Softplus())
     with pytest.raises(UnstackableError, match=r"1 \(Softplus\) has no stacked version"):
         stacked.cohort_key(make_run(model=model))

@@ -120,7 +120,7 @@ def test_a_member_that_has_diverged_does_not_affect_its_neighbours():
     torch.testing.assert_close(stack.body.linear1.weight.grad[1], alone.linear1.weight.grad)
 
 
-def test_the_members_parameters_are_views_whose_changes_the_stack_sees():
+def test_the_stack_sees_changes_to_the_members_parameters():
     members = [member("linear", {}, (5,), seed) for seed in range(MEMBERS)]
     stack = StackedModel(members)
     x, _ = batches((5,))

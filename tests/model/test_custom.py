@@ -68,7 +68,7 @@ def test_shapes_are_given_only_to_a_signature_that_names_them() -> None:
     assert built("mynet:open_ended", a=2, b=7)(torch.zeros(3, 2)).shape == (3, 7)
 
 
-def test_an_installed_package_works_too() -> None:
+def test_a_class_in_an_installed_package_is_built() -> None:
     assert isinstance(built("torch.nn:Linear", in_features=64, out_features=10), nn.Linear)
 
 
@@ -99,7 +99,7 @@ def test_an_installed_package_works_too() -> None:
         ("torch.nn:Linear", {}, "model.in_features: 'Linear' needs a value for it"),
     ],
 )
-def test_what_the_user_can_put_right_is_said_in_a_line(
+def test_an_error_that_the_user_can_fix_is_one_line(
     target: str, arguments: dict[str, object], message: str
 ) -> None:
     with pytest.raises(RequestError, match=message):
@@ -115,7 +115,7 @@ def test_arguments_are_added_to_the_packaged_preset_with_a_plus() -> None:
     assert net[1].out_features == 5
 
 
-def test_a_preset_of_the_users_own_makes_the_arguments_ordinary_keys(tmp_path: Path) -> None:
+def test_the_users_own_preset_makes_the_arguments_ordinary_keys(tmp_path: Path) -> None:
     preset = tmp_path / "conf" / "model" / "mine.yaml"
     preset.parent.mkdir(parents=True)
     preset.write_text("name: custom\ntarget: mynet:Net\nhidden: 64\ninit: default\n")

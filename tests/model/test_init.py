@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from dlx.errors import RequestError
-from dlx.model.init import SCHEMES, initialise
+from dlx.model.models import SCHEMES, initialise
 
 
 def network() -> nn.Sequential:
@@ -90,7 +90,7 @@ def test_no_scheme_touches_the_global_random_state(scheme: str) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_layers_without_bias_are_drawn_too() -> None:
+def test_layers_without_bias_are_also_drawn() -> None:
     layer = nn.Linear(4, 4, bias=False)
     initialise(layer, "zeros", seeded())
     assert not layer.weight.any()

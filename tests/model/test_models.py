@@ -98,7 +98,7 @@ def test_one_generator_serves_every_dropout_of_a_model() -> None:
 
 @pytest.mark.parametrize("name", ["lenet", "convnet", "cnn", "resnet"])
 def test_an_image_model_on_flat_data_says_what_it_needs(name: str) -> None:
-    message = rf"model.name={name}: needs images \(channels, height, width\), the data set has 64 features"
+    message = rf"model.name={name}: needs images \(channels, height, width\), but .* has 64 features"
     with pytest.raises(RequestError, match=message):
         models.build(name, {}, input_shape=(64,), outputs=10)
 
@@ -115,7 +115,7 @@ def test_the_smallest_image_works_and_one_pixel_less_is_refused(name: str, small
         models.build(name, {}, input_shape=(1, height, width), outputs=10)
 
 
-def test_an_image_shape_is_handed_back() -> None:
+def test_an_image_shape_is_returned() -> None:
     assert image_shape("lenet", (3, 12, 15), smallest=12) == (3, 12, 15)
 
 

@@ -5,7 +5,7 @@ from torch import nn
 from dlx.model.resnet import BasicBlock, ResNet
 
 
-def test_three_blocks_a_stage_are_resnet_20_with_projection_shortcuts() -> None:
+def test_three_blocks_per_stage_make_resnet_20_with_projection_shortcuts() -> None:
     net = ResNet((3, 32, 32), 10, blocks=3, width=16)
     # 269,722 with the paper's parameter-free shortcuts; both projections with their norms are 2,752 more.
     assert sum(p.numel() for p in net.parameters()) == 269_722 + 2_752

@@ -81,7 +81,7 @@ def test_every_setting_reaches_torchs_optimizer(name, arguments, reference):
     assert torch.allclose(ours, theirs, rtol=1e-12)
 
 
-def test_muon_takes_the_matrices_and_adamw_the_rest():
+def test_muon_optimizes_the_matrices_and_adamw_the_rest():
     parameters = [torch.nn.Parameter(torch.ones(shape)) for shape in [(4, 3), (4,), (2, 1, 3, 3)]]
     settings = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "ns_steps": 5, "betas": [0.9, 0.999]}
     built = optimizers.build("muon", {**settings, "weight_decay": 0.0}, parameters=parameters)

@@ -67,7 +67,7 @@ def test_one_cycle_equals_torchs_one_cycle_lr():
     assert got == pytest.approx(expected, rel=1e-9)
 
 
-def test_warm_up_climbs_linearly_and_then_runs_the_schedule_over_what_is_left():
+def test_warm_up_climbs_linearly_and_the_schedule_covers_the_remaining_steps():
     got = factors("cosine", warmup=2, final=0.0)
     assert got[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     left = TOTAL - 10

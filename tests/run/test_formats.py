@@ -24,7 +24,7 @@ def test_words_counts_and_numbers_are_read_as_they_were_written(tmp_path: Path) 
     assert frame["mean"][0] == 0.1
 
 
-def test_a_row_with_too_few_values_cannot_be_written(tmp_path: Path) -> None:
+def test_a_row_with_too_few_values_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="as many values"):
         TableWriter(tmp_path / "t.csv", COLUMNS).append([(0, "a")])
 

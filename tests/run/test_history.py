@@ -54,14 +54,14 @@ def test_numpy_floats_are_written_as_numbers(tmp_path: Path) -> None:
     assert read_history(path)["train_loss"][0] == 0.1
 
 
-def test_each_line_is_on_disk_as_its_epoch_ends(tmp_path: Path) -> None:
+def test_each_row_is_on_disk_when_its_epoch_ends(tmp_path: Path) -> None:
     writer = HistoryWriter(tmp_path / "history.csv")
     for epoch in range(3):
         writer.append(row(epoch))
         assert len(read_history(tmp_path / "history.csv")) == epoch + 1
 
 
-def test_further_columns_are_kept(tmp_path: Path) -> None:
+def test_extra_columns_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     path.write_text(f"{','.join(COLUMNS)},grad_norm\n0,0,0.0,0.1,1.0,0.5,1.0,0.5,2.5\n")
     assert read_history(path)["grad_norm"].tolist() == [2.5]
@@ -90,7 +90,7 @@ def test_a_damaged_history_is_refused_by_name(tmp_path: Path, complaint: str) ->
     assert str(path) in str(caught.value)
 
 
-def test_pandas_alone_would_have_accepted_a_cut_number(tmp_path: Path) -> None:
+def test_pandas_alone_would_accept_a_cut_number(tmp_path: Path) -> None:
     path = write(tmp_path / "history.csv", [row(0), row(1)])
     path.write_text(path.read_text()[:-3])
     assert pd.read_csv(path)["val_accuracy"].tolist() == [0.75, 0.0]  # 0.75 cut to "0."

@@ -69,7 +69,7 @@ def test_arrays_that_do_not_fit_together_are_refused(
         read_predictions(tmp_path)
 
 
-def test_a_bare_array_is_refused(tmp_path: Path) -> None:
+def test_a_single_unnamed_array_is_refused(tmp_path: Path) -> None:
     with (tmp_path / PREDICTIONS).open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(ValueError, match=PREDICTIONS):

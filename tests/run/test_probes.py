@@ -39,7 +39,7 @@ def test_logits_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert back.labels.tolist() == [0, 1, 2, 0]
 
 
-def test_logits_too_large_for_half_precision_stay_in_single(tmp_path: Path) -> None:
+def test_logits_too_large_for_half_precision_are_stored_in_single_precision(tmp_path: Path) -> None:
     write_logits(tmp_path, Logits(np.array([1]), np.full((1, 1, 2), 1e6, np.float32), np.array([0])))
     back = read_logits(tmp_path)
     assert back is not None

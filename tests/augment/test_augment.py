@@ -5,8 +5,16 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from dlx.augment.pipeline import Augment, all_transforms, build_augment
-from dlx.augment.transforms import Crop, Cutout, Flip, GaussianNoise, Shift
+from dlx.augment.transforms import (
+    Augment,
+    Crop,
+    Cutout,
+    Flip,
+    GaussianNoise,
+    Shift,
+    all_transforms,
+    build_augment,
+)
 from dlx.errors import RequestError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -26,7 +34,7 @@ def test_nothing_is_built_when_everything_is_off(settings: dict[str, float]) -> 
     assert build_augment(settings, IMAGE) is None
 
 
-def test_transforms_draw_and_apply_in_the_table_order_whatever_the_order_of_the_keys() -> None:
+def test_transforms_draw_and_apply_in_a_fixed_order_whatever_the_order_of_the_keys() -> None:
     images = torch.rand(16, *IMAGE, generator=torch.Generator().manual_seed(0))
     settings = {"noise": 0.1, "cutout": 3, "crop": 2, "shift": 1, "flip": True}
     augmented = built(settings)(images, torch.Generator().manual_seed(1))
@@ -72,7 +80,7 @@ def test_draws_come_from_the_generator_alone() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_flat_data_takes_noise() -> None:
+def test_noise_works_on_flat_data() -> None:
     augmented = built({"noise": 0.1, "flip": False}, (64,))(torch.zeros(4, 64), torch.Generator())
     assert 0 < augmented.std() < 0.2
 

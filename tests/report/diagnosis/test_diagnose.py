@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dlx.report import command
+from dlx.commands import report
 from dlx.report.diagnosis import diagnose as module
 from dlx.report.diagnosis.check import Check, Detections
 from dlx.report.diagnosis.diagnose import diagnose
@@ -128,14 +128,14 @@ def test_the_report_shows_the_diagnosis(study: Any, capsys: pytest.CaptureFixtur
     for seed in range(3):
         study.run(f"b{seed}", overfitting(seed), {"optimizer.lr": 0.1}, seed=seed)
     study.run("<i>lost</i>", study.curve(0.5, 0.6), {"optimizer.lr": 9}, status="diverged")
-    assert command.main([str(study.folder)]) == 0
+    assert report.main([str(study.folder)]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "- lr 0.1: Overfits from epoch 10" in printed
     assert "- lr 9: Diverged at epoch 3" in printed
-    report: Path = study.folder / "report"
-    rows = list(csv.DictReader((report / "diagnosis.csv").read_text().splitlines()))
+    folder: Path = study.folder / "report"
+    rows = list(csv.DictReader((folder / "diagnosis.csv").read_text().splitlines()))
     assert ("diverged", "run", "<i>lost</i>") in {(row["kind"], row["scope"], row["subject"]) for row in rows}
-    page = (report / "index.html").read_text()
+    page = (folder / "index.html").read_text()
     assert "Overfits from epoch 10" in page
     assert "&lt;i&gt;lost&lt;/i&gt;" in page
     assert "<i>lost</i>" not in page

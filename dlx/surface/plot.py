@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.plots.style import PANELS, chart, heading, records
 from dlx.report.text import visible, write_value
 from dlx.surface.terrain import STEPS, Terrain, survey
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
 
 # ColorBrewer's Blues: every reader can order them by lightness, and the path's colour stands out.
 LOW, HIGH = (8, 48, 107), (237, 244, 251)
@@ -20,7 +18,7 @@ PATH = "#d55e00"  # Okabe and Ito's vermilion
 ACROSS = 4
 
 
-def surface(analysis: "Analysis") -> list[Chart]:
+def surface(analysis: Analysis) -> list[Chart]:
     """Return the chart, or none if no run descended a surface."""
     terrains, settings = survey(analysis, PANELS)
     if not terrains:
@@ -60,7 +58,7 @@ def _panel(terrain: Terrain, label: str, *, legend: bool, x_title: str | None, y
     x = _axis("x", box.left, box.right, x_title)
     y = _axis("y", box.bottom, box.top, y_title)
 
-    def layer(data: "pd.DataFrame", mark: Spec, **more: Spec) -> Spec:
+    def layer(data: pd.DataFrame, mark: Spec, **more: Spec) -> Spec:
         fields = ["x", "y", *(channel["field"] for channel in more.values())]
         own = data if not label else data[data["label"] == label]
         return {"data": {"values": records(own, fields)}, "mark": mark, "encoding": {"x": x, "y": y} | more}

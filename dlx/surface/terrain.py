@@ -9,13 +9,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from dlx.surface.formula import Formula, surface_formula
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dlx.report.analysis import Analysis
 
 Grid = NDArray[np.float64]
@@ -109,9 +108,9 @@ class Terrain:
     box: Box
     levels: list[float]
     bands: list[list[Polygon]]
-    lines: "pd.DataFrame"
-    steps: "pd.DataFrame"
-    ends: "pd.DataFrame"
+    lines: pd.DataFrame
+    steps: pd.DataFrame
+    ends: pd.DataFrame
     every: int
 
 
@@ -132,7 +131,7 @@ def survey(analysis: "Analysis", most: int) -> tuple[dict[str, Terrain], int]:
     return {label: terrains[label] for label in shown}, len(on_surface)
 
 
-def _points(analysis: "Analysis") -> "pd.DataFrame":
+def _points(analysis: "Analysis") -> pd.DataFrame:
     """Return columns `run epoch x y height function label whole`: the finite points of runs on a surface.
 
     `whole` says whether the last point of the run is among them.
@@ -164,7 +163,7 @@ def _points(analysis: "Analysis") -> "pd.DataFrame":
     return points[finite]
 
 
-def _terrain(height: Formula, points: "pd.DataFrame", side: int) -> Terrain:
+def _terrain(height: Formula, points: pd.DataFrame, side: int) -> Terrain:
     box = _frame(points)
     x_W, y_H = np.linspace(box.left, box.right, side), np.linspace(box.bottom, box.top, side)
     x_HW, y_HW = np.meshgrid(x_W, y_H)
@@ -178,7 +177,7 @@ def _terrain(height: Formula, points: "pd.DataFrame", side: int) -> Terrain:
     return Terrain(height.text, box, levels, _bands(box, height_HW, levels), lines, steps, ends, every)
 
 
-def _frame(points: "pd.DataFrame") -> Box:
+def _frame(points: pd.DataFrame) -> Box:
     """Choose the box: it holds the start and the lowest point of every run, and the points near them.
 
     With all points, one path that swings out or leaves would squeeze the others into a corner.
@@ -199,7 +198,7 @@ def _frame(points: "pd.DataFrame") -> Box:
     return Box(x - width / 2, x + width / 2, y - height / 2, y + height / 2)
 
 
-def _until_lost(points: "pd.DataFrame", box: Box) -> "pd.DataFrame":
+def _until_lost(points: pd.DataFrame, box: Box) -> pd.DataFrame:
     """Drop what follows the first point of each path that is FAR away."""
     x, y = (box.left + box.right) / 2, (box.bottom + box.top) / 2
     far = ((points["x"] - x).abs() > FAR * box.width) | ((points["y"] - y).abs() > FAR * box.width)
@@ -250,10 +249,8 @@ def _bands(box: Box, height_HW: Grid, levels: list[float]) -> list[list[Polygon]
     return bands
 
 
-def _paths(points: "pd.DataFrame", box: Box, every: int) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
+def _paths(points: pd.DataFrame, box: Box, every: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the lines, steps and ends of a Terrain."""
-    import pandas as pd
-
     lines: list[tuple[str, int, int, float, float]] = []
     ends: list[tuple[str, str, float, float]] = []
     for _, run in points.groupby("run", sort=False):

@@ -36,7 +36,7 @@ def descend(*arguments):
 
 
 def folders(study="surface"):
-    return sorted(Path("outputs", study).glob("*/"))
+    return sorted(Path("outputs", study).glob("[!.]*/"))  # .study holds the study itself
 
 
 def history(folder):

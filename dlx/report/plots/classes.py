@@ -4,11 +4,13 @@ Axes: N samples, K outputs, C classes.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.plots.panels import Multiples, arrange, cell_texts, multiples, shaded_cells
 from dlx.report.plots.run_files import RunFiles, join_tables, read_first, read_tables
@@ -23,16 +25,12 @@ from dlx.report.plots.style import (
     legend_below,
     nominal,
     quantitative,
+    row_axis,
 )
 from dlx.report.text import visible, write_count
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import Predictions, read_predictions
 from dlx.run.probes import CLASSES, read_classes
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
 
 SETTINGS = 6
 MOST_CLASSES = 20  # drawn
@@ -50,14 +48,14 @@ class ClassAccuracy:
     first. `total`: how many the data have.
     """
 
-    means: "pd.DataFrame"
-    runs: "pd.DataFrame"
+    means: pd.DataFrame
+    runs: pd.DataFrame
     classes: list[str]
     labels: list[str]
     total: int
 
 
-def accuracy_by_class(analysis: "Analysis") -> list[Chart]:
+def accuracy_by_class(analysis: Analysis) -> list[Chart]:
     """Draw a group of bars for each class: a bar for each of the first settings, a dot for each run."""
     files = read_classifications(analysis, SETTINGS)
     if not files.by_setting:
@@ -71,14 +69,14 @@ def accuracy_by_class(analysis: "Analysis") -> list[Chart]:
     return [Chart("classes", LAST_TITLE, files.caption(sentences), bars(accuracy), wide=True)]
 
 
-def read_classifications(analysis: "Analysis", settings: int) -> RunFiles[Predictions]:
+def read_classifications(analysis: Analysis, settings: int) -> RunFiles[Predictions]:
     """Read the predictions of runs that have an accuracy: the outputs of others stand for no classes."""
     runs = analysis.data.runs
     classifying = replace(analysis.data, runs=runs[runs["val_accuracy_last"].notna()])
     return read_first(replace(analysis, data=classifying), PREDICTIONS, read_predictions, settings)
 
 
-def class_names(analysis: "Analysis", files: RunFiles[Predictions]) -> list[str]:
+def class_names(analysis: Analysis, files: RunFiles[Predictions]) -> list[str]:
     """Return the names of the classes, made unique, as the results of the runs give them.
 
     If runs name different classes, or not as many as there are outputs, return numbers.
@@ -102,8 +100,6 @@ def predicted(read: Predictions) -> NDArray[np.integer]:
 
 def last_accuracy(files: RunFiles[Predictions], names: list[str]) -> ClassAccuracy:
     """Compute the accuracy of each run on each class at the last epoch, and the means by setting."""
-    import pandas as pd
-
     rows = []
     for label, runs in files.by_setting.items():
         for run, read in runs.items():
@@ -157,7 +153,7 @@ def bars(accuracy: ClassAccuracy) -> Spec:
     return layered("validation accuracy of each class at the last epoch", 920, 260, layers)
 
 
-def class_curves(analysis: "Analysis") -> list[Chart]:
+def class_curves(analysis: Analysis) -> list[Chart]:
     """Draw the accuracy of each class by epoch, a panel for each class, of runs with `probes.classes`."""
     files = read_tables(analysis, CLASSES, read_classes, SETTINGS)
     if not files.by_setting:
@@ -173,7 +169,7 @@ def class_curves(analysis: "Analysis") -> list[Chart]:
     return [Chart("class_curves", CURVES_TITLE, files.caption(sentences), spec, wide=True)]
 
 
-def accuracy_by_epoch(files: "RunFiles[pd.DataFrame]") -> tuple[Multiples, int]:
+def accuracy_by_epoch(files: RunFiles[pd.DataFrame]) -> tuple[Multiples, int]:
     """Average the accuracy of each class over a setting's runs; also return the number of classes.
 
     A curve ends at the last epoch that all of a setting's runs have. Of more than twelve classes, keep those
@@ -213,13 +209,13 @@ class ConfusionMatrix:
     `total`: how many the data have. `samples`: of all runs together, with all classes.
     """
 
-    cells: "pd.DataFrame"
+    cells: pd.DataFrame
     classes: list[str]
     total: int
     samples: int
 
 
-def confusion(analysis: "Analysis") -> list[Chart]:
+def confusion(analysis: Analysis) -> list[Chart]:
     """Draw the confusion matrix of the first setting in the table, summed over its runs."""
     files = read_classifications(analysis, 1)
     if not files.by_setting:
@@ -242,8 +238,6 @@ def confusion(analysis: "Analysis") -> list[Chart]:
 
 def count_pairs(files: RunFiles[Predictions], names: list[str]) -> ConfusionMatrix:
     """Count pairs of true and predicted class over all runs; of more than twenty classes keep the worst."""
-    import pandas as pd
-
     count_CC = np.zeros((len(names), len(names)), dtype=np.int64)
     for runs in files.by_setting.values():
         for read in runs.values():
@@ -266,11 +260,17 @@ def count_pairs(files: RunFiles[Predictions], names: list[str]) -> ConfusionMatr
 
 def confusion_cells(matrix: ConfusionMatrix) -> Spec:
     """Shade each cell by its share of the row, on a square-root scale so that a few per cent are visible."""
-    axis = {"domain": False, "ticks": False, "labelLimit": 90, "labelPadding": 4}
+    rows = row_axis(matrix.classes, 90) | {"title": "true class", "labelPadding": 4}
+    columns = {
+        "title": "predicted class",
+        "domain": False,
+        "ticks": False,
+        "labelLimit": 90,
+        "labelPadding": 4,
+    }
     order = {"sort": matrix.classes, "scale": {"domain": matrix.classes, "padding": 0.04}}
-    angle = label_angle(matrix.classes, 440)
-    x = nominal("predicted") | order | {"axis": axis | {"title": "predicted class"} | angle}
-    y = nominal("true") | order | {"axis": axis | {"title": "true class"}}
+    x = nominal("predicted") | order | {"axis": columns | label_angle(matrix.classes, 440)}
+    y = nominal("true") | order | {"axis": rows}
     scale = {"type": "sqrt", "domain": [0, 100], "range": [0.04, 1]}
     layers = [
         shaded_cells(matrix.cells, x, y, "share", scale),

@@ -5,8 +5,8 @@ write it in a file of this folder and name it here.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart
 from dlx.report.plots.classes import accuracy_by_class, class_curves, confusion
 from dlx.report.plots.differences import differences
@@ -19,10 +19,7 @@ from dlx.report.plots.sweep_curves import results_by_value
 from dlx.report.plots.sweep_maps import heat_maps, parallel_coordinates
 from dlx.surface.plot import surface
 
-if TYPE_CHECKING:
-    from dlx.report.analysis import Analysis
-
-Plot = Callable[["Analysis"], list[Chart]]
+Plot = Callable[[Analysis], list[Chart]]
 
 SECTIONS: dict[str, tuple[Plot, ...]] = {
     "Curves": (surface, curves_by_epoch, curves_by_cost, time_to_accuracy, generalisation_gap, loss_by_step),
@@ -34,7 +31,7 @@ SECTIONS: dict[str, tuple[Plot, ...]] = {
 }
 
 
-def gallery(analysis: "Analysis") -> dict[str, list[Chart]]:
+def gallery(analysis: Analysis) -> dict[str, list[Chart]]:
     """Return the charts by section: all sections that have charts, and the first in any case.
 
     Narrow charts come first within a section, because two of them share a row of the page.

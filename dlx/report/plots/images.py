@@ -6,21 +6,17 @@ Axes: M images, C channels, H height, W width.
 import base64
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.plots.run_files import RunFiles, read_first
 from dlx.report.plots.style import INK, layer, layered, nominal, quantitative
 from dlx.report.text import visible
 from dlx.run.probes import IMAGES, Images, read_images
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
 
 SETTINGS = 40  # read, since many share their augmentation
 ROWS = 8  # drawn
@@ -39,14 +35,14 @@ class ImageGrid:
     `clipped`: whether values lie beyond the originals' range. `more`: whether rows were left out.
     """
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     rows: list[str]
     classes: list[str]
     clipped: bool
     more: bool
 
 
-def augmented_images(analysis: "Analysis") -> list[Chart]:
+def augmented_images(analysis: Analysis) -> list[Chart]:
     """Draw the originals and, below them, the same images after each setting's augmentation."""
     files = read_first(analysis, IMAGES, read_images, SETTINGS).keep(lambda read: read.before.size > 0)
     if not files.by_setting:
@@ -75,8 +71,6 @@ def collect(files: RunFiles[Images], names: list[object]) -> ImageGrid:
 
     Grey levels span the smallest to the largest value of the originals.
     """
-    import pandas as pd
-
     drawn: list[tuple[str, NDArray[np.floating], NDArray[np.integer]]] = []
     low = min(float(read.before.min()) for runs in files.by_setting.values() for read in runs.values())
     high = max(float(read.before.max()) for runs in files.by_setting.values() for read in runs.values())
@@ -150,4 +144,7 @@ def draw_grid(grid: ImageGrid) -> Spec:
         layer(first, left, {"x": {"value": 0}, "y": y, "text": nominal("heading")}),
         layer(top, above, {"x": x, "y": {"value": 0}, "text": nominal("name")}),
     ]
-    return layered(TITLE.lower(), columns * PIXELS, len(grid.rows) * PIXELS, layers)
+    spec = layered(TITLE.lower(), columns * PIXELS, len(grid.rows) * PIXELS, layers)
+    # As in `row_axis`, headings may be a fifth wider where the SVG is shown: a pixel a character.
+    room = min(40, max(map(len, grid.rows)))
+    return spec | {"padding": {"left": 8 + room, "right": 8, "top": 8, "bottom": 8}}

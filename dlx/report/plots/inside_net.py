@@ -1,18 +1,14 @@
 """Inside the net by epoch: statistics of each layer's output, gradients and weights of each parameter."""
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart
 from dlx.report.plots.panels import Multiples, arrange, multiples
 from dlx.report.plots.run_files import RunFiles, join_tables, read_tables
 from dlx.report.plots.style import PANELS
 from dlx.report.text import visible
 from dlx.run.probes import GRADIENTS, LAYERS, read_gradients, read_layers
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
 
 SETTINGS = 6
 PASS_THROUGH = ("Flatten", "Identity")  # modules that do not change their input's values
@@ -27,7 +23,7 @@ MAGNITUDES = {
 }
 
 
-def layer_outputs(analysis: "Analysis") -> list[Chart]:
+def layer_outputs(analysis: Analysis) -> list[Chart]:
     """Draw a chart for each statistic of the layers' outputs, with a panel for each layer."""
     files = read_tables(analysis, LAYERS, read_layers, SETTINGS)
     if not files.by_setting:
@@ -45,7 +41,7 @@ def layer_outputs(analysis: "Analysis") -> list[Chart]:
     return charts
 
 
-def changing_layers(files: "RunFiles[pd.DataFrame]") -> list[str]:
+def changing_layers(files: RunFiles[pd.DataFrame]) -> list[str]:
     """Return the layers in the net's order, without those that change nothing in any run.
 
     These are flattening and dropout at 0, whose statistics are those of the layer before.
@@ -58,7 +54,7 @@ def changing_layers(files: "RunFiles[pd.DataFrame]") -> list[str]:
     return [name for name in in_net_order(files, "layer") if name in changing]
 
 
-def by_layer(files: "RunFiles[pd.DataFrame]", names: list[str], statistic: str) -> Multiples:
+def by_layer(files: RunFiles[pd.DataFrame], names: list[str], statistic: str) -> Multiples:
     """Average one statistic over each setting's runs, by layer, phase and epoch."""
     frame = join_tables(files.by_setting)
     frame = frame[~frame["module"].isin(PASS_THROUGH)]
@@ -71,7 +67,7 @@ def by_layer(files: "RunFiles[pd.DataFrame]", names: list[str], statistic: str) 
     return arrange(means, panels, list(files.by_setting), may_be_log=() if statistic == "mean" else panels)
 
 
-def in_net_order(files: "RunFiles[pd.DataFrame]", column: str) -> list[str]:
+def in_net_order(files: RunFiles[pd.DataFrame], column: str) -> list[str]:
     """Return the names that any run has, each inserted after the one it follows in its own net."""
     order: list[str] = []
     for runs in files.by_setting.values():
@@ -86,7 +82,7 @@ def in_net_order(files: "RunFiles[pd.DataFrame]", column: str) -> list[str]:
     return order
 
 
-def gradients_and_weights(analysis: "Analysis") -> list[Chart]:
+def gradients_and_weights(analysis: Analysis) -> list[Chart]:
     """Draw a chart of gradients and one of weights: a panel for each parameter, weights before biases."""
     files = read_tables(analysis, GRADIENTS, read_gradients, SETTINGS)
     if not files.by_setting:
@@ -106,7 +102,7 @@ def gradients_and_weights(analysis: "Analysis") -> list[Chart]:
     return charts
 
 
-def by_parameter(files: "RunFiles[pd.DataFrame]", names: list[str], column: str) -> Multiples:
+def by_parameter(files: RunFiles[pd.DataFrame], names: list[str], column: str) -> Multiples:
     """Average one magnitude over each setting's runs, by parameter and epoch."""
     frame = join_tables(files.by_setting)
     means = frame.groupby(["parameter", "label", "epoch"], sort=False)[column].mean().reset_index()

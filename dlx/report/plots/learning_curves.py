@@ -1,8 +1,10 @@
 """Learning curves: accuracy and loss by epoch, loss by step, and training against validation at the end."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
 from dlx.report.plots.panels import curves_caption, curves_panel, grey_caption, metric_axis
@@ -31,18 +33,13 @@ from dlx.report.plots.style import (
 from dlx.report.text import visible, write_count, write_metric, write_value
 from dlx.run.probes import STEPS, read_steps
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-
 WINDOW = 25  # steps in a moving average, as in the source experiment
 POINTS = 400  # of a curve by step
 STEPS_TITLE = "Training loss by update step"
 SMALLEST_MARGIN = 1e-9  # around equal points, which still need an axis
 
 
-def curves_by_epoch(analysis: "Analysis") -> list[Chart]:
+def curves_by_epoch(analysis: Analysis) -> list[Chart]:
     """Draw every metric by epoch: all settings together, and each setting in a panel of its own."""
     exact = analysis.summary.exact
     curves = trace(analysis)
@@ -120,12 +117,12 @@ class StepLosses:
     A line too short for a point has none. `every`: how many steps lie between two points.
     """
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     window: int
     every: int
 
 
-def loss_by_step(analysis: "Analysis") -> list[Chart]:
+def loss_by_step(analysis: Analysis) -> list[Chart]:
     """Draw the loss of every update step: a line for each setting, or for each run of a single setting."""
     files = read_tables(analysis, STEPS, read_steps, len(COLOURS))
     lines = _lines(analysis, files)
@@ -148,7 +145,7 @@ def loss_by_step(analysis: "Analysis") -> list[Chart]:
     return [Chart("steps", STEPS_TITLE, files.caption(sentences), step_lines(losses), wide=True)]
 
 
-def _lines(analysis: "Analysis", files: "RunFiles[pd.DataFrame]") -> "dict[str, list[pd.DataFrame]]":
+def _lines(analysis: Analysis, files: RunFiles[pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """Return the tables to average for each line: a setting's, or one run's where there is one setting."""
     if len(files.by_setting) != 1:
         return {label: list(runs.values()) for label, runs in files.by_setting.items()}
@@ -161,10 +158,8 @@ def _lines(analysis: "Analysis", files: "RunFiles[pd.DataFrame]") -> "dict[str, 
     return {visible(words[run] if distinct else run): [runs[run]] for run in ordered}
 
 
-def average_steps(lines: "dict[str, list[pd.DataFrame]]") -> StepLosses:
+def average_steps(lines: dict[str, list[pd.DataFrame]]) -> StepLosses:
     """Average each line's runs over the steps that all of them have, then over a moving window."""
-    import pandas as pd
-
     means = {}
     for line, tables in lines.items():
         losses = pd.concat([table.set_index("step")["loss"] for table in tables], axis="columns")
@@ -203,7 +198,7 @@ def step_lines(losses: StepLosses) -> Spec:
     return layered("training loss by update step", 900, 280, layers)
 
 
-def generalisation_gap(analysis: "Analysis") -> list[Chart]:
+def generalisation_gap(analysis: Analysis) -> list[Chart]:
     """Draw training against validation at the last epoch: a point for each setting, a dot for each run."""
     summary = analysis.summary
     split, quantity = summary.metric.split("_")
@@ -221,13 +216,11 @@ def generalisation_gap(analysis: "Analysis") -> list[Chart]:
     return [Chart("gap", title, caption, scatter(points, quantity), live=True)]
 
 
-def training_and_validation(analysis: "Analysis") -> "pd.DataFrame":
+def training_and_validation(analysis: Analysis) -> pd.DataFrame:
     """Return `label run train val tooltip`: a row for each completed run that has both, and the means.
 
     The `run` of a mean is "". In the order of the table.
     """
-    import pandas as pd
-
     summary = analysis.summary
     _, quantity = summary.metric.split("_")
     runs = analysis.data.runs[analysis.data.runs["status"] == "completed"]
@@ -251,10 +244,8 @@ def training_and_validation(analysis: "Analysis") -> "pd.DataFrame":
     return both.drop(columns="rank").reset_index(drop=True)
 
 
-def scatter(points: "pd.DataFrame", quantity: str) -> Spec:
+def scatter(points: pd.DataFrame, quantity: str) -> Spec:
     """Put training on x and validation on y, with equal axes and the diagonal."""
-    import pandas as pd
-
     low = float(points[["train", "val"]].min().min())
     high = float(points[["train", "val"]].max().max())
     margin = max(0.03 * (high - low), SMALLEST_MARGIN)

@@ -4,11 +4,12 @@ Axes: E epochs, N samples, K outputs.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import METRIC_OF, SPLIT_OF
 from dlx.report.load import METRICS, StudyData
@@ -16,11 +17,6 @@ from dlx.report.plots.panels import Multiples, arrange, multiples
 from dlx.report.plots.run_files import RunFiles, join_tables, read_first, read_tables
 from dlx.report.plots.style import COLOURS, INK, QUANTITY, chart, colour, layer, quantitative
 from dlx.run.probes import LAYERS, LOGITS, Logits, read_layers, read_logits
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
 
 CURVES_SETTINGS = 6
 HISTOGRAM_SETTINGS = 3
@@ -34,7 +30,7 @@ HISTOGRAMS_TITLE = "Training logits by epoch"
 Groups = dict[int, dict[str, NDArray[np.float64]]]
 
 
-def logit_curves(analysis: "Analysis") -> list[Chart]:
+def logit_curves(analysis: Analysis) -> list[Chart]:
     """Draw accuracy, loss and mean absolute logit by epoch: loss can rise with it while accuracy stays."""
     files = read_tables(analysis, LAYERS, read_layers, CURVES_SETTINGS)
     if not files.by_setting:
@@ -46,10 +42,8 @@ def logit_curves(analysis: "Analysis") -> list[Chart]:
     return [Chart("confidence", title, files.caption(sentences), spec, wide=True)]
 
 
-def metrics_and_logit(data: StudyData, files: "RunFiles[pd.DataFrame]") -> Multiples:
+def metrics_and_logit(data: StudyData, files: RunFiles[pd.DataFrame]) -> Multiples:
     """Average accuracy, loss and the last layer's mean absolute output over each setting's runs."""
-    import pandas as pd
-
     labels = {run: label for label, runs in files.by_setting.items() for run in runs}
     tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=list(METRICS), var_name="column")
     tall = tall[tall["run"].isin(labels)].assign(
@@ -76,7 +70,7 @@ class Histograms:
     in the outermost bins. `tallest`: the largest share.
     """
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     mean_abs: dict[tuple[str, int], float]
     rows: list[str]
     epochs: list[int]
@@ -85,7 +79,7 @@ class Histograms:
     tallest: float
 
 
-def logit_histograms(analysis: "Analysis") -> list[Chart]:
+def logit_histograms(analysis: Analysis) -> list[Chart]:
     """Draw a row of histograms for each of the first settings, a panel for each epoch, with equal axes."""
     files = read_first(analysis, LOGITS, read_logits, HISTOGRAM_SETTINGS)
     groups = {label: by_group(list(runs.values())) for label, runs in files.by_setting.items()}
@@ -121,8 +115,6 @@ def by_group(runs: list[Logits]) -> Groups:
 
 def count_logits(groups: dict[str, Groups]) -> Histograms:
     """Count the logits of every label, epoch and group in sixty equal bins."""
-    import pandas as pd
-
     stored = sorted({epoch for by_epoch in groups.values() for epoch in by_epoch})
     picked = np.linspace(0, len(stored) - 1, min(EPOCHS, len(stored))).round().astype(int)
     epochs = [stored[index] for index in picked]

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from dlx.report.charts import Spec
 from dlx.report.curves import Axis, Curves
@@ -27,9 +28,6 @@ from dlx.report.plots.style import (
     nominal,
     quantitative,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BAND = {"type": "area", "fillOpacity": 0.16}
 CROSS = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 60, "strokeWidth": 1.6}
@@ -144,7 +142,7 @@ class Multiples:
     `held`: whether values below an axis are drawn at its bottom. `domain`: of all axes, if they are equal.
     """
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     panels: list[str]
     labels: list[str]
     ticks: dict[str, list[float]]
@@ -168,7 +166,7 @@ class Multiples:
 
 
 def arrange(
-    frame: "pd.DataFrame", panels: list[str], labels: list[str], *, may_be_log: Collection[str]
+    frame: pd.DataFrame, panels: list[str], labels: list[str], *, may_be_log: Collection[str]
 ) -> Multiples:
     """Keep the first twelve panels and choose their axes; only those in `may_be_log` can be logarithmic.
 
@@ -220,13 +218,13 @@ def _value_axis(plan: Multiples, name: str, title: str | None) -> Spec:
     return quantitative("value", title, ticks | {"values": plan.ticks[name]}, {"type": "log", "nice": False})
 
 
-def shaded_cells(cells: "pd.DataFrame", x: Spec, y: Spec, field: str, scale: Spec) -> Spec:
+def shaded_cells(cells: pd.DataFrame, x: Spec, y: Spec, field: str, scale: Spec) -> Spec:
     """Return a layer of rectangles, the more opaque the larger `field` is."""
     opacity = {"field": field, "type": "quantitative", "scale": scale, "legend": None}
     return layer(cells, {"type": "rect", "color": SHADE}, {"x": x, "y": y, "opacity": opacity})
 
 
-def cell_texts(cells: "pd.DataFrame", x: Spec, y: Spec, size: int) -> list[Spec]:
+def cell_texts(cells: pd.DataFrame, x: Spec, y: Spec, size: int) -> list[Spec]:
     """Return two layers with the text of cells: white on dark cells, dark on the others."""
     encoding = {"x": x, "y": y, "text": nominal("text")}
     return [

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import pandas as pd
+
 from dlx.report.charts import Chart
 from dlx.report.design import Design
 from dlx.report.load import StudyData
@@ -12,8 +14,6 @@ from dlx.report.summary import Summary
 from dlx.report.text import visible
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dlx.report.analysis import Analysis
 
 T = TypeVar("T")
@@ -88,8 +88,8 @@ def read_first(
 
 
 def read_tables(
-    analysis: "Analysis", file: str, read: "Callable[[Path], pd.DataFrame | None]", settings: int
-) -> "RunFiles[pd.DataFrame]":
+    analysis: "Analysis", file: str, read: Callable[[Path], pd.DataFrame | None], settings: int
+) -> RunFiles[pd.DataFrame]:
     """Read tables as `read_first` does, without those that have no rows."""
     return read_first(analysis, file, read, settings).keep(lambda table: len(table) > 0)
 
@@ -134,10 +134,8 @@ def completed_folders(data: StudyData, design: Design, summary: Summary) -> dict
     return {label: folders for label, folders in runs.items() if folders}
 
 
-def join_tables(tables: "Mapping[str, Mapping[str, pd.DataFrame]]") -> "pd.DataFrame":
+def join_tables(tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> pd.DataFrame:
     """Join the tables of all runs into one with two more columns, `label` and `run`."""
-    import pandas as pd
-
     parts = [
         table.assign(label=label, run=run) for label, runs in tables.items() for run, table in runs.items()
     ]

@@ -1,8 +1,10 @@
 """What a setting costs: curves by update step and second, and the time until an accuracy is reached."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
 from dlx.report.plots.panels import curves_caption, curves_panel, grey_caption, metric_axis
@@ -20,13 +22,9 @@ from dlx.report.plots.style import (
     metric_title,
     nominal,
     quantitative,
+    row_axis,
 )
 from dlx.report.text import write_metric
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
 
 TITLES = {"epoch": "epoch", "step": "update steps", "time": "seconds"}
 STEPS_APART = 1.01  # a smaller ratio of steps per epoch counts as equal
@@ -53,7 +51,7 @@ class CostCurves:
     ticks: dict[str, list[float]]
 
 
-def curves_by_cost(analysis: "Analysis") -> list[Chart]:
+def curves_by_cost(analysis: Analysis) -> list[Chart]:
     """Draw each metric against steps and seconds, if settings differ in either."""
     if analysis.data.histories.empty:  # no run got beyond its first step
         return []
@@ -77,10 +75,8 @@ def curves_by_cost(analysis: "Analysis") -> list[Chart]:
     return charts
 
 
-def add_costs(analysis: "Analysis", curves: Curves) -> CostCurves:
+def add_costs(analysis: Analysis, curves: Curves) -> CostCurves:
     """Join steps and seconds to the curves, and find in which of the two settings differ."""
-    import pandas as pd
-
     data, design = analysis.data, analysis.design
     histories = data.histories.assign(
         label=data.histories["run"].map(design.of_run).map(dict(enumerate(design.labels))),
@@ -107,7 +103,7 @@ def add_costs(analysis: "Analysis", curves: Curves) -> CostCurves:
     return CostCurves(replace(curves, estimates=estimates, diverged=diverged), spans, tuple(log), ticks)
 
 
-def _thin(estimates: "pd.DataFrame") -> "pd.DataFrame":
+def _thin(estimates: pd.DataFrame) -> pd.DataFrame:
     step = estimates["epoch"].nunique() // POINTS + 1
     last = estimates["epoch"] == estimates.groupby(["label", "metric", "split"])["epoch"].transform("max")
     return estimates[(estimates["epoch"].rank(method="dense") % step == 1 % step) | last]
@@ -153,7 +149,7 @@ def _cost_axis(costs: CostCurves, field: str, title: str | None) -> Spec:
     return quantitative(field, title, ticks, scale)
 
 
-def time_to_accuracy(analysis: "Analysis") -> list[Chart]:
+def time_to_accuracy(analysis: Analysis) -> list[Chart]:
     """Draw when each of the first settings reached three accuracies."""
     summary = analysis.summary
     if summary.metric != "val_accuracy" or len(summary.table) < 2 or analysis.data.histories.empty:
@@ -174,15 +170,13 @@ def time_to_accuracy(analysis: "Analysis") -> list[Chart]:
     return [Chart("time_to_accuracy", "Time to accuracy", caption, spec)]
 
 
-def target_times(analysis: "Analysis") -> tuple["pd.DataFrame", list[str]]:
+def target_times(analysis: Analysis) -> tuple[pd.DataFrame, list[str]]:
     """Return when settings reach target accuracies, and the targets as text, ascending.
 
     The table has columns `label target seconds low high`, a row for each setting and target that more than
     half of its runs reached: the median over all runs (infinite for those that never reached it), and the
     fastest and slowest of those that did.
     """
-    import pandas as pd
-
     data, of_run, summary = analysis.data, analysis.design.of_run, analysis.summary
     best = float(summary.table["val_accuracy_last_mean"].fillna(0.0).max())
     targets = sorted({int(best * share * STEP) / STEP for share in SHARES} - {0.0})
@@ -204,14 +198,14 @@ def target_times(analysis: "Analysis") -> tuple["pd.DataFrame", list[str]]:
     return frame, [write_metric("accuracy", target) for target in targets]
 
 
-def time_chart(times: "pd.DataFrame", targets: list[str], labels: list[str]) -> Spec:
+def time_chart(times: pd.DataFrame, targets: list[str], labels: list[str]) -> Spec:
     """Put a row for each setting, seconds across, a colour for each target."""
     low, high = float(times["low"].min()), float(times["high"].max())
     log = low > 0 and high / low > DECADE
     scale = {"type": "log", "nice": False, "padding": 10} if log else {"domainMin": 0}
     ticks = {"values": log_ticks(low, high), "format": "~g"} if log else {"tickCount": 6}
     x = quantitative("seconds", "seconds of training", ticks, scale)
-    axis = {"title": None, "labelLimit": 150, "ticks": False, "domain": False, "grid": True}
+    axis = row_axis(labels, 150) | {"grid": True}
     y = nominal("label") | {"sort": labels, "axis": axis, "scale": {"domain": labels}}
     legend = {"orient": "top", "title": "first at", "symbolType": "circle", "symbolStrokeWidth": 0}
     hue = colour("target", targets, legend | {"symbolSize": 80})

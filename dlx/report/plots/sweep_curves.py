@@ -4,10 +4,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.design import label
+from dlx.report.design import Design, label
 from dlx.report.plots.style import (
     COLOURS,
     DECADE,
@@ -21,15 +24,9 @@ from dlx.report.plots.style import (
     nominal,
     quantitative,
 )
+from dlx.report.summary import Summary
 from dlx.report.text import METRIC_NAMES, visible, write_count
 from dlx.run.probes import STEPS, read_steps
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-    from dlx.report.design import Design
-    from dlx.report.summary import Summary
 
 KEYS = 6  # charts; a search over more keys is better read from the table
 VALUES = 3  # of a key, at least: two points make no curve
@@ -53,7 +50,7 @@ class SweptKey:
 
     heading: str
     word: str
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     measures: dict[str, str]
     lines: list[str]
     scale: str
@@ -63,7 +60,7 @@ class SweptKey:
     missing: int
 
 
-def results_by_value(analysis: "Analysis") -> list[Chart]:
+def results_by_value(analysis: Analysis) -> list[Chart]:
     """Draw a chart for each of the first six keys that take at least three numbers."""
     design = analysis.design
     keys = [key for key in design.keys if len(set(numeric_values(design, key).values())) >= VALUES]
@@ -84,7 +81,7 @@ def results_by_value(analysis: "Analysis") -> list[Chart]:
     return charts
 
 
-def numeric_values(design: "Design", key: str) -> dict[int, tuple[str, float]]:
+def numeric_values(design: Design, key: str) -> dict[int, tuple[str, float]]:
     """Return by setting the number that `key` has and the word before it ("normal:0.01").
 
     If numbers come with several words, return only those with the most frequent word.
@@ -108,7 +105,7 @@ def _number(value: Any) -> tuple[str, float] | None:
         return None
 
 
-def measures(summary: "Summary") -> dict[str, str]:
+def measures(summary: Summary) -> dict[str, str]:
     """Return the columns of `final_results` with the titles of their axes."""
     result = "value of f" if summary.exact else METRIC_NAMES[summary.metric]
     return {
@@ -120,15 +117,13 @@ def measures(summary: "Summary") -> dict[str, str]:
     }
 
 
-def final_results(analysis: "Analysis") -> "pd.DataFrame":
+def final_results(analysis: Analysis) -> pd.DataFrame:
     """Return a row for each completed run and a column for each of `measures` (NaN: none).
 
     The highest training accuracy is that of any epoch: measured at the epoch's end (`train_end_accuracy`)
     where there is one, else the epoch's running mean. The final loss is the mean of the last hundred steps if
     every run recorded its steps, else the last epoch's.
     """
-    import pandas as pd
-
     metric, histories = analysis.summary.metric, analysis.data.histories
     runs = analysis.data.runs[analysis.data.runs["status"] == "completed"]
     measured = "train_end_accuracy" in histories and histories["train_end_accuracy"].notna().any()
@@ -158,7 +153,7 @@ def _step_losses(folders: dict[str, Path]) -> dict[str, float]:
     return losses
 
 
-def against_key(design: "Design", summary: "Summary", key: str, results: "pd.DataFrame") -> SweptKey:
+def against_key(design: Design, summary: Summary, key: str, results: pd.DataFrame) -> SweptKey:
     """Average each setting's results and join its number and its line. `results`: see `final_results`."""
     given = numeric_values(design, key)
     numbers = {setting: number for setting, (_, number) in given.items()}
@@ -193,7 +188,7 @@ def against_key(design: "Design", summary: "Summary", key: str, results: "pd.Dat
     )
 
 
-def _estimate(results: "pd.DataFrame", settings: Collection[int]) -> "pd.DataFrame":
+def _estimate(results: pd.DataFrame, settings: Collection[int]) -> pd.DataFrame:
     """Return mean, lowest, highest and count by setting and measure, for those settings."""
     tall = results.melt(id_vars="setting", var_name="measure").dropna(subset="value")
     grouped = tall[tall["setting"].isin(list(settings))].groupby(["setting", "measure"])["value"]
@@ -266,7 +261,7 @@ def _x_axis(swept: SweptKey) -> Spec:
     return quantitative("value", title, ticks, scale)
 
 
-def _caption(swept: SweptKey, summary: "Summary") -> str:
+def _caption(swept: SweptKey, summary: Summary) -> str:
     several = bool((swept.frame["n"] > 1).any())
     sentences = [
         "Points are means over a setting's completed runs; vertical bars span the lowest to the highest run"

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
+from dlx.report.design import Design
 from dlx.report.plots.panels import cell_texts, shaded_cells
 from dlx.report.plots.style import (
     GREY,
@@ -19,16 +22,11 @@ from dlx.report.plots.style import (
     layered,
     nominal,
     quantitative,
+    row_axis,
     tooltip,
 )
+from dlx.report.summary import Summary
 from dlx.report.text import METRIC_NAMES, MISSING, visible, write_count, write_metric, write_value
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-    from dlx.report.design import Design
-    from dlx.report.summary import Summary
 
 MAPS = 3  # at most
 MAP_KEYS = 16  # whose pairs are considered: 3000 keys would make four million
@@ -54,10 +52,10 @@ class HeatMap:
     across: str
     down: str
     choices: tuple[list[str], list[str]]
-    cells: "pd.DataFrame"
+    cells: pd.DataFrame
 
 
-def heat_maps(analysis: "Analysis") -> list[Chart]:
+def heat_maps(analysis: Analysis) -> list[Chart]:
     """Draw a map for each of the first pairs of keys whose values form a grid."""
     design, summary = analysis.design, analysis.summary
     pairs = (pair for pair in combinations(design.keys[:MAP_KEYS], 2) if _is_grid(summary, *pair))
@@ -71,14 +69,14 @@ def heat_maps(analysis: "Analysis") -> list[Chart]:
     return charts
 
 
-def _is_grid(summary: "Summary", first: str, second: str) -> bool:
+def _is_grid(summary: Summary, first: str, second: str) -> bool:
     texts = summary.table[[first, second]].map(write_value)
     counts = [texts[key].nunique() for key in (first, second)]
     filled = len(texts.drop_duplicates()) / (counts[0] * counts[1])
     return all(MAP_VALUES[0] <= count <= MAP_VALUES[1] for count in counts) and filled >= FILLED
 
 
-def cross(design: "Design", summary: "Summary", first: str, second: str) -> HeatMap:
+def cross(design: Design, summary: Summary, first: str, second: str) -> HeatMap:
     """Average the settings' means in each cell; the key with more values goes across."""
     counts = {key: summary.table[key].map(write_value).nunique() for key in (first, second)}
     across, down = (first, second) if counts[first] >= counts[second] else (second, first)
@@ -96,7 +94,7 @@ def cross(design: "Design", summary: "Summary", first: str, second: str) -> Heat
     )
 
 
-def quality(results: "pd.Series[float]", summary: "Summary") -> "pd.Series[float]":
+def quality(results: "pd.Series[float]", summary: Summary) -> "pd.Series[float]":
     """Scale results to 0 (worst) to 1 (best)."""
     return scaled(results) if summary.higher else 1 - scaled(results)
 
@@ -107,7 +105,7 @@ def scaled(results: "pd.Series[float]") -> "pd.Series[float]":
     return (results - low) / (high - low) if high > low else results * 0 + 1
 
 
-def ordered_values(summary: "Summary", key: str) -> list[str]:
+def ordered_values(summary: Summary, key: str) -> list[str]:
     """Return the texts of a key's values: numbers ascending, then words in the order of the table."""
     values = list(summary.table[key])
     numbers = sorted(
@@ -117,18 +115,22 @@ def ordered_values(summary: "Summary", key: str) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def shaded(heat_map: HeatMap, summary: "Summary") -> Spec:
+def shaded(heat_map: HeatMap, summary: Summary) -> Spec:
     """Shade each cell by its mean, and write the mean in it if there is room."""
     width, height = (len(values) for values in heat_map.choices)
     side = max(26, min(64, 430 // width))
-    axis = {"domain": False, "ticks": False, "labelLimit": 110, "labelPadding": 4}
-
-    def position(field: str, values: list[str], more: Spec) -> Spec:
-        return nominal(field) | {"sort": values, "axis": axis | more, "scale": {"padding": 0.04}}
-
-    angle = label_angle(heat_map.choices[0], side * width)
-    x = position("across", heat_map.choices[0], {"title": heat_map.across} | angle)
-    y = position("down", heat_map.choices[1], {"title": heat_map.down})
+    across, down = heat_map.choices
+    columns = {
+        "title": heat_map.across,
+        "domain": False,
+        "ticks": False,
+        "labelLimit": 110,
+        "labelPadding": 4,
+    }
+    columns |= label_angle(across, side * width)
+    rows = row_axis(down, 110) | {"title": heat_map.down, "labelPadding": 4}
+    x = nominal("across") | {"sort": across, "axis": columns, "scale": {"padding": 0.04}}
+    y = nominal("down") | {"sort": down, "axis": rows, "scale": {"padding": 0.04}}
     completed = heat_map.cells["mean"].notna()
     layers = [
         shaded_cells(heat_map.cells[completed], x, y, "shade", {"domain": [0, 1], "range": [0.05, 1]}),
@@ -138,7 +140,7 @@ def shaded(heat_map: HeatMap, summary: "Summary") -> Spec:
     return layered(description, side * width, max(30, side * 2 // 3) * height, layers)
 
 
-def _caption(heat_map: HeatMap, summary: "Summary") -> str:
+def _caption(heat_map: HeatMap, summary: Summary) -> str:
     end = "higher" if summary.higher else "lower"
     low, high = (write_metric(summary.metric, heat_map.cells["mean"].agg(way)) for way in ("min", "max"))
     sentences = [
@@ -162,13 +164,13 @@ class Parallel:
     settings without a completed run.
     """
 
-    lines: "pd.DataFrame"
-    texts: "pd.DataFrame"
+    lines: pd.DataFrame
+    texts: pd.DataFrame
     axes: list[str]
     dropped: int
 
 
-def parallel_coordinates(analysis: "Analysis") -> list[Chart]:
+def parallel_coordinates(analysis: Analysis) -> list[Chart]:
     """Draw a line for each setting through the values of its keys to its result, if two keys or more vary."""
     design, summary = analysis.design, analysis.summary
     completed = summary.table[summary.table[f"{summary.metric}_last_mean"].notna()]
@@ -187,10 +189,8 @@ def parallel_coordinates(analysis: "Analysis") -> list[Chart]:
     return [Chart("parallel", "Every setting at once", caption, strands(parallel), wide=True, live=True)]
 
 
-def connect(design: "Design", summary: "Summary", keys: Sequence[str]) -> Parallel:
+def connect(design: Design, summary: Summary, keys: Sequence[str]) -> Parallel:
     """Find the height of every setting's values on the axes; values of a key are evenly spaced, in order."""
-    import pandas as pd
-
     column = f"{summary.metric}_last_mean"
     completed = summary.table[summary.table[column].notna()].head(LINES[1])
     worst_first = completed.iloc[::-1]

@@ -175,7 +175,7 @@ def accuracy_by_epoch(files: RunFiles[pd.DataFrame]) -> tuple[Multiples, int]:
     A curve ends at the last epoch that all of a setting's runs have. Of more than twelve classes, keep those
     with the lowest accuracy at the end, averaged over settings.
     """
-    frame = join_tables(files.by_setting)
+    frame = join_tables(files)
     number = frame.groupby(["run", "epoch"]).cumcount().astype(str)
     repeated = frame.duplicated(["run", "epoch", "class"], keep=False)
     frame["panel"] = frame["class"].map(visible) + (" (" + number + ")").where(repeated, "")

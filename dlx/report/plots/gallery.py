@@ -11,9 +11,13 @@ from dlx.report.charts import Chart
 from dlx.report.plots.classes import accuracy_by_class, class_curves, confusion
 from dlx.report.plots.differences import differences
 from dlx.report.plots.images import augmented_images
-from dlx.report.plots.inside_net import gradients_and_weights, layer_outputs
+from dlx.report.plots.inside_net import (
+    gradients_and_weights,
+    layer_outputs,
+    logit_curves,
+    logit_histograms,
+)
 from dlx.report.plots.learning_curves import curves_by_epoch, generalisation_gap, loss_by_step
-from dlx.report.plots.logits import logit_curves, logit_histograms
 from dlx.report.plots.speed import curves_by_cost, time_to_accuracy
 from dlx.report.plots.sweep_curves import results_by_value
 from dlx.report.plots.sweep_maps import heat_maps, parallel_coordinates

@@ -8,7 +8,6 @@ import pandas as pd
 
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.design import Design
 from dlx.report.plots.panels import cell_texts, shaded_cells
 from dlx.report.plots.style import (
     GREY,
@@ -29,23 +28,23 @@ from dlx.report.summary import Summary
 from dlx.report.text import METRIC_NAMES, MISSING, visible, write_count, write_metric, write_value
 
 MAPS = 3  # at most
-MAP_KEYS = 16  # whose pairs are considered: 3000 keys would make four million
-MAP_VALUES = (2, 16)  # of a key, at least and at most
-FILLED = 0.5  # share of the cells, at least: a random search fills fewer
-WHITE = 0.55  # shade from which on text is white
+MAP_KEYS = 16  # whose pairs are considered: 3000 keys would have four million pairs
+MAP_VALUES = (2, 16)  # fewest and most values of a key
+FILLED = 0.5  # smallest share of filled cells: a random search fills fewer
+WHITE = 0.55  # shade above which text is white
 
-AXES = (2, 7)  # beside that of the result, at least and at most
-LINES = (4, 400)  # at least and at most
-VALUE_LABELS = 8  # beside an axis; of more values only some are written
-EDGE = 0.04  # of an axis beyond its ends
+AXES = (2, 7)  # fewest and most, without that of the result
+LINES = (4, 400)  # fewest and most
+VALUE_LABELS = 8  # beside an axis; with more values, only some are labelled
+EDGE = 0.04  # how far an axis is drawn beyond its ends
 
 
 @dataclass(frozen=True)
 class HeatMap:
     """`across`, `down`: the keys' short names. `choices`: the texts of their values, in order.
 
-    `cells`: `across down mean n text shade dark`, a row for each pair of values that has a setting: the mean
-    over its settings' means (NaN and a dash where no run completed), their number, and the shade from 0
+    `cells`: `across down mean n text shade dark`, a row for each pair of values that occurs: the mean over
+    its settings' means (NaN and a dash where no run completed), the number of settings, and the shade from 0
     (worst) to 1 (best).
     """
 
@@ -57,11 +56,11 @@ class HeatMap:
 
 def heat_maps(analysis: Analysis) -> list[Chart]:
     """Draw a map for each of the first pairs of keys whose values form a grid."""
-    design, summary = analysis.design, analysis.summary
-    pairs = (pair for pair in combinations(design.keys[:MAP_KEYS], 2) if _is_grid(summary, *pair))
+    summary = analysis.summary
+    pairs = (pair for pair in combinations(analysis.design.keys[:MAP_KEYS], 2) if _is_grid(summary, *pair))
     charts = []
     for number, (first, second) in enumerate(islice(pairs, MAPS), 1):
-        heat_map = cross(design, summary, first, second)
+        heat_map = cross(analysis, first, second)
         if heat_map.cells["mean"].isna().all():
             continue
         title = f"{METRIC_NAMES[summary.metric].capitalize()} by {heat_map.down} and {heat_map.across}"
@@ -76,8 +75,9 @@ def _is_grid(summary: Summary, first: str, second: str) -> bool:
     return all(MAP_VALUES[0] <= count <= MAP_VALUES[1] for count in counts) and filled >= FILLED
 
 
-def cross(design: Design, summary: Summary, first: str, second: str) -> HeatMap:
+def cross(analysis: Analysis, first: str, second: str) -> HeatMap:
     """Average the settings' means in each cell; the key with more values goes across."""
+    names, summary = analysis.design.names, analysis.summary
     counts = {key: summary.table[key].map(write_value).nunique() for key in (first, second)}
     across, down = (first, second) if counts[first] >= counts[second] else (second, first)
     frame = summary.table[[across, down]].map(write_value).set_axis(["across", "down"], axis="columns")
@@ -87,8 +87,8 @@ def cross(design: Design, summary: Summary, first: str, second: str) -> HeatMap:
     cells["dark"] = cells["shade"] >= WHITE
     cells["text"] = [write_metric(summary.metric, mean) for mean in cells["mean"]]
     return HeatMap(
-        visible(design.names[across]),
-        visible(design.names[down]),
+        visible(names[across]),
+        visible(names[down]),
         (ordered_values(summary, across), ordered_values(summary, down)),
         cells,
     )
@@ -158,10 +158,10 @@ def _caption(heat_map: HeatMap, summary: Summary) -> str:
 class Parallel:
     """Parallel coordinates.
 
-    `lines`: `label order height quality tooltip`, a row for each setting and axis, the best settings last.
-    `height`: on the axis, 0 (bottom) to 1. `quality`: of the result, 0 (worst) to 1. `texts`: `axis order
-    height text`, what is written beside the axes. `axes`: their headings, the result's last. `dropped`:
-    settings without a completed run.
+    `lines`: `label order height quality tooltip`, a row for each setting and axis, the best settings last;
+    the height on the axis is from 0 (bottom) to 1, the quality of the result from 0 (worst) to 1. `texts`:
+    `axis order height text`, the values beside the axes. `axes`: their headings, the result's last.
+    `dropped`: the number of settings without a completed run.
     """
 
     lines: pd.DataFrame
@@ -171,13 +171,13 @@ class Parallel:
 
 
 def parallel_coordinates(analysis: Analysis) -> list[Chart]:
-    """Draw a line for each setting through the values of its keys to its result, if two keys or more vary."""
-    design, summary = analysis.design, analysis.summary
+    """Draw a line for each setting from the values of its keys to its result, if several keys vary."""
+    summary = analysis.summary
     completed = summary.table[summary.table[f"{summary.metric}_last_mean"].notna()]
-    varying = [key for key in design.keys if len(set(completed[key].map(write_value))) > 1]
+    varying = [key for key in analysis.design.keys if len(set(completed[key].map(write_value))) > 1]
     if not AXES[0] <= len(varying) <= AXES[1] or len(completed) < LINES[0]:
         return []
-    parallel = connect(design, summary, varying)
+    parallel = connect(analysis, varying)
     caption = (
         f"Each line is a setting: the values of its keys, then its mean {METRIC_NAMES[summary.metric]} at "
         "the last epoch. Darker blue is better. Values of a key are spaced evenly."
@@ -189,13 +189,14 @@ def parallel_coordinates(analysis: Analysis) -> list[Chart]:
     return [Chart("parallel", "Every setting at once", caption, strands(parallel), wide=True, live=True)]
 
 
-def connect(design: Design, summary: Summary, keys: Sequence[str]) -> Parallel:
-    """Find the height of every setting's values on the axes; values of a key are evenly spaced, in order."""
+def connect(analysis: Analysis, keys: Sequence[str]) -> Parallel:
+    """Place every setting's values on the axes; the values of a key are evenly spaced, in order."""
+    summary = analysis.summary
     column = f"{summary.metric}_last_mean"
     completed = summary.table[summary.table[column].notna()].head(LINES[1])
     worst_first = completed.iloc[::-1]
     result = METRIC_NAMES[summary.metric]
-    axes = [*(visible(design.names[key]) for key in keys), result]
+    axes = [*(visible(analysis.design.names[key]) for key in keys), result]
     heights_by_axis, texts = [], []
     for order, key in enumerate(keys):
         values = ordered_values(summary, key)

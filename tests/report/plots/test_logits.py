@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlx.report.plots.logits import (
+from dlx.report.plots.inside_net import (
     BINS,
     EPOCHS,
     MEAN_LOGIT,

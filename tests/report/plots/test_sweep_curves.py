@@ -11,7 +11,7 @@ from dlx.run.probes import STEP_COLUMNS, STEPS
 
 def swept_key(analysed: Any, key: str) -> Any:
     analysis = analysed()
-    return against_key(analysis.design, analysis.summary, key, final_results(analysis))
+    return against_key(analysis, key, final_results(analysis))
 
 
 def test_two_values_words_and_truths_are_no_sweep(study: Any, drawn: Any) -> None:

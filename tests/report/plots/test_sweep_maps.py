@@ -17,7 +17,7 @@ def grid(study: Any, *, missing: int = 0) -> None:
 def test_cells_hold_means_and_the_best_is_darkest(study: Any, analysed: Any) -> None:
     grid(study)
     analysis = analysed()
-    heat_map = cross(analysis.design, analysis.summary, "optimizer.lr", "model.width")
+    heat_map = cross(analysis, "optimizer.lr", "model.width")
     assert (heat_map.across, heat_map.down) == ("lr", "width")
     assert heat_map.choices == (["0.001", "0.01", "0.1"], ["8", "128"])
     cells = heat_map.cells.set_index(["across", "down"])
@@ -62,7 +62,7 @@ def four_settings(study: Any) -> None:
 def test_values_are_spaced_evenly_and_the_result_by_its_size(study: Any, analysed: Any) -> None:
     four_settings(study)
     analysis = analysed()
-    parallel = connect(analysis.design, analysis.summary, ["optimizer.lr", "model.width"])
+    parallel = connect(analysis, ["optimizer.lr", "model.width"])
     assert parallel.axes == ["lr", "width", "validation accuracy"]
     heights = parallel.lines.pivot_table(index="label", columns="order", values="height")
     assert heights.loc["width 8, lr 0.1"].tolist() == pytest.approx([1.0, 0.0, 0.0])

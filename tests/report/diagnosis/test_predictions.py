@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dlx.report.analysis import Analysis
-from dlx.report.diagnosis.calibration_error import measure_calibration, softmax
 from dlx.report.diagnosis.diagnose import diagnose
+from dlx.report.diagnosis.evidence import measure_calibration, softmax
 from dlx.run.predictions import write_predictions
 
 

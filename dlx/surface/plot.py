@@ -1,4 +1,4 @@
-"""The plot of a surface seen from above, with the path that each setting took over it."""
+"""The plot of a surface, seen from above, with the path of each setting."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -12,14 +12,14 @@ from dlx.report.plots.style import PANELS, chart, heading, records
 from dlx.report.text import visible, write_value
 from dlx.surface.terrain import STEPS, Terrain, survey
 
-# ColorBrewer's Blues: every reader can order them by lightness, and the path's colour stands out.
+# ColorBrewer's Blues: readers can order them by lightness, and the path's colour stands out.
 LOW, HIGH = (8, 48, 107), (237, 244, 251)
 PATH = "#d55e00"  # Okabe and Ito's vermilion
 ACROSS = 4
 
 
 def surface(analysis: Analysis) -> list[Chart]:
-    """Return the chart, or none if no run descended a surface."""
+    """Draw the paths over the surface, if any run descended one."""
     terrains, settings = survey(analysis, PANELS)
     if not terrains:
         return []
@@ -31,7 +31,7 @@ def surface(analysis: Analysis) -> list[Chart]:
 
 
 def _draw(terrains: Mapping[str, Terrain]) -> Spec:
-    """Give each setting a panel, shaded by height; one legend if all have the same surface."""
+    """Draw a panel for each setting, with one legend if all have the same surface."""
     across = min(len(terrains), ACROSS)
     shared = len({id(terrain) for terrain in terrains.values()}) == 1
     panels = [
@@ -105,7 +105,7 @@ def _ground(terrain: Terrain, width: int, *, legend: bool) -> Spec:
     return {
         "data": {"values": shapes},
         "mark": {"type": "geoshape", "stroke": "white", "strokeWidth": 0.5, "strokeOpacity": 0.7},
-        # The same in all panels, because the renderer uses one projection per chart.
+        # Equal in all panels, because the renderer uses one projection per chart.
         "projection": {"type": "identity", "scale": width, "translate": [0, 0]},
         "encoding": {"fill": fill},
     }
@@ -124,7 +124,7 @@ def _axis(field: str, low: float, high: float, title: str | None) -> Spec:
 
 
 def _caption(terrains: Sequence[Terrain], settings: int) -> str:
-    """Explain the shades and marks, and say what is left out."""
+    """Explain the shades and the marks, and say what is not drawn."""
     sentences = [
         "Seen from above, with one scale for x and y",
         "Darker is lower; shades follow the quantiles of the height, so steps between them are not equal",
@@ -133,7 +133,7 @@ def _caption(terrains: Sequence[Terrain], settings: int) -> str:
     if len(terrains) < settings:
         sentences.append(f"Only the first {len(terrains)} of {settings} settings in the table are drawn")
     if any((terrain.ends["kind"] == "left").any() for terrain in terrains):
-        sentences.append("A cross marks where a path leaves the plot for good or was last finite")
+        sentences.append("A cross marks the point where a path leaves the plot for good or is last finite")
     if any(len(terrain.steps) == 0 for terrain in terrains):
         sentences.append(f"Paths of more than {STEPS} steps are drawn without points")
     if (every := max(terrain.every for terrain in terrains)) > 1:

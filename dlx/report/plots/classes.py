@@ -1,4 +1,4 @@
-"""Classes: validation accuracy of each, at the last epoch and by epoch, and which is mistaken for which.
+"""Classes: the validation accuracy of each, at the last epoch and by epoch, and the confusion matrix.
 
 Axes: N samples, K outputs, C classes.
 """
@@ -34,7 +34,7 @@ from dlx.run.probes import CLASSES, read_classes
 
 SETTINGS = 6
 MOST_CLASSES = 20  # drawn
-DARK = 30.0  # per cent of a row from which a cell needs white text
+DARK = 30.0  # per cent of a row above which a cell needs white text
 LAST_TITLE = "Validation accuracy of each class"
 CURVES_TITLE = "Validation accuracy of each class by epoch"
 
@@ -44,8 +44,8 @@ class ClassAccuracy:
     """Accuracy at the last epoch.
 
     `means`: columns `label class accuracy low high n`, over a setting's runs. `runs`: columns `label run
-    class accuracy`. `classes`: those drawn, in the data's order; if there are more than twenty, the worst
-    first. `total`: how many the data have.
+    class accuracy`. `classes`: those drawn, in the data's order or, if there are more than twenty, the worst
+    first. `total`: the number of classes in the data.
     """
 
     means: pd.DataFrame
@@ -56,7 +56,7 @@ class ClassAccuracy:
 
 
 def accuracy_by_class(analysis: Analysis) -> list[Chart]:
-    """Draw a group of bars for each class: a bar for each of the first settings, a dot for each run."""
+    """Draw a group of bars for each class: bars are settings, dots are runs."""
     files = read_classifications(analysis, SETTINGS)
     if not files.by_setting:
         return files.nothing_drawn("classes", LAST_TITLE)
@@ -70,16 +70,16 @@ def accuracy_by_class(analysis: Analysis) -> list[Chart]:
 
 
 def read_classifications(analysis: Analysis, settings: int) -> RunFiles[Predictions]:
-    """Read the predictions of runs that have an accuracy: the outputs of others stand for no classes."""
+    """Read the predictions of runs with an accuracy; the outputs of other runs are not classes."""
     runs = analysis.data.runs
     classifying = replace(analysis.data, runs=runs[runs["val_accuracy_last"].notna()])
     return read_first(replace(analysis, data=classifying), PREDICTIONS, read_predictions, settings)
 
 
 def class_names(analysis: Analysis, files: RunFiles[Predictions]) -> list[str]:
-    """Return the names of the classes, made unique, as the results of the runs give them.
+    """Return the names of the classes, made unique.
 
-    If runs name different classes, or not as many as there are outputs, return numbers.
+    If the runs name different classes, or not as many as there are outputs, return numbers.
     """
     every = {run: read for runs in files.by_setting.values() for run, read in runs.items()}
     count = max(max(2, read.last_outputs.shape[1]) for read in every.values())
@@ -130,7 +130,7 @@ def last_accuracy(files: RunFiles[Predictions], names: list[str]) -> ClassAccura
 
 
 def bars(accuracy: ClassAccuracy) -> Spec:
-    """Draw the bars of a class side by side, with dots for runs on top."""
+    """Draw the bars of a class side by side, with dots for the runs on top."""
     several = len(accuracy.labels) > 1
     encoding = {
         "x": nominal("class")
@@ -172,8 +172,8 @@ def class_curves(analysis: Analysis) -> list[Chart]:
 def accuracy_by_epoch(files: RunFiles[pd.DataFrame]) -> tuple[Multiples, int]:
     """Average the accuracy of each class over a setting's runs; also return the number of classes.
 
-    A curve ends at the last epoch that all of a setting's runs have. Of more than twelve classes, keep those
-    with the lowest accuracy at the end, averaged over settings.
+    A curve ends at the last epoch that all of a setting's runs have. If there are more than twelve classes,
+    those with the lowest final accuracy are kept, averaged over settings.
     """
     frame = join_tables(files)
     number = frame.groupby(["run", "epoch"]).cumcount().astype(str)
@@ -192,7 +192,7 @@ def accuracy_by_epoch(files: RunFiles[pd.DataFrame]) -> tuple[Multiples, int]:
 
 
 def same_axes(plan: Multiples) -> Multiples:
-    """Give all panels one axis that shows every end and, from epoch 1, 95% of the points."""
+    """Give all panels the same axis, which shows every last value and 95% of those from epoch 1."""
     frame, values = plan.frame, plan.frame["value"]
     ends = values.loc[frame.groupby(["panel", "label"])["epoch"].idxmax()]
     lowest = min(ends.min(), values[frame["epoch"] > 0].quantile(0.05))  # the first if there is no epoch 1
@@ -206,7 +206,7 @@ class ConfusionMatrix:
     """`cells`: columns `true predicted count share text dark`, one row for each pair of classes that occurs.
 
     `share`: per cent of the samples of the true class. `classes`: those drawn, in the data's order.
-    `total`: how many the data have. `samples`: of all runs together, with all classes.
+    `total`: the number of classes in the data. `samples`: the number in all runs together, drawn or not.
     """
 
     cells: pd.DataFrame
@@ -219,7 +219,7 @@ def confusion(analysis: Analysis) -> list[Chart]:
     """Draw the confusion matrix of the first setting in the table, summed over its runs."""
     files = read_classifications(analysis, 1)
     if not files.by_setting:
-        return []  # accuracy_by_class names what is damaged
+        return []  # `accuracy_by_class` names damaged files
     matrix = count_pairs(files, class_names(analysis, files))
     (label,) = files.by_setting
     runs = write_count(len(files.by_setting[label]), "run")
@@ -237,7 +237,7 @@ def confusion(analysis: Analysis) -> list[Chart]:
 
 
 def count_pairs(files: RunFiles[Predictions], names: list[str]) -> ConfusionMatrix:
-    """Count pairs of true and predicted class over all runs; of more than twenty classes keep the worst."""
+    """Count the pairs of true and predicted class in all runs; keep the twenty worst classes."""
     count_CC = np.zeros((len(names), len(names)), dtype=np.int64)
     for runs in files.by_setting.values():
         for read in runs.values():

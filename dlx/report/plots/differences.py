@@ -60,7 +60,7 @@ def rows_of_pairs(labels: Sequence[str], pairs: Sequence[Comparison]) -> pd.Data
 
 
 def forest(frame: pd.DataFrame, margin: float) -> Spec:
-    """Put a row for each pair, the difference across, a line at zero and a strip for the margin."""
+    """Draw a row for each pair: its difference and interval, a line at zero, a strip for the margin."""
     verdicts = [verdict for verdict in COLOUR_OF if verdict in set(frame["verdict"])]
     symbol = {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolSize": 80}
     hue = nominal("verdict") | {

@@ -1,7 +1,7 @@
 """The list of all plots, in the order of the page.
 
-A plot is a function of the analysis that returns charts, or none if the runs hold nothing for it. To add one,
-write it in a file of this folder and name it here.
+A plot is a function that takes the analysis and returns charts, or none if the runs have no data for it. To
+add one, write it in a file of this folder and name it here.
 """
 
 from collections.abc import Callable
@@ -36,9 +36,9 @@ SECTIONS: dict[str, tuple[Plot, ...]] = {
 
 
 def gallery(analysis: Analysis) -> dict[str, list[Chart]]:
-    """Return the charts by section: all sections that have charts, and the first in any case.
+    """Return the charts by section: those that have charts, and the first in any case.
 
-    Narrow charts come first within a section, because two of them share a row of the page.
+    Narrow charts come first in a section, because two of them share a row of the page.
     """
     sections: dict[str, list[Chart]] = {}
     for title, plots in SECTIONS.items():

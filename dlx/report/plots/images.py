@@ -18,12 +18,12 @@ from dlx.report.plots.style import INK, layer, layered, nominal, quantitative
 from dlx.report.text import visible
 from dlx.run.probes import IMAGES, Images, read_images
 
-SETTINGS = 40  # read, since many share their augmentation
+SETTINGS = 40  # more are read than drawn, because many share their augmentation
 ROWS = 8  # drawn
 COLUMNS = 8
 PIXELS = 84  # side of an image on the page
 ORIGINAL = "original"
-AUGMENTED = "augmented"  # heading of the row below if all settings share their augmentation
+AUGMENTED = "augmented"  # heading if all settings share their augmentation
 TITLE = "Training images before and after augmentation"
 
 
@@ -31,8 +31,8 @@ TITLE = "Training images before and after augmentation"
 class ImageGrid:
     """`frame`: columns `row column url`, each image a PNG as a data URI.
 
-    `rows`: their headings from the top. `classes`: of each column, "" where rows show different images.
-    `clipped`: whether values lie beyond the originals' range. `more`: whether rows were left out.
+    `rows`: their headings from the top. `classes`: of each column, or "" if rows show different images.
+    `clipped`: whether any value lies beyond the originals' range. `more`: whether rows were left out.
     """
 
     frame: pd.DataFrame
@@ -67,9 +67,9 @@ def augmented_images(analysis: Analysis) -> list[Chart]:
 
 
 def collect(files: RunFiles[Images], names: list[object]) -> ImageGrid:
-    """Put each set of originals in a row, and each different augmented set in a row below it.
+    """Collect a row for each set of originals, and one below it for each different augmented set.
 
-    Grey levels span the smallest to the largest value of the originals.
+    Grey levels range from the smallest to the largest value of the originals.
     """
     drawn: list[tuple[str, NDArray[np.floating], NDArray[np.integer]]] = []
     low = min(float(read.before.min()) for runs in files.by_setting.values() for read in runs.values())
@@ -103,7 +103,7 @@ def _name(names: list[object], number: int) -> str:
 def _data_uri(image_CHW: NDArray[np.floating], low: float, high: float) -> str:
     """Return a PNG: grey for one channel, colour for three, otherwise the first channel as grey.
 
-    Small images are enlarged here by whole pixels, because a renderer would blur them.
+    Small images are enlarged by whole pixels, because a renderer would blur them.
     """
     from PIL import Image
 
@@ -123,7 +123,7 @@ def _data_uri(image_CHW: NDArray[np.floating], low: float, high: float) -> str:
 
 
 def draw_grid(grid: ImageGrid) -> Spec:
-    """Draw the rows below each other, headings on the left, classes above."""
+    """Draw the rows with their headings on the left and the classes above."""
     columns = len(grid.classes)
     frame = grid.frame.assign(
         x=grid.frame["column"] + 0.5,

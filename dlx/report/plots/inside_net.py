@@ -69,9 +69,9 @@ def layer_outputs(analysis: Analysis) -> list[Chart]:
 
 
 def changing_layers(files: RunFiles[pd.DataFrame]) -> list[str]:
-    """Return the layers in the net's order, without those that change their input in no run.
+    """Return the layers in the net's order, without those that pass on their input unchanged in every run.
 
-    These are flattening and dropout at 0, whose statistics repeat those of the layer before.
+    These are flattening and dropout at 0; their statistics repeat those of the layer before.
     """
     frame = join_tables(files)
     frame = frame[~frame["module"].isin(PASS_THROUGH)]
@@ -253,7 +253,7 @@ def count_logits(groups: dict[str, Groups]) -> Histograms:
 
 
 def _reach(groups: dict[str, Groups]) -> tuple[float, float]:
-    """Return the ends of the axis: quantiles of all logits, moved apart by one unit each if they are equal."""
+    """Return the ends of the axis: quantiles of all logits, moved apart by one unit each if equal."""
     everything = np.concatenate(
         [values for by_epoch in groups.values() for each in by_epoch.values() for values in each.values()]
     )

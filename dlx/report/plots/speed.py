@@ -29,7 +29,7 @@ from dlx.report.text import write_metric
 TITLES = {"epoch": "epoch", "step": "update steps", "time": "seconds"}
 STEPS_APART = 1.01  # a smaller ratio of steps per epoch counts as equal
 SECONDS_APART = 1.5  # repeats on a busy machine differ by a quarter in seconds per epoch
-POINTS = 200  # of a curve: each panel is half as wide as one by epoch
+POINTS = 200  # of a curve, half as many as by epoch, because the panels are half as wide
 SETTINGS = 16
 SHARES = (0.8, 0.95, 0.99)  # of the best setting's mean accuracy at the last epoch
 STEP = 200  # targets are multiples of 1/STEP
@@ -40,9 +40,9 @@ class CostCurves:
     """Curves with the columns `step` and `time` (seconds) added to both frames.
 
     In `estimates` they are means over a setting's completed runs at equal epochs, in `diverged` each run's
-    own. `spans`: by field (epoch, and step or time where settings differ in them) the first and last value to
-    show. `log`: fields with a logarithmic axis, because settings end more than a decade apart; they leave out
-    epoch 0. `ticks`: of those.
+    own. `spans`: the first and last value to show by field: epoch, and step and time if settings differ in
+    them. `log`: fields with a logarithmic axis without epoch 0, because settings end more than a decade
+    apart. `ticks`: for those.
     """
 
     curves: Curves
@@ -76,7 +76,7 @@ def curves_by_cost(analysis: Analysis) -> list[Chart]:
 
 
 def add_costs(analysis: Analysis, curves: Curves) -> CostCurves:
-    """Join steps and seconds to the curves, and find in which of the two settings differ."""
+    """Join steps and seconds to the curves, and find in which of them the settings differ."""
     data, design = analysis.data, analysis.design
     histories = data.histories.assign(
         label=data.histories["run"].map(design.of_run).map(dict(enumerate(design.labels))),
@@ -110,7 +110,7 @@ def _thin(estimates: pd.DataFrame) -> pd.DataFrame:
 
 
 def cost_panels(costs: CostCurves, metric: str, *, exact: bool) -> Spec:
-    """Put a row for each split and a column for each axis: epochs, steps, seconds."""
+    """Draw a row of panels for each split and a column for each axis: epochs, steps, seconds."""
     curves = costs.curves
     splits = [split for split in SPLITS if split in set(curves.estimates["split"])]
     labels = curves.labels[: len(COLOURS)]
@@ -150,7 +150,7 @@ def _cost_axis(costs: CostCurves, field: str, title: str | None) -> Spec:
 
 
 def time_to_accuracy(analysis: Analysis) -> list[Chart]:
-    """Draw when each of the first settings reached three accuracies."""
+    """Draw when each of the first settings reached each of three accuracies."""
     summary = analysis.summary
     if summary.metric != "val_accuracy" or len(summary.table) < 2 or analysis.data.histories.empty:
         return []
@@ -159,9 +159,9 @@ def time_to_accuracy(analysis: Analysis) -> list[Chart]:
         return []
     caption = (
         "Wall time, validation included, until validation accuracy first reached each target. Points are "
-        "medians over a setting's runs; runs that never reached it count as slowest. There is no point if "
-        "these are half of the runs or more. Bars span the fastest to the slowest run that reached it. Runs "
-        "that share a machine slow each other down."
+        "medians over a setting's runs; runs that never reached the target count as slowest. If these are half "
+        "of the runs or more, there is no point. Bars span the fastest to the slowest run that reached it. "
+        "Runs that share a machine slow each other down."
     )
     labels = summary.table["label"].tolist()
     if len(labels) > SETTINGS:
@@ -171,11 +171,11 @@ def time_to_accuracy(analysis: Analysis) -> list[Chart]:
 
 
 def target_times(analysis: Analysis) -> tuple[pd.DataFrame, list[str]]:
-    """Return when settings reach target accuracies, and the targets as text, ascending.
+    """Return when settings reach target accuracies, and the targets as texts, ascending.
 
-    The table has columns `label target seconds low high`, a row for each setting and target that more than
-    half of its runs reached: the median over all runs (infinite for those that never reached it), and the
-    fastest and slowest of those that did.
+    The table has columns `label target seconds low high`, and a row for each setting and target that more
+    than half of its runs reached: the median over all runs (infinite for the others), and the fastest and
+    slowest run that reached it.
     """
     data, of_run, summary = analysis.data, analysis.design.of_run, analysis.summary
     best = float(summary.table["val_accuracy_last_mean"].fillna(0.0).max())
@@ -199,7 +199,7 @@ def target_times(analysis: Analysis) -> tuple[pd.DataFrame, list[str]]:
 
 
 def time_chart(times: pd.DataFrame, targets: list[str], labels: list[str]) -> Spec:
-    """Put a row for each setting, seconds across, a colour for each target."""
+    """Draw the seconds in a row for each setting, with a colour for each target."""
     low, high = float(times["low"].min()), float(times["high"].max())
     log = low > 0 and high / low > DECADE
     scale = {"type": "log", "nice": False, "padding": 10} if log else {"domainMin": 0}

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
-
-import pandas as pd
 
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.plots.style import PANELS, chart, heading, records
+from dlx.report.plots.style import PANELS, chart, heading, layer, nominal, quantitative
 from dlx.report.text import visible, write_value
 from dlx.surface.terrain import STEPS, Terrain, survey
 
@@ -55,22 +52,22 @@ def _draw(terrains: Mapping[str, Terrain]) -> Spec:
 def _panel(terrain: Terrain, label: str, *, legend: bool, x_title: str | None, y_title: str | None) -> Spec:
     width = 216 if label else 440
     box = terrain.box
-    x = _axis("x", box.left, box.right, x_title)
-    y = _axis("y", box.bottom, box.top, y_title)
-
-    def layer(data: pd.DataFrame, mark: Spec, **more: Spec) -> Spec:
-        fields = ["x", "y", *(channel["field"] for channel in more.values())]
-        own = data if not label else data[data["label"] == label]
-        return {"data": {"values": records(own, fields)}, "mark": mark, "encoding": {"x": x, "y": y} | more}
-
-    order = {"field": "order", "type": "quantitative"}
-    piece = {"field": "piece", "type": "nominal"}
+    lines, steps, ends = (
+        frame[frame["label"] == label] if label else frame
+        for frame in (terrain.lines, terrain.steps, terrain.ends)
+    )
+    axis = {"grid": False, "domain": False, "tickCount": 5}
+    scale = {"nice": False, "zero": False}
+    x = quantitative("x", x_title, axis, {"domain": [box.left, box.right]} | scale)
+    y = quantitative("y", y_title, axis, {"domain": [box.bottom, box.top]} | scale)
+    point = {"x": x, "y": y}
+    path = point | {"order": {"field": "order", "type": "quantitative"}, "detail": nominal("piece")}
     layers = [
         _ground(terrain, width, legend=legend),
-        layer(terrain.lines, _LINE | {"stroke": "white", "strokeWidth": 3}, order=order, detail=piece),
-        layer(terrain.lines, _LINE | {"stroke": PATH, "strokeWidth": 1.7}, order=order, detail=piece),
-        layer(terrain.steps, _DOT | {"size": 22, "fill": PATH}),
-        *(layer(terrain.ends[terrain.ends["kind"] == kind], mark) for kind, mark in _ENDS),
+        layer(lines, _LINE | {"stroke": "white", "strokeWidth": 3}, path),
+        layer(lines, _LINE | {"stroke": PATH, "strokeWidth": 1.7}, path),
+        layer(steps, _DOT | {"size": 22, "fill": PATH}, point),
+        *(layer(ends[ends["kind"] == kind], mark, point) for kind, mark in _ENDS),
     ]
     size = {"width": width, "height": round(width * box.height / box.width)}
     return size | {"layer": [*layers, heading(label, width)]}
@@ -115,12 +112,6 @@ def _shades(count: int) -> list[str]:
     shares = [index / max(1, count - 1) for index in range(count)]
     mixed = [[round(a + share * (b - a)) for a, b in zip(LOW, HIGH, strict=True)] for share in shares]
     return ["#" + "".join(f"{part:02x}" for part in colour) for colour in mixed]
-
-
-def _axis(field: str, low: float, high: float, title: str | None) -> Spec:
-    axis: dict[str, Any] = {"title": title, "grid": False, "domain": False, "tickCount": 5}
-    scale = {"domain": [low, high], "nice": False, "zero": False}
-    return {"field": field, "type": "quantitative", "axis": axis, "scale": scale}
 
 
 def _caption(terrains: Sequence[Terrain], settings: int) -> str:

@@ -28,7 +28,7 @@ def descents(study: Any, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [1, 2, 14])
-def test_the_chart_is_valid_vega_lite_with_a_panel_a_setting(study: Any, settings: int) -> None:
+def test_the_chart_is_valid_vega_lite_with_a_panel_per_setting(study: Any, settings: int) -> None:
     altair = pytest.importorskip("altair")
     descents(study, settings)
     ((name, title, caption, spec, *_),) = drawn(study)
@@ -61,7 +61,7 @@ def test_different_surfaces_have_shades_of_their_own_and_no_legend(study: Any) -
     assert [panel["layer"][0]["encoding"]["fill"]["legend"] for panel in spec["concat"]] == [None, None]
 
 
-def test_start_end_and_a_way_out_are_marked(study: Any) -> None:
+def test_start_end_and_the_point_where_a_path_leaves_are_marked(study: Any) -> None:
     descents(study, 1)
     study.descent("lost", [(3.0, 2.0), (-9e9, -6e9)], [13.0, 1e20], {"optimizer.lr": 9.0}, "diverged")
     ((_, _, caption, spec, *_),) = drawn(study)
@@ -73,13 +73,13 @@ def test_start_end_and_a_way_out_are_marked(study: Any) -> None:
     assert (lost[end], len(lost[left])) == ([], 1)
 
 
-def test_other_runs_have_no_such_plot(study: Any) -> None:
+def test_other_runs_have_no_surface(study: Any) -> None:
     study.run("net", study.curve(0.5, 0.6))
     assert drawn(study) == []
 
 
 @pytest.mark.slow
-def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
+def test_the_report_mentions_f_and_steps_but_no_seeds(
     study: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")

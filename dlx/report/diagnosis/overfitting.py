@@ -3,8 +3,6 @@
 Axes: R runs, E epochs.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from dlx.report.diagnosis.check import Affected, Check, Detections, Examination, Numbers, in_blocks
@@ -34,21 +32,12 @@ DEVIATIONS = 4.0  # above the error of a perfectly calibrated model
 STAYS = 0.02  # largest fall of an accuracy that counts as unchanged
 
 
-@dataclass(frozen=True)
-class Upturn:
-    """Where validation loss turns upwards [R], and what follows.
+def find_upturn(block: Block) -> tuple[Flags, Floats, dict[str, Floats]]:
+    """Find where the smoothed validation loss turns upwards [R].
 
-    `real_R`: whether it stayed up and rose by more than noise explains. `accuracy_change_R`: of validation
-    accuracy, from then to the end. `numbers`: the epoch (from 1), the lowest and last levels, and others.
+    Returns whether it stayed up and rose by more than noise explains, the change of validation accuracy from
+    then to the end, and the numbers of the finding: the epoch (from 1), the lowest and last loss, and others.
     """
-
-    real_R: Flags
-    accuracy_change_R: Floats
-    numbers: dict[str, Floats]
-
-
-def find_upturn(block: Block) -> Upturn:
-    """Find where the smoothed validation loss turns upwards, and whether it stayed above its minimum."""
     loss_RE, train_RE = block.curves["val_loss"], block.curves["train_loss"]
     smoothed_RE = running_mean(block.smoothed["val_loss"], max(1, block.epochs // 40))
     rows_R, least_R = np.arange(len(loss_RE)), smoothed_RE.argmin(axis=1)
@@ -61,7 +50,7 @@ def find_upturn(block: Block) -> Upturn:
     inside_RE = _around(smoothed_RE, lowest_R + 2 * error_R, lowest_R + WAY_UP * rise_R)
     upturn_R = np.maximum(find_breakpoint(running_median(loss_RE, 1), inside_RE), least_R)
     accuracy_R = block.smoothed["val_accuracy"][rows_R, upturn_R]
-    return Upturn(
+    return (
         (rise_R > ERRORS * error_R) & (rise_R > SHARE * np.abs(lowest_R)) & falling_R,
         end_level(block.curves["val_accuracy"]) - accuracy_R,
         {
@@ -91,12 +80,12 @@ def _around(smoothed_RE: Floats, bottom_R: Floats, upper_R: Floats) -> Flags:
 
 def _examine_overfitting(block: Block) -> Examination:
     """Find upturns; they are a problem if the loss rose by a quarter of its minimum or accuracy fell."""
-    upturn = find_upturn(block)
+    real_R, accuracy_change_R, numbers = find_upturn(block)
     return Examination(
         able_R=block.finite("val_loss", "train_loss"),
-        fires_R=upturn.real_R,
-        problem_R=(upturn.numbers["share"] >= SERIOUS) | (upturn.accuracy_change_R < -DROP),
-        numbers=upturn.numbers,
+        fires_R=real_R,
+        problem_R=(numbers["share"] >= SERIOUS) | (accuracy_change_R < -DROP),
+        numbers=numbers,
         reason="no validation and training loss at every epoch",
     )
 
@@ -151,14 +140,13 @@ def _measure(evidence: Evidence, run: str) -> Numbers | str:
 
 def _examine_rise(block: Block) -> Examination:
     """Find runs whose validation loss rose by a quarter of its minimum while accuracy did not fall."""
-    upturn = find_upturn(block)
-    stays_R = upturn.accuracy_change_R > -np.fmax(STAYS, 2 * epoch_noise(block.curves["val_accuracy"]))
-    numbers = {name: upturn.numbers[name] for name in ("epoch", "lowest", "end")}
+    real_R, change_R, numbers = find_upturn(block)
+    stays_R = change_R > -np.fmax(STAYS, 2 * epoch_noise(block.curves["val_accuracy"]))
     return Examination(
         able_R=block.finite("val_loss", "train_loss", "val_accuracy"),
-        fires_R=upturn.real_R & stays_R & (numbers["end"] > (1 + SERIOUS) * numbers["lowest"]),
+        fires_R=real_R & stays_R & (numbers["end"] > (1 + SERIOUS) * numbers["lowest"]),
         problem_R=np.zeros(len(stays_R), dtype=bool),
-        numbers=numbers | {"accuracy_change": upturn.accuracy_change_R},
+        numbers={name: numbers[name] for name in ("epoch", "lowest", "end")} | {"accuracy_change": change_R},
         reason="no losses and accuracy at every epoch",
     )
 

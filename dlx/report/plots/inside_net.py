@@ -56,16 +56,51 @@ def layer_outputs(analysis: Analysis) -> list[Chart]:
     if not files.by_setting:
         return files.nothing_drawn("layers_mean", STATISTICS["mean"][0])
     names = changing_layers(files)
-    sentences = [files.means("Lines")]
+    sentences = []
     if len(names) > PANELS:
-        sentences.append(f"The first {PANELS - 1} of {len(names)} layers and the last")
-    charts = []
-    for statistic, (title, quantity) in STATISTICS.items():
-        plan = by_layer(files, names, statistic)
-        caption = files.caption([*sentences, *plan.caption])
-        spec = multiples(plan, quantity, f"{title}, by epoch")
-        charts.append(Chart(f"layers_{statistic}", title, caption, spec, wide=True))
-    return charts
+        sentences = [f"The first {PANELS - 1} of {len(names)} layers and the last"]
+        names = [*names[: PANELS - 1], names[-1]]
+    plans = {statistic: by_name(files, "layer", names, statistic) for statistic in STATISTICS}
+    return [
+        _chart(files, plan, f"layers_{statistic}", STATISTICS[statistic], sentences)
+        for statistic, plan in plans.items()
+    ]
+
+
+def gradients_and_weights(analysis: Analysis) -> list[Chart]:
+    """Draw a chart of gradients and one of weights: a panel for each parameter, weights before biases."""
+    files = read_tables(analysis, GRADIENTS, read_gradients, SETTINGS)
+    if not files.by_setting:
+        return files.nothing_drawn("abs_gradient", MAGNITUDES["abs_gradient"][0])
+    names = weights_first(in_net_order(files, "parameter"))
+    sentences = ["Gradients are averaged over an epoch's steps"]
+    if len(names) > PANELS:
+        sentences.append(f"The first {PANELS} of {len(names)} parameters, weights before biases")
+    plans = {column: by_name(files, "parameter", names, column) for column in MAGNITUDES}
+    return [
+        _chart(files, plan, column, MAGNITUDES[column], sentences)
+        for column, plan in plans.items()
+        if not plan.frame.empty
+    ]
+
+
+def _chart(
+    files: RunFiles[pd.DataFrame], plan: Multiples, name: str, titles: tuple[str, str], sentences: list[str]
+) -> Chart:
+    title, quantity = titles
+    caption = files.caption([files.means("Lines"), *sentences, *plan.caption])
+    return Chart(name, title, caption, multiples(plan, quantity, f"{title}, by epoch"), wide=True)
+
+
+def by_name(files: RunFiles[pd.DataFrame], kind: str, names: list[str], statistic: str) -> Multiples:
+    """Average a statistic over each setting's runs, by split, epoch and name of the layer or parameter."""
+    frame = join_tables(files).rename(columns={kind: "panel", "phase": "split", statistic: "value"})
+    if "split" not in frame:
+        frame["split"] = "training"
+    means = frame.groupby(["panel", "label", "split", "epoch"], sort=False)["value"].mean().reset_index()
+    means["panel"] = means["panel"].map(visible)
+    panels = [visible(name) for name in names]
+    return arrange(means, panels, list(files.by_setting), may_be_log=() if statistic == "mean" else panels)
 
 
 def changing_layers(files: RunFiles[pd.DataFrame]) -> list[str]:
@@ -81,19 +116,6 @@ def changing_layers(files: RunFiles[pd.DataFrame]) -> list[str]:
     return [name for name in in_net_order(files, "layer") if name in changing]
 
 
-def by_layer(files: RunFiles[pd.DataFrame], names: list[str], statistic: str) -> Multiples:
-    """Average one statistic over each setting's runs, by layer, phase and epoch."""
-    frame = join_tables(files)
-    frame = frame[~frame["module"].isin(PASS_THROUGH)]
-    means = frame.groupby(["layer", "label", "phase", "epoch"], sort=False)[statistic].mean().reset_index()
-    means = means.rename(columns={"layer": "panel", "phase": "split", statistic: "value"})
-    means["panel"] = means["panel"].map(visible)
-    panels = [visible(name) for name in names]
-    if len(panels) > PANELS:
-        panels = [*panels[: PANELS - 1], panels[-1]]
-    return arrange(means, panels, list(files.by_setting), may_be_log=() if statistic == "mean" else panels)
-
-
 def in_net_order(files: RunFiles[pd.DataFrame], column: str) -> list[str]:
     """Return the names of all runs, each inserted after the one it follows in its own net."""
     order: list[str] = []
@@ -107,36 +129,6 @@ def in_net_order(files: RunFiles[pd.DataFrame], column: str) -> list[str]:
                     order.insert(position, name)
                     position += 1
     return order
-
-
-def gradients_and_weights(analysis: Analysis) -> list[Chart]:
-    """Draw a chart of gradients and one of weights: a panel for each parameter, weights before biases."""
-    files = read_tables(analysis, GRADIENTS, read_gradients, SETTINGS)
-    if not files.by_setting:
-        return files.nothing_drawn("abs_gradient", MAGNITUDES["abs_gradient"][0])
-    names = weights_first(in_net_order(files, "parameter"))
-    sentences = [files.means("Lines"), "Gradients are averaged over an epoch's steps"]
-    if len(names) > PANELS:
-        sentences.append(f"The first {PANELS} of {len(names)} parameters, weights before biases")
-    charts = []
-    for column, (title, quantity) in MAGNITUDES.items():
-        plan = by_parameter(files, names, column)
-        if plan.frame.empty:
-            continue
-        caption = files.caption([*sentences, *plan.caption])
-        spec = multiples(plan, quantity, f"{title}, by epoch")
-        charts.append(Chart(column, title, caption, spec, wide=True))
-    return charts
-
-
-def by_parameter(files: RunFiles[pd.DataFrame], names: list[str], column: str) -> Multiples:
-    """Average one magnitude over each setting's runs, by parameter and epoch."""
-    frame = join_tables(files)
-    means = frame.groupby(["parameter", "label", "epoch"], sort=False)[column].mean().reset_index()
-    means = means.rename(columns={"parameter": "panel", column: "value"}).assign(split="training")
-    means["panel"] = means["panel"].map(visible)
-    panels = [visible(name) for name in names]
-    return arrange(means, panels, list(files.by_setting), may_be_log=panels)
 
 
 def weights_first(names: list[str]) -> list[str]:

@@ -114,8 +114,8 @@ def curves_caption(curves: Curves, shown: int, others: str) -> str:
         sentences.append(f"The first {shown} of {len(curves.labels)} settings in the table; {others}")
     if diverged:
         sentences.append(
-            f"Thin lines are diverged runs ({diverged}); a cross marks the point where each leaves the axis or "
-            "is last finite"
+            f"Thin lines are diverged runs ({diverged}); a cross marks where each leaves the axis or is last "
+            "finite"
         )
     if any(axis.log for axis in axes):
         where = "" if all(axis.log for axis in axes) else " where losses span more than two decades"

@@ -159,9 +159,9 @@ def time_to_accuracy(analysis: Analysis) -> list[Chart]:
         return []
     caption = (
         "Wall time, validation included, until validation accuracy first reached each target. Points are "
-        "medians over a setting's runs; runs that never reached the target count as slowest. If these are half "
-        "of the runs or more, there is no point. Bars span the fastest to the slowest run that reached it. "
-        "Runs that share a machine slow each other down."
+        "medians over a setting's runs; runs that never reached the target count as slowest. If these are "
+        "half of the runs or more, there is no point. Bars span the fastest to the slowest run that reached "
+        "it. Runs that share a machine slow each other down."
     )
     labels = summary.table["label"].tolist()
     if len(labels) > SETTINGS:

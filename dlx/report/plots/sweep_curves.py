@@ -1,7 +1,6 @@
 """Results against a swept number: a chart for each key, a line for each combination of the other keys."""
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,7 +164,10 @@ def against_key(analysis: Analysis, key: str, results: pd.DataFrame) -> SweptKey
         setting: label({other: design.rows[setting][other] for other in others}, design.names)
         for setting in given
     }
-    estimates = _estimate(results.assign(setting=results.index.map(design.of_run)), given)
+    tall = results.assign(setting=results.index.map(design.of_run)).melt("setting", var_name="measure")
+    tall = tall[tall["setting"].isin(list(given))].dropna(subset="value")
+    grouped = tall.groupby(["setting", "measure"])["value"]
+    estimates = grouped.agg(mean="mean", low="min", high="max", n="count").reset_index()
     frame = estimates.assign(
         value=estimates["setting"].map(numbers), line=estimates["setting"].map(line_of)
     ).sort_values("value", kind="stable")
@@ -189,13 +191,6 @@ def against_key(analysis: Analysis, key: str, results: pd.DataFrame) -> SweptKey
         ticks={name: log_ticks(*ends) for name, ends in spans.items() if 0 < ends[0] < ends[1] / 100},
         missing=len(given) - frame["setting"].nunique(),
     )
-
-
-def _estimate(results: pd.DataFrame, settings: Collection[int]) -> pd.DataFrame:
-    """Return the mean, lowest, highest and number of results for each of the settings and each measure."""
-    tall = results.melt(id_vars="setting", var_name="measure").dropna(subset="value")
-    grouped = tall[tall["setting"].isin(list(settings))].groupby(["setting", "measure"])["value"]
-    return grouped.agg(mean="mean", low="min", high="max", n="count").reset_index()
 
 
 def _axis_of(measure: str) -> str:

@@ -161,13 +161,11 @@ class Parallel:
     `lines`: `label order height quality tooltip`, a row for each setting and axis, the best settings last;
     the height on the axis is from 0 (bottom) to 1, the quality of the result from 0 (worst) to 1. `texts`:
     `axis order height text`, the values beside the axes. `axes`: their headings, the result's last.
-    `dropped`: the number of settings without a completed run.
     """
 
     lines: pd.DataFrame
     texts: pd.DataFrame
     axes: list[str]
-    dropped: int
 
 
 def parallel_coordinates(analysis: Analysis) -> list[Chart]:
@@ -177,16 +175,16 @@ def parallel_coordinates(analysis: Analysis) -> list[Chart]:
     varying = [key for key in analysis.design.keys if len(set(completed[key].map(write_value))) > 1]
     if not AXES[0] <= len(varying) <= AXES[1] or len(completed) < LINES[0]:
         return []
-    parallel = connect(analysis, varying)
     caption = (
         f"Each line is a setting: the values of its keys, then its mean {METRIC_NAMES[summary.metric]} at "
         "the last epoch. Darker blue is better. Values of a key are spaced evenly."
     )
     if len(completed) > LINES[1]:
         caption += f" The first {LINES[1]} of {len(completed)} settings in the table."
-    if parallel.dropped:
-        caption += f" {write_count(parallel.dropped, 'setting')} without a completed run not shown."
-    return [Chart("parallel", "Every setting at once", caption, strands(parallel), wide=True, live=True)]
+    if dropped := len(summary.table) - len(completed):
+        caption += f" {write_count(dropped, 'setting')} without a completed run not shown."
+    spec = strands(connect(analysis, varying))
+    return [Chart("parallel", "Every setting at once", caption, spec, wide=True, live=True)]
 
 
 def connect(analysis: Analysis, keys: Sequence[str]) -> Parallel:
@@ -221,7 +219,6 @@ def connect(analysis: Analysis, keys: Sequence[str]) -> Parallel:
         pd.DataFrame(rows, columns=["label", "order", "height", "quality", "tooltip"]),
         pd.DataFrame(texts, columns=["axis", "order", "height", "text"]),
         axes,
-        int(summary.table[column].isna().sum()),
     )
 
 

@@ -20,7 +20,7 @@ def made(simulator: Any) -> Any:
     return simulator(0, 60, 500)
 
 
-def test_what_most_runs_share_is_a_finding_of_their_setting(made: Any) -> None:
+def test_a_finding_of_most_runs_is_a_finding_of_their_setting(made: Any) -> None:
     kinds = [made.overfitting, made.overfitting, made.overfitting, made.clean]
     analysis = made.study([({"optimizer.lr": 1}, make()) for make in kinds])
     diagnosis = diagnose(analysis)
@@ -37,7 +37,7 @@ def test_what_most_runs_share_is_a_finding_of_their_setting(made: Any) -> None:
     assert not [one for one in single_runs(diagnosis, analysis.design) if one.kind == "overfitting"]
 
 
-def test_what_few_runs_have_is_not_a_finding_of_their_setting(made: Any) -> None:
+def test_a_finding_of_few_runs_is_not_a_finding_of_their_setting(made: Any) -> None:
     analysis = made.study([({}, make()) for make in (made.spiked, made.clean, made.clean)])
     diagnosis = diagnose(analysis)
     assert {one.scope for one in diagnosis.findings} == {"run"}
@@ -70,7 +70,7 @@ def test_terminal_lines_are_limited_and_put_problems_first(made: Any) -> None:
     assert flags == sorted(flags, reverse=True)
 
 
-def test_the_csv_has_all_findings_with_numbers_and_what_was_not_checked(made: Any) -> None:
+def test_the_csv_has_all_findings_with_their_numbers_and_the_skipped_checks(made: Any) -> None:
     analysis = made.study([({}, made.overfitting())])
     diagnosis = diagnose(analysis)
     rows = list(csv.DictReader(io.StringIO(diagnosis_csv(diagnosis))))

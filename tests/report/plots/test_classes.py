@@ -54,7 +54,7 @@ def test_a_single_output_predicts_by_its_sign() -> None:
     assert predicted(Predictions(outputs, outputs, np.array([0, 0, 1]), 1, 1)).tolist() == [0, 0, 1]
 
 
-def test_names_that_do_not_fit_give_way_to_numbers(study: Any, analysed: Any) -> None:
+def test_names_that_do_not_match_the_outputs_are_replaced_by_numbers(study: Any, analysed: Any) -> None:
     predict(study.run("a", study.curve(0.5), data={"classes": ["only", "two"]}), [0, 1, 1, 1, 0], LABELS)
     assert class_names(analysed(), read(analysed)) == ["0", "1", "2"]
 
@@ -123,7 +123,7 @@ def test_pairs_are_counted_over_runs_and_shared_by_the_true_class() -> None:
     assert matrix.samples == 6
 
 
-def test_of_many_classes_the_most_mistaken_are_kept_in_their_order() -> None:
+def test_with_many_classes_the_most_mistaken_are_kept_in_order() -> None:
     labels = list(range(30))
     guesses = [label if label < 20 else 0 for label in labels]
     matrix = count_pairs(pooled(guessed(guesses, labels, 30)), [str(label) for label in labels])
@@ -195,7 +195,7 @@ def test_an_absent_class_has_no_curve_and_equal_names_stay_apart(
     assert plan.frame["value"].tolist() == [0.2, 0.4, 0.6, 0.8]
 
 
-def test_of_many_classes_those_with_the_lowest_accuracy_at_the_end_are_drawn(
+def test_with_many_classes_those_with_the_lowest_final_accuracy_are_drawn(
     study: Any, analysed: Any, drawn: Any, write: Any
 ) -> None:
     names = tuple(str(number) for number in range(20))

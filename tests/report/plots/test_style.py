@@ -18,7 +18,7 @@ from dlx.report.plots.style import label_angle, layer, layered, log_ticks, row_a
         (8.0, 1000.0, [10.0, 100.0, 1000.0]),
     ],
 )
-def test_powers_of_ten_a_few_of_them(low: float, high: float, ticks: list[float]) -> None:
+def test_logarithmic_ticks_are_a_few_powers_of_ten(low: float, high: float, ticks: list[float]) -> None:
     assert log_ticks(low, high) == pytest.approx(ticks)
 
 

@@ -14,7 +14,7 @@ def swept_key(analysed: Any, key: str) -> Any:
     return against_key(analysis, key, final_results(analysis))
 
 
-def test_two_values_words_and_truths_are_no_sweep(study: Any, drawn: Any) -> None:
+def test_two_values_words_and_booleans_are_not_a_sweep(study: Any, drawn: Any) -> None:
     for index, (width, name) in enumerate(((1, "a"), (2, "b"), (1, "c"))):
         changes = {"model.width": width, "model.norm": name, "augment.flip": index == 1}
         study.run(f"r{index}", study.curve(0.5), changes)

@@ -26,7 +26,7 @@ def test_cells_hold_means_and_the_best_is_darkest(study: Any, analysed: Any) -> 
     assert cells.loc[("0.1", "8"), "shade"] == 0.0
 
 
-def test_a_third_key_is_averaged_over_and_said(study: Any, drawn: Any) -> None:
+def test_a_third_key_is_averaged_over_and_the_caption_says_so(study: Any, drawn: Any) -> None:
     for norm, better in (("none", 0.0), ("batch", 0.2)):
         for lr in (0.1, 0.01):
             for width in (8, 128):
@@ -84,7 +84,7 @@ def test_settings_without_a_completed_run_are_counted(study: Any, drawn: Any) ->
     assert {row["label"] for row in chart.spec["layer"][0]["data"]["values"]}.isdisjoint({"width 8, lr 9"})
 
 
-def test_one_key_needs_no_such_plot(study: Any, drawn: Any) -> None:
+def test_a_single_key_has_no_parallel_coordinates(study: Any, drawn: Any) -> None:
     for index in range(5):
         study.run(f"r{index}", study.curve(0.5), {"optimizer.lr": 0.1 + index})
     assert drawn(parallel_coordinates) == {}

@@ -13,7 +13,7 @@ from dlx.report.design import label
 from dlx.report.diagnosis.evidence import Evidence, pooled_variance
 from dlx.report.diagnosis.finding import Finding, NotChecked
 from dlx.report.diagnosis.trend import Floats
-from dlx.report.text import visible, write_count, write_metric, write_value
+from dlx.report.text import METRIC_NAMES, visible, write_count, write_metric, write_value
 from dlx.run.identity import comparable
 
 EDGE = "edge of the grid"
@@ -111,16 +111,12 @@ def _edge_finding(
     best_score, inside_score = (write_metric(metric, score) for score in scores)
     sentence = (
         f"The best {visible(evidence.design.names[key])}, {write_value(value)}, is the {extreme} that was "
-        f"tried ({write_value(low)} to {write_value(high)}). Its {_in_words(metric)} of {best_score} is "
+        f"tried ({write_value(low)} to {write_value(high)}). Its {METRIC_NAMES[metric]} of {best_score} is "
         f"{errors:.1f} standard errors better than {inside_score} at {write_value(inside)}, the best value "
         f"inside the range. Try {more} values."
     )
     numbers = {"value": value, "lowest": low, "highest": high, "best": scores[0], "inside": scores[1]}
     return Finding(EDGE, "sweep", "", "note", sentence, numbers | {"standard_errors": errors})
-
-
-def _in_words(metric: str) -> str:
-    return metric.replace("val_", "validation ").replace("train_", "training ")
 
 
 def find_stability_limits(evidence: Evidence) -> list[Finding | NotChecked]:
@@ -244,7 +240,7 @@ def _importance_finding(evidence: Evidence, shares: dict[str, float]) -> Finding
     smaller = "".join(f"{visible(names[key])} {100 * shares[key]:.0f}%, " for key in others)
     sentence = (
         f"{visible(names[first])} matters most: by itself it explains {100 * shares[first]:.0f}% of the "
-        f"variance of {_in_words(evidence.summary.metric)} between the {len(evidence.scores)} settings "
+        f"variance of {METRIC_NAMES[evidence.summary.metric]} between the {len(evidence.scores)} settings "
         f"({smaller}interactions {100 * rest:.0f}%)."
     )
     numbers = {visible(key): shares[key] for key in (first, *others)} | {"interactions": rest}

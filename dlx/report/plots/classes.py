@@ -65,7 +65,7 @@ def accuracy_by_class(analysis: Analysis) -> list[Chart]:
     if files.several:
         sentences.append("Dots are runs")
     if accuracy.total > len(accuracy.classes):
-        sentences.append(f"The worst {len(accuracy.classes)} of {accuracy.total} classes")
+        sentences.append(f"Only the worst {len(accuracy.classes)} of {accuracy.total} classes are drawn")
     return [Chart("classes", LAST_TITLE, files.caption(sentences), bars(accuracy), wide=True)]
 
 
@@ -164,7 +164,9 @@ def class_curves(analysis: Analysis) -> list[Chart]:
     plan = same_axes(plan)
     sentences = [files.means("Lines"), *plan.caption]
     if total > len(plan.panels):
-        sentences.append(f"The {len(plan.panels)} of {total} classes with the lowest accuracy at the end")
+        sentences.append(
+            f"The {len(plan.panels)} of {total} classes with the lowest final accuracy are drawn"
+        )
     spec = multiples(plan, QUANTITY["accuracy"], "validation accuracy by epoch, a panel for each class")
     return [Chart("class_curves", CURVES_TITLE, files.caption(sentences), spec, wide=True)]
 
@@ -229,7 +231,8 @@ def confusion(analysis: Analysis) -> list[Chart]:
         "Cells are per cent of the true class; those below 0.5% are blank",
     ]
     if matrix.total > len(matrix.classes):
-        sentences.append(f"The {len(matrix.classes)} of {matrix.total} classes that are mistaken most often")
+        drawn = f"{len(matrix.classes)} of {matrix.total} classes"
+        sentences.append(f"The {drawn} that are mistaken most often are drawn")
     if files.damaged:
         sentences.append(files.damage)
     caption = ". ".join(sentences) + "."

@@ -44,7 +44,7 @@ def differences(analysis: Analysis) -> list[Chart]:
         if comparisons.margin > 0:  # NaN where none was declared
             caption += f" The grey strip is the margin of ±{comparisons.margin:g} that counts as equivalent."
         if len(pairs) > PAIRS:
-            caption += f" The first {PAIRS} of {len(pairs)} settings."
+            caption += f" Only the first {PAIRS} of {len(pairs)} settings are drawn."
         charts.append(Chart(name, title, caption, forest(frame, comparisons.margin), wide=True, live=True))
     return charts
 

@@ -60,7 +60,7 @@ def augmented_images(analysis: Analysis) -> list[Chart]:
     if grid.clipped:
         sentences.append("Values beyond the originals' range are clipped to it")
     if grid.more:
-        sentences.append(f"The first {ROWS} rows")
+        sentences.append(f"Only the first {ROWS} rows are drawn")
     if files.damaged:
         sentences.append(files.damage)
     return [Chart("images", TITLE, ". ".join(sentences) + ".", draw_grid(grid), wide=True)]

@@ -58,7 +58,7 @@ def layer_outputs(analysis: Analysis) -> list[Chart]:
     names = changing_layers(files)
     sentences = []
     if len(names) > PANELS:
-        sentences = [f"The first {PANELS - 1} of {len(names)} layers and the last"]
+        sentences = [f"The first {PANELS - 1} of {len(names)} layers and the last are drawn"]
         names = [*names[: PANELS - 1], names[-1]]
     plans = {statistic: by_name(files, "layer", names, statistic) for statistic in STATISTICS}
     return [
@@ -75,7 +75,7 @@ def gradients_and_weights(analysis: Analysis) -> list[Chart]:
     names = weights_first(in_net_order(files, "parameter"))
     sentences = ["Gradients are averaged over an epoch's steps"]
     if len(names) > PANELS:
-        sentences.append(f"The first {PANELS} of {len(names)} parameters, weights before biases")
+        sentences.append(f"The first {PANELS} of {len(names)} parameters are drawn, weights before biases")
     plans = {column: by_name(files, "parameter", names, column) for column in MAGNITUDES}
     return [
         _chart(files, plan, column, MAGNITUDES[column], sentences)
@@ -198,7 +198,9 @@ def logit_histograms(analysis: Analysis) -> list[Chart]:
     sentences.append("The number in a panel is the mean absolute logit")
     stored = len({epoch for by_epoch in groups.values() for epoch in by_epoch})
     if stored > len(counted.epochs):
-        sentences.append(f"{len(counted.epochs)} of {stored} stored epochs, including the first and the last")
+        sentences.append(
+            f"{len(counted.epochs)} of {stored} stored epochs are drawn, the first and the last among them"
+        )
     return [Chart("logits", HISTOGRAMS_TITLE, files.caption(sentences), histograms(counted), wide=True)]
 
 

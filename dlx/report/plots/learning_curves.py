@@ -56,7 +56,7 @@ def curves_by_epoch(analysis: Analysis) -> list[Chart]:
         name, title = (
             (f"{metric}_by_setting", "by epoch, setting by setting") if many else (metric, "by epoch")
         )
-        caption = curves_caption(part, PANELS, "the others are not drawn")
+        caption = curves_caption(part, PANELS, "have a panel; the others are not drawn")
         spec = setting_by_setting(part, metric, exact=exact)
         one_by_one.append(Chart(name, f"{metric.title()} {title}", caption, spec, wide=many))
     return together + one_by_one

@@ -101,7 +101,7 @@ def metric_axis(axis: Axis, title: str | None) -> Spec:
 
 
 def curves_caption(curves: Curves, shown: int, others: str) -> str:
-    """Describe the lines and the axes; `others` says what happens to settings after the first `shown`."""
+    """Describe the lines and the axes; `others`: how these and the other settings are drawn."""
     axes = curves.axes.values()
     diverged = curves.diverged["run"].nunique()
     if (curves.estimates["n"] > 1).any():
@@ -111,7 +111,7 @@ def curves_caption(curves: Curves, shown: int, others: str) -> str:
     else:
         sentences = ["Each line is a single run" if len(curves.estimates) else "No run completed"]
     if len(curves.labels) > shown:
-        sentences.append(f"The first {shown} of {len(curves.labels)} settings in the table; {others}")
+        sentences.append(f"The first {shown} of {len(curves.labels)} settings in the table {others}")
     if diverged:
         sentences.append(
             f"Thin lines are diverged runs ({diverged}); a cross marks where each leaves the axis or is last "
@@ -130,7 +130,8 @@ def curves_caption(curves: Curves, shown: int, others: str) -> str:
 def grey_caption(settings: int) -> str:
     """Say how settings without a colour of their own are drawn."""
     rest = settings - len(COLOURS)
-    return "the others are thin and grey" if rest <= GREYS else f"the next {GREYS} are thin and grey"
+    others = "the others" if rest <= GREYS else f"the next {GREYS}"
+    return f"are in colour; {others} are thin and grey"
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,9 @@ class RunFiles(Generic[T]):
         sentences = [*sentences]
         if self.by_setting and len(self.by_setting) < self.settings:
             shown = f"{len(self.by_setting)} of the {self.settings}"
-            sentences.append(f"Only the first {shown} settings that have {self.file}")
+            sentences.append(f"Only the first {shown} settings that have {self.file} are drawn")
         if self.thinned:
-            sentences.append(f"Only the first {RUNS} runs of each setting")
+            sentences.append(f"Only the first {RUNS} runs of each setting are read")
         if self.damaged:
             sentences.append(self.damage)
         return ". ".join(sentences) + "."

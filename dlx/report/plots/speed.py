@@ -165,7 +165,7 @@ def time_to_accuracy(analysis: Analysis) -> list[Chart]:
     )
     labels = summary.table["label"].tolist()
     if len(labels) > SETTINGS:
-        caption += f" The first {SETTINGS} of {len(labels)} settings in the table."
+        caption += f" Only the first {SETTINGS} of {len(labels)} settings in the table are drawn."
     spec = time_chart(times, targets, labels[:SETTINGS])
     return [Chart("time_to_accuracy", "Time to accuracy", caption, spec)]
 

@@ -274,5 +274,5 @@ def _caption(swept: SweptKey, summary: Summary) -> str:
         zero = ", and also shows 0" if swept.scale == "symlog" else ""
         sentences.append(f"The axis of {swept.heading} is logarithmic{zero}")
     if swept.missing:
-        sentences.append(f"{write_count(swept.missing, 'setting')} without a completed run not shown")
+        sentences.append(f"Not shown: {write_count(swept.missing, 'setting')} without a completed run")
     return ". ".join(sentences) + "."

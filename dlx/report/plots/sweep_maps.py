@@ -180,9 +180,9 @@ def parallel_coordinates(analysis: Analysis) -> list[Chart]:
         "the last epoch. Darker blue is better. Values of a key are spaced evenly."
     )
     if len(completed) > LINES[1]:
-        caption += f" The first {LINES[1]} of {len(completed)} settings in the table."
+        caption += f" Only the first {LINES[1]} of {len(completed)} settings in the table are drawn."
     if dropped := len(summary.table) - len(completed):
-        caption += f" {write_count(dropped, 'setting')} without a completed run not shown."
+        caption += f" Not shown: {write_count(dropped, 'setting')} without a completed run."
     spec = strands(connect(analysis, varying))
     return [Chart("parallel", "Every setting at once", caption, spec, wide=True, live=True)]
 

@@ -73,7 +73,7 @@ def test_beyond_twenty_classes_the_worst_are_drawn_worst_first(study: Any, analy
     assert accuracies.total == 30
     assert accuracies.classes[:14] == [str(label) for label in range(2, 30, 2)]
     assert len(accuracies.classes) == MOST_CLASSES
-    assert "The worst 20 of 30 classes" in drawn(accuracy_by_class)["classes"].caption
+    assert "Only the worst 20 of 30 classes are drawn" in drawn(accuracy_by_class)["classes"].caption
 
 
 @pytest.mark.parametrize("settings", [1, 2])
@@ -204,7 +204,9 @@ def test_with_many_classes_those_with_the_lowest_final_accuracy_are_drawn(
     plan, total = curves(analysed)
     assert plan.panels == [name for name, value in zip(names, last, strict=True) if value < 12 / 20]
     assert total == 20
-    assert "The 12 of 20 classes with the lowest accuracy" in drawn(class_curves)["class_curves"].caption
+    assert (
+        "The 12 of 20 classes with the lowest final accuracy" in drawn(class_curves)["class_curves"].caption
+    )
 
 
 def test_damaged_curves_are_named(study: Any, drawn: Any) -> None:

@@ -25,7 +25,7 @@ def test_only_the_first_settings_files_are_opened(
     assert files.settings == 3
     caption = files.caption(["First"])
     assert caption.startswith("First. Only the first 2 of the 3 settings that have file")
-    assert caption.endswith("Only the first 2 runs of each setting.")
+    assert caption.endswith("Only the first 2 runs of each setting are read.")
 
 
 def test_a_setting_whose_files_are_all_damaged_does_not_count(study: Any, analysed: Any) -> None:

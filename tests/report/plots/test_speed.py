@@ -43,9 +43,7 @@ def test_seconds_are_averaged_over_runs_at_equal_epochs(study: Any, analysed: An
     assert charts["accuracy_pace"].title == "Accuracy against seconds"
 
 
-def test_steps_that_span_a_decade_get_a_logarithmic_axis_from_epoch_1(
-    study: Any, analysed: Any
-) -> None:
+def test_steps_that_span_a_decade_get_a_logarithmic_axis_from_epoch_1(study: Any, analysed: Any) -> None:
     for batch, steps in ((4, 250), (128, 8)):
         timed(study.run(f"b{batch}", study.curve(0.5), {"batch_size": batch}), steps, 0.1)
     costs = costs_of(analysed())

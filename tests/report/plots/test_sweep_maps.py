@@ -80,7 +80,7 @@ def test_settings_without_a_completed_run_are_counted(study: Any, drawn: Any) ->
     four_settings(study)
     study.run("lost", study.curve(0.1), {"optimizer.lr": 9.0, "model.width": 8}, status="diverged")
     chart = drawn(parallel_coordinates)["parallel"]
-    assert "1 setting without a completed run not shown." in chart.caption
+    assert "Not shown: 1 setting without a completed run." in chart.caption
     assert {row["label"] for row in chart.spec["layer"][0]["data"]["values"]}.isdisjoint({"width 8, lr 9"})
 
 

@@ -1,4 +1,4 @@
-"""Gradient descent on a surface as a user asks for it: published values, every rule, files, refusals."""
+"""Gradient descent on a surface from the command line: published values, optimizers, files, errors."""
 
 import csv
 import math

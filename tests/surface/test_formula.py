@@ -1,4 +1,4 @@
-"""Formulas: the values of NumPy's and torch's own functions, and one clear line for everything else."""
+"""Formulas: the values of NumPy's and torch's own functions, and one clear line for every error."""
 
 import numpy as np
 import pytest

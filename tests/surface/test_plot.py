@@ -1,4 +1,4 @@
-"""The plot of a surface: valid Vega-Lite, a panel a setting, and a report that speaks of steps."""
+"""The plot of a surface: valid Vega-Lite with a panel per setting; the report counts in steps."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Terrain: the box, the levels and bands of height, and the paths, against what is known of a bowl."""
+"""Terrain: the box, the levels and bands of height, and the paths, against closed forms for a bowl."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def halving(steps: int) -> list[tuple[float, float]]:
 
 
 def area(ring: list[list[float]]) -> float:
-    """Of a polygon, positive or negative by which way round it goes (the shoelace formula)."""
+    """Return a polygon's area, with a sign for its orientation (the shoelace formula)."""
     x, y = np.array(ring).T
     return float(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
 

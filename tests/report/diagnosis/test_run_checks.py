@@ -1,4 +1,4 @@
-"""Each check of runs: what fires, with which numbers, and what is not checked."""
+"""Each check of runs: when it fires, with which numbers, and when it cannot be made."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from dlx.run.probes import GRADIENT_COLUMNS, GRADIENTS, LAYER_COLUMNS, LAYERS
 
 @pytest.fixture
 def quiet(simulator: Any) -> Any:
-    """Return a simulator without noise of losses."""
+    """Return a simulator whose losses have almost no noise."""
     made = simulator(0, 100, 500)
     made.noise = 1e-4
     return made

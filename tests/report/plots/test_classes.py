@@ -27,7 +27,7 @@ LABELS = [0, 0, 1, 1, 2]
 
 
 def predict(folder: Path, guesses: list[int], labels: list[int], outputs: int = 3) -> None:
-    """Write outputs whose largest is the guess; those of the best epoch guess 0 throughout."""
+    """Write outputs that predict `guesses` at the last epoch and class 0 at the best epoch."""
     last = np.eye(outputs)[guesses]
     best = np.eye(outputs)[[0] * len(guesses)]
     write_predictions(folder, last=last, best=best, labels=np.array(labels), last_epoch=3, best_epoch=1)
@@ -149,7 +149,7 @@ def test_the_matrix_is_of_the_first_setting_in_the_table(study: Any, drawn: Any)
 def rows(
     *accuracies: tuple[float | None, ...], names: tuple[str, ...] = ("cat", "dog")
 ) -> list[tuple[Any, ...]]:
-    """Rows of classes.csv, epoch by epoch."""
+    """Return the rows of classes.csv, epoch by epoch."""
     return [
         (epoch, name, 5, value)
         for epoch, values in enumerate(accuracies)

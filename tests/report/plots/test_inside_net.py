@@ -40,7 +40,7 @@ NORMED = [PLAIN[0], PLAIN[1], ("norm1", "BatchNorm1d"), *PLAIN[2:]]
 
 
 def rows(net: list[tuple[str, str]], mean: float) -> list[tuple[object, ...]]:
-    """Statistics by epoch and phase; dropout passes on what the layer before it puts out."""
+    """Return statistics by epoch and phase; dropout repeats the output of the layer before it."""
     values = {name: mean + index for index, (name, _) in enumerate(net)}
     before = [name for name, _ in net][[name for name, _ in net].index("dropout1") - 1]
     values["dropout1"] = values[before]

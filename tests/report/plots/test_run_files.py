@@ -1,4 +1,4 @@
-"""Reading files of runs: best settings first, and only files that are drawn."""
+"""Reading the files of runs: the best settings first, and only files that are drawn."""
 
 from typing import Any
 

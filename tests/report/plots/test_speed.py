@@ -1,4 +1,4 @@
-"""Curves by step and second, drawn only where settings differ in them, and the time to accuracies."""
+"""Curves by step and second, drawn only if settings differ in them, and the time to accuracies."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def costs_of(analysis: Any) -> Any:
 
 
 def timed(folder: Any, steps: int, seconds: float, epochs: int = 4) -> None:
-    """Rewrite a run's history with so many steps and seconds an epoch."""
+    """Rewrite a run's history with this number of steps and seconds per epoch."""
     rows = [
         f"{epoch},{epoch * steps},{epoch * seconds},0.1,1.0,0.5,1.0,{epoch / 10}\n"
         for epoch in range(epochs + 1)
@@ -81,7 +81,7 @@ def test_a_run_that_never_arrives_is_slower_than_any(study: Any, analysed: Any) 
     for seed, curve in enumerate((FAST, NEVER)):
         study.run(f"b{seed}", study.curve(*curve), {"optimizer.lr": 0.2}, seed=seed)
     frame, _ = target_times(analysed())
-    assert set(frame["label"]) == {"lr 0.1"}  # of the other's runs only half arrived
+    assert set(frame["label"]) == {"lr 0.1"}  # only half of the other's runs arrived
     assert (frame["seconds"] == frame["high"]).all()
 
 

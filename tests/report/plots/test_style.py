@@ -1,4 +1,4 @@
-"""Ticks and labels of axes."""
+"""Ticks and labels of axes: by value, and where they are drawn."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Heat maps and parallel coordinates: values, shades, heights, and what is left out."""
+"""Heat maps and parallel coordinates: values, shades, heights, and settings that are left out."""
 
 from typing import Any
 

@@ -117,7 +117,8 @@ def test_planted_pathologies_are_found_and_clean_runs_have_no_findings(
         counts.add_sweep(plan, findings)
         # Clean runs of a sweep with different settings do not count: some rightly have findings.
         named = {f"run{index:04}": run for index, (_, run) in enumerate(runs)}
-        counts.add_runs({name: run for name, run in named.items() if plan == "clean" or run.planted}, findings)
+        named = {name: run for name, run in named.items() if plan == "clean" or run.planted}
+        counts.add_runs(named, findings)
     counts.add_runs(together, diagnose(join_runs(recorded)).findings)
     rates = {kind: counts.found[kind] / counts.planted[kind] for kind in (*RUN_KINDS, *SWEEP_KINDS)}
     assert {kind: rate for kind, rate in rates.items() if rate < 0.95} == {}

@@ -65,7 +65,7 @@ def test_start_end_and_the_point_where_a_path_leaves_are_marked(study: Any) -> N
     descents(study, 1)
     study.descent("lost", [(3.0, 2.0), (-9e9, -6e9)], [13.0, 1e20], {"optimizer.lr": 9.0}, "diverged")
     ((_, _, caption, spec, *_),) = drawn(study)
-    assert "A cross marks where a path leaves the plot" in caption
+    assert "A cross marks the point where a path leaves the plot" in caption
     kept, lost = ([layer["data"]["values"] for layer in panel["layer"]] for panel in spec["concat"])
     start, end, left = 4, 5, 6
     assert kept[start] == [{"x": 3.0, "y": 2.0}] == lost[start]

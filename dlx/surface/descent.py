@@ -32,7 +32,7 @@ def surface(root: Path) -> Source:  # noqa: ARG001 - nothing is read
 
 @models.register("point")
 class Point(nn.Module):
-    """Two parameters, x and y, which begin at `start` and are the outputs of every sample."""
+    """Two parameters, x and y, which start at `start` and are the outputs for every sample."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Point(nn.Module):
         super().__init__()
         if outputs != 2:
             raise RequestError(
-                f"model.name=point: has 2 outputs, x and y, and {outputs} are needed; loss=surface?"
+                f"model.name=point: has 2 outputs, x and y, and {outputs} are needed; use loss=surface"
             )
         # Float64 until the caller casts it: float32 would change a start of 0.1.
         self.point = nn.Parameter(torch.tensor(start, dtype=torch.float64))
@@ -59,7 +59,7 @@ class Point(nn.Module):
 class Height(Loss):
     """The height f(x, y) at the outputs, whatever the labels; `function` is a name or a formula.
 
-    There is no right answer and therefore no accuracy; histories have the columns x and y instead.
+    There is no accuracy, because there are no classes; histories have the columns x and y instead.
     """
 
     function: str

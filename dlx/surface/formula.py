@@ -21,7 +21,7 @@ SURFACES = {
     "valley": "x**2 + y**2 + x*(y + 2) + cos(3*x)",  # a valley with two hollows, lowest at (-1.09, 0.55)
     "bowl": "x**2 + y**2",
     "ravine": "x**2 + 20*y**2",  # where momentum helps
-    "saddle": "x**2 - y**2",  # without a lowest point
+    "saddle": "x**2 - y**2",  # has no minimum
     "rosenbrock": "(1 - x)**2 + 100*(y - x**2)**2",  # 0 at (1, 1), at the end of a bent and flat valley
     "himmelblau": "(x**2 + y - 11)**2 + (x + y**2 - 7)**2",  # 0 at (3, 2) and at three other points
     "beale": "(1.5 - x + x*y)**2 + (2.25 - x + x*y**2)**2 + (2.625 - x + x*y**3)**2",  # 0 at (3, 0.5)
@@ -46,7 +46,7 @@ ALLOWED = f"numbers, {', '.join(SYMBOLS)}, + - * / ** and {', '.join(FUNCTIONS)}
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of UNARY, BINARY or FUNCTIONS by name, and its one or two terms; x or y is among them."""
+    """The name of an operation in UNARY, BINARY or FUNCTIONS, and its one or two terms, not all numbers."""
 
     name: str
     terms: tuple[Term, ...]
@@ -54,15 +54,15 @@ class Operation:
 
 @dataclass(frozen=True)
 class Formula:
-    """A parsed formula: the text as it was written, and the tree."""
+    """A parsed formula: its text and its tree."""
 
     text: str
     term: Term
 
     def __call__(self, x: Array, y: Array, namespace: Any) -> Array:
-        """Return the values at x and y, arrays of one shape made by `namespace`, numpy or torch.
+        """Return the values at x and y, arrays of the same shape from `namespace`, numpy or torch.
 
-        Where the formula has no real value, such as the root of -1, the result is NaN.
+        Where the formula has no real value, for example the root of -1, the result is NaN.
         """
         return _evaluate(self.term, {"x": x, "y": y}, namespace)  # type: ignore[no-any-return]
 
@@ -115,7 +115,7 @@ def _tree(source: str) -> ast.expr:
 
 
 def _term(node: ast.expr, source: str, depth: int) -> Term:
-    """Turn a node of Python's grammar into a term, at most `depth` operations deep."""
+    """Turn a node of Python's syntax tree into a term, at most `depth` operations deep."""
     if depth == 0:
         raise _NotAFormulaError(f"it is nested too deeply; at most {DEEPEST} levels are allowed")
     match node:
@@ -158,7 +158,7 @@ def _unknown(what: str, name: str, allowed: tuple[str, ...]) -> _NotAFormulaErro
 
 
 def _operation(name: str, *terms: Term) -> Term:
-    """Return the operation, or its value if all its terms are numbers."""
+    """Return the operation, or its value if all terms are numbers."""
     if any(not isinstance(term, float) for term in terms):
         return Operation(name, terms)
     # math before operator, whose pow gives complex numbers for (-8) ** 0.5. math has all FUNCTIONS but abs.

@@ -1,27 +1,22 @@
-"""The plot of a surface seen from above, with the path that each setting took over it."""
+"""The plot of a surface, seen from above, with the path of each setting."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.plots.style import PANELS, chart, heading, records
+from dlx.report.plots.style import PANELS, chart, heading, layer, nominal, quantitative
 from dlx.report.text import visible, write_value
 from dlx.surface.terrain import STEPS, Terrain, survey
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-
-# ColorBrewer's Blues: every reader can order them by lightness, and the path's colour stands out.
+# ColorBrewer's Blues: readers can order them by lightness, and the path's colour stands out.
 LOW, HIGH = (8, 48, 107), (237, 244, 251)
 PATH = "#d55e00"  # Okabe and Ito's vermilion
 ACROSS = 4
 
 
-def surface(analysis: "Analysis") -> list[Chart]:
-    """Return the chart, or none if no run descended a surface."""
+def surface(analysis: Analysis) -> list[Chart]:
+    """Draw the paths over the surface, if any run descended one."""
     terrains, settings = survey(analysis, PANELS)
     if not terrains:
         return []
@@ -33,7 +28,7 @@ def surface(analysis: "Analysis") -> list[Chart]:
 
 
 def _draw(terrains: Mapping[str, Terrain]) -> Spec:
-    """Give each setting a panel, shaded by height; one legend if all have the same surface."""
+    """Draw a panel for each setting, with one legend if all have the same surface."""
     across = min(len(terrains), ACROSS)
     shared = len({id(terrain) for terrain in terrains.values()}) == 1
     panels = [
@@ -57,22 +52,22 @@ def _draw(terrains: Mapping[str, Terrain]) -> Spec:
 def _panel(terrain: Terrain, label: str, *, legend: bool, x_title: str | None, y_title: str | None) -> Spec:
     width = 216 if label else 440
     box = terrain.box
-    x = _axis("x", box.left, box.right, x_title)
-    y = _axis("y", box.bottom, box.top, y_title)
-
-    def layer(data: "pd.DataFrame", mark: Spec, **more: Spec) -> Spec:
-        fields = ["x", "y", *(channel["field"] for channel in more.values())]
-        own = data if not label else data[data["label"] == label]
-        return {"data": {"values": records(own, fields)}, "mark": mark, "encoding": {"x": x, "y": y} | more}
-
-    order = {"field": "order", "type": "quantitative"}
-    piece = {"field": "piece", "type": "nominal"}
+    lines, steps, ends = (
+        frame[frame["label"] == label] if label else frame
+        for frame in (terrain.lines, terrain.steps, terrain.ends)
+    )
+    axis = {"grid": False, "domain": False, "tickCount": 5}
+    scale = {"nice": False, "zero": False}
+    x = quantitative("x", x_title, axis, {"domain": [box.left, box.right]} | scale)
+    y = quantitative("y", y_title, axis, {"domain": [box.bottom, box.top]} | scale)
+    point = {"x": x, "y": y}
+    path = point | {"order": {"field": "order", "type": "quantitative"}, "detail": nominal("piece")}
     layers = [
         _ground(terrain, width, legend=legend),
-        layer(terrain.lines, _LINE | {"stroke": "white", "strokeWidth": 3}, order=order, detail=piece),
-        layer(terrain.lines, _LINE | {"stroke": PATH, "strokeWidth": 1.7}, order=order, detail=piece),
-        layer(terrain.steps, _DOT | {"size": 22, "fill": PATH}),
-        *(layer(terrain.ends[terrain.ends["kind"] == kind], mark) for kind, mark in _ENDS),
+        layer(lines, _LINE | {"stroke": "white", "strokeWidth": 3}, path),
+        layer(lines, _LINE | {"stroke": PATH, "strokeWidth": 1.7}, path),
+        layer(steps, _DOT | {"size": 22, "fill": PATH}, point),
+        *(layer(ends[ends["kind"] == kind], mark, point) for kind, mark in _ENDS),
     ]
     size = {"width": width, "height": round(width * box.height / box.width)}
     return size | {"layer": [*layers, heading(label, width)]}
@@ -107,7 +102,7 @@ def _ground(terrain: Terrain, width: int, *, legend: bool) -> Spec:
     return {
         "data": {"values": shapes},
         "mark": {"type": "geoshape", "stroke": "white", "strokeWidth": 0.5, "strokeOpacity": 0.7},
-        # The same in all panels, because the renderer uses one projection per chart.
+        # Equal in all panels, because the renderer uses one projection per chart.
         "projection": {"type": "identity", "scale": width, "translate": [0, 0]},
         "encoding": {"fill": fill},
     }
@@ -119,14 +114,8 @@ def _shades(count: int) -> list[str]:
     return ["#" + "".join(f"{part:02x}" for part in colour) for colour in mixed]
 
 
-def _axis(field: str, low: float, high: float, title: str | None) -> Spec:
-    axis: dict[str, Any] = {"title": title, "grid": False, "domain": False, "tickCount": 5}
-    scale = {"domain": [low, high], "nice": False, "zero": False}
-    return {"field": field, "type": "quantitative", "axis": axis, "scale": scale}
-
-
 def _caption(terrains: Sequence[Terrain], settings: int) -> str:
-    """Explain the shades and marks, and say what is left out."""
+    """Explain the shades and the marks, and say what is not drawn."""
     sentences = [
         "Seen from above, with one scale for x and y",
         "Darker is lower; shades follow the quantiles of the height, so steps between them are not equal",
@@ -135,7 +124,7 @@ def _caption(terrains: Sequence[Terrain], settings: int) -> str:
     if len(terrains) < settings:
         sentences.append(f"Only the first {len(terrains)} of {settings} settings in the table are drawn")
     if any((terrain.ends["kind"] == "left").any() for terrain in terrains):
-        sentences.append("A cross marks where a path leaves the plot for good or was last finite")
+        sentences.append("A cross marks the point where a path leaves the plot for good or is last finite")
     if any(len(terrain.steps) == 0 for terrain in terrains):
         sentences.append(f"Paths of more than {STEPS} steps are drawn without points")
     if (every := max(terrain.every for terrain in terrains)) > 1:

@@ -1,4 +1,4 @@
-"""What the plot of a surface shows: a part of the plane, its bands of height and the paths of the runs.
+"""The data of a surface's plot: a part of the plane, its bands of height and the paths of the runs.
 
 Axes: H rows of the grid (y), W columns (x).
 """
@@ -9,13 +9,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from dlx.surface.formula import Formula, surface_formula
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dlx.report.analysis import Analysis
 
 Grid = NDArray[np.float64]
@@ -25,12 +24,12 @@ Polygon = list[Ring]  # an outline, then its holes
 
 SIDES = (121, 81)  # grid points along each axis: for a single panel of 440 pixels, for several of 216
 BANDS = 12
-BEND = 1.5  # 1: bands of equal area; above 1: smaller low bands, so that a valley shows
+BEND = 1.5  # 1: bands of equal area; above 1: smaller low bands, so that valleys can be seen
 LARGEST = 1e100  # coordinate; the squares of larger ones overflow
 FAR = 100  # widths of the box: a path is cut there, because crossings computed from further away are inexact
 POINTS = 1000  # per path; longer ones are thinned
-STEPS = 60  # that are marked one by one; a longer path is drawn as a line only
-MARGIN = 0.12  # of the box, on each side of what it must hold
+STEPS = 60  # marked on a path; a longer one is drawn only as a line
+MARGIN = 0.12  # of the box, on each side
 TALL, FLAT = 1.1, 0.6  # bounds on the ratio of height to width
 
 
@@ -45,12 +44,12 @@ class Box:
 
     @property
     def width(self) -> float:
-        """From left to right."""
+        """Return the length of the x axis."""
         return self.right - self.left
 
     @property
     def height(self) -> float:
-        """From bottom to top."""
+        """Return the length of the y axis."""
         return self.top - self.bottom
 
     def holds(self, x: float, y: float) -> bool:
@@ -71,7 +70,7 @@ class Box:
         return pieces
 
     def _inside(self, start: XY, end: XY) -> tuple[float, float] | None:
-        """Return which part of the way from start to end lies inside, (0, 1) for all of it, None for nothing.
+        """Return where a line enters and leaves the box, as fractions of its length; None if it misses it.
 
         Liang and Barsky, "A new concept and method for line clipping", 1984.
         """
@@ -97,29 +96,29 @@ def _between(start: XY, end: XY, share: float) -> XY:
 class Terrain:
     """A surface and the paths of the runs on it.
 
-    `levels`: ascending heights. Between two neighbours lies one of `bands`, a list of polygons in widths of
-    the box from its top left corner. Both are empty if f is the same everywhere.
-    `lines`: columns `label piece order x y`, the parts of the paths inside the box, every `every`-th step.
-    `steps`: `label x y`, the points inside the box of each path of at most STEPS steps.
+    `levels`: ascending heights. `bands`: for each pair of neighbouring levels, a list of polygons in widths
+    of the box from its top left corner. Both are empty if f is the same everywhere.
+    `lines`: columns `label piece order x y`, the parts of the paths inside the box, one step in `every`.
+    `steps`: `label x y`, the points inside the box of the paths of at most STEPS steps.
     `ends`: `label kind x y`, the "start" of each path, and its "end" or, if that is outside or not finite,
-    the point where the path was last inside ("left").
+    the last point inside ("left").
     """
 
     formula: str
     box: Box
     levels: list[float]
     bands: list[list[Polygon]]
-    lines: "pd.DataFrame"
-    steps: "pd.DataFrame"
-    ends: "pd.DataFrame"
+    lines: pd.DataFrame
+    steps: pd.DataFrame
+    ends: pd.DataFrame
     every: int
 
 
 def survey(analysis: "Analysis", most: int) -> tuple[dict[str, Terrain], int]:
-    """Return the terrain of each of the first `most` settings on a surface, and the number of such settings.
+    """Return the terrains of the first `most` settings on a surface, and the number of such settings.
 
-    By label, best setting first; settings with the same function share a terrain. Raises RequestError for a
-    function that is neither a known name nor a formula.
+    The terrains are by label, best setting first; settings with the same function share one. Raises
+    RequestError for a function that is neither a known name nor a formula.
     """
     points = _points(analysis)
     present = set(points["label"])
@@ -132,7 +131,7 @@ def survey(analysis: "Analysis", most: int) -> tuple[dict[str, Terrain], int]:
     return {label: terrains[label] for label in shown}, len(on_surface)
 
 
-def _points(analysis: "Analysis") -> "pd.DataFrame":
+def _points(analysis: "Analysis") -> pd.DataFrame:
     """Return columns `run epoch x y height function label whole`: the finite points of runs on a surface.
 
     `whole` says whether the last point of the run is among them.
@@ -144,7 +143,7 @@ def _points(analysis: "Analysis") -> "pd.DataFrame":
         for run, values in data.settings.items()
         if values.get("loss.name") == values.get("data.name") == "surface"
     }
-    # Without such runs the histories are not read, which takes a second for 2000 runs.
+    # Without such runs, the histories are not read; that would take a second for 2000 runs.
     histories = data.histories if functions else data.histories.iloc[:0]
     # `reindex`, because a study of other runs has no columns x and y.
     points = (
@@ -164,7 +163,7 @@ def _points(analysis: "Analysis") -> "pd.DataFrame":
     return points[finite]
 
 
-def _terrain(height: Formula, points: "pd.DataFrame", side: int) -> Terrain:
+def _terrain(height: Formula, points: pd.DataFrame, side: int) -> Terrain:
     box = _frame(points)
     x_W, y_H = np.linspace(box.left, box.right, side), np.linspace(box.bottom, box.top, side)
     x_HW, y_HW = np.meshgrid(x_W, y_H)
@@ -172,16 +171,16 @@ def _terrain(height: Formula, points: "pd.DataFrame", side: int) -> Terrain:
         height_HW = np.broadcast_to(height(x_HW, y_HW, np), x_HW.shape)
     levels = choose_levels(height_HW)
     points = _until_lost(points, box)
-    # Odd, so that both sides of a path that swings from side to side still show.
+    # Odd, so that a path that swings from side to side shows both sides.
     every = int(points["epoch"].max()) // POINTS | 1
     lines, steps, ends = _paths(points, box, every)
     return Terrain(height.text, box, levels, _bands(box, height_HW, levels), lines, steps, ends, every)
 
 
-def _frame(points: "pd.DataFrame") -> Box:
-    """Choose the box: it holds the start and the lowest point of every run, and the points near them.
+def _frame(points: pd.DataFrame) -> Box:
+    """Choose a box that holds the start and the lowest point of every run, and the points near them.
 
-    With all points, one path that swings out or leaves would squeeze the others into a corner.
+    If it held all points, one path that leaves would squeeze the others into a corner.
     """
     runs = points.groupby("run")
     core = points.loc[[*runs["epoch"].idxmin(), *runs["height"].idxmin()], ["x", "y"]]
@@ -199,18 +198,18 @@ def _frame(points: "pd.DataFrame") -> Box:
     return Box(x - width / 2, x + width / 2, y - height / 2, y + height / 2)
 
 
-def _until_lost(points: "pd.DataFrame", box: Box) -> "pd.DataFrame":
-    """Drop what follows the first point of each path that is FAR away."""
+def _until_lost(points: pd.DataFrame, box: Box) -> pd.DataFrame:
+    """Cut each path after its first point that is FAR away."""
     x, y = (box.left + box.right) / 2, (box.bottom + box.top) / 2
     far = ((points["x"] - x).abs() > FAR * box.width) | ((points["y"] - y).abs() > FAR * box.width)
     return points[far.astype("int64").groupby(points["run"]).cumsum() - far == 0]
 
 
 def choose_levels(height_HW: Grid) -> list[float]:
-    """Return ascending heights from below the lowest of the grid to above the highest, for about BANDS bands.
+    """Return ascending heights that enclose those of the grid, for about BANDS bands; [] if all are equal.
 
-    Quantiles, because on a surface that climbs to 1e4 at the edge, equal steps would show only the edge.
-    Rounded to a tenth of the step to the next one, to be readable.
+    They are quantiles, because on a surface that rises to 1e4 at the edge, equal steps would show only the
+    edge. To be readable, they are rounded to a tenth of the step to the next one.
     """
     finite = height_HW[np.isfinite(height_HW)]
     levels = np.unique(np.quantile(finite, np.linspace(0, 1, BANDS + 1) ** BEND)) if finite.size else finite
@@ -235,8 +234,7 @@ def _bands(box: Box, height_HW: Grid, levels: list[float]) -> list[list[Polygon]
         np.ma.masked_invalid(height_HW),
         fill_type=FillType.OuterOffset,
     )
-    # contourpy takes heights above the lower level, up to and including the upper one; the lowest of all must
-    # still belong to the first band.
+    # contourpy's bands do not include their lower level, but the first one must include the lowest height.
     bounds = [math.nextafter(levels[0], -math.inf), *levels[1:]]
     bands = []
     for low, high in pairwise(bounds):
@@ -250,10 +248,8 @@ def _bands(box: Box, height_HW: Grid, levels: list[float]) -> list[list[Polygon]
     return bands
 
 
-def _paths(points: "pd.DataFrame", box: Box, every: int) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
+def _paths(points: pd.DataFrame, box: Box, every: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the lines, steps and ends of a Terrain."""
-    import pandas as pd
-
     lines: list[tuple[str, int, int, float, float]] = []
     ends: list[tuple[str, str, float, float]] = []
     for _, run in points.groupby("run", sort=False):

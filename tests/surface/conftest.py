@@ -1,4 +1,4 @@
-"""Surface runs are read by the report: the same studies on disk as in its tests."""
+"""The report reads surface runs, so its tests' studies on disk are used here too."""
 
 from tests.report.conftest import study
 

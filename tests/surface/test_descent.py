@@ -1,4 +1,4 @@
-"""Gradient descent on a surface as a user asks for it: published values, every rule, files, refusals."""
+"""Gradient descent on a surface from the command line: published values, optimizers, files, errors."""
 
 import csv
 import math
@@ -36,7 +36,7 @@ def descend(*arguments):
 
 
 def folders(study="surface"):
-    return sorted(Path("outputs", study).glob("*/"))
+    return sorted(Path("outputs", study).glob("[!.]*/"))  # .study holds the study itself
 
 
 def history(folder):
@@ -112,7 +112,7 @@ def test_every_optimizer_descends(name):
     assert result.last["val_loss"] < 24.0
 
 
-def test_what_comes_with_the_data_gives_way_to_what_is_asked_for():
+def test_explicit_choices_replace_those_that_come_with_the_data():
     assert descend("model=linear", "optimizer=adam", "loss.function=bowl", "dtype=float32", "epochs=2") == 0
     config = read_result(folders()[0]).config
     assert [config[group]["name"] for group in ("model", "optimizer", "loss", "data")] == [
@@ -134,7 +134,7 @@ def test_too_large_a_step_diverges_and_its_history_is_kept():
     assert math.isfinite(float(rows[-2]["val_loss"]))
 
 
-def test_a_formula_needs_no_quotation_marks_of_hydras_and_may_be_swept(capsys):
+def test_a_formula_needs_no_quotes_for_hydra_and_can_be_swept(capsys):
     assert descend("loss.function=x**2 + 3*sin(y),bowl,(x - 1)^2", "epochs=1") == 0
     functions = {read_result(folder).config["loss"]["function"] for folder in folders()}
     assert functions == {"x**2 + 3*sin(y)", "bowl", "(x - 1)^2"}
@@ -164,7 +164,7 @@ def test_only_formulas_are_quoted():
         ),
     ],
 )
-def test_a_wrong_request_is_answered_in_one_line_before_any_folder(words, line, capsys):
+def test_a_wrong_request_is_answered_in_one_line_before_a_folder_is_made(words, line, capsys):
     model = ["model=point"] if "data=digits" in words else []
     assert main(["train", *([] if model else ["data=surface"]), *model, *words]) == 2
     error = capsys.readouterr().err
@@ -173,7 +173,7 @@ def test_a_wrong_request_is_answered_in_one_line_before_any_folder(words, line, 
     assert not Path("outputs").exists()
 
 
-def test_there_is_one_sample_that_carries_nothing_to_train_and_to_validate_on():
+def test_training_and_validation_share_one_sample_of_zero():
     source = sources.build("surface", {}, root=Path("unused"))
     assert source.classes == ("x", "y")
     assert source.train.inputs.tolist() == [[0.0]]
@@ -234,7 +234,7 @@ def test_a_loss_of_classes_has_an_accuracy_and_measures_nothing():
     assert loss.measures(OUTPUTS, LABELS) == {}
 
 
-def test_what_is_no_surface_is_refused():
+def test_functions_that_are_not_surfaces_are_refused():
     with pytest.raises(RequestError, match=r"loss.function='x \+ z': there is no symbol 'z'"):
         built_loss("x + z")
     with pytest.raises(RequestError, match=r"loss.function=3: .*string"):

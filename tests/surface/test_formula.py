@@ -1,4 +1,4 @@
-"""Formulas: the values of NumPy's and torch's own functions, and one clear line for everything else."""
+"""Formulas: the values of NumPy's and torch's own functions, and one clear line for every error."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_values_are_numpys_and_torchs(text):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_is_that_of_its_name_with_variables_and_without(name):
+def test_every_function_is_numpys_of_that_name_with_and_without_variables(name):
     formula = parse(f"{name}(abs(x)) + {name}(0.7)*y", "key")
     expected = getattr(np, name)(np.abs(X)) + getattr(np, name)(0.7) * Y
     np.testing.assert_allclose(formula(X, Y, np), expected, rtol=1e-14)
@@ -48,7 +48,7 @@ def test_gradients_pass_through():
     np.testing.assert_allclose(y.grad, X**2, rtol=1e-14)
 
 
-def test_where_there_is_no_real_value_it_is_not_a_number():
+def test_without_a_real_value_the_result_is_nan():
     root = parse("sqrt(x)", "key")(torch.tensor([-1.0, 4.0]), torch.zeros(2), torch)
     assert root.isnan().tolist() == [True, False]
 
@@ -92,7 +92,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_is_no_formula_is_refused_in_one_line_that_begins_with_the_key(text):
+def test_texts_that_are_not_formulas_are_refused_in_one_line_that_begins_with_the_key(text):
     with pytest.raises(RequestError, match=REFUSED[text]) as caught:
         parse(text, "loss.function")
     assert str(caught.value).startswith(("loss.function='", 'loss.function="'))
@@ -100,7 +100,7 @@ def test_what_is_no_formula_is_refused_in_one_line_that_begins_with_the_key(text
     assert len(str(caught.value)) < 300
 
 
-def test_what_is_just_short_and_just_flat_enough_is_read():
+def test_the_longest_and_the_deepest_formula_are_read():
     text = "x" + "+x" * (DEEPEST - 1)
     np.testing.assert_allclose(parse(text, "key")(X, Y, np), DEEPEST * X, rtol=1e-13)
     assert parse("x" + " " * (LONGEST - 1), "key")(X, Y, np) is X
@@ -151,7 +151,7 @@ def test_every_surface_is_reached_by_its_name_and_anything_else_is_a_formula():
     assert float(surface_formula("x")(np.float64(3), np.float64(2), np)) == 3
 
 
-def test_a_name_that_is_no_surface_is_refused_with_the_nearest():
+def test_an_unknown_name_is_refused_with_the_nearest_one():
     with pytest.raises(
         RequestError, match=r"loss.function='vally': .*did you mean 'valley'\? \(allowed: beale"
     ):

@@ -1,4 +1,4 @@
-"""The plot of a surface: valid Vega-Lite, a panel a setting, and a report that speaks of steps."""
+"""The plot of a surface: valid Vega-Lite with a panel per setting; the report counts in steps."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def descents(study: Any, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [1, 2, 14])
-def test_the_chart_is_valid_vega_lite_with_a_panel_a_setting(study: Any, settings: int) -> None:
+def test_the_chart_is_valid_vega_lite_with_a_panel_per_setting(study: Any, settings: int) -> None:
     altair = pytest.importorskip("altair")
     descents(study, settings)
     ((name, title, caption, spec, *_),) = drawn(study)
@@ -61,11 +61,11 @@ def test_different_surfaces_have_shades_of_their_own_and_no_legend(study: Any) -
     assert [panel["layer"][0]["encoding"]["fill"]["legend"] for panel in spec["concat"]] == [None, None]
 
 
-def test_start_end_and_a_way_out_are_marked(study: Any) -> None:
+def test_start_end_and_the_point_where_a_path_leaves_are_marked(study: Any) -> None:
     descents(study, 1)
     study.descent("lost", [(3.0, 2.0), (-9e9, -6e9)], [13.0, 1e20], {"optimizer.lr": 9.0}, "diverged")
     ((_, _, caption, spec, *_),) = drawn(study)
-    assert "A cross marks where a path leaves the plot" in caption
+    assert "A cross marks the point where a path leaves the plot" in caption
     kept, lost = ([layer["data"]["values"] for layer in panel["layer"]] for panel in spec["concat"])
     start, end, left = 4, 5, 6
     assert kept[start] == [{"x": 3.0, "y": 2.0}] == lost[start]
@@ -73,13 +73,13 @@ def test_start_end_and_a_way_out_are_marked(study: Any) -> None:
     assert (lost[end], len(lost[left])) == ([], 1)
 
 
-def test_other_runs_have_no_such_plot(study: Any) -> None:
+def test_other_runs_have_no_surface(study: Any) -> None:
     study.run("net", study.curve(0.5, 0.6))
     assert drawn(study) == []
 
 
 @pytest.mark.slow
-def test_the_report_speaks_of_f_and_steps_and_of_no_seed(
+def test_the_report_mentions_f_and_steps_but_no_seeds(
     study: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")

@@ -1,4 +1,4 @@
-"""Terrain: the box, the levels and bands of height, and the paths, against what is known of a bowl."""
+"""Terrain: the box, the levels and bands of height, and the paths, against closed forms for a bowl."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def halving(steps: int) -> list[tuple[float, float]]:
 
 
 def area(ring: list[list[float]]) -> float:
-    """Of a polygon, positive or negative by which way round it goes (the shoelace formula)."""
+    """Return a polygon's area, with a sign for its orientation (the shoelace formula)."""
     x, y = np.array(ring).T
     return float(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
 
@@ -74,7 +74,7 @@ def test_a_path_that_leaves_for_good_does_not_stretch_the_box(study: Any) -> Non
     assert terrain.lines["y"].between(terrain.box.bottom, terrain.box.top).all()
 
 
-def test_a_path_that_never_moves_has_ground_around_it(study: Any) -> None:
+def test_a_path_that_never_moves_has_room_around_it(study: Any) -> None:
     descend(study, "a", [(0.0, 0.0)] * 3)
     terrain = only(study)
     assert terrain.box.left <= -1
@@ -92,7 +92,7 @@ def test_levels_hold_every_height_and_are_short_numbers() -> None:
     assert all(len(f"{level:.6g}") <= 7 for level in levels)
 
 
-def test_levels_leave_out_what_has_no_height_and_a_plain_has_none() -> None:
+def test_levels_ignore_values_that_are_not_finite_and_a_plane_has_none() -> None:
     assert choose_levels(np.full((3, 3), 2.0)) == []
     assert choose_levels(np.full((3, 3), np.nan)) == []
     levels = choose_levels(np.array([[np.nan, 1.0, 2.0], [np.inf, 3.0, 4.0]]))
@@ -134,7 +134,7 @@ def test_steps_are_marked_on_short_paths_and_long_ones_are_thinned(study: Any) -
     assert (long["x"].iloc[0], long["x"].iloc[-1]) == (3, 3 - 2 * POINTS / 1000)
 
 
-def test_settings_of_one_function_share_a_terrain_in_the_order_asked_for(study: Any) -> None:
+def test_settings_with_the_same_function_share_a_terrain_in_the_tables_order(study: Any) -> None:
     descend(study, "a", halving(3))
     descend(study, "ab", halving(4))
     study.descent("abc", halving(3), [3.0, 2.0, 1.0, 0.5], {"optimizer.lr": 3.0, "loss.function": "x*y/2"})
@@ -188,7 +188,7 @@ def test_a_path_is_cut_where_it_leaves_and_where_it_comes_back() -> None:
     assert BOX.clip(path) == [[(2, 1), (4, 1)], [(4, 1.5), (2, 1.5), (2, 2)]]
 
 
-def test_a_step_right_across_is_seen_and_one_past_a_corner_is_not() -> None:
+def test_a_step_across_the_box_is_drawn_and_one_past_a_corner_is_not() -> None:
     assert BOX.clip([(-2.0, 0.0), (6.0, 2.0)]) == [[(0, 0.5), (4, 1.5)]]
     assert BOX.clip([(-1.0, 1.5), (1.0, 3.5)]) == []
     assert BOX.clip([(5.0, 0.0), (5.0, 2.0)]) == []

@@ -1,4 +1,4 @@
-"""What a check of runs is: it detects one pathology run by run, and describes it for one run or several."""
+"""A check of runs: it detects one pathology in each run, and describes it for one run or several."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +15,9 @@ Numbers = dict[str, float]
 
 @dataclass
 class Detections:
-    """`numbers`: of each run with the finding. `problems`: the runs where it is a problem, not just a note.
+    """`numbers`: for each run with the finding. `problems`: the runs where it is more than a note.
 
-    `unchecked`: by reason, how many runs could not be checked; 0 where the reason holds for all.
+    `unchecked`: by reason, how many runs could not be checked, or 0 if the reason applies to all runs.
     """
 
     numbers: dict[str, Numbers] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Detections:
 
 @dataclass(frozen=True)
 class Range:
-    """A number of several runs: `f"{range:.3f}"` writes its ends, or one value where both look the same."""
+    """One number of several runs: `f"{range:.3f}"` writes its ends, or one value if both read the same."""
 
     values: Sequence[float]
 
@@ -39,14 +39,14 @@ class Range:
 
     @property
     def percent(self) -> str:
-        """Write shares in per cent, with a decimal if any is below 10%."""
+        """Write fractions in per cent, with a decimal if any is below 10%."""
         digits = 0 if min(self.values, default=0) >= 0.095 else 1
         return f"{Range([100 * value for value in self.values]):,.{digits}f}%"
 
 
 @dataclass(frozen=True)
 class Affected:
-    """The numbers of the runs that share a finding, out of `runs`, as a sentence needs them."""
+    """The numbers of those of `runs` runs that share a finding, for its sentence."""
 
     numbers: Sequence[Numbers]
     runs: int
@@ -59,24 +59,24 @@ class Affected:
 
     @property
     def where(self) -> str:
-        """Say in how many runs; nothing for a single run."""
+        """Return in how many runs the finding occurs, "" for a single run."""
         return f" in {len(self.numbers)} of {self.runs} runs" if self.runs > 1 else ""
 
     def clauses(self, texts: Mapping[str, str]) -> list[str]:
-        """Return the text for each number that a run has, with how many have it unless all do."""
-        having = {name: len(self[name].values) for name in texts if name in self}
+        """Return the texts of the numbers that any run has, and how many runs have them unless all do."""
+        counts = {name: len(self[name].values) for name in texts if name in self}
         return [
             texts[name] + (f" in {count} of them" if count < len(self.numbers) else "")
-            for name, count in having.items()
+            for name, count in counts.items()
         ]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One pathology: `detect` looks at all runs, `describe` writes the sentence for one or several.
+    """One pathology: `detect` examines all runs, `describe` writes the sentence for one or several.
 
-    `training_failure`: whether its problems mean that training failed. `on_surfaces`: whether it makes sense
-    for a point that moves over a surface, where no data is sampled.
+    `training_failure`: whether its problems mean that training failed. `on_surfaces`: whether it applies to
+    gradient descent on a surface, which uses no data.
     """
 
     kind: str
@@ -88,10 +88,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Examination:
-    """What a check saw in a block of runs [R].
+    """What a check found in a block of runs [R].
 
-    `fires_R`: which runs have the finding, among those `able_R` to be checked. `reason`: why the others
-    cannot. `numbers`: NaN where a run does not have that number.
+    `able_R`: which runs can be checked. `fires_R`: which of them have the finding. `numbers`: NaN where a
+    run does not have that number. `reason`: why the other runs cannot be checked.
     """
 
     able_R: Flags

@@ -1,4 +1,4 @@
-"""All checks, in order of importance, and the diagnosis that they make together.
+"""All checks, in order of importance, and the diagnosis that they add up to.
 
 To add a check of runs, write a module with a `Check` and add it to RUN_CHECKS. To add a check of the whole
 sweep, write a function like those in SWEEP_CHECKS and add it there.
@@ -66,7 +66,7 @@ def diagnose(analysis: "Analysis") -> Diagnosis:
         for reason, count in detections.unchecked.items():
             share = f" ({count} of {write_count(len(runs), 'run')})" if count else ""
             unchecked.append(NotChecked(check.kind, reason + share))
-    findings = [one for part in (of_sweep, of_settings, of_runs) for one in problems_first(part)]
+    findings = [*problems_first(of_sweep), *problems_first(of_settings), *problems_first(of_runs)]
     return Diagnosis(findings, unchecked)
 
 
@@ -95,16 +95,15 @@ def _of_runs(check: Check, detections: Detections, runs: Iterable[str]) -> list[
 
 
 def _of_settings(check: Check, detections: Detections, settings: Iterable[Setting]) -> list[Finding]:
-    """Return a finding for every setting with the finding in more than half its runs."""
+    """Return a finding for every setting that has it in more than half of its runs."""
     findings = []
     for label, runs in settings:
         having = [run for run in runs if run in detections.numbers]
         if 2 * len(having) <= len(runs):
             continue
         affected = Affected([detections.numbers[run] for run in having], len(runs))
-        severity: Severity = (
-            "problem" if 2 * len(detections.problems.intersection(having)) >= len(having) else "note"
-        )
+        problems = detections.problems.intersection(having)
+        severity: Severity = "problem" if 2 * len(problems) >= len(having) else "note"
         numbers = {"fired": float(len(having)), "runs": float(len(runs))} | _medians(affected)
         findings.append(Finding(check.kind, "setting", label, severity, check.describe(affected), numbers))
     return findings
@@ -119,9 +118,9 @@ def _medians(affected: Affected) -> Numbers:
 
 
 def _mixed_failures(failures: Mapping[str, str], settings: Iterable[Setting]) -> list[Finding]:
-    """Return a finding for every setting where training fails in most runs, but not in one way in most.
+    """Return a finding for every setting where most runs fail to train, but in no single way.
 
-    One seed stays at chance, the next forgets, a third is stuck: each alone would be a minority.
+    For example, one seed never learns, the next forgets and a third diverges, each in a minority of runs.
     """
     order = list(dict.fromkeys(failures.values()))
     findings = []

@@ -1,4 +1,4 @@
-"""What a diagnosis consists of, and how the terminal and diagnosis.csv show it."""
+"""The parts of a diagnosis, and how the terminal and diagnosis.csv show them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from dlx.report.text import visible, write_count
 
 Scope = Literal["run", "setting", "sweep"]
 Severity = Literal["problem", "note"]
-SEVERAL = 2  # settings with the same finding get a line each; more share one
+OWN_LINES = 2  # settings with the same finding get a line each; more of them share one
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a careful reader of the curves would point at.
+    """One thing that a careful reader of the curves would point out.
 
-    `subject`: the run's name, the setting's label, or "" for the sweep. `numbers`: those in `sentence` and
-    more, by name. For a setting they are medians over the runs with the finding, with `<name>_min` and
-    `<name>_max` beside them; `fired` of its `runs` runs have it.
+    `subject`: the run's name, the setting's label, or "" for the sweep. `numbers`: by name, those in
+    `sentence` and others. For a setting they are medians over the runs with the finding, with `<name>_min`
+    and `<name>_max`; `fired` of its `runs` runs have the finding.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Finding:
 
 
 class NotChecked(NamedTuple):
-    """A kind of finding that could not be looked for, and why."""
+    """A kind of finding that could not be checked, and why."""
 
     kind: str
     reason: str
@@ -53,7 +53,7 @@ def problems_first(findings: Sequence[Finding]) -> list[Finding]:
 def single_runs(diagnosis: Diagnosis, design: Design) -> list[Finding]:
     """Return the findings of runs whose setting does not have the same finding.
 
-    A setting whose runs fail in different ways has the finding of each of these kinds.
+    A setting whose runs fail in different ways counts as having all of these findings.
     """
     of_settings = [one for one in diagnosis.findings if one.scope == "setting"]
     covered = {(kind, one.subject) for one in of_settings for kind in (one.kind, *one.numbers)}
@@ -67,8 +67,8 @@ def single_runs(diagnosis: Diagnosis, design: Design) -> list[Finding]:
 def terminal_lines(diagnosis: Diagnosis, design: Design, most: int = 8) -> list[str]:
     """Write the most important findings in at most `most` lines, problems first.
 
-    Findings of one kind share a line if several runs or more than two settings have it: it names the first
-    (for settings that is the best, as they come in the table's order) and counts the others.
+    If several runs or more than two settings have the same kind of finding, they share a line. It names the
+    first one (of settings the best, because they come in the table's order) and counts the others.
     """
     shown = [one for one in diagnosis.findings if one.scope != "run"] + single_runs(diagnosis, design)
     groups: dict[tuple[str, str], list[Finding]] = {}
@@ -76,9 +76,9 @@ def terminal_lines(diagnosis: Diagnosis, design: Design, most: int = 8) -> list[
         groups.setdefault((one.scope, one.kind), []).append(one)
     pairs = [pair for group in groups.values() for pair in _lines(group)]
     lines = [line for _, line in sorted(pairs, key=lambda pair: not pair[0])]
-    return (
-        lines if len(lines) <= most else [*lines[: most - 1], f"and {len(lines) - most + 1} more on the page"]
-    )
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"and {len(lines) - most + 1} more on the page"]
+    return lines
 
 
 def _lines(group: Sequence[Finding]) -> list[tuple[bool, str]]:
@@ -86,7 +86,7 @@ def _lines(group: Sequence[Finding]) -> list[tuple[bool, str]]:
     scope = group[0].scope
     if scope == "sweep":
         return [(one.severity == "problem", one.sentence) for one in group]
-    if scope == "setting" and len(group) <= SEVERAL:
+    if scope == "setting" and len(group) <= OWN_LINES:
         return [(one.severity == "problem", f"{visible(one.subject)}: {one.sentence}") for one in group]
     more = f" (and {write_count(len(group) - 1, f'more {scope}')})" if len(group) > 1 else ""
     serious = any(one.severity == "problem" for one in group)
@@ -94,7 +94,7 @@ def _lines(group: Sequence[Finding]) -> list[tuple[bool, str]]:
 
 
 def diagnosis_csv(diagnosis: Diagnosis) -> str:
-    """Return one row per finding, `numbers` as JSON, and one per kind and reason that was not checked."""
+    """Return a row for each finding, with its numbers as JSON, and one for each check that was not made."""
     rows: list[tuple[object, ...]] = [
         (one.kind, one.scope, visible(one.subject), one.severity, one.sentence, dict(one.numbers))
         for one in diagnosis.findings

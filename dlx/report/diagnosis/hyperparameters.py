@@ -1,11 +1,10 @@
-"""What a sweep says about its hyperparameters: edges of the grid, stability limits, importance.
+"""Findings about a sweep's hyperparameters: edges of the grid, stability limits, importance.
 
 Axes: n completed runs of a setting.
 """
 
 import math
 from collections import Counter
-from typing import Any
 
 import numpy as np
 from scipy.special import fdtrc, stdtrit
@@ -14,31 +13,35 @@ from dlx.report.design import label
 from dlx.report.diagnosis.evidence import Evidence, pooled_variance
 from dlx.report.diagnosis.finding import Finding, NotChecked
 from dlx.report.diagnosis.trend import Floats
-from dlx.report.text import visible, write_count, write_metric, write_value
+from dlx.report.text import METRIC_NAMES, visible, write_count, write_metric, write_value
 from dlx.run.identity import comparable
 
 EDGE = "edge of the grid"
-VALUES = 3  # of a key: with two, both are an edge
-OWN_FREEDOM = 4  # degrees of freedom from which two settings' own variance is a usable estimate
-LUCK = 0.01  # probability of a line by chance: an edge as good as an interior value, settings that are equal
+VALUES = 3  # of a key, at least; with two, both are at an edge
+OWN_FREEDOM = 4  # degrees of freedom, at least, for a usable estimate of two settings' own variance
+LUCK = 0.01  # probability of reporting, by chance, an edge no better than the interior, or equal settings
 
 STABILITY = "stability frontier"
 RATE = "optimizer.lr"
-BESIDE = ("optimizer.name", "batch_size", "model.norm")  # may move the limit
+BESIDE = ("optimizer.name", "batch_size", "model.norm")  # keys on which the limit may depend
 SHOWN = 4  # limits named in the sentence
-# By learning rate: its "runs", training "failures" among them, and how many of each kind.
+# By learning rate: the number of "runs", of training "failures" among them, and of each kind of failure.
 Counts = dict[float, Counter[str]]
 
 IMPORTANCE = "importance"
 
 
 def find_grid_edges(evidence: Evidence) -> list[Finding | NotChecked]:
-    """Walk along every numeric key through the best setting, with all other keys held."""
+    """Compare the best setting with those that differ from it in one numeric key."""
     if not evidence.scores:
         return [NotChecked(EDGE, "no run completed")]
     best = max(evidence.scores, key=lambda setting: evidence.sign * evidence.mean(setting))
     rows = evidence.design.rows
-    numeric = [key for key in evidence.design.keys if len(_numbers(rows, key)) >= VALUES]
+    numeric = [
+        key
+        for key in evidence.design.keys
+        if len({float(row[key]) for row in rows if _is_number(row[key])}) >= VALUES
+    ]
     if not numeric:
         return [NotChecked(EDGE, "no key has three or more numeric values")]
     own = {key: comparable(value) for key, value in rows[best].items()}
@@ -54,10 +57,6 @@ def find_grid_edges(evidence: Evidence) -> list[Finding | NotChecked]:
     return results
 
 
-def _numbers(rows: list[dict[str, Any]], key: str) -> set[float]:
-    return {float(row[key]) for row in rows if _is_number(row[key])}
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
@@ -65,7 +64,7 @@ def _is_number(value: object) -> bool:
 def _examine_line(
     evidence: Evidence, key: str, line: dict[float, int], best: int
 ) -> list[Finding | NotChecked]:
-    """Compare the best setting with the best interior one. `line`: settings by value of `key`, ascending."""
+    """Compare `best` with the best interior setting of `line`, the settings by ascending value of `key`."""
     if len(line) < VALUES:
         reason = f"fewer than {VALUES} values are combined with the best setting's other values"
         return [NotChecked(EDGE, f"{visible(key)}: {reason}")]
@@ -85,10 +84,10 @@ def _examine_line(
 
 
 def _variance(evidence: Evidence, best: int, inside: int) -> tuple[float, float]:
-    """Return the variance of a run's score and its degrees of freedom; NaN if it is unknown.
+    """Return the variance of a run's score and its degrees of freedom, NaN and 0 if unknown.
 
-    It is pooled over the sweep's seeds, or over these two settings if they have enough runs to show that
-    they vary more. With single runs it is that of an accuracy on the validation sample.
+    The variance is pooled over all settings, or over these two if they vary more and have enough runs to
+    show it. With single runs, it is the sampling variance of an accuracy on the validation set.
     """
     variance, freedom = pooled_variance(evidence.scores.values())
     if freedom:
@@ -112,7 +111,7 @@ def _edge_finding(
     best_score, inside_score = (write_metric(metric, score) for score in scores)
     sentence = (
         f"The best {visible(evidence.design.names[key])}, {write_value(value)}, is the {extreme} that was "
-        f"tried ({write_value(low)} to {write_value(high)}). Its {_in_words(metric)} of {best_score} is "
+        f"tried ({write_value(low)} to {write_value(high)}). Its {METRIC_NAMES[metric]} of {best_score} is "
         f"{errors:.1f} standard errors better than {inside_score} at {write_value(inside)}, the best value "
         f"inside the range. Try {more} values."
     )
@@ -120,12 +119,8 @@ def _edge_finding(
     return Finding(EDGE, "sweep", "", "note", sentence, numbers | {"standard_errors": errors})
 
 
-def _in_words(metric: str) -> str:
-    return metric.replace("val_", "validation ").replace("train_", "training ")
-
-
 def find_stability_limits(evidence: Evidence) -> list[Finding | NotChecked]:
-    """Find the learning rate at which training fails, for each optimizer, batch size and norm that varies."""
+    """Find the learning rate above which training fails, for each combination of the keys in BESIDE."""
     if RATE not in evidence.design.keys:
         return [NotChecked(STABILITY, f"{RATE} does not vary")]
     limits: list[tuple[str, float, float, Counter[str]]] = []
@@ -139,10 +134,10 @@ def find_stability_limits(evidence: Evidence) -> list[Finding | NotChecked]:
 
 
 def stability_limit(counts: Counts) -> tuple[float, float] | None:
-    """Return the rates just below and above the cut that best separates success from training failure.
+    """Return the rates just below and above the limit that best separates success from training failure.
 
-    None unless training failed in most runs above it and succeeded in most below. Rates too low to learn
-    anything in time are below, where their failures count against it.
+    None unless most runs above it failed and most below succeeded. Rates that are too low to learn anything
+    lie below the limit, where their failures count against it.
     """
     rates = list(counts)
     limit, most_right = None, -1
@@ -158,7 +153,7 @@ def stability_limit(counts: Counts) -> tuple[float, float] | None:
 
 
 def _count_training_failures(evidence: Evidence) -> dict[str, Counts]:
-    """Count by the values of BESIDE in words ("" if none of them varies) and by learning rate, ascending."""
+    """Count runs by the values of BESIDE, as a label ("" if none varies), and by learning rate, ascending."""
     beside = [key for key in BESIDE if key in evidence.design.keys]
     table: dict[str, Counts] = {}
     for run, setting in evidence.design.of_run.items():
@@ -192,7 +187,7 @@ def _stability_finding(limits: list[tuple[str, float, float, Counter[str]]], unl
 
 
 def find_importance(evidence: Evidence) -> list[Finding | NotChecked]:
-    """Split the variance between the settings' means by key, if it is more than seeds explain."""
+    """Attribute the variance between the settings' means to keys, if there is more than seeds explain."""
     keys = evidence.design.keys
     if len(keys) < 2:
         return [NotChecked(IMPORTANCE, "fewer than two keys vary")]
@@ -211,7 +206,7 @@ def find_importance(evidence: Evidence) -> list[Finding | NotChecked]:
 
 
 def crossed_grid(evidence: Evidence) -> Floats | str:
-    """Return the settings' means in an array with an axis for each key, or why there is no such array."""
+    """Return the settings' means in an array with an axis for each key, or why that is not possible."""
     rows, keys = evidence.design.rows, evidence.design.keys
     values = [list(dict.fromkeys(comparable(row[key]) for row in rows)) for key in keys]
     size = math.prod(len(each) for each in values)
@@ -228,9 +223,9 @@ def crossed_grid(evidence: Evidence) -> Floats | str:
 
 
 def main_effects(grid: Floats) -> list[float]:
-    """Return each axis' main effect as a share of the variance of a full grid; the rest are interactions.
+    """Return each axis's main effect as a share of the variance of a full grid; the rest is interactions.
 
-    On a full grid these are the first terms of functional ANOVA (Hutter, Hoos and Leyton-Brown, 2014).
+    These are the first-order terms of functional ANOVA (Hutter, Hoos and Leyton-Brown, 2014).
     """
     total, axes = float(grid.var()), range(grid.ndim)
     return [
@@ -245,7 +240,7 @@ def _importance_finding(evidence: Evidence, shares: dict[str, float]) -> Finding
     smaller = "".join(f"{visible(names[key])} {100 * shares[key]:.0f}%, " for key in others)
     sentence = (
         f"{visible(names[first])} matters most: by itself it explains {100 * shares[first]:.0f}% of the "
-        f"variance of {_in_words(evidence.summary.metric)} between the {len(evidence.scores)} settings "
+        f"variance of {METRIC_NAMES[evidence.summary.metric]} between the {len(evidence.scores)} settings "
         f"({smaller}interactions {100 * rest:.0f}%)."
     )
     numbers = {visible(key): shares[key] for key in (first, *others)} | {"interactions": rest}

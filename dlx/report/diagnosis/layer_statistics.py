@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 SILENT = 1e-6  # of the first epoch's mean |output|
 GROWN = 100.0  # times the first epoch's mean |output|
-LARGE = 1000.0  # mean |output|, whatever it was at first: standardised inputs have 1
-PASSIVE = ("Flatten", "Identity", "Dropout")  # repeat what the layer before them shows
+LARGE = 1000.0  # mean |output|, however large it was at first; that of standardised inputs is below 1
+PASSIVE = ("Flatten", "Identity", "Dropout")  # their outputs are those of the layer before
 
 
 def _detect_dead_units(evidence: Evidence) -> Detections:
-    """Look for layers whose every output, or weights whose every gradient, is 0 at the end."""
+    """Look for layers that output only 0, and weights whose gradients are all 0, at the last epoch."""
     dead = _detect_in(evidence, LAYERS, read_layers, silent_layers)
     gradients = _detect_in(evidence, GRADIENTS, read_gradients, still_weights)
     for run, numbers in gradients.numbers.items():
@@ -42,7 +42,7 @@ def _detect_in(
     read: "Callable[[Path], pd.DataFrame | None]",
     examine: "Callable[[pd.DataFrame], Numbers]",
 ) -> Detections:
-    """Examine the table in every run that has one; whatever is found is a problem."""
+    """Examine the table of every run that has one; every finding is a problem."""
     detections = Detections()
     for run in (*evidence.completed, *evidence.diverged):
         try:
@@ -88,7 +88,7 @@ def exploded_layers(table: "pd.DataFrame") -> Numbers:
 
 
 def _ends(table: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Return the rows of the first and of the last epoch, aligned by layer, in training where recorded."""
+    """Return the rows of the first and the last epoch, aligned by layer; from training if it is recorded."""
     rows = table[~table["module"].isin(PASSIVE)]
     training = rows[rows["phase"] == "training"]
     rows = training if len(training) else rows

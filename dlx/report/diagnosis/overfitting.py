@@ -1,15 +1,12 @@
-"""Overfitting and over-confidence: validation loss that rises while training loss falls.
+"""Overfitting and over-confidence: validation loss rises while training loss falls.
 
 Axes: R runs, E epochs.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from dlx.report.diagnosis.calibration_error import BINS
 from dlx.report.diagnosis.check import Affected, Check, Detections, Examination, Numbers, in_blocks
-from dlx.report.diagnosis.evidence import CLASSIFYING, Block, Evidence
+from dlx.report.diagnosis.evidence import BINS, CLASSIFYING, Block, Evidence
 from dlx.report.diagnosis.training_failures import NEVER_LEARNED
 from dlx.report.diagnosis.trend import (
     Flags,
@@ -22,35 +19,25 @@ from dlx.report.diagnosis.trend import (
     running_median,
 )
 
-ERRORS = 5.0  # standard errors that the loss must have risen by
-AVERAGED = 5  # epochs behind the level of the minimum, and of the end
-SHARE = 0.05  # of its minimum
-TRAIN_SHARE = 0.1  # of training loss at its upturn, that it must have fallen by since
-SERIOUS = 0.25
-# The upturn is looked for in this part of the rise: a loss that climbs ever faster has its breakpoint late.
-WAY_UP = 0.35
-DROP = 0.03  # of validation accuracy, from which overfitting costs something
+ERRORS = 5.0  # standard errors by which the loss must rise
+AVERAGED = 5  # epochs averaged for the levels of the minimum and the end
+SHARE = 0.05  # of its minimum by which the loss must rise
+TRAIN_SHARE = 0.1  # by which training loss must fall after the upturn, as a share of its value there
+SERIOUS = 0.25  # share of its minimum: a larger rise is a problem
+WAY_UP = 0.35  # part of the rise searched for the upturn, because a loss that accelerates breaks late
+DROP = 0.03  # of validation accuracy: a larger one is a problem
 
-CALIBRATION_ERROR = 0.05  # expected calibration error worth a line
-DEVIATIONS = 4.0  # above what chance alone gives
-STAYS = 0.02  # of accuracy
+CALIBRATION_ERROR = 0.05  # smallest expected calibration error that is reported
+DEVIATIONS = 4.0  # above the error of a perfectly calibrated model
+STAYS = 0.02  # largest fall of an accuracy that counts as unchanged
 
 
-@dataclass(frozen=True)
-class Upturn:
-    """Where validation loss turns up [R], and what follows.
+def find_upturn(block: Block) -> tuple[Flags, Floats, dict[str, Floats]]:
+    """Find where the smoothed validation loss turns upwards [R].
 
-    `real_R`: whether it rose for good, and more than noise explains. `accuracy_change_R`: of validation
-    accuracy, from then to the end. `numbers`: its epoch (from 1), its lowest level, the end and more.
+    Returns whether it stayed up and rose by more than noise explains, the change of validation accuracy from
+    then to the end, and the numbers of the finding: the epoch (from 1), the lowest and last loss, and others.
     """
-
-    real_R: Flags
-    accuracy_change_R: Floats
-    numbers: dict[str, Floats]
-
-
-def find_upturn(block: Block) -> Upturn:
-    """Find where the smoothed validation loss turns up, and whether it rose for good from its minimum."""
     loss_RE, train_RE = block.curves["val_loss"], block.curves["train_loss"]
     smoothed_RE = running_mean(block.smoothed["val_loss"], max(1, block.epochs // 40))
     rows_R, least_R = np.arange(len(loss_RE)), smoothed_RE.argmin(axis=1)
@@ -63,7 +50,7 @@ def find_upturn(block: Block) -> Upturn:
     inside_RE = _around(smoothed_RE, lowest_R + 2 * error_R, lowest_R + WAY_UP * rise_R)
     upturn_R = np.maximum(find_breakpoint(running_median(loss_RE, 1), inside_RE), least_R)
     accuracy_R = block.smoothed["val_accuracy"][rows_R, upturn_R]
-    return Upturn(
+    return (
         (rise_R > ERRORS * error_R) & (rise_R > SHARE * np.abs(lowest_R)) & falling_R,
         end_level(block.curves["val_accuracy"]) - accuracy_R,
         {
@@ -79,9 +66,9 @@ def find_upturn(block: Block) -> Upturn:
 
 
 def _around(smoothed_RE: Floats, bottom_R: Floats, upper_R: Floats) -> Flags:
-    """Return the epochs from the first at the bottom to the first at `upper_R` after the minimum [R, E].
+    """Return the epochs to search for the breakpoint: from the bottom of the loss up to `upper_R` [R, E].
 
-    The breakpoint is looked for there: a loss may lie flat long before it turns, and level off later.
+    Epochs further away would mislead: a loss may be flat long before it turns upwards, and level off later.
     """
     epoch_E = np.arange(smoothed_RE.shape[1])
     begin_R = (smoothed_RE <= bottom_R[:, None]).argmax(axis=1)
@@ -92,13 +79,13 @@ def _around(smoothed_RE: Floats, bottom_R: Floats, upper_R: Floats) -> Flags:
 
 
 def _examine_overfitting(block: Block) -> Examination:
-    """Call it a problem if loss rose by a quarter of its minimum, or if accuracy fell."""
-    upturn = find_upturn(block)
+    """Find upturns; they are a problem if the loss rose by a quarter of its minimum or accuracy fell."""
+    real_R, accuracy_change_R, numbers = find_upturn(block)
     return Examination(
         able_R=block.finite("val_loss", "train_loss"),
-        fires_R=upturn.real_R,
-        problem_R=(upturn.numbers["share"] >= SERIOUS) | (upturn.accuracy_change_R < -DROP),
-        numbers=upturn.numbers,
+        fires_R=real_R,
+        problem_R=(numbers["share"] >= SERIOUS) | (accuracy_change_R < -DROP),
+        numbers=numbers,
         reason="no validation and training loss at every epoch",
     )
 
@@ -113,7 +100,7 @@ def _describe_overfitting(runs: Affected) -> str:
 
 
 def _detect_over_confidence(evidence: Evidence) -> Detections:
-    """Measure stored predictions; runs without them are judged by their curves."""
+    """Measure the calibration error of stored predictions; without them, judge a run by its curves."""
     detections, rising = Detections(), _detect_rise(evidence).numbers
     guessing = NEVER_LEARNED.detect(evidence).numbers
     for run in evidence.completed:
@@ -127,7 +114,7 @@ def _detect_over_confidence(evidence: Evidence) -> Detections:
             measured = rising.get(run, {})
         elif measured:
             measured |= rising.get(run, {})
-        if measured and run not in guessing:  # confident or not, a guesser knows nothing
+        if measured and run not in guessing:
             detections.numbers[run] = measured
     return detections
 
@@ -152,15 +139,14 @@ def _measure(evidence: Evidence, run: str) -> Numbers | str:
 
 
 def _examine_rise(block: Block) -> Examination:
-    """Fire where validation loss rose by a quarter of its minimum while accuracy stayed."""
-    upturn = find_upturn(block)
-    stays_R = upturn.accuracy_change_R > -np.fmax(STAYS, 2 * epoch_noise(block.curves["val_accuracy"]))
-    numbers = {name: upturn.numbers[name] for name in ("epoch", "lowest", "end")}
+    """Find runs whose validation loss rose by a quarter of its minimum while accuracy did not fall."""
+    real_R, change_R, numbers = find_upturn(block)
+    stays_R = change_R > -np.fmax(STAYS, 2 * epoch_noise(block.curves["val_accuracy"]))
     return Examination(
         able_R=block.finite("val_loss", "train_loss", "val_accuracy"),
-        fires_R=upturn.real_R & stays_R & (numbers["end"] > (1 + SERIOUS) * numbers["lowest"]),
+        fires_R=real_R & stays_R & (numbers["end"] > (1 + SERIOUS) * numbers["lowest"]),
         problem_R=np.zeros(len(stays_R), dtype=bool),
-        numbers=numbers | {"accuracy_change": upturn.accuracy_change_R},
+        numbers={name: numbers[name] for name in ("epoch", "lowest", "end")} | {"accuracy_change": change_R},
         reason="no losses and accuracy at every epoch",
     )
 

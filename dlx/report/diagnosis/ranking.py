@@ -1,6 +1,6 @@
-"""Ranking not settled: settings changed ranks between 80% and 100% of the epochs.
+"""Ranking not settled: settings change ranks during the last 20% of the epochs.
 
-Axes: R runs, E epochs, S settings that have scores at both times.
+Axes: R runs, E epochs, S settings with scores at both times.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from dlx.report.text import visible, write_metric
 
 KIND = "ranking not settled"
 EARLIER = 0.8
-LUCK = 0.01  # probability that any pair of settings is called reversed by chance
-ACCURACY = 0.01  # a change of the difference that is worth a line
-LOSS_SHARE = 0.02
+LUCK = 0.01  # probability that any pair of settings is reported by chance
+ACCURACY = 0.01  # smallest change of the difference that is reported
+LOSS_SHARE = 0.02  # the same for losses, as a share of the median loss
 
 
 @dataclass(frozen=True)
 class TwoRankings:
-    """Each setting's mean score around 80% of the epochs and at their end.
+    """Each setting's mean score after about 80% of the epochs and at the end.
 
-    `settings`: indices in Design.rows. `variance_S`: squared standard error of the change between the two.
-    Both are averages over `window` epochs; the first ends at epoch `cut`.
+    Both are averages over `window` epochs; the first ends at epoch `cut`. `settings`: indices in Design.rows.
+    `variance_S`: squared standard error of the change between the two.
     """
 
     settings: list[int]
@@ -50,7 +50,7 @@ def find_rank_reversals(evidence: Evidence) -> list[Finding | NotChecked]:
 
 
 def rank_twice(evidence: Evidence) -> TwoRankings | str:
-    """Average the last epochs before either time; return the reason if that cannot be done."""
+    """Average the last epochs before each of the two times, or return why that is not possible."""
     if len(evidence.blocks) != 1:
         return "runs have different numbers of epochs"
     (block,) = evidence.blocks
@@ -81,7 +81,7 @@ def rank_twice(evidence: Evidence) -> TwoRankings | str:
 
 
 def reversals(evidence: Evidence, rankings: TwoRankings) -> Flags:
-    """Say for each pair [S, S] whether the row overtook the column by more than seeds vary."""
+    """Return for each pair [S, S] whether the row overtook the column by more than seeds explain."""
     earlier_SS = evidence.sign * (rankings.earlier_S[:, None] - rankings.earlier_S[None, :])
     end_SS = evidence.sign * (rankings.end_S[:, None] - rankings.end_S[None, :])
     error_SS = np.sqrt(rankings.variance_S[:, None] + rankings.variance_S[None, :])
@@ -94,7 +94,7 @@ def reversals(evidence: Evidence, rankings: TwoRankings) -> Flags:
 
 
 def _finding(evidence: Evidence, rankings: TwoRankings, reversed_SS: Flags) -> Finding:
-    """Name the best setting that overtook another, and the best that it overtook."""
+    """Name the best setting that overtook another, and the best of those it overtook."""
     order = np.argsort(-evidence.sign * rankings.end_S, kind="stable")
     above = next(int(row) for row in order if reversed_SS[row].any())
     below = next(int(column) for column in order if reversed_SS[above, column])

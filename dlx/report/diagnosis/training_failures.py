@@ -7,8 +7,8 @@ from dlx.report.diagnosis.evidence import Block, Evidence
 from dlx.report.diagnosis.trend import Floats, end_level, epoch_noise, local_noise
 from dlx.report.load import METRICS
 
-GUESSING_DEVIATIONS = 3.0  # of a guesser's accuracy; one run in 740 would pass by luck
-SPIKE_REACH = 10  # epochs within which a spike comes and goes
+GUESSING_DEVIATIONS = 3.0  # above the accuracy of guessing; one run in 740 gets there by luck
+SPIKE_REACH = 10  # epochs within which a spike rises and falls again
 SPIKE_DEVIATIONS = 10.0  # of the epoch-to-epoch noise
 LOSS_SHARE = 0.15  # of the loss before training: a spike of 0.35 with ten classes
 DIP = 0.08  # of accuracy
@@ -17,14 +17,13 @@ SWING = 0.06  # epoch-to-epoch noise of accuracy
 
 
 def _detect_diverged(evidence: Evidence) -> Detections:
-    """Trust the status; the epoch is the first without a finite loss, or the one after the last row."""
+    """Report the runs with that status, and the first epoch without a finite loss or after the last row."""
     detections = Detections(problems=set(evidence.diverged))
     for run in evidence.diverged:
         detections.numbers[run] = {}
         if (history_EM := evidence.histories.get(run)) is not None:
-            train_E, val_E = (
-                np.isnan(history_EM[:, METRICS.index(name)]) for name in ("train_loss", "val_loss")
-            )
+            lost_EM = np.isnan(history_EM)
+            train_E, val_E = (lost_EM[:, METRICS.index(name)] for name in ("train_loss", "val_loss"))
             lost_E = (train_E & (np.arange(len(history_EM)) > 0)) | (val_E & ~val_E.all())
             epoch = lost_E.argmax() if lost_E.any() else len(history_EM)
             detections.numbers[run] = {"epoch": float(epoch)}
@@ -37,13 +36,13 @@ def _describe_diverged(runs: Affected) -> str:
 
 
 def accuracy_by_luck(block: Block) -> Floats:
-    """Return the accuracy that a guesser exceeds once in 740 runs [R], given the validation set's size."""
+    """Return the accuracy that guessing exceeds once in 740 runs [R], given the validation set's size."""
     deviation_R = np.sqrt(block.chance_R * (1 - block.chance_R) / block.samples_R)
     return np.asarray(block.chance_R + GUESSING_DEVIATIONS * deviation_R)
 
 
 def _examine_learning(block: Block) -> Examination:
-    """Compare the best smoothed accuracy with guessing; without accuracies, the best loss with epoch 0's."""
+    """Compare the best smoothed accuracy with guessing or, without accuracies, the loss with epoch 0's."""
     accurate_R, bound_R = block.finite("val_accuracy"), accuracy_by_luck(block)
     best_R = block.smoothed["val_accuracy"].max(axis=1)
     untrained_R, lowest_R = block.untrained["val_loss"], block.smoothed["val_loss"].min(axis=1)
@@ -103,7 +102,7 @@ def tallest_spike(curve_RE: Floats, floor_R: Floats | float) -> tuple[Floats, Fl
 
 
 def _examine_stability(block: Block) -> Examination:
-    """Look for spikes of the losses, dips of validation accuracy, a fall of training accuracy, and swings."""
+    """Look for spikes in the losses, and for dips, swings and a lasting fall in the accuracies."""
     val_loss_RE, train_RE = block.curves["val_loss"], block.curves["train_accuracy"]
     val_RE, smoothed_RE = block.curves["val_accuracy"], block.smoothed["train_accuracy"]
     untrained_R = np.abs(block.untrained["val_loss"])
@@ -137,8 +136,8 @@ def _examine_stability(block: Block) -> Examination:
 
 
 def _describe_unstable(runs: Affected) -> str:
-    """Name the worst of each sort, the most serious sort first."""
-    sorts = {
+    """Describe the worst of each symptom, the most serious symptom first."""
+    symptoms = {
         "train_accuracy": f"training accuracy fell from {runs['best_train_accuracy']:.3f} "
         f"(at epoch {runs['best_epoch']:.0f}) to {runs['train_accuracy']:.3f} at the end",
         "swing": f"validation accuracy swings by {runs['swing']:.3f} from epoch to epoch",
@@ -148,7 +147,7 @@ def _describe_unstable(runs: Affected) -> str:
         "train_spike": f"training loss jumps by {runs['train_spike']:.3g} "
         f"at epoch {runs['train_spike_epoch']:.0f}",
     }
-    return f"Unstable{runs.where}: {'; '.join(runs.clauses(sorts))}."
+    return f"Unstable{runs.where}: {'; '.join(runs.clauses(symptoms))}."
 
 
 DIVERGED = Check("diverged", _detect_diverged, _describe_diverged, training_failure=True, on_surfaces=True)

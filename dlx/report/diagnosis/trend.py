@@ -15,18 +15,18 @@ TO_DEVIATION = 1.4826  # median absolute deviation -> standard deviation of a no
 
 
 def epoch_noise(curve_RE: Floats) -> Floats:
-    """Return each curve's epoch-to-epoch standard deviation [R], whatever its smooth trend.
+    """Return each curve's epoch-to-epoch standard deviation [R], apart from its smooth trend.
 
-    Second differences of a trend nearly vanish; those of white noise have six times its variance.
+    Second differences of a smooth trend nearly vanish; those of white noise have six times its variance.
     """
     second_RE = np.abs(np.diff(curve_RE, n=2, axis=1))
     return np.asarray(TO_DEVIATION / np.sqrt(6.0) * np.median(second_RE, axis=1), dtype=np.float64)
 
 
 def local_noise(curve_RE: Floats, half: int = 15) -> Floats:
-    """Return the noise around each epoch [R, E], at least that of the whole curve.
+    """Return the noise around each epoch [R, E], and at least that of the whole curve.
 
-    A curve may be wild before it settles, so an epoch is compared with its own neighbours.
+    A curve may be noisier before it settles, so each epoch is compared with its own neighbours.
     """
     second_RE = np.pad(np.abs(np.diff(curve_RE, n=2, axis=1)), ((0, 0), (1, 1)), mode="edge")
     around_RE = TO_DEVIATION / np.sqrt(6.0) * running_median(second_RE, half)
@@ -49,7 +49,7 @@ def _windows(curve_RE: Floats, half: int, beyond: Literal["reflect", "edge"]) ->
 
 
 def end_window(epochs: int) -> int:
-    """Return how many epochs count as the end for a trend: the last fifth, at least ten, at most half."""
+    """Return how many epochs a trend at the end is fitted to: a fifth, at least ten and at most half."""
     return min(max(10, -(-epochs // 5)), epochs // 2)
 
 
@@ -60,7 +60,7 @@ def end_level(curve_RE: Floats) -> Floats:
 
 
 def linear_change(curve_RE: Floats) -> Floats:
-    """Return how much the least-squares line climbs from its first epoch to its last [R]."""
+    """Return how much the least-squares line rises from the first epoch to the last [R]."""
     epochs = curve_RE.shape[1]
     centred_E = np.arange(epochs) - (epochs - 1) / 2
     slope_R = curve_RE @ centred_E / (centred_E @ centred_E)
@@ -83,10 +83,10 @@ def linear_change_error(curve_RE: Floats, least: Floats | float = 0.0) -> Floats
 
 
 def find_breakpoint(curve_RE: Floats, inside_RE: Flags) -> NDArray[np.int64]:
-    """Return the index where a line that is flat and then climbs fits best [R].
+    """Return the index of the breakpoint with which a line that is flat and then rises fits best [R].
 
-    Least squares over the epochs `inside_RE`. For every breakpoint T the regressor is max(0, epoch - T),
-    whose sums follow from sums over the epochs after T.
+    Least squares over the epochs in `inside_RE`. For every breakpoint T the regressor is max(0, epoch - T);
+    its sums are computed from sums over the epochs after T.
     """
     epoch_E = np.arange(curve_RE.shape[1], dtype=np.float64)
     ones_RE = inside_RE.astype(np.float64)

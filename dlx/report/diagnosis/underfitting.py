@@ -1,4 +1,4 @@
-"""Underfitting and not converged: runs that could have come further. Axes: R runs, E epochs."""
+"""Underfitting, and runs that have not converged. Axes: R runs, E epochs."""
 
 from collections.abc import Mapping
 
@@ -21,20 +21,20 @@ from dlx.report.diagnosis.trend import (
 )
 from dlx.run.identity import comparable
 
-BEHIND = 0.1  # of accuracy, behind the study's best run in training and half of it in validation
+BEHIND = 0.1  # of accuracy, behind the study's best run in training, and half of this in validation
 GAP = 2.0  # standard deviations of validation accuracy
-FLAT = 0.03  # of training accuracy over the last fifth
+FLAT = 0.03  # largest change of training accuracy over the last fifth
 FLAT_ERRORS = 4.0  # standard errors of the fall of training loss
-SLOW = 0.05  # of the fall of training loss: a run that falls further in the last fifth is still learning
+SLOW = 0.05  # of the whole fall of training loss: with more in the last fifth, the run is still learning
 
 ERRORS = 3.5  # standard errors of the change over the last fifth
-LOSS_SHARE = 0.03  # of the loss, that it must have fallen by
-FALL_SHARE = 0.1  # or of its fall since before training, for a network that has hardly begun
+LOSS_SHARE = 0.03  # of the loss, by which it must fall
+FALL_SHARE = 0.1  # or of its fall since before training, for a network that has hardly learned yet
 ACCURACY_GAIN = 0.015
 
 
 def _detect_underfitting(evidence: Evidence) -> Detections:
-    """Compare every completed run with the best of those on the same data."""
+    """Compare every completed run with the best run on the same data."""
     data = {run: _data(evidence, run) for run in evidence.completed}
     blocks = [block for block in evidence.blocks if block.epochs >= SHORTEST]
     train, val = (_highest(blocks, data, metric) for metric in ("train_accuracy", "val_accuracy"))
@@ -50,15 +50,13 @@ def _detect_underfitting(evidence: Evidence) -> Detections:
 
 
 def _data(evidence: Evidence, run: str) -> str:
-    """Return what a run was trained on, apart from how it was split."""
-    settings = evidence.data.settings[run]
-    return comparable(
-        {key: value for key, value in settings.items() if key.startswith("data.") and not is_seed(key)}
-    )
+    """Return a run's data settings, apart from seeds, as a text to compare."""
+    settings = evidence.data.settings[run].items()
+    return comparable({key: value for key, value in settings if key.startswith("data.") and not is_seed(key)})
 
 
 def _highest(blocks: list[Block], data: Mapping[str, str], metric: str) -> dict[str, float]:
-    """Return the highest accuracy at the end of any run, by the data it was trained on."""
+    """Return the highest final accuracy of all runs on each data set."""
     highest: dict[str, float] = {}
     for block in blocks:
         ends_R = np.where(block.finite(metric), end_level(block.curves[metric]), 0.0)
@@ -68,10 +66,10 @@ def _highest(blocks: list[Block], data: Mapping[str, str], metric: str) -> dict[
 
 
 def _examine_fit(block: Block, best_train_R: Floats, best_val_R: Floats) -> Examination:
-    """Fire where training accuracy is flat and low, with no gap to validation.
+    """Find runs whose training accuracy is flat and low, with no gap to validation.
 
-    Low means less than halfway from guessing to perfect, or behind the best run both in training and in
-    validation: a network held back by augmentation that validates as well as the others does not underfit.
+    Low means less than halfway from guessing to perfect, or behind the best run in both training and
+    validation. Augmentation lowers only training accuracy, so validation accuracy must be behind as well.
     """
     train_RE, loss_RE = block.curves["train_accuracy"], block.curves["train_loss"]
     train_R, val_R = end_level(train_RE), end_level(block.curves["val_accuracy"])
@@ -114,7 +112,7 @@ def _describe_underfitting(runs: Affected) -> str:
 
 
 def _examine_convergence(block: Block) -> Examination:
-    """Fit a line to the last fifth; its slope must be real, and large enough to be worth more epochs."""
+    """Fit a line to the last fifth; its slope must be significant and steep enough to justify more epochs."""
     loss_RE, accuracy_RE = block.curves["val_loss"], block.curves["val_accuracy"]
     window = end_window(block.epochs)
     fall_R, fall_noise_R, fall_error_R = _climb(-loss_RE, window, 0.0)
@@ -144,7 +142,7 @@ def _examine_convergence(block: Block) -> Examination:
 
 
 def _new_best(curve_RE: Floats, window: int) -> Flags:
-    """Say whether the end is above all before the last `window` epochs [R]: recovering is not progress."""
+    """Return whether the end is above everything before the last `window` epochs, not a recovery [R]."""
     before_RE = running_median(curve_RE[:, :-window], 2)
     return np.asarray(end_level(curve_RE) > before_RE.max(axis=1), dtype=np.bool_)
 

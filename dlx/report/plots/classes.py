@@ -1,14 +1,16 @@
-"""Classes: validation accuracy of each, at the last epoch and by epoch, and which is mistaken for which.
+"""Classes: the validation accuracy of each, at the last epoch and by epoch, and the confusion matrix.
 
 Axes: N samples, K outputs, C classes.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.plots.panels import Multiples, arrange, cell_texts, multiples, shaded_cells
 from dlx.report.plots.run_files import RunFiles, join_tables, read_first, read_tables
@@ -23,20 +25,16 @@ from dlx.report.plots.style import (
     legend_below,
     nominal,
     quantitative,
+    row_axis,
 )
 from dlx.report.text import visible, write_count
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import Predictions, read_predictions
 from dlx.run.probes import CLASSES, read_classes
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-
 SETTINGS = 6
 MOST_CLASSES = 20  # drawn
-DARK = 30.0  # per cent of a row from which a cell needs white text
+DARK = 30.0  # per cent of a row above which a cell needs white text
 LAST_TITLE = "Validation accuracy of each class"
 CURVES_TITLE = "Validation accuracy of each class by epoch"
 
@@ -46,19 +44,19 @@ class ClassAccuracy:
     """Accuracy at the last epoch.
 
     `means`: columns `label class accuracy low high n`, over a setting's runs. `runs`: columns `label run
-    class accuracy`. `classes`: those drawn, in the data's order; if there are more than twenty, the worst
-    first. `total`: how many the data have.
+    class accuracy`. `classes`: those drawn, in the data's order or, if there are more than twenty, the worst
+    first. `total`: the number of classes in the data.
     """
 
-    means: "pd.DataFrame"
-    runs: "pd.DataFrame"
+    means: pd.DataFrame
+    runs: pd.DataFrame
     classes: list[str]
     labels: list[str]
     total: int
 
 
-def accuracy_by_class(analysis: "Analysis") -> list[Chart]:
-    """Draw a group of bars for each class: a bar for each of the first settings, a dot for each run."""
+def accuracy_by_class(analysis: Analysis) -> list[Chart]:
+    """Draw a group of bars for each class: bars are settings, dots are runs."""
     files = read_classifications(analysis, SETTINGS)
     if not files.by_setting:
         return files.nothing_drawn("classes", LAST_TITLE)
@@ -67,21 +65,21 @@ def accuracy_by_class(analysis: "Analysis") -> list[Chart]:
     if files.several:
         sentences.append("Dots are runs")
     if accuracy.total > len(accuracy.classes):
-        sentences.append(f"The worst {len(accuracy.classes)} of {accuracy.total} classes")
+        sentences.append(f"Only the worst {len(accuracy.classes)} of {accuracy.total} classes are drawn")
     return [Chart("classes", LAST_TITLE, files.caption(sentences), bars(accuracy), wide=True)]
 
 
-def read_classifications(analysis: "Analysis", settings: int) -> RunFiles[Predictions]:
-    """Read the predictions of runs that have an accuracy: the outputs of others stand for no classes."""
+def read_classifications(analysis: Analysis, settings: int) -> RunFiles[Predictions]:
+    """Read the predictions of runs with an accuracy; the outputs of other runs are not classes."""
     runs = analysis.data.runs
     classifying = replace(analysis.data, runs=runs[runs["val_accuracy_last"].notna()])
     return read_first(replace(analysis, data=classifying), PREDICTIONS, read_predictions, settings)
 
 
-def class_names(analysis: "Analysis", files: RunFiles[Predictions]) -> list[str]:
-    """Return the names of the classes, made unique, as the results of the runs give them.
+def class_names(analysis: Analysis, files: RunFiles[Predictions]) -> list[str]:
+    """Return the names of the classes, made unique.
 
-    If runs name different classes, or not as many as there are outputs, return numbers.
+    If the runs name different classes, or not as many as there are outputs, return numbers.
     """
     every = {run: read for runs in files.by_setting.values() for run, read in runs.items()}
     count = max(max(2, read.last_outputs.shape[1]) for read in every.values())
@@ -102,8 +100,6 @@ def predicted(read: Predictions) -> NDArray[np.integer]:
 
 def last_accuracy(files: RunFiles[Predictions], names: list[str]) -> ClassAccuracy:
     """Compute the accuracy of each run on each class at the last epoch, and the means by setting."""
-    import pandas as pd
-
     rows = []
     for label, runs in files.by_setting.items():
         for run, read in runs.items():
@@ -134,7 +130,7 @@ def last_accuracy(files: RunFiles[Predictions], names: list[str]) -> ClassAccura
 
 
 def bars(accuracy: ClassAccuracy) -> Spec:
-    """Draw the bars of a class side by side, with dots for runs on top."""
+    """Draw the bars of a class side by side, with dots for the runs on top."""
     several = len(accuracy.labels) > 1
     encoding = {
         "x": nominal("class")
@@ -157,7 +153,7 @@ def bars(accuracy: ClassAccuracy) -> Spec:
     return layered("validation accuracy of each class at the last epoch", 920, 260, layers)
 
 
-def class_curves(analysis: "Analysis") -> list[Chart]:
+def class_curves(analysis: Analysis) -> list[Chart]:
     """Draw the accuracy of each class by epoch, a panel for each class, of runs with `probes.classes`."""
     files = read_tables(analysis, CLASSES, read_classes, SETTINGS)
     if not files.by_setting:
@@ -168,18 +164,20 @@ def class_curves(analysis: "Analysis") -> list[Chart]:
     plan = same_axes(plan)
     sentences = [files.means("Lines"), *plan.caption]
     if total > len(plan.panels):
-        sentences.append(f"The {len(plan.panels)} of {total} classes with the lowest accuracy at the end")
+        sentences.append(
+            f"The {len(plan.panels)} of {total} classes with the lowest final accuracy are drawn"
+        )
     spec = multiples(plan, QUANTITY["accuracy"], "validation accuracy by epoch, a panel for each class")
     return [Chart("class_curves", CURVES_TITLE, files.caption(sentences), spec, wide=True)]
 
 
-def accuracy_by_epoch(files: "RunFiles[pd.DataFrame]") -> tuple[Multiples, int]:
+def accuracy_by_epoch(files: RunFiles[pd.DataFrame]) -> tuple[Multiples, int]:
     """Average the accuracy of each class over a setting's runs; also return the number of classes.
 
-    A curve ends at the last epoch that all of a setting's runs have. Of more than twelve classes, keep those
-    with the lowest accuracy at the end, averaged over settings.
+    A curve ends at the last epoch that all of a setting's runs have. If there are more than twelve classes,
+    those with the lowest final accuracy are kept, averaged over settings.
     """
-    frame = join_tables(files.by_setting)
+    frame = join_tables(files)
     number = frame.groupby(["run", "epoch"]).cumcount().astype(str)
     repeated = frame.duplicated(["run", "epoch", "class"], keep=False)
     frame["panel"] = frame["class"].map(visible) + (" (" + number + ")").where(repeated, "")
@@ -196,7 +194,7 @@ def accuracy_by_epoch(files: "RunFiles[pd.DataFrame]") -> tuple[Multiples, int]:
 
 
 def same_axes(plan: Multiples) -> Multiples:
-    """Give all panels one axis that shows every end and, from epoch 1, 95% of the points."""
+    """Give all panels the same axis, which shows every last value and 95% of those from epoch 1."""
     frame, values = plan.frame, plan.frame["value"]
     ends = values.loc[frame.groupby(["panel", "label"])["epoch"].idxmax()]
     lowest = min(ends.min(), values[frame["epoch"] > 0].quantile(0.05))  # the first if there is no epoch 1
@@ -210,20 +208,20 @@ class ConfusionMatrix:
     """`cells`: columns `true predicted count share text dark`, one row for each pair of classes that occurs.
 
     `share`: per cent of the samples of the true class. `classes`: those drawn, in the data's order.
-    `total`: how many the data have. `samples`: of all runs together, with all classes.
+    `total`: the number of classes in the data. `samples`: the number in all runs together, drawn or not.
     """
 
-    cells: "pd.DataFrame"
+    cells: pd.DataFrame
     classes: list[str]
     total: int
     samples: int
 
 
-def confusion(analysis: "Analysis") -> list[Chart]:
+def confusion(analysis: Analysis) -> list[Chart]:
     """Draw the confusion matrix of the first setting in the table, summed over its runs."""
     files = read_classifications(analysis, 1)
     if not files.by_setting:
-        return []  # accuracy_by_class names what is damaged
+        return []  # `accuracy_by_class` names damaged files
     matrix = count_pairs(files, class_names(analysis, files))
     (label,) = files.by_setting
     runs = write_count(len(files.by_setting[label]), "run")
@@ -233,7 +231,8 @@ def confusion(analysis: "Analysis") -> list[Chart]:
         "Cells are per cent of the true class; those below 0.5% are blank",
     ]
     if matrix.total > len(matrix.classes):
-        sentences.append(f"The {len(matrix.classes)} of {matrix.total} classes that are mistaken most often")
+        drawn = f"{len(matrix.classes)} of {matrix.total} classes"
+        sentences.append(f"The {drawn} that are mistaken most often are drawn")
     if files.damaged:
         sentences.append(files.damage)
     caption = ". ".join(sentences) + "."
@@ -241,9 +240,7 @@ def confusion(analysis: "Analysis") -> list[Chart]:
 
 
 def count_pairs(files: RunFiles[Predictions], names: list[str]) -> ConfusionMatrix:
-    """Count pairs of true and predicted class over all runs; of more than twenty classes keep the worst."""
-    import pandas as pd
-
+    """Count the pairs of true and predicted class in all runs; keep the twenty worst classes."""
     count_CC = np.zeros((len(names), len(names)), dtype=np.int64)
     for runs in files.by_setting.values():
         for read in runs.values():
@@ -266,11 +263,17 @@ def count_pairs(files: RunFiles[Predictions], names: list[str]) -> ConfusionMatr
 
 def confusion_cells(matrix: ConfusionMatrix) -> Spec:
     """Shade each cell by its share of the row, on a square-root scale so that a few per cent are visible."""
-    axis = {"domain": False, "ticks": False, "labelLimit": 90, "labelPadding": 4}
+    rows = row_axis(matrix.classes, 90) | {"title": "true class", "labelPadding": 4}
+    columns = {
+        "title": "predicted class",
+        "domain": False,
+        "ticks": False,
+        "labelLimit": 90,
+        "labelPadding": 4,
+    }
     order = {"sort": matrix.classes, "scale": {"domain": matrix.classes, "padding": 0.04}}
-    angle = label_angle(matrix.classes, 440)
-    x = nominal("predicted") | order | {"axis": axis | {"title": "predicted class"} | angle}
-    y = nominal("true") | order | {"axis": axis | {"title": "true class"}}
+    x = nominal("predicted") | order | {"axis": columns | label_angle(matrix.classes, 440)}
+    y = nominal("true") | order | {"axis": rows}
     scale = {"type": "sqrt", "domain": [0, 100], "range": [0.04, 1]}
     layers = [
         shaded_cells(matrix.cells, x, y, "share", scale),

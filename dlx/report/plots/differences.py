@@ -1,8 +1,10 @@
 """Forest plot: the paired difference of each setting with its 95% interval, coloured by the verdict."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.comparison import Comparison
 from dlx.report.plots.style import (
@@ -14,20 +16,16 @@ from dlx.report.plots.style import (
     layered,
     nominal,
     quantitative,
+    row_axis,
     tooltip,
 )
 from dlx.report.text import METRIC_NAMES, visible
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
 
 PAIRS = 24
 COLOUR_OF = {"better": "#009e73", "worse": "#d55e00", "equivalent": "#0072b2", "undecided": GREY}
 
 
-def differences(analysis: "Analysis") -> list[Chart]:
+def differences(analysis: Analysis) -> list[Chart]:
     """Draw the settings against the best one, and against the baseline if there is one."""
     comparisons, labels = analysis.comparisons, analysis.design.labels
     charts = []
@@ -46,15 +44,13 @@ def differences(analysis: "Analysis") -> list[Chart]:
         if comparisons.margin > 0:  # NaN where none was declared
             caption += f" The grey strip is the margin of ±{comparisons.margin:g} that counts as equivalent."
         if len(pairs) > PAIRS:
-            caption += f" The first {PAIRS} of {len(pairs)} settings."
+            caption += f" Only the first {PAIRS} of {len(pairs)} settings are drawn."
         charts.append(Chart(name, title, caption, forest(frame, comparisons.margin), wide=True, live=True))
     return charts
 
 
-def rows_of_pairs(labels: Sequence[str], pairs: Sequence[Comparison]) -> "pd.DataFrame":
+def rows_of_pairs(labels: Sequence[str], pairs: Sequence[Comparison]) -> pd.DataFrame:
     """Return `label difference low high verdict tooltip`, a row for each pair that has a difference."""
-    import pandas as pd
-
     rows = [
         (labels[pair.setting], pair.difference, pair.low, pair.high, pair.verdict, visible(pair.sentence))
         for pair in pairs
@@ -63,10 +59,8 @@ def rows_of_pairs(labels: Sequence[str], pairs: Sequence[Comparison]) -> "pd.Dat
     return pd.DataFrame(rows, columns=["label", "difference", "low", "high", "verdict", "tooltip"])
 
 
-def forest(frame: "pd.DataFrame", margin: float) -> Spec:
-    """Put a row for each pair, the difference across, a line at zero and a strip for the margin."""
-    import pandas as pd
-
+def forest(frame: pd.DataFrame, margin: float) -> Spec:
+    """Draw a row for each pair: its difference and interval, a line at zero, a strip for the margin."""
     verdicts = [verdict for verdict in COLOUR_OF if verdict in set(frame["verdict"])]
     symbol = {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolSize": 80}
     hue = nominal("verdict") | {
@@ -74,8 +68,8 @@ def forest(frame: "pd.DataFrame", margin: float) -> Spec:
         "legend": {"orient": "top", "title": None} | symbol,
     }
     x = quantitative("difference", "difference in the mean", {"tickCount": 7}, {"zero": True})
-    axis = {"title": None, "labelLimit": 320, "ticks": False, "domain": False, "grid": False}
-    y = nominal("label") | {"sort": frame["label"].tolist(), "axis": axis}
+    labels = frame["label"].tolist()
+    y = nominal("label") | {"sort": labels, "axis": row_axis(labels, 320) | {"grid": False}}
     strip = pd.DataFrame({"difference": [-margin], "high": [margin]})
     edges = {"x": x, "x2": {"field": "high"}}
     along = {"y": y, "color": hue, "opacity": OF_PICKED} | tooltip("label", "tooltip")

@@ -1,28 +1,29 @@
 """The list of all plots, in the order of the page.
 
-A plot is a function of the analysis that returns charts, or none if the runs hold nothing for it. To add one,
-write it in a file of this folder and name it here.
+A plot is a function that takes the analysis and returns charts, or none if the runs have no data for it. To
+add one, write it in a file of this folder and name it here.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart
 from dlx.report.plots.classes import accuracy_by_class, class_curves, confusion
 from dlx.report.plots.differences import differences
 from dlx.report.plots.images import augmented_images
-from dlx.report.plots.inside_net import gradients_and_weights, layer_outputs
+from dlx.report.plots.inside_net import (
+    gradients_and_weights,
+    layer_outputs,
+    logit_curves,
+    logit_histograms,
+)
 from dlx.report.plots.learning_curves import curves_by_epoch, generalisation_gap, loss_by_step
-from dlx.report.plots.logits import logit_curves, logit_histograms
 from dlx.report.plots.speed import curves_by_cost, time_to_accuracy
 from dlx.report.plots.sweep_curves import results_by_value
 from dlx.report.plots.sweep_maps import heat_maps, parallel_coordinates
 from dlx.surface.plot import surface
 
-if TYPE_CHECKING:
-    from dlx.report.analysis import Analysis
-
-Plot = Callable[["Analysis"], list[Chart]]
+Plot = Callable[[Analysis], list[Chart]]
 
 SECTIONS: dict[str, tuple[Plot, ...]] = {
     "Curves": (surface, curves_by_epoch, curves_by_cost, time_to_accuracy, generalisation_gap, loss_by_step),
@@ -34,10 +35,10 @@ SECTIONS: dict[str, tuple[Plot, ...]] = {
 }
 
 
-def gallery(analysis: "Analysis") -> dict[str, list[Chart]]:
-    """Return the charts by section: all sections that have charts, and the first in any case.
+def gallery(analysis: Analysis) -> dict[str, list[Chart]]:
+    """Return the charts by section: those that have charts, and the first in any case.
 
-    Narrow charts come first within a section, because two of them share a row of the page.
+    Narrow charts come first in a section, because two of them share a row of the page.
     """
     sections: dict[str, list[Chart]] = {}
     for title, plots in SECTIONS.items():

@@ -6,28 +6,24 @@ Axes: M images, C channels, H height, W width.
 import base64
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.plots.run_files import RunFiles, read_first
 from dlx.report.plots.style import INK, layer, layered, nominal, quantitative
 from dlx.report.text import visible
 from dlx.run.probes import IMAGES, Images, read_images
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-
-SETTINGS = 40  # read, since many share their augmentation
+SETTINGS = 40  # more are read than drawn, because many share their augmentation
 ROWS = 8  # drawn
 COLUMNS = 8
 PIXELS = 84  # side of an image on the page
 ORIGINAL = "original"
-AUGMENTED = "augmented"  # heading of the row below if all settings share their augmentation
+AUGMENTED = "augmented"  # heading if all settings share their augmentation
 TITLE = "Training images before and after augmentation"
 
 
@@ -35,18 +31,18 @@ TITLE = "Training images before and after augmentation"
 class ImageGrid:
     """`frame`: columns `row column url`, each image a PNG as a data URI.
 
-    `rows`: their headings from the top. `classes`: of each column, "" where rows show different images.
-    `clipped`: whether values lie beyond the originals' range. `more`: whether rows were left out.
+    `rows`: their headings from the top. `classes`: of each column, or "" if rows show different images.
+    `clipped`: whether any value lies beyond the originals' range. `more`: whether rows were left out.
     """
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     rows: list[str]
     classes: list[str]
     clipped: bool
     more: bool
 
 
-def augmented_images(analysis: "Analysis") -> list[Chart]:
+def augmented_images(analysis: Analysis) -> list[Chart]:
     """Draw the originals and, below them, the same images after each setting's augmentation."""
     files = read_first(analysis, IMAGES, read_images, SETTINGS).keep(lambda read: read.before.size > 0)
     if not files.by_setting:
@@ -64,19 +60,17 @@ def augmented_images(analysis: "Analysis") -> list[Chart]:
     if grid.clipped:
         sentences.append("Values beyond the originals' range are clipped to it")
     if grid.more:
-        sentences.append(f"The first {ROWS} rows")
+        sentences.append(f"Only the first {ROWS} rows are drawn")
     if files.damaged:
         sentences.append(files.damage)
     return [Chart("images", TITLE, ". ".join(sentences) + ".", draw_grid(grid), wide=True)]
 
 
 def collect(files: RunFiles[Images], names: list[object]) -> ImageGrid:
-    """Put each set of originals in a row, and each different augmented set in a row below it.
+    """Collect a row for each set of originals, and one below it for each different augmented set.
 
-    Grey levels span the smallest to the largest value of the originals.
+    Grey levels range from the smallest to the largest value of the originals.
     """
-    import pandas as pd
-
     drawn: list[tuple[str, NDArray[np.floating], NDArray[np.integer]]] = []
     low = min(float(read.before.min()) for runs in files.by_setting.values() for read in runs.values())
     high = max(float(read.before.max()) for runs in files.by_setting.values() for read in runs.values())
@@ -109,7 +103,7 @@ def _name(names: list[object], number: int) -> str:
 def _data_uri(image_CHW: NDArray[np.floating], low: float, high: float) -> str:
     """Return a PNG: grey for one channel, colour for three, otherwise the first channel as grey.
 
-    Small images are enlarged here by whole pixels, because a renderer would blur them.
+    Small images are enlarged by whole pixels, because a renderer would blur them.
     """
     from PIL import Image
 
@@ -129,7 +123,7 @@ def _data_uri(image_CHW: NDArray[np.floating], low: float, high: float) -> str:
 
 
 def draw_grid(grid: ImageGrid) -> Spec:
-    """Draw the rows below each other, headings on the left, classes above."""
+    """Draw the rows with their headings on the left and the classes above."""
     columns = len(grid.classes)
     frame = grid.frame.assign(
         x=grid.frame["column"] + 0.5,
@@ -150,4 +144,7 @@ def draw_grid(grid: ImageGrid) -> Spec:
         layer(first, left, {"x": {"value": 0}, "y": y, "text": nominal("heading")}),
         layer(top, above, {"x": x, "y": {"value": 0}, "text": nominal("name")}),
     ]
-    return layered(TITLE.lower(), columns * PIXELS, len(grid.rows) * PIXELS, layers)
+    spec = layered(TITLE.lower(), columns * PIXELS, len(grid.rows) * PIXELS, layers)
+    # As in `row_axis`, headings may be a fifth wider where the SVG is shown: a pixel a character.
+    room = min(40, max(map(len, grid.rows)))
+    return spec | {"padding": {"left": 8 + room, "right": 8, "top": 8, "bottom": 8}}

@@ -1,8 +1,10 @@
 """Learning curves: accuracy and loss by epoch, loss by step, and training against validation at the end."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
 from dlx.report.plots.panels import curves_caption, curves_panel, grey_caption, metric_axis
@@ -31,18 +33,13 @@ from dlx.report.plots.style import (
 from dlx.report.text import visible, write_count, write_metric, write_value
 from dlx.run.probes import STEPS, read_steps
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-
 WINDOW = 25  # steps in a moving average, as in the source experiment
 POINTS = 400  # of a curve by step
 STEPS_TITLE = "Training loss by update step"
-SMALLEST_MARGIN = 1e-9  # around equal points, which still need an axis
+SMALLEST_MARGIN = 1e-9  # so that equal points have an axis
 
 
-def curves_by_epoch(analysis: "Analysis") -> list[Chart]:
+def curves_by_epoch(analysis: Analysis) -> list[Chart]:
     """Draw every metric by epoch: all settings together, and each setting in a panel of its own."""
     exact = analysis.summary.exact
     curves = trace(analysis)
@@ -59,14 +56,14 @@ def curves_by_epoch(analysis: "Analysis") -> list[Chart]:
         name, title = (
             (f"{metric}_by_setting", "by epoch, setting by setting") if many else (metric, "by epoch")
         )
-        caption = curves_caption(part, PANELS, "the others are not drawn")
+        caption = curves_caption(part, PANELS, "have a panel; the others are not drawn")
         spec = setting_by_setting(part, metric, exact=exact)
         one_by_one.append(Chart(name, f"{metric.title()} {title}", caption, spec, wide=many))
     return together + one_by_one
 
 
 def all_settings(curves: Curves, metric: str, *, exact: bool = False) -> Spec:
-    """Put all settings into one panel for validation and one for training, the first eight in colour.
+    """Draw all settings in one panel for validation and one for training, the first eight in colour.
 
     `curves`: with an axis for each split.
     """
@@ -91,7 +88,7 @@ def all_settings(curves: Curves, metric: str, *, exact: bool = False) -> Spec:
 
 
 def setting_by_setting(curves: Curves, metric: str, *, exact: bool = False) -> Spec:
-    """Give each of the first twelve settings a panel, with equal axes: validation solid, training dashed."""
+    """Draw a panel for each of the first twelve settings: validation solid, training dashed, equal axes."""
     labels = curves.labels[:PANELS]
     across = min(len(labels), 4)
     size = {"width": 440, "height": 260} if len(labels) == 1 else {"width": 216, "height": 130}
@@ -115,17 +112,17 @@ def setting_by_setting(curves: Curves, metric: str, *, exact: bool = False) -> S
 
 @dataclass(frozen=True)
 class StepLosses:
-    """`frame`: columns `line step loss`, a row for each point drawn, the mean of `window` steps up to it.
+    """`frame`: columns `line step loss`, a row for each point: the mean of the `window` steps up to it.
 
-    A line too short for a point has none. `every`: how many steps lie between two points.
+    A line of fewer steps has no points. `every`: the number of steps from one point to the next.
     """
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     window: int
     every: int
 
 
-def loss_by_step(analysis: "Analysis") -> list[Chart]:
+def loss_by_step(analysis: Analysis) -> list[Chart]:
     """Draw the loss of every update step: a line for each setting, or for each run of a single setting."""
     files = read_tables(analysis, STEPS, read_steps, len(COLOURS))
     lines = _lines(analysis, files)
@@ -148,8 +145,8 @@ def loss_by_step(analysis: "Analysis") -> list[Chart]:
     return [Chart("steps", STEPS_TITLE, files.caption(sentences), step_lines(losses), wide=True)]
 
 
-def _lines(analysis: "Analysis", files: "RunFiles[pd.DataFrame]") -> "dict[str, list[pd.DataFrame]]":
-    """Return the tables to average for each line: a setting's, or one run's where there is one setting."""
+def _lines(analysis: Analysis, files: RunFiles[pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """Return the tables to average for each line: a setting's or, if there is only one setting, a run's."""
     if len(files.by_setting) != 1:
         return {label: list(runs.values()) for label, runs in files.by_setting.items()}
     (runs,) = files.by_setting.values()
@@ -161,10 +158,8 @@ def _lines(analysis: "Analysis", files: "RunFiles[pd.DataFrame]") -> "dict[str, 
     return {visible(words[run] if distinct else run): [runs[run]] for run in ordered}
 
 
-def average_steps(lines: "dict[str, list[pd.DataFrame]]") -> StepLosses:
-    """Average each line's runs over the steps that all of them have, then over a moving window."""
-    import pandas as pd
-
+def average_steps(lines: dict[str, list[pd.DataFrame]]) -> StepLosses:
+    """Average the runs of each line over the steps that all of them have, then over a moving window."""
     means = {}
     for line, tables in lines.items():
         losses = pd.concat([table.set_index("step")["loss"] for table in tables], axis="columns")
@@ -175,7 +170,7 @@ def average_steps(lines: "dict[str, list[pd.DataFrame]]") -> StepLosses:
     parts = []
     for line, mean in means.items():
         points = mean.rolling(window).mean().dropna()
-        points = points[::-1][::every][::-1]  # the last one is kept
+        points = points[::-1][::every][::-1]  # keeps the last one
         parts.append(pd.DataFrame({"line": line, "step": points.index, "loss": points.to_numpy()}))
     return StepLosses(pd.concat(parts, ignore_index=True), window, every)
 
@@ -203,8 +198,8 @@ def step_lines(losses: StepLosses) -> Spec:
     return layered("training loss by update step", 900, 280, layers)
 
 
-def generalisation_gap(analysis: "Analysis") -> list[Chart]:
-    """Draw training against validation at the last epoch: a point for each setting, a dot for each run."""
+def generalisation_gap(analysis: Analysis) -> list[Chart]:
+    """Draw training against validation at the last epoch: points are settings, dots are runs."""
     summary = analysis.summary
     split, quantity = summary.metric.split("_")
     points = training_and_validation(analysis)
@@ -213,21 +208,19 @@ def generalisation_gap(analysis: "Analysis") -> list[Chart]:
     below = "below" if summary.higher else "above"
     caption = (
         "Large points are means over a setting's completed runs at the last epoch; dots are the runs of the "
-        "settings in colour. On the dashed line training and validation are equal; the further "
-        f"{below} it, the larger the generalisation gap. Training {quantity} is the mean over an epoch's "
-        "steps, during which the net still changes."
+        "settings in colour. On the dashed line, training and validation are equal. The further "
+        f"{below} it a setting lies, the larger its generalisation gap. Training {quantity} is the mean over "
+        "the steps of an epoch, during which the net still changes."
     )
     title = f"{quantity.title()}: training against validation"
     return [Chart("gap", title, caption, scatter(points, quantity), live=True)]
 
 
-def training_and_validation(analysis: "Analysis") -> "pd.DataFrame":
-    """Return `label run train val tooltip`: a row for each completed run that has both, and the means.
+def training_and_validation(analysis: Analysis) -> pd.DataFrame:
+    """Return `label run train val tooltip` in the table's order: a row for each completed run, and the means.
 
-    The `run` of a mean is "". In the order of the table.
+    Runs without either value are left out. The `run` of a mean is "".
     """
-    import pandas as pd
-
     summary = analysis.summary
     _, quantity = summary.metric.split("_")
     runs = analysis.data.runs[analysis.data.runs["status"] == "completed"]
@@ -251,10 +244,8 @@ def training_and_validation(analysis: "Analysis") -> "pd.DataFrame":
     return both.drop(columns="rank").reset_index(drop=True)
 
 
-def scatter(points: "pd.DataFrame", quantity: str) -> Spec:
-    """Put training on x and validation on y, with equal axes and the diagonal."""
-    import pandas as pd
-
+def scatter(points: pd.DataFrame, quantity: str) -> Spec:
+    """Draw validation against training, with equal axes and the diagonal."""
     low = float(points[["train", "val"]].min().min())
     high = float(points[["train", "val"]].max().max())
     margin = max(0.03 * (high - low), SMALLEST_MARGIN)
@@ -269,7 +260,7 @@ def scatter(points: "pd.DataFrame", quantity: str) -> Spec:
     of_run, hues = points["run"] != "", colour("label", labels, legend)
     for part, hue, size in (
         (~of_run & ~named, {"value": GREY}, 60),
-        (of_run & named, hues, 14),  # 2000 dots of all runs would be a cloud, and a megabyte
+        (of_run & named, hues, 14),  # dots for all of 2000 runs would be a cloud, and a megabyte
         (~of_run & named, hues, 90),
     ):
         encoding = {"x": x, "y": y, "color": hue, "opacity": OF_PICKED, "detail": nominal("label")}

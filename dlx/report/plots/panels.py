@@ -3,7 +3,8 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from dlx.report.charts import Spec
 from dlx.report.curves import Axis, Curves
@@ -28,21 +29,18 @@ from dlx.report.plots.style import (
     quantitative,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 BAND = {"type": "area", "fillOpacity": 0.16}
 CROSS = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 60, "strokeWidth": 1.6}
 ACROSS = 4  # small multiples in a row
 DECADES = 100.0  # panels whose values span more get a logarithmic axis
-TINY, HUGE = 0.005, 1e5  # beyond these, 2e-4 is easier to read than 0.0002
+TINY, HUGE = 0.005, 1e5  # beyond these, numbers are written as powers: 2e-4, not 0.0002
 
 
 def curves_panel(curves: Curves, colour: Spec, x: Spec, y: Spec, name: str = "") -> Spec:
     """Draw bands, means and diverged runs on top of each other; labels that `colour` does not name are grey.
 
-    A panel with a `name` can be redrawn by the page's script. It then has every layer, with data named
-    "<part> <name>", and takes its colours from the chart's parameter SHOWN (see page/curves.js).
+    The page's script can redraw a panel with a `name`: that has every layer, with data named "<part> <name>",
+    and takes its colours from the chart's parameter SHOWN (see page/curves.js).
     """
     field, shown = colour["field"], colour["scale"]["domain"]
     if name:
@@ -81,7 +79,7 @@ def curves_panel(curves: Curves, colour: Spec, x: Spec, y: Spec, name: str = "")
 
 
 def _point_under_pointer(name: str, encoding: Spec) -> Spec:
-    """Return the layer of the point nearest to the pointer; without the page's script it is empty."""
+    """Return the layer that marks the point nearest to the pointer, which the page's script fills."""
     under = f"under_{re.sub('[^a-z]', '_', name)}"
     nearest = {"type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout"}
     opacity = {"condition": {"param": under, "empty": False, "value": 1}, "value": 0}
@@ -103,7 +101,7 @@ def metric_axis(axis: Axis, title: str | None) -> Spec:
 
 
 def curves_caption(curves: Curves, shown: int, others: str) -> str:
-    """Say what is drawn; `others`: what happens to the settings after the first `shown`."""
+    """Describe the lines and the axes; `others`: how these and the other settings are drawn."""
     axes = curves.axes.values()
     diverged = curves.diverged["run"].nunique()
     if (curves.estimates["n"] > 1).any():
@@ -113,11 +111,11 @@ def curves_caption(curves: Curves, shown: int, others: str) -> str:
     else:
         sentences = ["Each line is a single run" if len(curves.estimates) else "No run completed"]
     if len(curves.labels) > shown:
-        sentences.append(f"The first {shown} of {len(curves.labels)} settings in the table; {others}")
+        sentences.append(f"The first {shown} of {len(curves.labels)} settings in the table {others}")
     if diverged:
         sentences.append(
-            f"Thin lines are diverged runs ({diverged}); a cross marks where each leaves the axis or has its "
-            "last finite value"
+            f"Thin lines are diverged runs ({diverged}); a cross marks where each leaves the axis or is last "
+            "finite"
         )
     if any(axis.log for axis in axes):
         where = "" if all(axis.log for axis in axes) else " where losses span more than two decades"
@@ -130,21 +128,22 @@ def curves_caption(curves: Curves, shown: int, others: str) -> str:
 
 
 def grey_caption(settings: int) -> str:
-    """Say how the settings are drawn that have no colour of their own."""
+    """Say how settings without a colour of their own are drawn."""
     rest = settings - len(COLOURS)
-    return "the others are thin and grey" if rest <= GREYS else f"the next {GREYS} are thin and grey"
+    others = "the others" if rest <= GREYS else f"the next {GREYS}"
+    return f"are in colour; {others} are thin and grey"
 
 
 @dataclass(frozen=True)
 class Multiples:
     """Curves by epoch in small panels: settings by colour, the split by dashes.
 
-    `frame`: columns `panel label split epoch value`, one row a point. `panels`, `labels`: in the order shown.
-    `ticks`: of the panels with a logarithmic axis. `as_powers`: panels whose numbers are written like 2e-4.
+    `frame`: columns `panel label split epoch value`, a row for each point. `panels`, `labels`: in order.
+    `ticks`: for panels with a logarithmic axis. `as_powers`: panels whose numbers are written like 2e-4.
     `held`: whether values below an axis are drawn at its bottom. `domain`: of all axes, if they are equal.
     """
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     panels: list[str]
     labels: list[str]
     ticks: dict[str, list[float]]
@@ -154,7 +153,7 @@ class Multiples:
 
     @property
     def caption(self) -> list[str]:
-        """Return the sentences about lines and axes that every such plot needs."""
+        """Return the sentences about lines and axes."""
         sentences = ["Solid is validation, dashed is training"] if len(set(self.frame["split"])) > 1 else []
         sentences.append(
             "All panels have the same axes" if self.domain else "Each panel has its own vertical axis"
@@ -168,11 +167,11 @@ class Multiples:
 
 
 def arrange(
-    frame: "pd.DataFrame", panels: list[str], labels: list[str], *, may_be_log: Collection[str]
+    frame: pd.DataFrame, panels: list[str], labels: list[str], *, may_be_log: Collection[str]
 ) -> Multiples:
     """Keep the first twelve panels and choose their axes; only those in `may_be_log` can be logarithmic.
 
-    Zeros on a logarithmic axis become the panel's smallest positive value.
+    On a logarithmic axis, zeros become the panel's smallest positive value.
     """
     panels = panels[:PANELS]
     frame = frame[frame["panel"].isin(panels) & frame["value"].abs().lt(float("inf"))]
@@ -189,7 +188,7 @@ def arrange(
 
 
 def multiples(plan: Multiples, quantity: str | None, description: str) -> Spec:
-    """Draw the panels, four in a row, with one legend below all."""
+    """Draw the panels, four in a row, with one legend below them."""
     across = min(ACROSS, len(plan.panels))
     splits = [split for split in SPLITS if split in set(plan.frame["split"])]
     last = int(plan.frame["epoch"].max()) if len(plan.frame) else 0
@@ -220,13 +219,13 @@ def _value_axis(plan: Multiples, name: str, title: str | None) -> Spec:
     return quantitative("value", title, ticks | {"values": plan.ticks[name]}, {"type": "log", "nice": False})
 
 
-def shaded_cells(cells: "pd.DataFrame", x: Spec, y: Spec, field: str, scale: Spec) -> Spec:
-    """Return a layer of rectangles, the more opaque the larger `field` is."""
+def shaded_cells(cells: pd.DataFrame, x: Spec, y: Spec, field: str, scale: Spec) -> Spec:
+    """Return a layer of rectangles; the larger `field` is, the more opaque they are."""
     opacity = {"field": field, "type": "quantitative", "scale": scale, "legend": None}
     return layer(cells, {"type": "rect", "color": SHADE}, {"x": x, "y": y, "opacity": opacity})
 
 
-def cell_texts(cells: "pd.DataFrame", x: Spec, y: Spec, size: int) -> list[Spec]:
+def cell_texts(cells: pd.DataFrame, x: Spec, y: Spec, size: int) -> list[Spec]:
     """Return two layers with the text of cells: white on dark cells, dark on the others."""
     encoding = {"x": x, "y": y, "text": nominal("text")}
     return [

@@ -1,23 +1,20 @@
-"""Read the files that runs leave beside their histories: only what is drawn, and damage never raises."""
+"""Read the files that runs leave beside their histories: only those that are drawn; damage never raises."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import pandas as pd
+
 from dlx.report.charts import Chart
-from dlx.report.design import Design
-from dlx.report.load import StudyData
-from dlx.report.summary import Summary
 from dlx.report.text import visible
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dlx.report.analysis import Analysis
 
 T = TypeVar("T")
-RUNS = 30  # read for each setting: beyond that a mean changes little and the report gets slow
+RUNS = 30  # read for each setting: more change a mean little and make the report slow
 NAMED = 5  # damaged runs named in a caption
 
 
@@ -26,8 +23,7 @@ class RunFiles(Generic[T]):
     """The contents of one file of completed runs, in the order of the table.
 
     `by_setting`: contents by label, then by run. `file`: its name. `damaged`: runs whose file could not be
-    read. `settings`: how many settings have the file. `thinned`: whether only the first `RUNS` runs of some
-    setting were read.
+    read. `settings`: how many settings have the file. `thinned`: whether any setting has more than RUNS runs.
     """
 
     by_setting: dict[str, dict[str, T]]
@@ -42,19 +38,18 @@ class RunFiles(Generic[T]):
         return any(len(runs) > 1 for runs in self.by_setting.values())
 
     def means(self, what: str) -> str:
-        """Say whether the lines or bars are means over a setting's runs or single runs."""
-        return (
-            f"{what} are means over a setting's completed runs" if self.several else f"{what} are single runs"
-        )
+        """Write whether `what` (lines or bars) are means over a setting's runs or single runs."""
+        kind = "means over a setting's completed runs" if self.several else "single runs"
+        return f"{what} are {kind}"
 
     def caption(self, sentences: Sequence[str]) -> str:
         """Return the sentences, followed by what the plot leaves out."""
         sentences = [*sentences]
         if self.by_setting and len(self.by_setting) < self.settings:
             shown = f"{len(self.by_setting)} of the {self.settings}"
-            sentences.append(f"Only the first {shown} settings that have {self.file}")
+            sentences.append(f"Only the first {shown} settings that have {self.file} are drawn")
         if self.thinned:
-            sentences.append(f"Only the first {RUNS} runs of each setting")
+            sentences.append(f"Only the first {RUNS} runs of each setting are read")
         if self.damaged:
             sentences.append(self.damage)
         return ". ".join(sentences) + "."
@@ -67,7 +62,7 @@ class RunFiles(Generic[T]):
         return f"Left out because {self.file} is damaged: {named}{more}"
 
     def keep(self, wanted: Callable[[T], bool]) -> "RunFiles[T]":
-        """Keep the contents that are wanted; settings with none left are dropped."""
+        """Keep the contents that are wanted, and the settings that have any."""
         kept = {
             label: {run: content for run, content in runs.items() if wanted(content)}
             for label, runs in self.by_setting.items()
@@ -75,36 +70,21 @@ class RunFiles(Generic[T]):
         return replace(self, by_setting={label: runs for label, runs in kept.items() if runs})
 
     def nothing_drawn(self, name: str, title: str) -> list[Chart]:
-        """Return a note that names damaged runs, or nothing if there are none."""
+        """Return a chart that only names the damaged runs, or no chart if there are none."""
         return [Chart(name, title, self.caption([]), None)] if self.damaged else []
 
 
 def read_first(
     analysis: "Analysis", file: str, read: Callable[[Path], T | None], settings: int
 ) -> RunFiles[T]:
-    """Read `file` with `read` for the runs of the first settings in the table that have it."""
-    folders = completed_folders(analysis.data, analysis.design, analysis.summary)
-    return read_folders(folders, file, read, settings)
+    """Read `file` with `read` for the runs of the first settings in the table that have it.
 
-
-def read_tables(
-    analysis: "Analysis", file: str, read: "Callable[[Path], pd.DataFrame | None]", settings: int
-) -> "RunFiles[pd.DataFrame]":
-    """Read tables as `read_first` does, without those that have no rows."""
-    return read_first(analysis, file, read, settings).keep(lambda table: len(table) > 0)
-
-
-def read_folders(
-    folders: Mapping[str, Mapping[str, Path]], file: str, read: Callable[[Path], T | None], settings: int
-) -> RunFiles[T]:
-    """Read `file` with `read` in the folders, by label and run, of the first settings that have it.
-
-    Files of further settings are not opened. A setting whose files are all damaged does not count.
+    The files of other settings are not opened. A setting whose files are all damaged does not count.
     """
     by_setting: dict[str, dict[str, T]] = {}
     damaged: list[str] = []
     having, thinned = 0, False
-    for label, runs in folders.items():
+    for label, runs in _completed_folders(analysis).items():
         holding = {run: folder for run, folder in runs.items() if (folder / file).is_file()}
         having += bool(holding)
         if len(by_setting) == settings:
@@ -124,21 +104,28 @@ def read_folders(
     return RunFiles(by_setting, file, damaged, having, thinned)
 
 
-def completed_folders(data: StudyData, design: Design, summary: Summary) -> dict[str, dict[str, Path]]:
+def _completed_folders(analysis: "Analysis") -> dict[str, dict[str, Path]]:
     """Return the folders of completed runs by label, in the order of the table, then by run."""
-    labels = dict(zip(summary.table["setting"], summary.table["label"], strict=True))
-    runs: dict[str, dict[str, Path]] = {label: {} for label in labels.values()}
-    completed = data.runs[data.runs["status"] == "completed"]
-    for run, folder in completed["folder"].items():
-        runs[labels[design.of_run[str(run)]]][str(run)] = Path(folder)
-    return {label: folders for label, folders in runs.items() if folders}
+    table, runs = analysis.summary.table, analysis.data.runs
+    labels = dict(zip(table["setting"], table["label"], strict=True))
+    folders: dict[str, dict[str, Path]] = {label: {} for label in labels.values()}
+    for run, folder in runs.loc[runs["status"] == "completed", "folder"].items():
+        folders[labels[analysis.design.of_run[str(run)]]][str(run)] = Path(folder)
+    return folders
 
 
-def join_tables(tables: "Mapping[str, Mapping[str, pd.DataFrame]]") -> "pd.DataFrame":
+def read_tables(
+    analysis: "Analysis", file: str, read: Callable[[Path], pd.DataFrame | None], settings: int
+) -> RunFiles[pd.DataFrame]:
+    """Read tables as `read_first` does, without those that have no rows."""
+    return read_first(analysis, file, read, settings).keep(lambda table: len(table) > 0)
+
+
+def join_tables(files: RunFiles[pd.DataFrame]) -> pd.DataFrame:
     """Join the tables of all runs into one with two more columns, `label` and `run`."""
-    import pandas as pd
-
-    parts = [
-        table.assign(label=label, run=run) for label, runs in tables.items() for run, table in runs.items()
+    tables = [
+        table.assign(label=label, run=run)
+        for label, runs in files.by_setting.items()
+        for run, table in runs.items()
     ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)

@@ -1,8 +1,10 @@
 """What a setting costs: curves by update step and second, and the time until an accuracy is reached."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
 from dlx.report.plots.panels import curves_caption, curves_panel, grey_caption, metric_axis
@@ -20,18 +22,14 @@ from dlx.report.plots.style import (
     metric_title,
     nominal,
     quantitative,
+    row_axis,
 )
 from dlx.report.text import write_metric
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
 
 TITLES = {"epoch": "epoch", "step": "update steps", "time": "seconds"}
 STEPS_APART = 1.01  # a smaller ratio of steps per epoch counts as equal
 SECONDS_APART = 1.5  # repeats on a busy machine differ by a quarter in seconds per epoch
-POINTS = 200  # of a curve: each panel is half as wide as one by epoch
+POINTS = 200  # of a curve, half as many as by epoch, because the panels are half as wide
 SETTINGS = 16
 SHARES = (0.8, 0.95, 0.99)  # of the best setting's mean accuracy at the last epoch
 STEP = 200  # targets are multiples of 1/STEP
@@ -42,9 +40,9 @@ class CostCurves:
     """Curves with the columns `step` and `time` (seconds) added to both frames.
 
     In `estimates` they are means over a setting's completed runs at equal epochs, in `diverged` each run's
-    own. `spans`: by field (epoch, and step or time where settings differ in them) the first and last value to
-    show. `log`: fields with a logarithmic axis, because settings end more than a decade apart; they leave out
-    epoch 0. `ticks`: of those.
+    own. `spans`: the first and last value to show by field: epoch, and step and time if settings differ in
+    them. `log`: fields with a logarithmic axis without epoch 0, because settings end more than a decade
+    apart. `ticks`: for those.
     """
 
     curves: Curves
@@ -53,7 +51,7 @@ class CostCurves:
     ticks: dict[str, list[float]]
 
 
-def curves_by_cost(analysis: "Analysis") -> list[Chart]:
+def curves_by_cost(analysis: Analysis) -> list[Chart]:
     """Draw each metric against steps and seconds, if settings differ in either."""
     if analysis.data.histories.empty:  # no run got beyond its first step
         return []
@@ -77,10 +75,8 @@ def curves_by_cost(analysis: "Analysis") -> list[Chart]:
     return charts
 
 
-def add_costs(analysis: "Analysis", curves: Curves) -> CostCurves:
-    """Join steps and seconds to the curves, and find in which of the two settings differ."""
-    import pandas as pd
-
+def add_costs(analysis: Analysis, curves: Curves) -> CostCurves:
+    """Join steps and seconds to the curves, and find in which of them the settings differ."""
     data, design = analysis.data, analysis.design
     histories = data.histories.assign(
         label=data.histories["run"].map(design.of_run).map(dict(enumerate(design.labels))),
@@ -107,14 +103,14 @@ def add_costs(analysis: "Analysis", curves: Curves) -> CostCurves:
     return CostCurves(replace(curves, estimates=estimates, diverged=diverged), spans, tuple(log), ticks)
 
 
-def _thin(estimates: "pd.DataFrame") -> "pd.DataFrame":
+def _thin(estimates: pd.DataFrame) -> pd.DataFrame:
     step = estimates["epoch"].nunique() // POINTS + 1
     last = estimates["epoch"] == estimates.groupby(["label", "metric", "split"])["epoch"].transform("max")
     return estimates[(estimates["epoch"].rank(method="dense") % step == 1 % step) | last]
 
 
 def cost_panels(costs: CostCurves, metric: str, *, exact: bool) -> Spec:
-    """Put a row for each split and a column for each axis: epochs, steps, seconds."""
+    """Draw a row of panels for each split and a column for each axis: epochs, steps, seconds."""
     curves = costs.curves
     splits = [split for split in SPLITS if split in set(curves.estimates["split"])]
     labels = curves.labels[: len(COLOURS)]
@@ -153,8 +149,8 @@ def _cost_axis(costs: CostCurves, field: str, title: str | None) -> Spec:
     return quantitative(field, title, ticks, scale)
 
 
-def time_to_accuracy(analysis: "Analysis") -> list[Chart]:
-    """Draw when each of the first settings reached three accuracies."""
+def time_to_accuracy(analysis: Analysis) -> list[Chart]:
+    """Draw when each of the first settings reached each of three accuracies."""
     summary = analysis.summary
     if summary.metric != "val_accuracy" or len(summary.table) < 2 or analysis.data.histories.empty:
         return []
@@ -163,26 +159,24 @@ def time_to_accuracy(analysis: "Analysis") -> list[Chart]:
         return []
     caption = (
         "Wall time, validation included, until validation accuracy first reached each target. Points are "
-        "medians over a setting's runs; runs that never reached it count as slowest. There is no point if "
-        "these are half of the runs or more. Bars span the fastest to the slowest run that reached it. Runs "
-        "that share a machine slow each other down."
+        "medians over a setting's runs; runs that never reached the target count as slowest. If these are "
+        "half of the runs or more, there is no point. Bars span the fastest to the slowest run that reached "
+        "it. Runs that share a machine slow each other down."
     )
     labels = summary.table["label"].tolist()
     if len(labels) > SETTINGS:
-        caption += f" The first {SETTINGS} of {len(labels)} settings in the table."
+        caption += f" Only the first {SETTINGS} of {len(labels)} settings in the table are drawn."
     spec = time_chart(times, targets, labels[:SETTINGS])
     return [Chart("time_to_accuracy", "Time to accuracy", caption, spec)]
 
 
-def target_times(analysis: "Analysis") -> tuple["pd.DataFrame", list[str]]:
-    """Return when settings reach target accuracies, and the targets as text, ascending.
+def target_times(analysis: Analysis) -> tuple[pd.DataFrame, list[str]]:
+    """Return when settings reach target accuracies, and the targets as texts, ascending.
 
-    The table has columns `label target seconds low high`, a row for each setting and target that more than
-    half of its runs reached: the median over all runs (infinite for those that never reached it), and the
-    fastest and slowest of those that did.
+    The table has columns `label target seconds low high`, and a row for each setting and target that more
+    than half of its runs reached: the median over all runs (infinite for the others), and the fastest and
+    slowest run that reached it.
     """
-    import pandas as pd
-
     data, of_run, summary = analysis.data, analysis.design.of_run, analysis.summary
     best = float(summary.table["val_accuracy_last_mean"].fillna(0.0).max())
     targets = sorted({int(best * share * STEP) / STEP for share in SHARES} - {0.0})
@@ -204,14 +198,14 @@ def target_times(analysis: "Analysis") -> tuple["pd.DataFrame", list[str]]:
     return frame, [write_metric("accuracy", target) for target in targets]
 
 
-def time_chart(times: "pd.DataFrame", targets: list[str], labels: list[str]) -> Spec:
-    """Put a row for each setting, seconds across, a colour for each target."""
+def time_chart(times: pd.DataFrame, targets: list[str], labels: list[str]) -> Spec:
+    """Draw the seconds in a row for each setting, with a colour for each target."""
     low, high = float(times["low"].min()), float(times["high"].max())
     log = low > 0 and high / low > DECADE
     scale = {"type": "log", "nice": False, "padding": 10} if log else {"domainMin": 0}
     ticks = {"values": log_ticks(low, high), "format": "~g"} if log else {"tickCount": 6}
     x = quantitative("seconds", "seconds of training", ticks, scale)
-    axis = {"title": None, "labelLimit": 150, "ticks": False, "domain": False, "grid": True}
+    axis = row_axis(labels, 150) | {"grid": True}
     y = nominal("label") | {"sort": labels, "axis": axis, "scale": {"domain": labels}}
     legend = {"orient": "top", "title": "first at", "symbolType": "circle", "symbolStrokeWidth": 0}
     hue = colour("target", targets, legend | {"symbolSize": 80})

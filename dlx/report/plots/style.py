@@ -2,28 +2,27 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from dlx.report.charts import Spec
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-# Okabe and Ito's colours, which colour-blind readers can tell apart. Two replace the yellow that vanishes on
-# white and the black that vanishes on dark. Neighbours in rank differ most.
+# Okabe and Ito's colours, which colour-blind readers can tell apart. Two are replaced: their yellow is hard
+# to see on white, and their black on a dark page. Neighbours in rank differ most.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b", "#7b61c9")
 GREY = "#a8adb3"
-SHADE = "#1268b3"  # of cells and bars that white text may stand on; the same on a dark page
+SHADE = "#1268b3"  # of cells, which may have white text; the same on a dark page
 INK = "#24292f"
-HALO = "#fefefe"  # around text that stands on lines; the page gives it its background colour
+HALO = "#fefefe"  # around text on lines; the page replaces it by its background colour
 PANELS = 12  # at most in one chart
-GREYS = 100  # lines behind the coloured ones; 400 of them hide each other and take 2 MB of SVG
+GREYS = 100  # lines behind the coloured ones; 400 would hide each other and take 2 MB of SVG
 SPLITS = ("validation", "training")
 SHOWN = "shown"  # parameter of a live chart: the labels in colour
 PICKED = "picked"  # parameter of a live chart: the labels picked in the tables, [] for all
 QUANTITY = {"accuracy": "accuracy (fraction)", "loss": "loss (mean per sample)"}
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
-DECADE = 10.0  # results whose ends are further apart than this get a logarithmic axis
+DECADE = 10.0  # an axis is logarithmic if the ratio of its ends is larger
 
 # In a live chart, marks are faint while other labels are picked.
 OF_PICKED: Spec = {
@@ -65,14 +64,14 @@ def chart(description: str, body: Spec) -> Spec:
 
 
 def layered(description: str, width: int, height: int | Spec, layers: Sequence[Spec], *picked: Spec) -> Spec:
-    """Return a chart of one panel with those of `layers` that have data; `picked`: parameters."""
+    """Return a chart of one panel with the `layers` that have data; `picked` are its parameters."""
     parameters = {"params": list(picked)} if picked else {}
     drawn = [each for each in layers if each["data"]["values"]]
     return chart(description, parameters | {"width": width, "height": height, "layer": drawn})
 
 
 def colour(field: str, values: Sequence[str], legend: Spec | None) -> Spec:
-    """Return a colour channel for `values`, in order; only the first eight get a colour."""
+    """Return a channel that gives the first eight of `values` a colour each."""
     scale = {"domain": list(values), "range": list(COLOURS[: len(values)])}
     strokes = {"symbolType": "stroke", "symbolStrokeWidth": 2.5, "symbolOpacity": 1}
     return nominal(field) | {"scale": scale, "legend": None if legend is None else strokes | legend}
@@ -84,7 +83,7 @@ def legend_below(labels: Sequence[str], *, wide: bool = False) -> Spec:
     columns = 1 if longest > 30 else 2 if longest > 16 else 3
     return {
         "orient": "bottom",
-        # Vertical legends with several columns shuffle a row that is not full.
+        # A vertical legend with several columns gets the order wrong if its last row is not full.
         "direction": "horizontal",
         "columns": 2 * columns if wide else columns,
         "labelLimit": 440 if longest > 30 else 210,
@@ -93,12 +92,12 @@ def legend_below(labels: Sequence[str], *, wide: bool = False) -> Spec:
 
 
 def nominal(field: str) -> Spec:
-    """Return a channel that tells values apart and has no legend of its own."""
+    """Return a channel of categories."""
     return {"field": field, "type": "nominal"}
 
 
 def quantitative(field: str, title: str | None, axis: Spec | None = None, scale: Spec | None = None) -> Spec:
-    """Return a channel along an axis."""
+    """Return a channel of numbers along an axis."""
     return {
         "field": field,
         "type": "quantitative",
@@ -108,12 +107,23 @@ def quantitative(field: str, title: str | None, axis: Spec | None = None, scale:
 
 
 def metric_title(metric: str, split: str = "", *, exact: bool = False) -> str:
-    """Return the title of a metric's axis; the loss of an `exact` study is the height of its surface."""
+    """Return the title of a metric's axis; in an `exact` study, the loss is the height of a surface."""
     return "value of f" if exact else f"{split} {QUANTITY[metric]}".strip()
 
 
+def row_axis(labels: Sequence[str], limit: int) -> Spec:
+    """Return the y axis of a chart with a row for each label, which is cut at `limit` pixels.
+
+    The renderer lays out charts for Liberation Sans. Browsers without Arial or a substitute use DejaVu Sans,
+    which is a fifth wider, at about 6 pixels a character. Without the room that `minExtent` makes, the
+    beginning of a long label would lie outside the SVG.
+    """
+    room = min(1.25 * limit, 6.4 * max(map(len, labels), default=0))
+    return {"title": None, "labelLimit": limit, "minExtent": round(room), "ticks": False, "domain": False}
+
+
 def label_angle(labels: Sequence[str], width: int) -> Spec:
-    """Return the part of an axis that tilts its labels if they do not fit side by side in `width` pixels."""
+    """Return the angle of an axis's labels: tilted if they do not fit side by side in `width` pixels."""
     return {"labelAngle": 0 if len(labels) * max(map(len, labels), default=0) * 6.5 <= width else -40}
 
 
@@ -126,8 +136,8 @@ def epoch_axis(title: str | None, last: int) -> Spec:
 def log_ticks(low: float, high: float) -> list[float]:
     """Return the powers of ten between two positive numbers, thinned to about four.
 
-    If there are fewer than three, return 1, 2 and 5 times each power. The renderer by itself draws nine lines
-    a decade.
+    If there are fewer than three, return 1, 2 and 5 times each power. The renderer's own ticks are nine a
+    decade.
     """
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     powers = [10.0**exponent for exponent in exponents]
@@ -138,7 +148,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def heading(name: str, width: int, *, bold: bool = True) -> Spec:
-    """Write a panel's name as a mark: a title would move up where a label sticks out above the axis."""
+    """Return a panel's name as a text mark: a title would move up if a label stood out above the axis."""
     mark = {"type": "text", "align": "left", "dy": -16, "fontSize": 12, "color": INK, "limit": width}
     mark |= {"fontWeight": "bold"} if bold else {}
     encoding = {"x": {"value": 0}, "y": {"value": 0}, "text": {"value": name}}
@@ -146,17 +156,17 @@ def heading(name: str, width: int, *, bold: bool = True) -> Spec:
 
 
 def tooltip(*fields: str) -> Spec:
-    """Return a tooltip channel that shows the texts of some fields, one a line."""
+    """Return a tooltip channel that shows the texts of these fields, one per line."""
     return {"tooltip": [nominal(field) | {"title": " " * index} for index, field in enumerate(fields, 1)]}
 
 
-def layer(data: "pd.DataFrame", mark: Spec, encoding: Spec, also: Sequence[str] = ()) -> Spec:
-    """Return one layer of a panel, holding the columns of `data` that it draws and those named by `also`."""
+def layer(data: pd.DataFrame, mark: Spec, encoding: Spec, also: Sequence[str] = ()) -> Spec:
+    """Return a layer of a panel, with the columns of `data` that it draws and those in `also`."""
     fields = [value["field"] for value in encoding.values() if "field" in value] if len(data) else []
     return {"data": {"values": records(data, [*fields, *also])}, "mark": mark, "encoding": encoding}
 
 
-def records(data: "pd.DataFrame", fields: Sequence[str]) -> list[dict[str, Any]]:
+def records(data: pd.DataFrame, fields: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows of some columns as dictionaries."""
     names = list(dict.fromkeys(fields))
     columns = [data[name].tolist() for name in names]  # a sixth of the time of DataFrame.to_dict

@@ -1,13 +1,15 @@
 """Results against a swept number: a chart for each key, a line for each combination of the other keys."""
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.design import label
+from dlx.report.design import Design, label
 from dlx.report.plots.style import (
     COLOURS,
     DECADE,
@@ -21,39 +23,35 @@ from dlx.report.plots.style import (
     nominal,
     quantitative,
 )
+from dlx.report.summary import Summary
 from dlx.report.text import METRIC_NAMES, visible, write_count
 from dlx.run.probes import STEPS, read_steps
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-    from dlx.report.design import Design
-    from dlx.report.summary import Summary
-
-KEYS = 6  # charts; a search over more keys is better read from the table
-VALUES = 3  # of a key, at least: two points make no curve
+KEYS = 6  # at most, one chart each; with more keys, the table is easier to read
+VALUES = 3  # of a key, at least: two points are not a curve
 TICKS = 8
-LONG = 1e5  # ticks from here on are written as powers
+LONG = 1e5  # from here, ticks are written as powers
 FINAL_STEPS = 100  # over which the source experiment averages its final loss
-MOST_RUNS = 200  # whose steps.csv are read for it; a large one takes 20 ms
+MOST_RUNS = 200  # whose steps.csv are read for the final loss; a large one takes 20 ms
 
 
 @dataclass(frozen=True)
 class SweptKey:
     """The results against one key.
 
-    `heading`: the key's short name. `word`: what stands before its numbers ("normal:"), or "".
-    `frame`: columns `value line measure mean low high n`, a row for each completed setting and each of
-    `measures`. `lines`: those with at least two values, the one with the best setting first; settings on no
-    line have "". `scale`: linear, log, or symlog (which can show 0; its unit is `smallest`, the smallest
-    positive value). `spans`: by measure, the lowest and highest value; last and best epoch share one.
-    `ticks`: of the measures with a logarithmic axis. `missing`: settings without a completed run.
+    `heading`: the key's short name. `word`: the word before its numbers ("normal:"), or "".
+    `frame`: columns `value line measure mean low high n`, a row for each completed setting and measure.
+    `measures`: their columns in `final_results`, and the titles of their axes.
+    `lines`: those with two or more values, the one with the best setting first; a setting on none has "".
+    `scale`: linear, log, or symlog, which can show 0; its unit is `smallest`, the smallest positive value.
+    `spans`: the lowest and highest value by measure; those of the last and the best epoch are the same.
+    `ticks`: for the measures with a logarithmic axis. `missing`: the number of settings without a completed
+    run.
     """
 
     heading: str
     word: str
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     measures: dict[str, str]
     lines: list[str]
     scale: str
@@ -63,7 +61,7 @@ class SweptKey:
     missing: int
 
 
-def results_by_value(analysis: "Analysis") -> list[Chart]:
+def results_by_value(analysis: Analysis) -> list[Chart]:
     """Draw a chart for each of the first six keys that take at least three numbers."""
     design = analysis.design
     keys = [key for key in design.keys if len(set(numeric_values(design, key).values())) >= VALUES]
@@ -72,7 +70,7 @@ def results_by_value(analysis: "Analysis") -> list[Chart]:
     results = final_results(analysis)
     charts: list[Chart] = []
     for index, key in enumerate(keys[:KEYS]):
-        swept = against_key(design, analysis.summary, key, results)
+        swept = against_key(analysis, key, results)
         if swept.frame.empty:
             continue
         stem = re.sub(r"[^a-zA-Z0-9]+", "_", key).strip("_")[:60] or "key"
@@ -84,10 +82,10 @@ def results_by_value(analysis: "Analysis") -> list[Chart]:
     return charts
 
 
-def numeric_values(design: "Design", key: str) -> dict[int, tuple[str, float]]:
-    """Return by setting the number that `key` has and the word before it ("normal:0.01").
+def numeric_values(design: Design, key: str) -> dict[int, tuple[str, float]]:
+    """Return each setting's number for `key` and the word before it ("normal:0.01").
 
-    If numbers come with several words, return only those with the most frequent word.
+    If several words occur, return only the numbers with the most frequent one.
     """
     numbers = {setting: _number(row[key]) for setting, row in enumerate(design.rows)}
     read = {setting: number for setting, number in numbers.items() if number}
@@ -108,7 +106,7 @@ def _number(value: Any) -> tuple[str, float] | None:
         return None
 
 
-def measures(summary: "Summary") -> dict[str, str]:
+def measures(summary: Summary) -> dict[str, str]:
     """Return the columns of `final_results` with the titles of their axes."""
     result = "value of f" if summary.exact else METRIC_NAMES[summary.metric]
     return {
@@ -120,15 +118,13 @@ def measures(summary: "Summary") -> dict[str, str]:
     }
 
 
-def final_results(analysis: "Analysis") -> "pd.DataFrame":
-    """Return a row for each completed run and a column for each of `measures` (NaN: none).
+def final_results(analysis: Analysis) -> pd.DataFrame:
+    """Return a row for each completed run and a column for each of `measures` (NaN where unknown).
 
-    The highest training accuracy is that of any epoch: measured at the epoch's end (`train_end_accuracy`)
-    where there is one, else the epoch's running mean. The final loss is the mean of the last hundred steps if
-    every run recorded its steps, else the last epoch's.
+    The highest training accuracy of any epoch is that measured at the epoch's end (`train_end_accuracy`) if
+    it was recorded, otherwise the mean over the epoch's steps. The final loss is the mean of the last hundred
+    steps if every run recorded its steps, otherwise that of the last epoch.
     """
-    import pandas as pd
-
     metric, histories = analysis.summary.metric, analysis.data.histories
     runs = analysis.data.runs[analysis.data.runs["status"] == "completed"]
     measured = "train_end_accuracy" in histories and histories["train_end_accuracy"].notna().any()
@@ -143,7 +139,7 @@ def final_results(analysis: "Analysis") -> "pd.DataFrame":
 
 
 def _step_losses(folders: dict[str, Path]) -> dict[str, float]:
-    """Return each run's mean loss over the last hundred steps; {} unless all runs have readable steps."""
+    """Return each run's mean loss over the last hundred steps, or {} if any run has no readable steps."""
     if len(folders) > MOST_RUNS or not all((folder / STEPS).is_file() for folder in folders.values()):
         return {}
     losses = {}
@@ -151,15 +147,16 @@ def _step_losses(folders: dict[str, Path]) -> dict[str, float]:
         try:
             table = read_steps(folder)
         except (ValueError, OSError):
-            return {}  # the plot of the loss by step names the damaged file
+            return {}  # `loss_by_step` names the damaged file
         if table is None or table.empty:
             return {}
         losses[run] = float(table["loss"].tail(FINAL_STEPS).mean())
     return losses
 
 
-def against_key(design: "Design", summary: "Summary", key: str, results: "pd.DataFrame") -> SweptKey:
-    """Average each setting's results and join its number and its line. `results`: see `final_results`."""
+def against_key(analysis: Analysis, key: str, results: pd.DataFrame) -> SweptKey:
+    """Average each setting's `final_results`, and add its number and its line."""
+    design, summary = analysis.design, analysis.summary
     given = numeric_values(design, key)
     numbers = {setting: number for setting, (_, number) in given.items()}
     others = [other for other in design.keys if other != key]
@@ -167,7 +164,10 @@ def against_key(design: "Design", summary: "Summary", key: str, results: "pd.Dat
         setting: label({other: design.rows[setting][other] for other in others}, design.names)
         for setting in given
     }
-    estimates = _estimate(results.assign(setting=results.index.map(design.of_run)), given)
+    tall = results.assign(setting=results.index.map(design.of_run)).melt("setting", var_name="measure")
+    tall = tall[tall["setting"].isin(list(given))].dropna(subset="value")
+    grouped = tall.groupby(["setting", "measure"])["value"]
+    estimates = grouped.agg(mean="mean", low="min", high="max", n="count").reset_index()
     frame = estimates.assign(
         value=estimates["setting"].map(numbers), line=estimates["setting"].map(line_of)
     ).sort_values("value", kind="stable")
@@ -193,13 +193,6 @@ def against_key(design: "Design", summary: "Summary", key: str, results: "pd.Dat
     )
 
 
-def _estimate(results: "pd.DataFrame", settings: Collection[int]) -> "pd.DataFrame":
-    """Return mean, lowest, highest and count by setting and measure, for those settings."""
-    tall = results.melt(id_vars="setting", var_name="measure").dropna(subset="value")
-    grouped = tall[tall["setting"].isin(list(settings))].groupby(["setting", "measure"])["value"]
-    return grouped.agg(mean="mean", low="min", high="max", n="count").reset_index()
-
-
 def _axis_of(measure: str) -> str:
     """Return the name of a measure's axis: last and best epoch share one."""
     return measure.removesuffix("_last").removesuffix("_best")
@@ -213,7 +206,7 @@ def _scale(values: list[float]) -> str:
 
 
 def points(swept: SweptKey) -> Spec:
-    """Put a panel for each measure beside each other: means, ranges over seeds, and the lines."""
+    """Draw a panel for each measure, side by side: means, ranges over seeds, and the lines."""
     lines = swept.lines[: len(COLOURS)]
     legend = legend_below(lines, wide=True) if len(swept.lines) > 1 else None
     named, alone = swept.frame["line"].isin(lines), swept.frame["line"] == ""
@@ -266,7 +259,7 @@ def _x_axis(swept: SweptKey) -> Spec:
     return quantitative("value", title, ticks, scale)
 
 
-def _caption(swept: SweptKey, summary: "Summary") -> str:
+def _caption(swept: SweptKey, summary: Summary) -> str:
     several = bool((swept.frame["n"] > 1).any())
     sentences = [
         "Points are means over a setting's completed runs; vertical bars span the lowest to the highest run"
@@ -281,5 +274,5 @@ def _caption(swept: SweptKey, summary: "Summary") -> str:
         zero = ", and also shows 0" if swept.scale == "symlog" else ""
         sentences.append(f"The axis of {swept.heading} is logarithmic{zero}")
     if swept.missing:
-        sentences.append(f"{write_count(swept.missing, 'setting')} without a completed run not shown")
+        sentences.append(f"Not shown: {write_count(swept.missing, 'setting')} without a completed run")
     return ". ".join(sentences) + "."

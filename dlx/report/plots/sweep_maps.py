@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.plots.panels import cell_texts, shaded_cells
 from dlx.report.plots.style import (
@@ -19,51 +21,46 @@ from dlx.report.plots.style import (
     layered,
     nominal,
     quantitative,
+    row_axis,
     tooltip,
 )
+from dlx.report.summary import Summary
 from dlx.report.text import METRIC_NAMES, MISSING, visible, write_count, write_metric, write_value
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dlx.report.analysis import Analysis
-    from dlx.report.design import Design
-    from dlx.report.summary import Summary
-
 MAPS = 3  # at most
-MAP_KEYS = 16  # whose pairs are considered: 3000 keys would make four million
-MAP_VALUES = (2, 16)  # of a key, at least and at most
-FILLED = 0.5  # share of the cells, at least: a random search fills fewer
-WHITE = 0.55  # shade from which on text is white
+MAP_KEYS = 16  # whose pairs are considered: 3000 keys would have four million pairs
+MAP_VALUES = (2, 16)  # fewest and most values of a key
+FILLED = 0.5  # smallest share of filled cells: a random search fills fewer
+WHITE = 0.55  # shade above which text is white
 
-AXES = (2, 7)  # beside that of the result, at least and at most
-LINES = (4, 400)  # at least and at most
-VALUE_LABELS = 8  # beside an axis; of more values only some are written
-EDGE = 0.04  # of an axis beyond its ends
+AXES = (2, 7)  # fewest and most, without that of the result
+LINES = (4, 400)  # fewest and most
+VALUE_LABELS = 8  # beside an axis; with more values, only some are labelled
+EDGE = 0.04  # how far an axis is drawn beyond its ends
 
 
 @dataclass(frozen=True)
 class HeatMap:
     """`across`, `down`: the keys' short names. `choices`: the texts of their values, in order.
 
-    `cells`: `across down mean n text shade dark`, a row for each pair of values that has a setting: the mean
-    over its settings' means (NaN and a dash where no run completed), their number, and the shade from 0
+    `cells`: `across down mean n text shade dark`, a row for each pair of values that occurs: the mean over
+    its settings' means (NaN and a dash where no run completed), the number of settings, and the shade from 0
     (worst) to 1 (best).
     """
 
     across: str
     down: str
     choices: tuple[list[str], list[str]]
-    cells: "pd.DataFrame"
+    cells: pd.DataFrame
 
 
-def heat_maps(analysis: "Analysis") -> list[Chart]:
+def heat_maps(analysis: Analysis) -> list[Chart]:
     """Draw a map for each of the first pairs of keys whose values form a grid."""
-    design, summary = analysis.design, analysis.summary
-    pairs = (pair for pair in combinations(design.keys[:MAP_KEYS], 2) if _is_grid(summary, *pair))
+    summary = analysis.summary
+    pairs = (pair for pair in combinations(analysis.design.keys[:MAP_KEYS], 2) if _is_grid(summary, *pair))
     charts = []
     for number, (first, second) in enumerate(islice(pairs, MAPS), 1):
-        heat_map = cross(design, summary, first, second)
+        heat_map = cross(analysis, first, second)
         if heat_map.cells["mean"].isna().all():
             continue
         title = f"{METRIC_NAMES[summary.metric].capitalize()} by {heat_map.down} and {heat_map.across}"
@@ -71,15 +68,16 @@ def heat_maps(analysis: "Analysis") -> list[Chart]:
     return charts
 
 
-def _is_grid(summary: "Summary", first: str, second: str) -> bool:
+def _is_grid(summary: Summary, first: str, second: str) -> bool:
     texts = summary.table[[first, second]].map(write_value)
     counts = [texts[key].nunique() for key in (first, second)]
     filled = len(texts.drop_duplicates()) / (counts[0] * counts[1])
     return all(MAP_VALUES[0] <= count <= MAP_VALUES[1] for count in counts) and filled >= FILLED
 
 
-def cross(design: "Design", summary: "Summary", first: str, second: str) -> HeatMap:
+def cross(analysis: Analysis, first: str, second: str) -> HeatMap:
     """Average the settings' means in each cell; the key with more values goes across."""
+    names, summary = analysis.design.names, analysis.summary
     counts = {key: summary.table[key].map(write_value).nunique() for key in (first, second)}
     across, down = (first, second) if counts[first] >= counts[second] else (second, first)
     frame = summary.table[[across, down]].map(write_value).set_axis(["across", "down"], axis="columns")
@@ -89,14 +87,14 @@ def cross(design: "Design", summary: "Summary", first: str, second: str) -> Heat
     cells["dark"] = cells["shade"] >= WHITE
     cells["text"] = [write_metric(summary.metric, mean) for mean in cells["mean"]]
     return HeatMap(
-        visible(design.names[across]),
-        visible(design.names[down]),
+        visible(names[across]),
+        visible(names[down]),
         (ordered_values(summary, across), ordered_values(summary, down)),
         cells,
     )
 
 
-def quality(results: "pd.Series[float]", summary: "Summary") -> "pd.Series[float]":
+def quality(results: "pd.Series[float]", summary: Summary) -> "pd.Series[float]":
     """Scale results to 0 (worst) to 1 (best)."""
     return scaled(results) if summary.higher else 1 - scaled(results)
 
@@ -107,7 +105,7 @@ def scaled(results: "pd.Series[float]") -> "pd.Series[float]":
     return (results - low) / (high - low) if high > low else results * 0 + 1
 
 
-def ordered_values(summary: "Summary", key: str) -> list[str]:
+def ordered_values(summary: Summary, key: str) -> list[str]:
     """Return the texts of a key's values: numbers ascending, then words in the order of the table."""
     values = list(summary.table[key])
     numbers = sorted(
@@ -117,18 +115,22 @@ def ordered_values(summary: "Summary", key: str) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def shaded(heat_map: HeatMap, summary: "Summary") -> Spec:
+def shaded(heat_map: HeatMap, summary: Summary) -> Spec:
     """Shade each cell by its mean, and write the mean in it if there is room."""
     width, height = (len(values) for values in heat_map.choices)
     side = max(26, min(64, 430 // width))
-    axis = {"domain": False, "ticks": False, "labelLimit": 110, "labelPadding": 4}
-
-    def position(field: str, values: list[str], more: Spec) -> Spec:
-        return nominal(field) | {"sort": values, "axis": axis | more, "scale": {"padding": 0.04}}
-
-    angle = label_angle(heat_map.choices[0], side * width)
-    x = position("across", heat_map.choices[0], {"title": heat_map.across} | angle)
-    y = position("down", heat_map.choices[1], {"title": heat_map.down})
+    across, down = heat_map.choices
+    columns = {
+        "title": heat_map.across,
+        "domain": False,
+        "ticks": False,
+        "labelLimit": 110,
+        "labelPadding": 4,
+    }
+    columns |= label_angle(across, side * width)
+    rows = row_axis(down, 110) | {"title": heat_map.down, "labelPadding": 4}
+    x = nominal("across") | {"sort": across, "axis": columns, "scale": {"padding": 0.04}}
+    y = nominal("down") | {"sort": down, "axis": rows, "scale": {"padding": 0.04}}
     completed = heat_map.cells["mean"].notna()
     layers = [
         shaded_cells(heat_map.cells[completed], x, y, "shade", {"domain": [0, 1], "range": [0.05, 1]}),
@@ -138,7 +140,7 @@ def shaded(heat_map: HeatMap, summary: "Summary") -> Spec:
     return layered(description, side * width, max(30, side * 2 // 3) * height, layers)
 
 
-def _caption(heat_map: HeatMap, summary: "Summary") -> str:
+def _caption(heat_map: HeatMap, summary: Summary) -> str:
     end = "higher" if summary.higher else "lower"
     low, high = (write_metric(summary.metric, heat_map.cells["mean"].agg(way)) for way in ("min", "max"))
     sentences = [
@@ -156,46 +158,43 @@ def _caption(heat_map: HeatMap, summary: "Summary") -> str:
 class Parallel:
     """Parallel coordinates.
 
-    `lines`: `label order height quality tooltip`, a row for each setting and axis, the best settings last.
-    `height`: on the axis, 0 (bottom) to 1. `quality`: of the result, 0 (worst) to 1. `texts`: `axis order
-    height text`, what is written beside the axes. `axes`: their headings, the result's last. `dropped`:
-    settings without a completed run.
+    `lines`: `label order height quality tooltip`, a row for each setting and axis, the best settings last;
+    the height on the axis is from 0 (bottom) to 1, the quality of the result from 0 (worst) to 1. `texts`:
+    `axis order height text`, the values beside the axes. `axes`: their headings, the result's last.
     """
 
-    lines: "pd.DataFrame"
-    texts: "pd.DataFrame"
+    lines: pd.DataFrame
+    texts: pd.DataFrame
     axes: list[str]
-    dropped: int
 
 
-def parallel_coordinates(analysis: "Analysis") -> list[Chart]:
-    """Draw a line for each setting through the values of its keys to its result, if two keys or more vary."""
-    design, summary = analysis.design, analysis.summary
+def parallel_coordinates(analysis: Analysis) -> list[Chart]:
+    """Draw a line for each setting from the values of its keys to its result, if several keys vary."""
+    summary = analysis.summary
     completed = summary.table[summary.table[f"{summary.metric}_last_mean"].notna()]
-    varying = [key for key in design.keys if len(set(completed[key].map(write_value))) > 1]
+    varying = [key for key in analysis.design.keys if len(set(completed[key].map(write_value))) > 1]
     if not AXES[0] <= len(varying) <= AXES[1] or len(completed) < LINES[0]:
         return []
-    parallel = connect(design, summary, varying)
     caption = (
         f"Each line is a setting: the values of its keys, then its mean {METRIC_NAMES[summary.metric]} at "
         "the last epoch. Darker blue is better. Values of a key are spaced evenly."
     )
     if len(completed) > LINES[1]:
-        caption += f" The first {LINES[1]} of {len(completed)} settings in the table."
-    if parallel.dropped:
-        caption += f" {write_count(parallel.dropped, 'setting')} without a completed run not shown."
-    return [Chart("parallel", "Every setting at once", caption, strands(parallel), wide=True, live=True)]
+        caption += f" Only the first {LINES[1]} of {len(completed)} settings in the table are drawn."
+    if dropped := len(summary.table) - len(completed):
+        caption += f" Not shown: {write_count(dropped, 'setting')} without a completed run."
+    spec = strands(connect(analysis, varying))
+    return [Chart("parallel", "Every setting at once", caption, spec, wide=True, live=True)]
 
 
-def connect(design: "Design", summary: "Summary", keys: Sequence[str]) -> Parallel:
-    """Find the height of every setting's values on the axes; values of a key are evenly spaced, in order."""
-    import pandas as pd
-
+def connect(analysis: Analysis, keys: Sequence[str]) -> Parallel:
+    """Place every setting's values on the axes; the values of a key are evenly spaced, in order."""
+    summary = analysis.summary
     column = f"{summary.metric}_last_mean"
     completed = summary.table[summary.table[column].notna()].head(LINES[1])
     worst_first = completed.iloc[::-1]
     result = METRIC_NAMES[summary.metric]
-    axes = [*(visible(design.names[key]) for key in keys), result]
+    axes = [*(visible(analysis.design.names[key]) for key in keys), result]
     heights_by_axis, texts = [], []
     for order, key in enumerate(keys):
         values = ordered_values(summary, key)
@@ -220,7 +219,6 @@ def connect(design: "Design", summary: "Summary", keys: Sequence[str]) -> Parall
         pd.DataFrame(rows, columns=["label", "order", "height", "quality", "tooltip"]),
         pd.DataFrame(texts, columns=["axis", "order", "height", "text"]),
         axes,
-        int(summary.table[column].isna().sum()),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dlx.report import command
+from dlx.commands import report
 from dlx.report.diagnosis import diagnose as module
 from dlx.report.diagnosis.check import Check, Detections
 from dlx.report.diagnosis.diagnose import diagnose
@@ -20,7 +20,7 @@ def made(simulator: Any) -> Any:
     return simulator(0, 60, 500)
 
 
-def test_what_most_runs_share_is_a_finding_of_their_setting(made: Any) -> None:
+def test_a_finding_of_most_runs_is_a_finding_of_their_setting(made: Any) -> None:
     kinds = [made.overfitting, made.overfitting, made.overfitting, made.clean]
     analysis = made.study([({"optimizer.lr": 1}, make()) for make in kinds])
     diagnosis = diagnose(analysis)
@@ -37,7 +37,7 @@ def test_what_most_runs_share_is_a_finding_of_their_setting(made: Any) -> None:
     assert not [one for one in single_runs(diagnosis, analysis.design) if one.kind == "overfitting"]
 
 
-def test_what_few_runs_have_is_not_a_finding_of_their_setting(made: Any) -> None:
+def test_a_finding_of_few_runs_is_not_a_finding_of_their_setting(made: Any) -> None:
     analysis = made.study([({}, make()) for make in (made.spiked, made.clean, made.clean)])
     diagnosis = diagnose(analysis)
     assert {one.scope for one in diagnosis.findings} == {"run"}
@@ -70,7 +70,7 @@ def test_terminal_lines_are_limited_and_put_problems_first(made: Any) -> None:
     assert flags == sorted(flags, reverse=True)
 
 
-def test_the_csv_has_all_findings_with_numbers_and_what_was_not_checked(made: Any) -> None:
+def test_the_csv_has_all_findings_with_their_numbers_and_the_skipped_checks(made: Any) -> None:
     analysis = made.study([({}, made.overfitting())])
     diagnosis = diagnose(analysis)
     rows = list(csv.DictReader(io.StringIO(diagnosis_csv(diagnosis))))
@@ -128,14 +128,14 @@ def test_the_report_shows_the_diagnosis(study: Any, capsys: pytest.CaptureFixtur
     for seed in range(3):
         study.run(f"b{seed}", overfitting(seed), {"optimizer.lr": 0.1}, seed=seed)
     study.run("<i>lost</i>", study.curve(0.5, 0.6), {"optimizer.lr": 9}, status="diverged")
-    assert command.main([str(study.folder)]) == 0
+    assert report.main([str(study.folder)]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "- lr 0.1: Overfits from epoch 10" in printed
     assert "- lr 9: Diverged at epoch 3" in printed
-    report: Path = study.folder / "report"
-    rows = list(csv.DictReader((report / "diagnosis.csv").read_text().splitlines()))
+    folder: Path = study.folder / "report"
+    rows = list(csv.DictReader((folder / "diagnosis.csv").read_text().splitlines()))
     assert ("diverged", "run", "<i>lost</i>") in {(row["kind"], row["scope"], row["subject"]) for row in rows}
-    page = (report / "index.html").read_text()
+    page = (folder / "index.html").read_text()
     assert "Overfits from epoch 10" in page
     assert "&lt;i&gt;lost&lt;/i&gt;" in page
     assert "<i>lost</i>" not in page

@@ -1,4 +1,4 @@
-"""Each check of runs: what fires, with which numbers, and what is not checked."""
+"""Each check of runs: when it fires, with which numbers, and when it cannot be made."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from dlx.run.probes import GRADIENT_COLUMNS, GRADIENTS, LAYER_COLUMNS, LAYERS
 
 @pytest.fixture
 def quiet(simulator: Any) -> Any:
-    """Return a simulator without noise of losses."""
+    """Return a simulator whose losses have almost no noise."""
     made = simulator(0, 100, 500)
     made.noise = 1e-4
     return made
@@ -42,7 +42,7 @@ def test_a_clean_run_has_no_finding(quiet: Any) -> None:
     assert one_run(quiet, quiet.clean()).findings == []
 
 
-def test_overfitting_says_from_where_to_where(quiet: Any) -> None:
+def test_overfitting_is_reported_with_its_epoch_and_losses(quiet: Any) -> None:
     curves = quiet.clean(speed=1 / 40)
     curves.val_loss = 0.5 + 1.8 * np.exp(-quiet.e / 2.5) + 0.01 * np.maximum(0, quiet.e - 40)
     curves.train_loss = 2.3 * np.exp(-quiet.e / 30)

@@ -59,8 +59,8 @@ def grid(simulator: Any, plan: str) -> list[tuple[dict[str, Any], Any]]:
 
 
 @dataclass
-class Tally:
-    """What was planted and found by kind, and how many findings clean runs and studies have."""
+class Counts:
+    """Counts of planted and found pathologies by kind, and of findings in clean runs and studies."""
 
     planted: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
@@ -102,7 +102,7 @@ def test_planted_pathologies_are_found_and_clean_runs_have_no_findings(
     simulator: Any, join_runs: Any
 ) -> None:
     """Studies with a pathology in single runs are checked together, each on its own data, to save time."""
-    tally = Tally()
+    counts = Counts()
     recorded: list[Any] = []
     together: dict[str, Any] = {}
     for seed in range(STUDIES):
@@ -114,16 +114,17 @@ def test_planted_pathologies_are_found_and_clean_runs_have_no_findings(
             recorded += made.record([(changes | {"data.name": f"data{seed}"}, run) for changes, run in runs])
             continue
         findings = diagnose(made.study(runs)).findings
-        tally.add_sweep(plan, findings)
+        counts.add_sweep(plan, findings)
         # Clean runs of a sweep with different settings do not count: some rightly have findings.
         named = {f"run{index:04}": run for index, (_, run) in enumerate(runs)}
-        tally.add_runs({name: run for name, run in named.items() if plan == "clean" or run.planted}, findings)
-    tally.add_runs(together, diagnose(join_runs(recorded)).findings)
-    rates = {kind: tally.found[kind] / tally.planted[kind] for kind in (*RUN_KINDS, *SWEEP_KINDS)}
+        named = {name: run for name, run in named.items() if plan == "clean" or run.planted}
+        counts.add_runs(named, findings)
+    counts.add_runs(together, diagnose(join_runs(recorded)).findings)
+    rates = {kind: counts.found[kind] / counts.planted[kind] for kind in (*RUN_KINDS, *SWEEP_KINDS)}
     assert {kind: rate for kind, rate in rates.items() if rate < 0.95} == {}
-    assert tally.clean_runs > 2500
-    assert tally.clean_runs_with_findings <= 0.02 * tally.clean_runs
-    assert tally.findings_of_clean_studies <= 0.02 * tally.clean_studies
-    errors = tally.epoch_errors["overfitting"]
+    assert counts.clean_runs > 2500
+    assert counts.clean_runs_with_findings <= 0.02 * counts.clean_runs
+    assert counts.findings_of_clean_studies <= 0.02 * counts.clean_studies
+    errors = counts.epoch_errors["overfitting"]
     assert sum(error <= 5 for error in errors) >= 0.95 * len(errors)
-    assert set(tally.epoch_errors["diverged"]) == {0}
+    assert set(counts.epoch_errors["diverged"]) == {0}

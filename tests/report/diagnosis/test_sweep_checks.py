@@ -91,7 +91,7 @@ def test_with_one_run_per_setting_rank_reversals_are_not_checked(made: Any) -> N
     assert reasons["ranking not settled"].startswith("only one run per setting")
 
 
-def test_the_stability_limit_is_found_for_each_choice_beside_the_rate(made: Any) -> None:
+def test_the_stability_limit_is_found_for_each_norm(made: Any) -> None:
     runs = [
         ({"model.norm": norm, "optimizer.lr": rate}, made.never_learned() if lost else made.clean(0.8))
         for norm, limit in (("none", 0.1), ("batch", 9.0))

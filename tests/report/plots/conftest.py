@@ -1,4 +1,4 @@
-"""Analyses as plots take them, and files of probes beside their runs."""
+"""Fixtures: the analysis of a study, validated charts, and the tables of probes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

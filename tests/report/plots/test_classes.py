@@ -27,7 +27,7 @@ LABELS = [0, 0, 1, 1, 2]
 
 
 def predict(folder: Path, guesses: list[int], labels: list[int], outputs: int = 3) -> None:
-    """Write outputs whose largest is the guess; those of the best epoch guess 0 throughout."""
+    """Write outputs that predict `guesses` at the last epoch and class 0 at the best epoch."""
     last = np.eye(outputs)[guesses]
     best = np.eye(outputs)[[0] * len(guesses)]
     write_predictions(folder, last=last, best=best, labels=np.array(labels), last_epoch=3, best_epoch=1)
@@ -54,7 +54,7 @@ def test_a_single_output_predicts_by_its_sign() -> None:
     assert predicted(Predictions(outputs, outputs, np.array([0, 0, 1]), 1, 1)).tolist() == [0, 0, 1]
 
 
-def test_names_that_do_not_fit_give_way_to_numbers(study: Any, analysed: Any) -> None:
+def test_names_that_do_not_match_the_outputs_are_replaced_by_numbers(study: Any, analysed: Any) -> None:
     predict(study.run("a", study.curve(0.5), data={"classes": ["only", "two"]}), [0, 1, 1, 1, 0], LABELS)
     assert class_names(analysed(), read(analysed)) == ["0", "1", "2"]
 
@@ -73,7 +73,7 @@ def test_beyond_twenty_classes_the_worst_are_drawn_worst_first(study: Any, analy
     assert accuracies.total == 30
     assert accuracies.classes[:14] == [str(label) for label in range(2, 30, 2)]
     assert len(accuracies.classes) == MOST_CLASSES
-    assert "The worst 20 of 30 classes" in drawn(accuracy_by_class)["classes"].caption
+    assert "Only the worst 20 of 30 classes are drawn" in drawn(accuracy_by_class)["classes"].caption
 
 
 @pytest.mark.parametrize("settings", [1, 2])
@@ -123,7 +123,7 @@ def test_pairs_are_counted_over_runs_and_shared_by_the_true_class() -> None:
     assert matrix.samples == 6
 
 
-def test_of_many_classes_the_most_mistaken_are_kept_in_their_order() -> None:
+def test_with_many_classes_the_most_mistaken_are_kept_in_order() -> None:
     labels = list(range(30))
     guesses = [label if label < 20 else 0 for label in labels]
     matrix = count_pairs(pooled(guessed(guesses, labels, 30)), [str(label) for label in labels])
@@ -149,7 +149,7 @@ def test_the_matrix_is_of_the_first_setting_in_the_table(study: Any, drawn: Any)
 def rows(
     *accuracies: tuple[float | None, ...], names: tuple[str, ...] = ("cat", "dog")
 ) -> list[tuple[Any, ...]]:
-    """Rows of classes.csv, epoch by epoch."""
+    """Return the rows of classes.csv, epoch by epoch."""
     return [
         (epoch, name, 5, value)
         for epoch, values in enumerate(accuracies)
@@ -195,7 +195,7 @@ def test_an_absent_class_has_no_curve_and_equal_names_stay_apart(
     assert plan.frame["value"].tolist() == [0.2, 0.4, 0.6, 0.8]
 
 
-def test_of_many_classes_those_with_the_lowest_accuracy_at_the_end_are_drawn(
+def test_with_many_classes_those_with_the_lowest_final_accuracy_are_drawn(
     study: Any, analysed: Any, drawn: Any, write: Any
 ) -> None:
     names = tuple(str(number) for number in range(20))
@@ -204,7 +204,9 @@ def test_of_many_classes_those_with_the_lowest_accuracy_at_the_end_are_drawn(
     plan, total = curves(analysed)
     assert plan.panels == [name for name, value in zip(names, last, strict=True) if value < 12 / 20]
     assert total == 20
-    assert "The 12 of 20 classes with the lowest accuracy" in drawn(class_curves)["class_curves"].caption
+    assert (
+        "The 12 of 20 classes with the lowest final accuracy" in drawn(class_curves)["class_curves"].caption
+    )
 
 
 def test_damaged_curves_are_named(study: Any, drawn: Any) -> None:

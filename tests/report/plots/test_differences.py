@@ -1,4 +1,4 @@
-"""Forest plot: a row for each pair with its interval and verdict; none where nothing was compared."""
+"""Forest plot: a row for each compared pair, with its interval and verdict."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""The gallery: sections in order, narrow charts first, no empty section but the first."""
+"""The gallery: sections in order, narrow charts first, empty sections left out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Images before and after augmentation: rows, grey levels by value, nothing that needs a network."""
+"""Images before and after augmentation: rows, and grey levels by value."""
 
 import base64
 import io

@@ -126,7 +126,7 @@ def test_few_steps_are_not_smoothed_and_many_are_thinned() -> None:
     assert long.frame["step"].max() == 5000
 
 
-def test_one_setting_has_a_line_a_run_and_beyond_eight_they_are_grey(
+def test_one_setting_has_a_line_per_run_and_beyond_eight_they_are_grey(
     study: Any, drawn: Any, write: Any
 ) -> None:
     for seed in range(10):
@@ -199,7 +199,7 @@ def test_the_diagonal_spans_both_axes_which_are_equal(study: Any, drawn: Any, an
     assert chart.live
 
 
-def test_without_training_accuracy_there_is_no_such_plot(study: Any, drawn: Any) -> None:
+def test_without_training_accuracy_there_is_no_gap(study: Any, drawn: Any) -> None:
     for index in range(2):
         study.run(f"a{index}", [(None, None, 2.3, 0.1)], {"optimizer.lr": 0.1 + index})
     assert drawn(generalisation_gap) == {}

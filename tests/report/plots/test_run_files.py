@@ -1,4 +1,4 @@
-"""Reading files of runs: best settings first, and only files that are drawn."""
+"""Reading the files of runs: the best settings first, and only files that are drawn."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ def test_only_the_first_settings_files_are_opened(
     assert files.settings == 3
     caption = files.caption(["First"])
     assert caption.startswith("First. Only the first 2 of the 3 settings that have file")
-    assert caption.endswith("Only the first 2 runs of each setting.")
+    assert caption.endswith("Only the first 2 runs of each setting are read.")
 
 
-def test_a_setting_of_damaged_files_gives_its_place_to_the_next(study: Any, analysed: Any) -> None:
+def test_a_setting_whose_files_are_all_damaged_does_not_count(study: Any, analysed: Any) -> None:
     for index in range(8):
         folder = study.run(f"r{index}", study.curve(0.9 - index / 100), {"optimizer.lr": 0.1 + index})
         (folder / "file").write_text("x")

@@ -1,4 +1,4 @@
-"""Curves by step and second, drawn only where settings differ in them, and the time to accuracies."""
+"""Curves by step and second, drawn only if settings differ in them, and the time to accuracies."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def costs_of(analysis: Any) -> Any:
 
 
 def timed(folder: Any, steps: int, seconds: float, epochs: int = 4) -> None:
-    """Rewrite a run's history with so many steps and seconds an epoch."""
+    """Rewrite a run's history with this number of steps and seconds per epoch."""
     rows = [
         f"{epoch},{epoch * steps},{epoch * seconds},0.1,1.0,0.5,1.0,{epoch / 10}\n"
         for epoch in range(epochs + 1)
@@ -23,7 +23,7 @@ def timed(folder: Any, steps: int, seconds: float, epochs: int = 4) -> None:
     (folder / "history.csv").write_text(HEADER + "".join(rows))
 
 
-def test_settings_that_take_equal_steps_and_time_have_no_such_plot(study: Any, drawn: Any) -> None:
+def test_settings_with_equal_steps_and_times_have_no_plot_by_cost(study: Any, drawn: Any) -> None:
     for batch in (8, 16):
         timed(study.run(f"b{batch}", study.curve(0.5), {"batch_size": batch}), 10, 0.1)
     assert drawn(curves_by_cost) == {}
@@ -43,9 +43,7 @@ def test_seconds_are_averaged_over_runs_at_equal_epochs(study: Any, analysed: An
     assert charts["accuracy_pace"].title == "Accuracy against seconds"
 
 
-def test_steps_beyond_a_decade_get_a_logarithmic_axis_from_the_first_epoch_on(
-    study: Any, analysed: Any
-) -> None:
+def test_steps_that_span_a_decade_get_a_logarithmic_axis_from_epoch_1(study: Any, analysed: Any) -> None:
     for batch, steps in ((4, 250), (128, 8)):
         timed(study.run(f"b{batch}", study.curve(0.5), {"batch_size": batch}), steps, 0.1)
     costs = costs_of(analysed())
@@ -54,7 +52,7 @@ def test_steps_beyond_a_decade_get_a_logarithmic_axis_from_the_first_epoch_on(
     assert costs.ticks == {"step": [10.0, 100.0, 1000.0]}
 
 
-def test_epoch_0_is_not_drawn_where_it_has_no_place(study: Any, drawn: Any) -> None:
+def test_epoch_0_is_not_drawn_on_a_logarithmic_axis(study: Any, drawn: Any) -> None:
     for batch, steps in ((4, 250), (128, 8)):
         timed(study.run(f"b{batch}", study.curve(0.5), {"batch_size": batch}), steps, 0.1)
     chart = drawn(curves_by_cost)["accuracy_pace"]
@@ -83,11 +81,11 @@ def test_a_run_that_never_arrives_is_slower_than_any(study: Any, analysed: Any) 
     for seed, curve in enumerate((FAST, NEVER)):
         study.run(f"b{seed}", study.curve(*curve), {"optimizer.lr": 0.2}, seed=seed)
     frame, _ = target_times(analysed())
-    assert set(frame["label"]) == {"lr 0.1"}  # of the other's runs only half arrived
+    assert set(frame["label"]) == {"lr 0.1"}  # only half of the other's runs arrived
     assert (frame["seconds"] == frame["high"]).all()
 
 
-def test_one_setting_needs_no_such_plot(study: Any, drawn: Any) -> None:
+def test_a_single_setting_has_no_time_to_accuracy(study: Any, drawn: Any) -> None:
     study.run("a", study.curve(*FAST))
     assert drawn(time_to_accuracy) == {}
     study.run("b", study.curve(*SLOW), {"optimizer.lr": 0.2})

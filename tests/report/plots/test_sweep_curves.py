@@ -11,10 +11,10 @@ from dlx.run.probes import STEP_COLUMNS, STEPS
 
 def swept_key(analysed: Any, key: str) -> Any:
     analysis = analysed()
-    return against_key(analysis.design, analysis.summary, key, final_results(analysis))
+    return against_key(analysis, key, final_results(analysis))
 
 
-def test_two_values_words_and_truths_are_no_sweep(study: Any, drawn: Any) -> None:
+def test_two_values_words_and_booleans_are_not_a_sweep(study: Any, drawn: Any) -> None:
     for index, (width, name) in enumerate(((1, "a"), (2, "b"), (1, "c"))):
         changes = {"model.width": width, "model.norm": name, "augment.flip": index == 1}
         study.run(f"r{index}", study.curve(0.5), changes)
@@ -90,7 +90,8 @@ def test_a_setting_without_a_completed_run_is_counted(study: Any, analysed: Any,
         study.run(f"lr{rate}", study.curve(0.5), {"optimizer.lr": rate}, status=status)
     assert sorted(set(swept_key(analysed, "optimizer.lr").frame["value"])) == [0.1, 0.2]
     assert (
-        "1 setting without a completed run not shown" in drawn(results_by_value)["swept_optimizer_lr"].caption
+        "Not shown: 1 setting without a completed run"
+        in drawn(results_by_value)["swept_optimizer_lr"].caption
     )
 
 

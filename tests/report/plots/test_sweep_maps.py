@@ -1,4 +1,4 @@
-"""Heat maps and parallel coordinates: values, shades, heights, and what is left out."""
+"""Heat maps and parallel coordinates: values, shades, heights, and settings that are left out."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def grid(study: Any, *, missing: int = 0) -> None:
 def test_cells_hold_means_and_the_best_is_darkest(study: Any, analysed: Any) -> None:
     grid(study)
     analysis = analysed()
-    heat_map = cross(analysis.design, analysis.summary, "optimizer.lr", "model.width")
+    heat_map = cross(analysis, "optimizer.lr", "model.width")
     assert (heat_map.across, heat_map.down) == ("lr", "width")
     assert heat_map.choices == (["0.001", "0.01", "0.1"], ["8", "128"])
     cells = heat_map.cells.set_index(["across", "down"])
@@ -26,7 +26,7 @@ def test_cells_hold_means_and_the_best_is_darkest(study: Any, analysed: Any) -> 
     assert cells.loc[("0.1", "8"), "shade"] == 0.0
 
 
-def test_a_third_key_is_averaged_over_and_said(study: Any, drawn: Any) -> None:
+def test_a_third_key_is_averaged_over_and_the_caption_says_so(study: Any, drawn: Any) -> None:
     for norm, better in (("none", 0.0), ("batch", 0.2)):
         for lr in (0.1, 0.01):
             for width in (8, 128):
@@ -62,7 +62,7 @@ def four_settings(study: Any) -> None:
 def test_values_are_spaced_evenly_and_the_result_by_its_size(study: Any, analysed: Any) -> None:
     four_settings(study)
     analysis = analysed()
-    parallel = connect(analysis.design, analysis.summary, ["optimizer.lr", "model.width"])
+    parallel = connect(analysis, ["optimizer.lr", "model.width"])
     assert parallel.axes == ["lr", "width", "validation accuracy"]
     heights = parallel.lines.pivot_table(index="label", columns="order", values="height")
     assert heights.loc["width 8, lr 0.1"].tolist() == pytest.approx([1.0, 0.0, 0.0])
@@ -80,11 +80,11 @@ def test_settings_without_a_completed_run_are_counted(study: Any, drawn: Any) ->
     four_settings(study)
     study.run("lost", study.curve(0.1), {"optimizer.lr": 9.0, "model.width": 8}, status="diverged")
     chart = drawn(parallel_coordinates)["parallel"]
-    assert "1 setting without a completed run not shown." in chart.caption
+    assert "Not shown: 1 setting without a completed run." in chart.caption
     assert {row["label"] for row in chart.spec["layer"][0]["data"]["values"]}.isdisjoint({"width 8, lr 9"})
 
 
-def test_one_key_needs_no_such_plot(study: Any, drawn: Any) -> None:
+def test_a_single_key_has_no_parallel_coordinates(study: Any, drawn: Any) -> None:
     for index in range(5):
         study.run(f"r{index}", study.curve(0.5), {"optimizer.lr": 0.1 + index})
     assert drawn(parallel_coordinates) == {}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dlx.report.analysis import Analysis
-from dlx.report.diagnosis.calibration_error import measure_calibration, softmax
 from dlx.report.diagnosis.diagnose import diagnose
+from dlx.report.diagnosis.evidence import measure_calibration, softmax
 from dlx.run.predictions import write_predictions
 
 
@@ -28,7 +28,7 @@ def test_the_error_equals_a_hand_computed_example() -> None:
 
 
 def test_bins_include_their_upper_bound() -> None:
-    """A confidence of exactly 3/4 lies in (2/4, 3/4], with 0.7 and apart from 0.8."""
+    """A confidence of exactly 3/4 lies in (2/4, 3/4], like 0.7 and unlike 0.8."""
     probabilities = np.array([[0.75, 0.25], [0.7, 0.3], [0.8, 0.2]])
     found = measure_calibration(probabilities, np.array([0, 1, 0]), bins=4)
     assert found.error == pytest.approx((abs(1 - 0.75 - 0.7) + 0.2) / 3, abs=1e-12)

@@ -56,20 +56,14 @@ def main(arguments: Sequence[str]) -> int:
         )
     if samples == 1 and any(isinstance(module, BATCH_NORMS) for module in run.model.modules()):
         raise RequestError("--samples 1: BatchNorm cannot normalise a batch of one; use 2 or more")
-<<<<<<< HEAD
-    options = gradient_check.GradientCheckOptions(samples, given.entries, given.tolerance)
-    results = gradient_check.check_gradients(run, options)
+    results = gradient_check.check_gradients(
+        run, samples=samples, entries=given.entries, tolerance=given.tolerance
+    )
     title = (
         f"{settings.model.name}, {run.parameter_count:,} parameters, {settings.loss.name}; "
         f"{write_count(samples, 'sample')} of {settings.data.name}"
     )
     _show(results, title, given.tolerance)
-=======
-    results = gradient_check.check_gradients(
-        run, samples=samples, entries=given.entries, tolerance=given.tolerance
-    )
-    _show(results, _title(run, settings, samples), given.tolerance)
->>>>>>> r3
     return 0 if all(result.passed(given.tolerance) for result in results) else 1
 
 

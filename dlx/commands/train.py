@@ -33,15 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     request = compose(words, options.config_name or PRIMARY, options.config_dir)
     from dlx.study.training import failures, train_request
 
-    try:
-        with terminated():
-            outcomes = train_request(request)
-    except KeyboardInterrupt:
-        print(
-            "dlx train: interrupted; finished runs are kept, and the same command goes on with the others",
-            file=sys.stderr,
-        )
-        return 130
+    with terminated():
+        outcomes = train_request(request)
     if said := failures(outcomes):
         print(f"dlx train: {said}", file=sys.stderr)
     return 1 if said else 0

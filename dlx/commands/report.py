@@ -28,8 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     report cannot be written.
     """
     given = _parser().parse(arguments)
+    from dlx.report.analysis import Options
     from dlx.report.load import find_folders
-    from dlx.report.options import Options
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT
 

@@ -75,7 +75,7 @@ class Curves:
         )
 
 
-@lru_cache(maxsize=2)  # four plots ask, and with 2000 runs it takes 0.7 s
+@lru_cache(maxsize=2)  # four plots use it, and with 2000 runs it takes 0.7 s
 def trace(analysis: "Analysis", *, apart: bool = False) -> Curves:
     """Compute the curves of every setting and the limits of their axes.
 

@@ -143,11 +143,11 @@ def _deviations(count: int) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(chdtri(count - 1, upper) / (count - 1)), dtype=np.float64)
 
 
-def smallest(holds: Callable[[int], bool], least: int, most: int = MAX_SEEDS) -> int | None:
-    """Return the smallest count from `least` to `most` for which `holds`, by bisection; None for none."""
-    if not holds(most):
+def smallest(holds: Callable[[int], bool], least: int) -> int | None:
+    """Return the smallest count from `least` to MAX_SEEDS for which `holds`, by bisection, or None."""
+    if not holds(MAX_SEEDS):
         return None
-    low, high = least - 1, most
+    low, high = least - 1, MAX_SEEDS
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)

@@ -45,7 +45,7 @@ def ordered_runs(analysis: Analysis) -> list[dict[Any, Any]]:
 
 
 def counts(analysis: Analysis) -> list[str]:
-    """Return the study in a few counts: runs, settings, what did not complete, the seeds."""
+    """Return the numbers of runs and settings, how many did not complete, and the seeds."""
     data, design = analysis.data, analysis.design
     parts = [write_count(len(data.runs), "run"), write_count(len(design.rows), "setting")]
     statuses = data.runs["status"].value_counts()

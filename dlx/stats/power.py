@@ -50,9 +50,8 @@ def critical_effect(count: int, level: float) -> float:
     studies = min(STUDIES, CELLS >> count)
     z_RK = np.random.default_rng([count, studies]).standard_normal((studies, count))
     by_signs_R = _sign_thresholds(z_RK, math.floor(level * 2.0**count * (1 + 1e-12)))
-    by_t_R = t_quantile(count - 1, 1 - level) * z_RK.std(axis=1, ddof=1) / math.sqrt(count) - z_RK.mean(
-        axis=1
-    )
+    half_R = t_quantile(count - 1, 1 - level) * z_RK.std(axis=1, ddof=1) / math.sqrt(count)
+    by_t_R = half_R - z_RK.mean(axis=1)
     return effect + float(np.quantile(by_signs_R, POWER) - np.quantile(by_t_R, POWER))
 
 

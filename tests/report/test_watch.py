@@ -1,4 +1,4 @@
-"""`dlx report --watch`: the page follows the runs, nothing is read twice, every way out leaves it whole."""
+"""`dlx report --watch`: the page follows the runs, nothing is read twice, every exit leaves a whole page."""
 
 import re
 import signal
@@ -21,7 +21,7 @@ REFRESH = re.compile(r'<meta http-equiv="refresh" content="(\d+)">\n')
 
 
 class Recorder:
-    """Stands in for the report: keeps what it is given and lets the world move on after each."""
+    """A fake report: it records each study it is given, then makes the next change to the runs."""
 
     def __init__(self, *then: Callable[[], object]) -> None:
         self.then = list(then)

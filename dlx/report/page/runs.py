@@ -183,8 +183,7 @@ def _environment(folder: Path) -> Pairs:
     if result is None:  # removed since it was loaded
         return []
     pairs: dict[str, Any] = {"device": result.device, "threads": result.threads}
-    extra = result.model_extra or {}
-    if isinstance(machine := extra.get("machine"), dict):
+    if isinstance(machine := getattr(result, "machine", None), dict):
         pairs |= machine
     pairs |= result.versions
     return [(visible(str(key)), write_value(value)) for key, value in pairs.items() if value is not None]

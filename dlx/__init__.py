@@ -1,4 +1,4 @@
-"""dlx: train a grid of networks, compare them, and say how far to believe the comparison."""
+"""dlx: train a grid of networks, compare them, and say how far to trust the comparison."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 
 def load(*folders: "str | os.PathLike[str]") -> "Frames":
-    """Return the runs at or below `folders` as pandas frames; without one, those of the newest study.
+    """Return the runs at or below `folders`, or those of the newest study, as pandas frames.
 
     >>> import dlx
     >>> study = dlx.load("outputs/mystudy")

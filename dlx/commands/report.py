@@ -24,8 +24,8 @@ dlx report --watch
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx report` with these arguments; return 0, or 130 if watching was interrupted."""
     given = _parser().parse(arguments)
+    from dlx.report.analysis import Options
     from dlx.report.load import find_folders
-    from dlx.report.options import Options
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT
 

@@ -19,7 +19,8 @@ from dlx.stats.power import POWER, fewest_seeds
 from dlx.stats.tests import MIN_PAIRS, smallest_p
 
 if TYPE_CHECKING:
-    from dlx.report.comparison import Comparison, Comparisons
+    from dlx.report.analysis import Analysis
+    from dlx.report.comparison import Comparison
     from dlx.report.summary import Summary
 
 
@@ -77,7 +78,10 @@ def notes(
     with_best: Sequence["Comparison"], with_baseline: Sequence["Comparison"], design: Design
 ) -> list[str]:
     """Say what these seeds cannot show, which pairs are not tested, and what is averaged."""
-    said = [note for note in (_out_of_reach(with_best), _needed_seeds(with_best, with_baseline)) if note]
+    said = [_out_of_reach(with_best)] if _too_few(with_best) else []
+    families = ((with_best, "between two settings"), (with_baseline, "from the baseline"))
+    if needed := [_needed_seeds(pairs, what) for pairs, what in families if _too_few(pairs)]:
+        said.append(" ".join(needed))
     alone = [design.labels[pair.setting] for pair in with_best if not pair.pairs and not pair.lost]
     if alone:
         said.append(f"Not compared, because they share no seed with the best: {write_names(alone)}.")
@@ -94,60 +98,51 @@ def notes(
     return said
 
 
+def _too_few(pairs: Sequence["Comparison"]) -> bool:
+    """Return whether these seeds cannot show any difference, whatever the results."""
+    most = _most_seeds(pairs)
+    return most >= MIN_PAIRS and 2 * smallest_p(most) * pairs[0].tests > LEVEL
+
+
+def _most_seeds(pairs: Sequence["Comparison"]) -> int:
+    return max((pair.pairs for pair in pairs), default=0)
+
+
 def _out_of_reach(pairs: Sequence["Comparison"]) -> str:
-    """Say that so few seeds cannot show any difference, whatever the results."""
-    most, tests = _size(pairs)
-    if not _too_few(pairs):
-        return ""
+    most = _most_seeds(pairs)
     least = 2 * smallest_p(most)
-    among, digits = ("", 3) if least > LEVEL else (f" among {tests} tests", 2)
+    among, digits = ("", 3) if least > LEVEL else (f" among {pairs[0].tests} tests", 2)
     smallest = f"2/2^{most} = {least:.{digits}g}"
     return f"{most} seeds cannot show any difference{among}: the smallest possible p is {smallest}."
 
 
-def _needed_seeds(with_best: Sequence["Comparison"], with_baseline: Sequence["Comparison"]) -> str:
-    """Say how many seeds can show a difference, if these are too few."""
-    parts = []
-    for pairs, what in ((with_best, "between two settings"), (with_baseline, "from the baseline")):
-        if _too_few(pairs):
-            tests = _size(pairs)[1]
-            holm = f" (Holm's correction for {tests:,} tests)" if tests > 1 else ""
-            parts.append(
-                f"To show a difference {what}, at least {fewest_seeds(tests)} seeds are needed{holm}."
-            )
-    return " ".join(parts)
+def _needed_seeds(pairs: Sequence["Comparison"], what: str) -> str:
+    tests = pairs[0].tests
+    holm = f" (Holm's correction for {tests:,} tests)" if tests > 1 else ""
+    return f"To show a difference {what}, at least {fewest_seeds(tests)} seeds are needed{holm}."
 
 
-def _too_few(pairs: Sequence["Comparison"]) -> bool:
-    most, tests = _size(pairs)
-    return most >= MIN_PAIRS and 2 * smallest_p(most) * tests > LEVEL
-
-
-def _size(pairs: Sequence["Comparison"]) -> tuple[int, int]:
-    """Return the most shared seeds of a pair, and the size of the family."""
-    return max((pair.pairs for pair in pairs), default=0), pairs[0].tests if pairs else 0
-
-
-def against_best(comparisons: "Comparisons", summary: "Summary") -> str:
+def against_best(analysis: "Analysis") -> str:
     """Return the paragraph on how the other settings compare with the best; "" if there are none."""
-    tested = [each for each in comparisons.against_best if each.p_holm == each.p_holm]
+    tested = [each for each in analysis.comparisons.against_best if each.p_holm == each.p_holm]
     if not tested:
-        return _untested(summary)
+        return _untested(analysis.summary)
     undecided = [each for each in tested if each.verdict == "undecided"]
     said = [_ranking(tested), tested[0].sentence]
     if undecided != tested[:1]:  # otherwise the sentence above says it
-        said += [_hint(undecided, summary), _further(undecided)]
+        said += [_hint(undecided, analysis.design.labels), _further(undecided)]
     return " ".join(each for each in said if each)
 
 
-def against_baseline(comparisons: "Comparisons", summary: "Summary") -> str:
+def against_baseline(analysis: "Analysis") -> str:
     """Return the paragraph on the baseline, with a sentence per better setting; "" without a baseline."""
-    counts = Counter(each.verdict for each in comparisons.against_baseline if each.pairs >= MIN_PAIRS)
+    pairs = analysis.comparisons.against_baseline
+    counts = Counter(each.verdict for each in pairs if each.pairs >= MIN_PAIRS)
     if not counts:
         return ""
-    name = _labels(summary)[comparisons.against_baseline[0].reference]
+    name = analysis.design.labels[pairs[0].reference]
     parts = [f"{count} {verdict}" for verdict, count in counts.most_common()]
-    better = [each.sentence for each in comparisons.against_baseline if each.verdict == "better"]
+    better = [each.sentence for each in pairs if each.verdict == "better"]
     return " ".join([f"Against the baseline ({name}): {', '.join(parts)}.", *better])
 
 
@@ -183,9 +178,8 @@ def _ranking(tested: Sequence["Comparison"]) -> str:
     return f"Of {others}, {', '.join(parts[:-1])} and {parts[-1]}."
 
 
-def _hint(undecided: Sequence["Comparison"], summary: "Summary") -> str:
+def _hint(undecided: Sequence["Comparison"], labels: Sequence[str]) -> str:
     """Name the undecided settings that a t test finds worse: sign flips of 5 seeds cannot find any."""
-    labels = _labels(summary)
     far = [labels[each.setting] for each in undecided if each.p_student <= LEVEL]
     if not far:
         return ""
@@ -201,7 +195,3 @@ def _further(undecided: Sequence["Comparison"]) -> str:
     which = f"{len(known)} of the {len(undecided)}" if len(known) < len(undecided) else f"the {len(known)}"
     what = f"{which} undecided settings" if len(undecided) > 1 else "the undecided setting"
     return f"Deciding {what} would take {span} more seeds{' each' if len(known) > 1 else ''}."
-
-
-def _labels(summary: "Summary") -> dict[int, str]:
-    return dict(zip(summary.table["setting"].tolist(), summary.table["label"].tolist(), strict=True))

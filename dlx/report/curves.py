@@ -66,16 +66,13 @@ class Curves:
     def first(self, count: int) -> "Curves":
         """Return the part of the first `count` settings."""
         labels = self.labels[:count]
-        estimates = self.estimates[self.estimates["label"].isin(labels)]
-        return replace(
-            self,
-            estimates=estimates,
-            diverged=self.diverged[self.diverged["label"].isin(labels)],
-            labels=labels,
+        estimates, diverged = (
+            frame[frame["label"].isin(labels)] for frame in (self.estimates, self.diverged)
         )
+        return replace(self, estimates=estimates, diverged=diverged, labels=labels)
 
 
-@lru_cache(maxsize=2)  # four plots ask, and with 2000 runs it takes 0.7 s
+@lru_cache(maxsize=2)  # four plots use it, and with 2000 runs it takes 0.7 s
 def trace(analysis: "Analysis", *, apart: bool = False) -> Curves:
     """Compute the curves of every setting and the limits of their axes.
 
@@ -101,16 +98,9 @@ def trace(analysis: "Analysis", *, apart: bool = False) -> Curves:
         means = estimates[estimates["axis"] == name]
         alone = diverged[diverged["axis"] == name]
         axes[name] = (_loss_axis if name.startswith("loss") else _accuracy_axis)(means, alone)
-    labels = summary.table["label"].tolist()
     drawn = {*estimates["label"], *diverged["label"]}
-    return Curves(
-        _inside(estimates, axes),
-        _inside(diverged, axes),
-        axes,
-        [label for label in labels if label in drawn],
-        epochs,
-        step,
-    )
+    labels = [label for label in summary.table["label"] if label in drawn]
+    return Curves(_inside(estimates, axes), _inside(diverged, axes), axes, labels, epochs, step)
 
 
 def _tall(data: StudyData) -> "pd.DataFrame":
@@ -127,11 +117,8 @@ def _tall(data: StudyData) -> "pd.DataFrame":
 
 def _estimate(tall: "pd.DataFrame") -> "pd.DataFrame":
     curve = ["rank", "label", "metric", "split", "axis"]  # no run: the mean is over them
-    estimates = (
-        tall.groupby([*curve, "epoch"])["value"]
-        .agg(mean="mean", low="min", high="max", n="count")
-        .reset_index()
-    )
+    values = tall.groupby([*curve, "epoch"])["value"]
+    estimates = values.agg(mean="mean", low="min", high="max", n="count").reset_index()
     complete = estimates["n"] == estimates.groupby(curve)["n"].transform("max")
     return estimates[complete].reset_index(drop=True)
 
@@ -193,12 +180,8 @@ def _inside(frame: "pd.DataFrame", axes: dict[str, Axis]) -> "pd.DataFrame":
     if "run" in frame:  # a diverged run ends where it leaves for good
         back = inside[::-1].groupby(curves).cummax()[::-1]
         kept &= back | inside.groupby(curves).shift(1, fill_value=True)
-    values = {
-        column: frame[column].clip(low, high)
-        for column in ("mean", "low", "high", "value")
-        if column in frame
-    }
-    frame = frame.assign(**values)[kept]
+    columns = [name for name in ("mean", "low", "high", "value") if name in frame]
+    frame = frame.assign(**{name: frame[name].clip(low, high) for name in columns})[kept]
     return frame.assign(last=frame["epoch"] == frame.groupby(_curve(frame))["epoch"].transform("max"))
 
 

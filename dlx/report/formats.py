@@ -142,15 +142,11 @@ def _letter(letter: str) -> str:
         return LETTERS[letter]
     if letter == " " or (letter.isascii() and letter.isprintable()):
         return letter
-    base, mark = unicodedata.normalize("NFD", letter)[:1], unicodedata.normalize("NFD", letter)[1:]
-    if base.isascii() and base.isalpha() and mark in ACCENTS:
-        return rf"\{ACCENTS[mark]}{{{_dotless(base)}}}"
+    base, *marks = list(unicodedata.normalize("NFD", letter))
+    if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in ACCENTS:
+        dotless = rf"\{base}" if base in "ij" else base  # as i and j are under an accent
+        return rf"\{ACCENTS[marks[0]]}{{{dotless}}}"
     return rf"\texttt{{U+{ord(letter):04X}}}"
-
-
-def _dotless(base: str) -> str:
-    """Write i and j without their dot, as under an accent."""
-    return rf"\{base}" if base in "ij" else base
 
 
 def _number(cell: str) -> str:

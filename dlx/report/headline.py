@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.comparison_text import against_baseline, against_best
-from dlx.report.summary import STATUSES, Summary
+from dlx.report.load import STATUSES
+from dlx.report.summary import Summary
 from dlx.report.text import METRIC_NAMES, visible, write_count, write_end, write_metric
 from dlx.report.uncertainty import Uncertainty, estimate_uncertainty
 from dlx.run.evaluations import Evaluation, read_evaluations
@@ -21,7 +22,7 @@ HELD_OUT = "test"
 
 def write_headline(analysis: "Analysis") -> str:
     """Return the answer, one paragraph per line."""
-    summary, comparisons = analysis.summary, analysis.comparisons
+    summary = analysis.summary
     rows = summary.table.to_dict(orient="records")
     mean = f"{summary.metric}_last_mean"
     ranked = [row for row in rows if row[mean] == row[mean]]
@@ -32,9 +33,9 @@ def write_headline(analysis: "Analysis") -> str:
     uncertainty = estimate_uncertainty(analysis)
     paragraphs = [
         _best(summary, rows, ranked),
-        against_best(comparisons, summary),
-        against_baseline(comparisons, summary),
-        " ".join(comparisons.notes),
+        against_best(analysis),
+        against_baseline(analysis),
+        " ".join(analysis.comparisons.notes),
         " ".join(_uncertainty(uncertainty, summary)) if uncertainty else "",
         " ".join(held_out_results(analysis)),
         _incomplete(summary.table),

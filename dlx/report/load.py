@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = Path("outputs")
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-PREFERENCE = ("completed", "diverged", "failed")  # among runs with equal settings the first is kept
+STATUSES = ("completed", "diverged", "failed")  # of runs with equal settings the first of these is kept
 LISTS = ["classes", "layers"]  # columns of StudyData.runs that hold lists, also in each run's result.json
 
 
@@ -240,7 +240,7 @@ def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]
     """
     kept: dict[str, str] = {}
     repeats: dict[str, str] = {}
-    for run in sorted(rows, key=lambda run: PREFERENCE.index(rows[run]["status"])):
+    for run in sorted(rows, key=lambda run: STATUSES.index(rows[run]["status"])):
         first = kept.setdefault(comparable(requested(settings[run])), run)
         if first != run:
             repeats[run] = f"the same settings and seeds as {first}"

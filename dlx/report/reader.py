@@ -61,7 +61,14 @@ class Reader:
         stamp = tuple(_stamp(folder / name) for name in (RESULT, HISTORY))
         known = self._known.get(folder)
         if known is None or known[0] != stamp:
-            known = self._known[folder] = (stamp, _try(folder))
+            state: Ended | Unended | str
+            try:
+                state = _read(folder)
+            except ValueError as error:
+                state = str(error).replace(f"{folder}/", "")
+            except OSError as error:
+                state = write_error(error, folder)
+            known = self._known[folder] = (stamp, state)
             self.parsed += 1
         if isinstance(known[1], str):
             raise ValueError(known[1])  # noqa: TRY004 (a remembered reason)
@@ -74,15 +81,6 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:  # reading it gives the reason
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _try(folder: Path) -> Ended | Unended | str:
-    try:
-        return _read(folder)
-    except ValueError as error:
-        return str(error).replace(f"{folder}/", "")
-    except OSError as error:
-        return write_error(error, folder)
 
 
 def write_error(error: OSError, folder: Path) -> str:

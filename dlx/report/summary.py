@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from dlx.errors import RequestError
 from dlx.report.design import Design, is_seed
-from dlx.report.load import METRICS, StudyData
+from dlx.report.load import METRICS, STATUSES, StudyData
 from dlx.run.identity import comparable
 from dlx.stats.intervals import mean_intervals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STATUSES = ("completed", "diverged", "failed")
 RULES = ("last", "best")
 
 
@@ -56,12 +55,10 @@ class Scores:
 
     A seed is one combination of all seed keys. `values_CS`: the mean score of the setting's runs with that
     seed; NaN if it has none, or if one of them did not complete. `lost_CS`: whether one did not complete.
-    `higher`: whether higher scores are better.
     """
 
     values_CS: NDArray[np.float64]
     lost_CS: NDArray[np.bool_]
-    higher: bool
 
     def shared(self, setting: int, reference: int) -> NDArray[np.float64]:
         """Return the differences, setting minus reference, over the seeds that both completed."""
@@ -150,13 +147,11 @@ def _estimates(completed: "pd.DataFrame", setting: "pd.Series[int]") -> "pd.Data
 
 def _ordering_metric(table: "pd.DataFrame") -> str:
     """Return the metric to order by: validation before training, accuracy before loss, if any run has it."""
-    for metric in ("val_accuracy", "val_loss", "train_accuracy", "train_loss"):
-        if table[f"{metric}_last_count"].any():
-            return metric
-    return "val_accuracy"
+    metrics = ("val_accuracy", "val_loss", "train_accuracy", "train_loss")
+    return next((metric for metric in metrics if table[f"{metric}_last_count"].any()), metrics[0])
 
 
-def scores_by_seed(data: StudyData, design: Design, column: str, *, higher: bool) -> Scores:
+def scores_by_seed(data: StudyData, design: Design, column: str) -> Scores:
     """Collect a column of StudyData.runs, for example `val_accuracy_last`, by setting and seed."""
     indices: dict[str, int] = {}
     seeds = {run: seed_of(data, design, run) for run in data.runs.index}
@@ -173,7 +168,7 @@ def scores_by_seed(data: StudyData, design: Design, column: str, *, higher: bool
             lost_CS[cell] = True
     whole_CS = (counts_CS > 0) & ~lost_CS & np.isfinite(sums_CS)
     values_CS = np.divide(sums_CS, counts_CS, out=np.full(shape, np.nan), where=whole_CS)
-    return Scores(values_CS, lost_CS, higher)
+    return Scores(values_CS, lost_CS)
 
 
 def seed_of(data: StudyData, design: Design, run: str) -> str:

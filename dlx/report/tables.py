@@ -1,14 +1,15 @@
 """The report's tables: the settings, how they compare, and the layers of their networks."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.comparison import Comparison, Comparisons
 from dlx.report.comparison_text import verdict_cell
 from dlx.report.design import Design
 from dlx.report.formats import Column, Table, write_csv
-from dlx.report.summary import STATUSES, Summary
+from dlx.report.load import STATUSES
+from dlx.report.summary import Summary
 from dlx.report.text import (
     METRIC_NAMES,
     MISSING,
@@ -26,11 +27,11 @@ from dlx.report.text import (
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis
 
-Write = Callable[[dict[Any, Any]], str]
-Layers = list[tuple[str, str, str, int]]
-ARCHITECTURES = 4  # that are listed
-LAYERS = 200  # rows of a table
-NUMBERS = (  # of a comparison in its CSV
+Write = Callable[[dict[Any, Any]], str]  # a row of Summary.table -> its cell
+Layer = tuple[str, str, str, int]  # name, module, output shape, parameters
+ARCHITECTURES = 4  # tables of layers at most
+LAYERS = 200  # rows of such a table at most
+NUMBERS = (  # columns of comparisons.csv, by the name of their attribute
     *("pairs", "difference", "low", "high", "p", "p_holm", "verdict", "further_seeds", "sentence"),
     "p_student",
 )
@@ -57,11 +58,11 @@ def settings_csv(analysis: "Analysis") -> str:
 
 
 def _setting_columns(design: Design) -> list[tuple[Column, Write]]:
-    parts: list[tuple[Column, Write]] = [
-        (Column(visible(design.names[key])), _value(key)) for key in design.keys
-    ]
-    if not parts:
-        parts.append((Column("setting"), lambda row: str(row["label"])))
+    def value(key: str) -> Write:
+        return lambda row: write_value(row[key])
+
+    parts = [(Column(visible(design.names[key])), value(key)) for key in design.keys]
+    parts = parts or [(Column("setting"), lambda row: str(row["label"]))]
     return [*parts, (Column("runs", numeric=True), _runs)]
 
 
@@ -72,18 +73,23 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
     others = [f"train_{quantity}", f"{split}_{'loss' if quantity == 'accuracy' else 'accuracy'}"]
     by = f"by {summary.monitor}" if summary.monitor else "by its monitor"
     spread = "" if summary.exact else ", mean (95% interval)"
+
+    def mean(metric: str) -> Write:
+        return lambda row: write_metric(metric, row[f"{metric}_last_mean"])
+
     parts = [
         (Column(_short(metric), f"last epoch{spread}", 0, numeric=True), _estimate(metric, "last")),
         (Column(_short(metric), f"best epoch, {by}{spread}", 3, numeric=True), _estimate(metric, "best")),
-        (Column("best epoch", by, 4, numeric=True), _best_epoch),
+        (
+            Column("best epoch", by, 4, numeric=True),
+            lambda row: write_range(row["best_epoch_min"], row["best_epoch_max"]),
+        ),
     ]
-    for rank, other in enumerate(dict.fromkeys(others), start=5):
+    for rank, other in enumerate(others, start=5):
         if other != metric and not summary.exact:  # on a surface both are the same value
-            parts.append((Column(_short(other), "last epoch, mean", rank, numeric=True), _mean(other)))
-    return [
-        *parts,
-        (Column("seconds", "mean", 7, numeric=True), lambda row: write_seconds(row["seconds_mean"])),
-    ]
+            parts.append((Column(_short(other), "last epoch, mean", rank, numeric=True), mean(other)))
+    parts.append((Column("seconds", "mean", 7, numeric=True), lambda row: write_seconds(row["seconds_mean"])))
+    return parts
 
 
 def _verdict_columns(comparisons: Comparisons) -> list[tuple[Column, Write]]:
@@ -121,10 +127,6 @@ def _short(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def _value(key: str) -> Write:
-    return lambda row: write_value(row[key])
-
-
 def _runs(row: dict[Any, Any]) -> str:
     """Write "3", or "2 of 3 diverged"."""
     incomplete = [f"{row[status]} {status}" for status in STATUSES[1:] if row[status]]
@@ -140,14 +142,6 @@ def _estimate(metric: str, rule: str) -> Write:
     return write
 
 
-def _mean(metric: str) -> Write:
-    return lambda row: write_metric(metric, row[f"{metric}_last_mean"])
-
-
-def _best_epoch(row: dict[Any, Any]) -> str:
-    return write_range(row["best_epoch_min"], row["best_epoch_max"])
-
-
 def comparisons_table(analysis: "Analysis") -> Table:
     """Return one row per comparison: those with the best, best first, then those with the baseline."""
     comparisons, labels = analysis.comparisons, analysis.design.labels
@@ -155,9 +149,7 @@ def comparisons_table(analysis: "Analysis") -> Table:
         Column("setting"),
         Column("against"),
         Column("shared seeds", numeric=True),
-        Column(
-            f"difference in {_short(comparisons.metric)}", f"{comparisons.rule} epoch, mean", numeric=True
-        ),
+        Column(f"difference in {_short(comparisons.metric)}", "last epoch, mean", numeric=True),
         Column("95% interval", "of the difference", numeric=True),
         Column("p", "sign flips", numeric=True),
         Column("p", "Holm", numeric=True),
@@ -182,20 +174,14 @@ def comparisons_table(analysis: "Analysis") -> Table:
 def comparisons_csv(analysis: "Analysis") -> str:
     """Return every comparison at full precision, with the labels of its settings."""
     comparisons, labels = analysis.comparisons, analysis.design.labels
+    families = (("best", comparisons.against_best), ("baseline", comparisons.against_baseline))
     rows = [
         [
-            labels[each.setting],
-            labels[each.reference],
-            reference,
-            comparisons.metric,
-            comparisons.rule,
-            comparisons.margin,
+            *(labels[each.setting], labels[each.reference], reference),
+            *(comparisons.metric, "last", comparisons.margin),
             *(getattr(each, name) for name in NUMBERS),
         ]
-        for reference, compared in (
-            ("best", comparisons.against_best),
-            ("baseline", comparisons.against_baseline),
-        )
+        for reference, compared in families
         for each in compared
     ]
     return write_csv(["setting", "reference", "reference_is", "metric", "rule", "margin", *NUMBERS], rows)
@@ -206,17 +192,17 @@ def layer_tables(analysis: "Analysis") -> list[tuple[str, Table]]:
 
     Results without a list of layers, such as older ones, have no table.
     """
-    labels_of: dict[str, tuple[list[str], Layers]] = {}
-    of_setting: dict[int, Layers] = {}
+    of_setting: dict[int, tuple[Layer, ...]] = {}
     for run, layers in analysis.data.runs["layers"].items():
         setting = analysis.design.of_run[str(run)]
         if setting not in of_setting and (read := _read_layers(layers)):
-            of_setting[setting] = read
+            of_setting[setting] = tuple(read)
+    labels_of: dict[tuple[Layer, ...], list[str]] = {}
     for setting, label in analysis.summary.table[["setting", "label"]].itertuples(index=False, name=None):
         if layers := of_setting.get(setting):
-            labels_of.setdefault(repr(layers), ([], layers))[0].append(label)
-    shown = list(labels_of.values())[:ARCHITECTURES]
-    tables = [(_heading(labels, len(labels_of)), _layer_table(layers)) for labels, layers in shown]
+            labels_of.setdefault(layers, []).append(label)
+    shown = list(labels_of.items())[:ARCHITECTURES]
+    tables = [(_heading(labels, len(labels_of)), _layer_table(layers)) for layers, labels in shown]
     if hidden := len(labels_of) - len(shown):
         tables[-1][1].notes.append(f"{write_count(hidden, 'further architecture')} not shown.")
     return tables
@@ -229,7 +215,7 @@ def _heading(labels: list[str], architectures: int) -> str:
     return f"{labels[0]}{more}"
 
 
-def _read_layers(layers: Any) -> Layers:
+def _read_layers(layers: Any) -> list[Layer]:
     if not isinstance(layers, list):
         return []
     read = []
@@ -243,7 +229,7 @@ def _read_layers(layers: Any) -> Layers:
     return read
 
 
-def _layer_table(layers: Layers) -> Table:
+def _layer_table(layers: Sequence[Layer]) -> Table:
     columns = [Column("layer"), Column("module")]
     columns += [Column("output shape", numeric=True), Column("parameters", numeric=True)]
     rows = [[name, module, shape, f"{count:,}"] for name, module, shape, count in layers[:LAYERS]]

@@ -73,10 +73,8 @@ def _scalars(history: "pd.DataFrame", folder: Path) -> Iterator[Any]:
         history["epoch"].tolist(), history["time"].tolist(), history[names].to_numpy().tolist(), strict=True
     ):
         present = {name: value for name, value in zip(names, values, strict=True) if not math.isnan(value)}
-        summary = Summary(
-            value=[Summary.Value(tag=name, simple_value=value) for name, value in present.items()]
-        )
-        yield Event(wall_time=began + time, step=epoch, summary=summary)
+        scalars = [Summary.Value(tag=name, simple_value=value) for name, value in present.items()]
+        yield Event(wall_time=began + time, step=epoch, summary=Summary(value=scalars))
 
 
 def _session(run: str, settings: dict[str, Any], *, completed: bool) -> tuple[Any, Any]:
@@ -92,11 +90,11 @@ def _session(run: str, settings: dict[str, Any], *, completed: bool) -> tuple[An
         for key, value in settings.items()
     }
     status = api_pb2.STATUS_SUCCESS if completed else api_pb2.STATUS_FAILURE
-    ended = metadata.create_summary_metadata(
-        HParamsPluginData(session_end_info=SessionEndInfo(status=status))
+    ended = HParamsPluginData(session_end_info=SessionEndInfo(status=status))
+    end = Summary.Value(  # the function for it in hparams.summary imports TensorFlow
+        tag=metadata.SESSION_END_INFO_TAG,
+        metadata=metadata.create_summary_metadata(ended),
+        tensor=metadata.NULL_TENSOR,
     )
-    end = Summary.Value(
-        tag=metadata.SESSION_END_INFO_TAG, metadata=ended, tensor=metadata.NULL_TENSOR
-    )  # the function for it in hparams.summary imports TensorFlow
     start = hparams_pb(values, trial_id=visible(run))
     return Event(summary=start), Event(summary=Summary(value=[end]))

@@ -79,9 +79,9 @@ def write_range(low: float, high: float) -> str:
     return f"{low:.0f}" if low == high else f"{low:.0f}{MISSING}{high:.0f}"
 
 
-def write_count(count: int, one: str, many: str = "") -> str:
+def write_count(count: int, noun: str) -> str:
     """Write a count with its noun: "1 run", "3 runs"."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def write_names(labels: Sequence[str]) -> str:

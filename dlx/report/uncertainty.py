@@ -44,10 +44,10 @@ class Uncertainty:
 
 
 def estimate_uncertainty(analysis: "Analysis") -> Uncertainty | None:
-    """Estimate it from stored predictions if the metric is validation accuracy, otherwise from scores.
+    """Estimate the uncertainty from stored predictions of validation accuracy, or else from scores.
 
-    Predictions on different validation samples cannot be compared: then scores are used too, and the variance
-    between samples is part of that between seeds. None if there are no repetitions.
+    Predictions on different validation samples cannot be compared. Scores are used then, and the variance
+    between samples is part of that between seeds. None if nothing is repeated.
     """
     right_CSN, scores_CS1 = _right(analysis), _scores(analysis)
     values_CSN = scores_CS1 if right_CSN is None or len(analysis.design.rows) > SETTINGS else right_CSN
@@ -95,7 +95,7 @@ def _read_right(folder: Path) -> tuple[NDArray[np.bool_], NDArray[np.integer]] |
 def _scores(analysis: "Analysis") -> NDArray[np.float64]:
     """Return the scores, [C, S, 1], higher is better, of the settings that share the best one's seeds."""
     summary = analysis.summary
-    scores = scores_by_seed(analysis.data, analysis.design, f"{summary.metric}_last", higher=summary.higher)
+    scores = scores_by_seed(analysis.data, analysis.design, f"{summary.metric}_last")
     values_CS = scores.values_CS[summary.table["setting"].to_numpy()] * (1 if summary.higher else -1)
     values_CS = values_CS[:, ~np.isnan(values_CS[0])]
     whole_CS: NDArray[np.float64] = values_CS[~np.isnan(values_CS).any(axis=1)]

@@ -32,8 +32,8 @@ def watch_runs(
 ) -> int:
     """Renew the report whenever runs have changed; return 0 when all have ended, 130 after Ctrl-C.
 
-    `write` writes `page`. The first Ctrl-C waits for a page that is being written; a second one leaves at
-    once, and the page stays the one before. Raises what `write` raises if no run has ended at the end.
+    `write` writes `page`. The first Ctrl-C waits for a page that is being written; a second one stops at
+    once and leaves the previous page. Raises what `write` raises if in the end no run has ended.
     """
     with Interrupt() as interrupt:
         try:
@@ -55,18 +55,15 @@ def _follow(folders: list[Path], write: Write, seconds: float, quiet: float, int
     while not interrupt.noted:
         began = time.monotonic()
         study = load_study(folders, reader)
-        if (state := _state(study, reader)) != seen:
+        # It changes whenever the report would: files read so far, and the runs in each part.
+        state = reader.parsed, tuple(study.runs.index), tuple(study.running), tuple(study.left_out)
+        if state != seen:
             seen, changed = state, began
             _renew(study, write, round(max(1.0, seconds)))
         elif not study.running and began - changed >= quiet:
             write(study, refresh=None, show=True)
             return
         interrupt.wait(max(seconds, SHARE * (time.monotonic() - began)))
-
-
-def _state(study: StudyData, reader: Reader) -> tuple[object, ...]:
-    """Return a value that changes when the report would: files read so far, and the runs in each part."""
-    return reader.parsed, tuple(study.runs.index), tuple(study.running), tuple(study.left_out)
 
 
 def _renew(study: StudyData, write: Write, refresh: int) -> None:

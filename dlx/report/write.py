@@ -1,17 +1,33 @@
-"""Writes a report: loads and analyses the runs, writes the page and the files beside it, prints the table."""
+"""Writes a report: the page, tables as CSV, Markdown and LaTeX, and everything as JSON; prints the table."""
 
+import json
+import math
+import platform
 import shlex
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from dlx import __version__
 from dlx.errors import RequestError
-from dlx.report import analysis, files, terminal
-from dlx.report.load import StudyData, load_study
-from dlx.report.options import Options
+from dlx.report.analysis import Analysis, Options, analyse
+from dlx.report.diagnosis.finding import diagnosis_csv
+from dlx.report.formats import Table, to_latex, to_markdown
+from dlx.report.load import LISTS, StudyData, load_study
 from dlx.report.page.render import render_page
+from dlx.report.tables import comparisons_csv, comparisons_table, settings_csv
+from dlx.report.terminal import print_report
 from dlx.report.text import visible
+from dlx.run.paths import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAGE = "index.html"
 EVENTS = "tensorboard"
+FORMAT = 1  # of report.json; increases when a key is removed or changes its meaning
 
 
 def write_report(
@@ -20,12 +36,12 @@ def write_report(
     command: str,
     study: StudyData | None = None,
     *,
-    options: Options | None = None,
+    options: Options,
     events: bool = False,
     refresh: int | None = None,
     show: bool = True,
 ) -> None:
-    """Report the runs below `folders` into the folder `output`; `command` is quoted on the page.
+    """Report the runs below `folders` into the folder `output`; the page quotes `command`.
 
     `study`: their runs, if they have been read already. `events`: write TensorBoard's files. `refresh`:
     seconds after which the page reloads itself. `show`: print the table. Raises RequestError if no run can
@@ -34,32 +50,118 @@ def write_report(
     from rich.console import Console
 
     study = study or load_study(folders)
-    _check_any(study, folders)
+    if study.runs.empty:
+        raise _no_run(study, folders)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
-    results = analysis.analyse(study, options or Options())
-    html = render_page(results, output, title, command, refresh)
-    texts = files.list_files(results, {"title": title, "command": command})
-    files.write_files(output, texts | {PAGE: html})  # the page last, as its links lead to the others
+    analysis = analyse(study, options)
+    html = render_page(analysis, output, title, command, refresh)
+    files = _texts(analysis, title, command) | {PAGE: html}  # the page last, as it links to the others
+    for name, text in files.items():
+        # Bytes of names that are not UTF-8 become escapes.
+        write_atomically(output / name, text.encode(errors="backslashreplace"))
     if events:
         from dlx.report.tensorboard import write_events
 
-        write_events(results, output / EVENTS)
+        write_events(analysis, output / EVENTS)
     if not show:
         return
-    terminal.print_report(Console(highlight=False), results, title, output / PAGE)
+    print_report(Console(highlight=False), analysis, title, output / PAGE)
     if events:
         print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
 
 
-def _check_any(study: StudyData, folders: list[Path]) -> None:
-    if not study.runs.empty:
-        return
+def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     where = visible(" or ".join(str(folder) for folder in folders))
     unended = study.running | study.left_out
     if not unended:
-        raise RequestError(f"there is no run in {where} (a run's folder holds .hydra/config.yaml)")
+        return RequestError(f"there is no run in {where} (a run's folder holds .hydra/config.yaml)")
     run, reason = next(iter(unended.items()))
-    raise RequestError(
+    return RequestError(
         f"none of the {len(unended)} runs in {where} can be reported; "
         f"the first, {visible(run)}: {visible(reason)}"
     )
+
+
+def _texts(analysis: Analysis, title: str, command: str) -> dict[str, str]:
+    """Return the files beside the page: each one's text by its name."""
+    tables = {"table": analysis.table, "comparisons": comparisons_table(analysis)}
+    texts = {
+        "table.csv": settings_csv(analysis),
+        "comparisons.csv": comparisons_csv(analysis),
+        "diagnosis.csv": diagnosis_csv(analysis.diagnosis),
+    }
+    for name, table in tables.items():
+        if table.rows:
+            texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}
+    facts = {"title": title, "command": command, "finding": analysis.headline}
+    return texts | {"report.json": report_json(analysis, facts, tables)}
+
+
+def report_json(analysis: Analysis, facts: Mapping[str, object], tables: Mapping[str, Table]) -> str:
+    """Return the report as strict JSON: `facts` first, then settings best first, runs, and the tables.
+
+    `settings` has the columns of table.csv, with the swept values under `values`. Each of `runs` names its
+    setting by `setting`, an index into that list. Numbers have full precision; missing ones are null.
+    """
+    data, design, summary = analysis.data, analysis.design, analysis.summary
+    report = {
+        "format": FORMAT,
+        **facts,
+        "written": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "versions": {
+            "dlx": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "pandas", "vl-convert-python")},
+            "torch_of_runs": sorted(data.runs["torch"].dropna().unique()),
+        },
+        "metric": summary.metric,
+        "higher_is_better": summary.higher,
+        "monitor": summary.monitor or None,
+        "settings": [
+            {"values": design.rows[int(row.pop("setting"))]}
+            | {key: value for key, value in row.items() if key not in design.keys}
+            for row in _rows(summary.table)
+        ],
+        "runs": [
+            {"run": row.pop("run"), "setting": summary.ranks[design.of_run[run]]}
+            | {"seeds": {key: data.settings[run].get(key) for key in design.seeds}}
+            | row
+            for run, row in zip(
+                data.runs.index, _rows(data.runs.drop(columns=LISTS).reset_index()), strict=True
+            )
+        ],
+        "equal_in_all_runs": design.shared,
+        "running": data.running,
+        "left_out": data.left_out,
+        "tables": {
+            name: {
+                "columns": [
+                    ", ".join(filter(None, (column.heading, column.rule))) for column in table.columns
+                ],
+                "rows": table.rows,
+                "notes": table.notes,
+            }
+            for name, table in tables.items()
+        },
+    }
+    return json.dumps(_strict(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _rows(frame: "pd.DataFrame") -> list[dict[Any, Any]]:
+    return frame.astype("object").to_dict(orient="records")
+
+
+def _strict(value: Any) -> Any:
+    """Return what JSON can hold: NumPy's numbers as Python's, and null for NaN and infinity.
+
+    Bytes of names that are not UTF-8, which Python holds as half surrogate pairs, become escapes.
+    """
+    if isinstance(value, Mapping):
+        return {_strict(str(key)): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -50,9 +50,8 @@ def critical_effect(count: int, level: float) -> float:
     studies = min(STUDIES, CELLS >> count)
     z_RK = np.random.default_rng([count, studies]).standard_normal((studies, count))
     by_signs_R = _sign_thresholds(z_RK, math.floor(level * 2.0**count * (1 + 1e-12)))
-    by_t_R = t_quantile(count - 1, 1 - level) * z_RK.std(axis=1, ddof=1) / math.sqrt(count) - z_RK.mean(
-        axis=1
-    )
+    half_R = t_quantile(count - 1, 1 - level) * z_RK.std(axis=1, ddof=1) / math.sqrt(count)
+    by_t_R = half_R - z_RK.mean(axis=1)
     return effect + float(np.quantile(by_signs_R, POWER) - np.quantile(by_t_R, POWER))
 
 
@@ -143,11 +142,11 @@ def _deviations(count: int) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(chdtri(count - 1, upper) / (count - 1)), dtype=np.float64)
 
 
-def smallest(holds: Callable[[int], bool], least: int, most: int = MAX_SEEDS) -> int | None:
-    """Return the smallest count from `least` to `most` for which `holds`, by bisection; None for none."""
-    if not holds(most):
+def smallest(holds: Callable[[int], bool], least: int) -> int | None:
+    """Return the smallest count from `least` to MAX_SEEDS for which `holds`, by bisection, or None."""
+    if not holds(MAX_SEEDS):
         return None
-    low, high = least - 1, most
+    low, high = least - 1, MAX_SEEDS
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)

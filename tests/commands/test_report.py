@@ -6,7 +6,7 @@ import pytest
 
 from dlx.cli import main
 from dlx.report import watch, write
-from dlx.report.options import Options
+from dlx.report.analysis import Options
 
 
 @pytest.fixture

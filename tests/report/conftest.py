@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from dlx.report.analysis import Analysis, analyse
+from dlx.report.analysis import Analysis, Options, analyse
 from dlx.report.load import load_study
-from dlx.report.options import Options
 from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.result import Result, write_result
 

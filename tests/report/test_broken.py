@@ -27,7 +27,7 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def reported(folder: Path, output: Path) -> dict[str, Any]:
-    """Return report.json of a report that came out, and check that the page says what was left out, too."""
+    """Return report.json, and check that the page also says what was left out."""
     assert main(["report", str(folder), "--output", str(output)]) == 0
     report: dict[str, Any] = json.loads((output / "report.json").read_text())
     page = (output / "index.html").read_text()
@@ -64,7 +64,7 @@ RESULTS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("what", RESULTS)
-def test_a_result_that_is_none_is_left_out_with_its_reason(study: Any, tmp_path: Path, what: str) -> None:
+def test_a_damaged_result_is_left_out_with_its_reason(study: Any, tmp_path: Path, what: str) -> None:
     content, reason = RESULTS[what]
     study.run("good", study.curve(0.5))
     (study.run("bad", study.curve(0.5), seed=1) / "result.json").write_text(content)
@@ -91,7 +91,7 @@ HISTORIES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("what", HISTORIES)
-def test_a_history_that_is_none_is_left_out_with_its_reason(study: Any, tmp_path: Path, what: str) -> None:
+def test_a_damaged_history_is_left_out_with_its_reason(study: Any, tmp_path: Path, what: str) -> None:
     damage, reason = HISTORIES[what]
     study.run("good", study.curve(0.5))
     damage(study.run("bad", study.curve(0.5), seed=1) / "history.csv")
@@ -101,7 +101,7 @@ def test_a_history_that_is_none_is_left_out_with_its_reason(study: Any, tmp_path
 
 
 @pytest.mark.parametrize("file", ["result.json", "history.csv"])
-def test_a_file_that_may_not_be_read_is_left_out_with_its_reason(
+def test_a_file_without_read_permission_is_left_out_with_its_reason(
     study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     study.run("good", study.curve(0.5))
@@ -118,7 +118,7 @@ def test_a_file_that_may_not_be_read_is_left_out_with_its_reason(
     assert left_out == {"bad": f"{file} cannot be read: Permission denied"}
 
 
-def test_a_folder_that_may_not_be_looked_into_is_named(
+def test_a_folder_that_cannot_be_opened_is_named(
     study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study.run("good", study.curve(0.5))
@@ -148,7 +148,7 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path, capsys: pytest.Capture
     assert "there is no folder" in refused(tmp_path / "file", capsys)
 
 
-def test_a_study_of_which_nothing_can_be_read_is_refused_with_the_first_reason(
+def test_a_study_without_a_readable_run_is_refused_with_the_first_reason(
     study: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in range(3):

@@ -1,4 +1,4 @@
-"""Charts as files: SVG that is XML, PNG, PDF, and of an earlier report's files only its own are removed."""
+"""Charts as files: valid SVG, PNG and PDF; charts of an earlier report are removed, other files are kept."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_charts_become_svg_png_and_pdf(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [VEGA_LITE, VEGA])
-def test_letters_that_xml_lacks_are_drawn_as_their_escapes(kind: dict[str, Any], tmp_path: Path) -> None:
+def test_characters_that_xml_forbids_are_drawn_as_escapes(kind: dict[str, Any], tmp_path: Path) -> None:
     text = "\x01\b\f\x1b\ufffe\udce9 \\x1b \\\\u001b é\n\N{GRINNING FACE}"
     spec = json.loads(json.dumps(kind).replace(json.dumps(HOSTILE), json.dumps(text)))
     spec["config"] = {"axis": {"labelLimit": 0}}
@@ -59,13 +59,13 @@ def test_a_label_that_is_cut_in_the_middle_of_an_emoji_is_drawn(tmp_path: Path) 
         assert "\N{GRINNING FACE}" in shown or r"\U0001f600" in shown
 
 
-def test_a_chart_without_a_specification_is_only_words(tmp_path: Path) -> None:
+def test_a_chart_without_a_specification_has_no_files(tmp_path: Path) -> None:
     (chart,) = draw_charts([Chart("words", "title", "caption", None)], tmp_path)
     assert (chart.svg, chart.caption) == ("", "caption")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_an_earlier_report_drew_does_not_stay_and_files_of_others_do(tmp_path: Path) -> None:
+def test_charts_of_an_earlier_report_are_removed_and_other_files_kept(tmp_path: Path) -> None:
     draw_charts([Chart("earlier", "t", "c", VEGA_LITE)], tmp_path)
     for name in ("mine.svg", "mine.png", "mine.pdf"):
         (tmp_path / name).write_text("<svg/>")

@@ -94,14 +94,14 @@ def test_long_curves_are_thinned_and_keep_their_last_epoch(study: Any) -> None:
     assert len(part.estimates) <= POINTS
 
 
-def test_a_study_that_only_diverged_at_once_has_curves_all_the_same(study: Any) -> None:
+def test_runs_that_all_diverge_at_once_still_have_curves(study: Any) -> None:
     study.run("a", [(None, None, math.nan, None), (math.nan, None, math.nan, None)], status="diverged")
     curves = traced(study)
     assert curves.axes == {}
     assert curves.labels == []
 
 
-def test_the_largest_floats_and_negative_losses_have_an_axis(study: Any) -> None:
+def test_the_largest_floats_and_negative_losses_fit_on_an_axis(study: Any) -> None:
     huge = 1.7e308
     study.run("a", [(None, None, -1.0, None), (-2.0, None, -3.0, None), (huge, None, -4.0, None)])
     axis = traced(study).axes["loss"]

@@ -78,12 +78,12 @@ def test_the_table_is_a_tabular_with_the_rules_below_the_headings() -> None:
         ("\N{GRINNING FACE}", r"\texttt{U+1F600}"),
     ],
 )
-def test_each_letter_has_the_form_that_shows_it(text: str, written: str) -> None:
+def test_every_character_is_printed_as_itself(text: str, written: str) -> None:
     assert escape_latex(text) == written
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_is_written_is_ascii_with_balanced_braces_and_no_command_of_the_users(name: str) -> None:
+def test_latex_is_ascii_with_balanced_braces_and_runs_no_command_of_the_user(name: str) -> None:
     written = escape_latex(name)
     assert written.isascii()
     assert written.isprintable()

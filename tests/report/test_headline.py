@@ -23,7 +23,7 @@ def grid(study: Any, finals: dict[float, list[float]]) -> None:
 HIGH = [0.90, 0.92, 0.91, 0.93, 0.90, 0.89]
 
 
-def test_a_best_setting_that_is_better_is_said_to_be(study: Any) -> None:
+def test_the_headline_says_that_the_best_setting_is_better(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
     best, others, bias = said(study)
     assert best == (
@@ -39,7 +39,7 @@ def test_a_best_setting_that_is_better_is_said_to_be(study: Any) -> None:
     )
 
 
-def test_what_two_seeds_cannot_say_is_not_said(study: Any) -> None:
+def test_two_seeds_do_not_settle_the_ranking(study: Any) -> None:
     grid(study, {0.1: [0.90, 0.92], 0.01: [0.80, 0.81]})
     text = said(study)
     assert text[1].startswith("The ranking is not settled: the other setting is not shown to be worse.")
@@ -50,7 +50,7 @@ def test_what_two_seeds_cannot_say_is_not_said(study: Any) -> None:
     )
 
 
-def test_what_a_t_test_would_find_is_named_beside_the_verdict(study: Any) -> None:
+def test_settings_that_only_a_t_test_finds_worse_are_named(study: Any) -> None:
     rng = np.random.default_rng(0)
     finals = {
         lr: list(level + rng.normal(0, 0.004, 4)) for lr, level in ((0.1, 0.9), (0.2, 0.896), (0.3, 0.3))
@@ -64,12 +64,12 @@ def test_what_a_t_test_would_find_is_named_beside_the_verdict(study: Any) -> Non
     )
 
 
-def test_equivalent_settings_are_a_choice_of_cost(study: Any) -> None:
+def test_equivalent_settings_are_chosen_by_cost(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.001 * (seed % 2) for seed, value in enumerate(HIGH)]})
     assert said(study)[1].startswith("It is equivalent to the other setting, so choose by cost.")
 
 
-def test_a_mixture_is_counted(study: Any) -> None:
+def test_mixed_verdicts_are_counted(study: Any) -> None:
     ten = [0.9 + value / 1000 for value in (3, -4, 8, 1, -6, 2, 5, -1, 0, -7)]
     wobble = np.array([1, -1, 1, -1, 1, -1, 1, -1, 1, -1]) / 20
     worse, alike = (
@@ -82,7 +82,7 @@ def test_a_mixture_is_counted(study: Any) -> None:
     )
 
 
-def test_a_baseline_has_a_paragraph_and_names_what_is_better(study: Any) -> None:
+def test_the_baseline_has_a_paragraph_that_names_better_settings(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
     assert said(study, baseline="lr 0.01")[2].startswith(
         "Against the baseline (lr 0.01): 1 better. lr 0.1 is better than lr 0.01: 0.1250 higher"
@@ -102,7 +102,7 @@ def test_single_runs_are_not_tested(study: Any) -> None:
     assert text[-1] == "Of 3 runs, 1 diverged."
 
 
-def test_one_run_is_no_comparison(study: Any) -> None:
+def test_a_single_run_is_not_compared(study: Any) -> None:
     study.run("a", study.curve(0.9))
     (text,) = said(study)
     assert text == (
@@ -118,7 +118,7 @@ def test_losses_are_lowest_first(study: Any) -> None:
     assert said(study)[0] == "Lowest mean validation loss at the last epoch: 2.0000 with lr 0.01 (1 run)."
 
 
-def test_nothing_completed_is_nothing_to_compare(study: Any) -> None:
+def test_without_a_completed_run_there_is_nothing_to_compare(study: Any) -> None:
     study.run("a", study.curve(0.9), status="diverged")
     assert said(study) == ["No run completed, so there is nothing to compare. Of 1 run, 1 diverged."]
 
@@ -156,7 +156,7 @@ def test_held_out_scores_are_shown_with_how_often_the_split_was_used(study: Any,
     assert ("was evaluated once" if times == 1 else "was evaluated 3 times. It no longer tests") in line
 
 
-def test_an_evaluation_of_another_setting_is_said_to_be_and_damage_is_named(study: Any) -> None:
+def test_an_evaluation_of_another_setting_is_marked_and_damage_is_reported(study: Any) -> None:
     predicted(study, 0.9, 0.1, 0)
     other = predicted(study, 0.7, 0.2, 0)
     append_evaluation(other, Evaluation("2026-11-20T00:00:00+00:00", "test", 10, 2, 0.5, None, "0" * 64, 1))

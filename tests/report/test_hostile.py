@@ -83,7 +83,7 @@ def test_the_page_shows_it_as_text(hostile: Any) -> None:
     assert visible(value) in "".join(parser.shown)
 
 
-def test_every_picture_is_xml_without_it_as_a_tag(hostile: Any) -> None:
+def test_every_svg_is_xml_without_a_tag_from_a_name(hostile: Any) -> None:
     _, _, report, _ = hostile
     for file in (report / "plots").glob("*.svg"):
         tags = {node.tag.rpartition("}")[2] for node in ElementTree.parse(file).iter()}
@@ -99,7 +99,7 @@ def test_no_cell_of_the_csv_is_a_formula(hostile: Any) -> None:
         assert not cell.startswith(("=", "@", "\t", "\r", "\n", "+"))
 
 
-def test_markdown_has_a_line_a_row_and_no_tag(hostile: Any) -> None:
+def test_markdown_has_one_line_per_row_and_no_tag(hostile: Any) -> None:
     _, _, report, _ = hostile
     text = (report / "table.md").read_text()
     table = text.split("\n\n", maxsplit=1)[0].splitlines()
@@ -110,7 +110,7 @@ def test_markdown_has_a_line_a_row_and_no_tag(hostile: Any) -> None:
     assert not re.search(r"(?<!\\)(?:\\\\)*(`|\*\*|!\[)", text)
 
 
-def test_latex_is_ascii_with_a_line_a_row(hostile: Any) -> None:
+def test_latex_is_ascii_with_one_line_per_row(hostile: Any) -> None:
     _, _, report, _ = hostile
     text = (report / "table.tex").read_text()
     assert "".join(line for line in text.splitlines() if not line.startswith("%")).isascii()
@@ -122,7 +122,7 @@ def test_latex_is_ascii_with_a_line_a_row(hostile: Any) -> None:
     )
 
 
-def test_json_holds_the_very_text(hostile: Any) -> None:
+def test_json_holds_the_exact_text(hostile: Any) -> None:
     _, value, report, _ = hostile
     read = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert value in [row["values"]["model.norm"] for row in read["settings"]]
@@ -130,7 +130,7 @@ def test_json_holds_the_very_text(hostile: Any) -> None:
     assert len(read["left_out"]) == len(read["running"]) == 1
 
 
-def test_a_terminal_gets_nothing_but_letters_and_line_ends(hostile: Any) -> None:
+def test_a_terminal_gets_only_printable_characters(hostile: Any) -> None:
     *_, printed = hostile
     assert all(letter.isprintable() or letter == "\n" for letter in printed)
     assert "Left out: 1 run\n" in printed
@@ -138,7 +138,7 @@ def test_a_terminal_gets_nothing_but_letters_and_line_ends(hostile: Any) -> None
     assert max(map(cell_len, printed.splitlines()[:-1])) <= 80
 
 
-def test_a_refusal_is_one_line_of_letters(hostile: Any, tmp_path: Path) -> None:
+def test_a_refusal_is_one_printable_line(hostile: Any, tmp_path: Path) -> None:
     name, _, report, _ = hostile
     for given in (tmp_path / name.replace("/", ""), report.parent / f"running{name.replace('/', '')}"):
         with pytest.raises(RequestError) as caught:

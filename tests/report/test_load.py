@@ -29,7 +29,7 @@ def test_rows_hold_the_last_and_the_best_epoch(study: Any) -> None:
     assert loaded.histories.columns[:2].tolist() == ["run", "epoch"]
 
 
-def test_what_has_not_ended_or_cannot_be_read_is_left_out_with_its_reason(study: Any) -> None:
+def test_unfinished_and_unreadable_runs_are_left_out_with_their_reason(study: Any) -> None:
     study.run("good", study.curve(0.5))
     study.run("running", study.curve(0.5), status=None)
     dead = study.run("dead", study.curve(0.5), status=None) / "history.csv"
@@ -55,7 +55,7 @@ def test_what_has_not_ended_or_cannot_be_read_is_left_out_with_its_reason(study:
     }
 
 
-def test_a_failed_run_stays_whatever_its_history_looks_like(study: Any) -> None:
+def test_a_failed_run_is_kept_whatever_its_history_looks_like(study: Any) -> None:
     folder = study.run("failed", study.curve(0.5), status="failed", error="MemoryError", last={}, best={})
     (folder / "history.csv").write_text("epo")
     loaded = load_study([study.folder])
@@ -85,7 +85,7 @@ def test_a_folder_given_twice_is_read_once(study: Any) -> None:
     assert (len(loaded.runs), loaded.left_out) == (1, {})
 
 
-def test_nothing_to_read_is_empty_frames(tmp_path: Path) -> None:
+def test_without_runs_the_frames_are_empty(tmp_path: Path) -> None:
     loaded = load_study([tmp_path])
     assert loaded.runs.empty
     assert loaded.histories.empty
@@ -111,7 +111,7 @@ def test_the_example_of_load_is_true(builder: Any, tmp_path: Path, monkeypatch: 
     assert result.failed == 0, "".join(said)
 
 
-def test_the_newest_study_is_taken_if_none_is_named(
+def test_without_a_folder_the_newest_study_is_loaded(
     builder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -134,7 +134,7 @@ def test_a_frame_has_a_row_per_run_with_its_settings_and_both_epochs(study: Any)
     assert math.isnan(loaded.settings.loc["a", "optimizer.momentum"])
 
 
-def test_a_swept_key_with_the_name_of_a_column_is_there_once(study: Any) -> None:
+def test_a_swept_key_named_like_a_column_appears_once(study: Any) -> None:
     for index, lr in enumerate((0.1, 0.2)):
         study.run(f"run{index}", study.curve(0.5), {"lr": lr, "status": f"odd{index}"}, seed=index)
     loaded = dlx.load(str(study.folder))
@@ -144,7 +144,7 @@ def test_a_swept_key_with_the_name_of_a_column_is_there_once(study: Any) -> None
     assert loaded.histories["lr"].tolist() == [0.001] * 4  # the history's own
 
 
-def test_one_run_and_none_are_frames_too(study: Any, tmp_path: Path) -> None:
+def test_a_single_run_and_no_run_give_frames(study: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     empty = dlx.load(tmp_path / "empty")
     assert (len(empty.runs), len(empty.histories), len(empty.settings)) == (0, 0, 0)

@@ -19,7 +19,7 @@ def summary_of(study: Any) -> Summary:
 
 def scores_of(study: Any, by: tuple[str, ...] = ()) -> Scores:
     analysis = study.analysis(by=by)
-    return scores_by_seed(analysis.data, analysis.design, "val_accuracy_last", higher=True)
+    return scores_by_seed(analysis.data, analysis.design, "val_accuracy_last")
 
 
 def test_seeds_become_mean_standard_deviation_and_count(study: Any) -> None:
@@ -43,7 +43,7 @@ def test_one_run_has_no_standard_deviation(study: Any) -> None:
     assert row["val_accuracy_last_count"] == 1
 
 
-def test_best_first_by_the_last_epoch_and_not_by_the_best(study: Any) -> None:
+def test_settings_are_ranked_by_the_last_epoch_not_the_best(study: Any) -> None:
     study.run("peak", study.curve(0.99, 0.80), {"optimizer.lr": 0.1})
     study.run("steady", study.curve(0.85, 0.90), {"optimizer.lr": 0.01})
     summary = summary_of(study)
@@ -78,7 +78,7 @@ def test_without_accuracies_the_lowest_validation_loss_is_first(study: Any) -> N
     assert summary.table["optimizer.lr"].tolist() == [0.01, 0.1]
 
 
-def test_the_interval_is_of_the_completed_runs_of_a_setting(study: Any) -> None:
+def test_the_interval_covers_the_completed_runs_of_a_setting(study: Any) -> None:
     finals = [0.91, 0.94, 0.95]
     for seed, final in enumerate(finals):
         study.run(f"s{seed}", study.curve(final), {"optimizer.lr": 0.1}, seed=seed)
@@ -91,7 +91,7 @@ def test_the_interval_is_of_the_completed_runs_of_a_setting(study: Any) -> None:
         assert ends == pytest.approx(expected, rel=1e-10)
 
 
-def test_a_metric_that_is_named_orders_and_one_that_no_run_has_is_refused(study: Any) -> None:
+def test_a_given_metric_ranks_the_settings_and_one_that_no_run_has_is_refused(study: Any) -> None:
     study.run("a", [(None, None, 9.0, None), (0.5, None, 2.0, None)], {"optimizer.lr": 0.1})
     study.run("b", [(None, None, 9.0, None), (0.7, None, 1.0, None)], {"optimizer.lr": 0.2})
     summary = study.analysis(metric="train_loss").summary
@@ -112,7 +112,7 @@ def test_a_seed_is_a_combination_of_all_seed_keys(study: Any) -> None:
     np.testing.assert_allclose(found.shared(1, 0), [0.1] * 4)
 
 
-def test_a_diverged_run_is_lost_and_a_missing_one_is_not_there(study: Any) -> None:
+def test_a_seed_is_lost_if_its_run_diverged_but_not_if_it_is_missing(study: Any) -> None:
     for seed in range(4):
         study.run(f"a{seed}", study.curve(0.5), {"optimizer.lr": 0.1}, seed=seed)
         status = "diverged" if seed == 2 else "failed" if seed == 1 else "completed"
@@ -123,7 +123,7 @@ def test_a_diverged_run_is_lost_and_a_missing_one_is_not_there(study: Any) -> No
     np.testing.assert_allclose(found.shared(1, 0), [0.1])
 
 
-def test_several_runs_of_one_seed_are_their_mean_if_all_completed(study: Any) -> None:
+def test_several_runs_of_one_seed_count_as_their_mean_if_all_completed(study: Any) -> None:
     for seed in range(2):
         for width in (4, 8):
             for lr in (0.1, 0.2):

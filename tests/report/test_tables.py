@@ -99,7 +99,7 @@ def compared(study: Any) -> Analysis:
     return analysis
 
 
-def test_a_row_is_a_comparison_with_the_best_or_the_baseline(compared: Analysis) -> None:
+def test_each_row_compares_with_the_best_or_the_baseline(compared: Analysis) -> None:
     table = comparisons_table(compared)
     assert [(row[0], row[1]) for row in table.rows] == [
         ("norm c", "norm b"),
@@ -114,7 +114,7 @@ def test_a_row_is_a_comparison_with_the_best_or_the_baseline(compared: Analysis)
     assert table.rows[2][2:] == ["1", "-0.8000", "\N{EN DASH}", "\N{EN DASH}", "\N{EN DASH}", "\N{EN DASH}"]
 
 
-def test_the_csv_is_exact_and_no_formula(compared: Analysis) -> None:
+def test_the_csv_is_exact_and_holds_no_formula(compared: Analysis) -> None:
     comparisons = compared.comparisons
     rows = list(csv.DictReader(io.StringIO(comparisons_csv(compared))))
     assert [row["reference_is"] for row in rows] == ["best"] * 3 + ["baseline"] * 3

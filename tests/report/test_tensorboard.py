@@ -1,4 +1,4 @@
-"""The export to TensorBoard: what its own reader finds there, and what is said where it is not installed."""
+"""The export to TensorBoard: what its own reader finds, and the error if it is not installed."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from dlx.report import tensorboard
 from dlx.report.tensorboard import EVENTS, write_events
 
 
-def test_without_tensorboard_one_line_says_what_to_install(
+def test_without_tensorboard_an_error_says_what_to_install(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study.run("a", study.curve(0.5))
@@ -64,7 +64,7 @@ def test_tensorboard_reads_scalars_by_epoch_and_settings_by_run(study: Any, tmp_
     assert hyperparameters("a")[1] == api_pb2.STATUS_SUCCESS
 
 
-def test_the_command_writes_it_beside_the_page_and_replaces_an_earlier_one(
+def test_the_export_lies_beside_the_page_and_replaces_an_earlier_one(
     study: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("tensorboard")
@@ -79,7 +79,7 @@ def test_the_command_writes_it_beside_the_page_and_replaces_an_earlier_one(
     assert f"tensorboard --logdir {study.folder}/report/tensorboard" in capsys.readouterr().out
 
 
-def test_no_name_of_a_run_leads_out_of_the_export(tmp_path: Path) -> None:
+def test_no_run_name_escapes_the_export_folder(tmp_path: Path) -> None:
     for name in ("/etc/x", "../../x", "a/../../x", "\x1b[2J"):
         place = Path("out") / tensorboard._below(name)
         assert place.parts[0] == "out"

@@ -74,7 +74,7 @@ def test_a_long_table_is_cut_and_says_so(study: Any) -> None:
     assert "260 more rows and 4 more columns on the page and in table.csv" in " ".join(text.split())
 
 
-def test_of_many_settings_the_numbers_stay(study: Any) -> None:
+def test_with_many_settings_the_metrics_stay_visible(study: Any) -> None:
     many = [Column(f"key{index}") for index in range(3000)]
     table = Table([*many, Column("val accuracy", numeric=True)], [["x"] * 3000 + ["0.9"]], [])
     text = shown(table, 120)

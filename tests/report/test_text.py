@@ -25,12 +25,12 @@ def test_values_are_written_as_they_are_typed(value: object, text: str) -> None:
     assert write_value(value) == text
 
 
-def test_letters_that_hide_or_reverse_text_are_escaped_and_others_stay() -> None:
+def test_characters_that_hide_or_reverse_text_are_escaped() -> None:
     assert visible("Größe \u202egnp.exe") == r"Größe \u202egnp.exe"
     assert visible("\udcff") == r"\udcff"  # a byte of a file's name that is no UTF-8
 
 
-def test_metrics_keep_four_digits_or_so() -> None:
+def test_metrics_have_about_four_digits() -> None:
     assert [write_metric("val_accuracy", value) for value in (0.9, 0.00012)] == ["0.9000", "0.0001"]
     assert [write_metric("val_loss", value) for value in (2.3, 0.0123456, 1.5e-7, 1234.5, 0.0)] == [
         "2.3000",
@@ -42,7 +42,7 @@ def test_metrics_keep_four_digits_or_so() -> None:
     assert write_metric("val_loss", math.nan) == MISSING
 
 
-def test_seconds_and_ranges() -> None:
+def test_seconds_and_ranges_are_written_short() -> None:
     assert [write_seconds(value) for value in (0.123, 12.34, 1234.5, math.nan)] == [
         "0.12",
         "12.3",

@@ -35,7 +35,7 @@ def write_study(
     return folders
 
 
-def test_it_is_estimated_from_what_each_run_got_right_best_setting_first(study: Any) -> None:
+def test_uncertainty_is_estimated_from_stored_predictions(study: Any) -> None:
     write_study(study, RIGHT_CSN)
     ranked_CSN = RIGHT_CSN[[1, 2, 0]].astype(float)
     found = estimate_uncertainty(study.analysis())
@@ -46,7 +46,7 @@ def test_it_is_estimated_from_what_each_run_got_right_best_setting_first(study: 
     assert (found.settings, found.seeds, found.samples) == (3, 4, 120)
 
 
-def test_settings_without_all_seeds_of_the_best_take_no_part(study: Any) -> None:
+def test_settings_without_all_seeds_of_the_best_are_ignored(study: Any) -> None:
     folders = write_study(study, RIGHT_CSN)
     (folders[2, 3] / "predictions.npz").write_bytes(b"torn")
     found = estimate_uncertainty(study.analysis())
@@ -64,7 +64,7 @@ def test_with_very_many_settings_only_scores_are_used(study: Any, monkeypatch: p
 
 
 @pytest.mark.parametrize("why", ["other samples", "no predictions of the best"])
-def test_scores_alone_serve_where_predictions_cannot(study: Any, why: str) -> None:
+def test_scores_are_used_where_predictions_cannot_be(study: Any, why: str) -> None:
     folders = write_study(study, RIGHT_CSN)
     if why == "other samples":
         outputs = np.eye(3)[LABELS_N]
@@ -81,7 +81,7 @@ def test_scores_alone_serve_where_predictions_cannot(study: Any, why: str) -> No
     assert found.selection_bias == pytest.approx(selection_bias(scores_CS1), abs=1e-12)
 
 
-def test_one_output_is_right_by_its_sign(study: Any) -> None:
+def test_a_single_output_predicts_by_its_sign(study: Any) -> None:
     labels_N = np.arange(50) % 2
     for seed in range(2):
         folder = study.run(f"r{seed}", study.curve(0.5), seed=seed)

@@ -1,4 +1,4 @@
-"""`dlx report --watch`: the page follows the runs, nothing is read twice, every way out leaves it whole."""
+"""`dlx report --watch`: the page follows the runs, nothing is read twice, every exit leaves a whole page."""
 
 import re
 import signal
@@ -21,7 +21,7 @@ REFRESH = re.compile(r'<meta http-equiv="refresh" content="(\d+)">\n')
 
 
 class Recorder:
-    """Stands in for the report: keeps what it is given and lets the world move on after each."""
+    """A fake report: it records each study it is given, then makes the next change to the runs."""
 
     def __init__(self, *then: Callable[[], object]) -> None:
         self.then = list(then)
@@ -61,13 +61,13 @@ def test_the_report_follows_the_runs_until_all_have_ended(study: Any, capsys: An
     assert "1 run ended, 1 running; b: epoch 1, val accuracy 0.6000" in capsys.readouterr().out
 
 
-def test_a_study_of_which_nothing_ends_is_refused_when_it_falls_silent(study: Any) -> None:
+def test_a_study_without_a_finished_run_is_refused_when_it_falls_silent(study: Any) -> None:
     (study.run("a", study.curve(0.5), status=None) / "history.csv").unlink()
     with pytest.raises(RequestError, match="nothing"):
         watch_runs([study.folder], Recorder(), study.folder / "index.html", seconds=0.01, quiet=0.03)
 
 
-def test_what_has_not_changed_is_not_read_again(study: Any) -> None:
+def test_unchanged_runs_are_not_read_again(study: Any) -> None:
     folders = [study.run(f"run{seed}", study.curve(0.5, 0.6), seed=seed) for seed in range(3)]
     reader = Reader()
     first, again = load_study([study.folder], reader), load_study([study.folder], reader)
@@ -85,7 +85,7 @@ def test_what_has_not_changed_is_not_read_again(study: Any) -> None:
 
 
 @pytest.mark.parametrize(("seconds_an_epoch", "patience"), [(0.1, SILENT), (600.0, 3000.0)])
-def test_a_run_that_falls_silent_is_running_no_longer(
+def test_a_silent_run_no_longer_counts_as_running(
     study: Any, seconds_an_epoch: float, patience: float
 ) -> None:
     folder = study.run("a", study.curve(0.5), status=None)
@@ -101,7 +101,7 @@ def test_a_run_that_falls_silent_is_running_no_longer(
     assert late.left_out["a"].startswith("no result.json: interrupted at epoch 2 of 30")
 
 
-def test_the_page_lists_what_runs_and_reloads_itself_only_while_watched(
+def test_the_page_lists_running_runs_and_reloads_itself_only_while_watched(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study.run("a", study.curve(0.5))
@@ -138,7 +138,7 @@ def test_ctrl_c_while_a_page_is_written_finishes_it_first(study: Any) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_ctrl_c_leaves_at_once(study: Any) -> None:
+def test_a_second_ctrl_c_stops_at_once(study: Any) -> None:
     study.run("a", study.curve(0.5))
     page = study.folder / "index.html"
     page.write_text("the one before")
@@ -152,7 +152,7 @@ def test_a_second_ctrl_c_leaves_at_once(study: Any) -> None:
     assert page.read_text() == "the one before"
 
 
-def test_the_command_ends_with_130_and_a_whole_page(study: Any) -> None:
+def test_ctrl_c_gives_exit_code_130_and_a_complete_page(study: Any) -> None:
     study.run("a", study.curve(0.5))
     study.run("b", study.curve(0.6), status=None, seed=1)
     command = [sys.executable, "-m", "dlx", "report", str(study.folder), "--watch", "0.2"]

@@ -171,14 +171,14 @@ def test_the_page_shows_hostile_names_as_text(reported: Path) -> None:
 
 
 @pytest.mark.parametrize("made", ["reported", "watched"])
-def test_the_page_is_well_formed_and_its_ids_are_its_own(made: str, request: pytest.FixtureRequest) -> None:
+def test_the_page_is_well_formed_and_its_ids_are_unique(made: str, request: pytest.FixtureRequest) -> None:
     checker = Checker()
     checker.feed(page(request.getfixturevalue(made)))
     assert checker.open == []
     assert len(checker.ids) == len(set(checker.ids))
 
 
-def test_every_picture_is_drawn_in_its_section_under_any_name(watched: Path) -> None:
+def test_every_chart_is_in_its_section_whatever_the_names(watched: Path) -> None:
     text = without_scripts(page(watched))
     names = "steps swept_model_width swept_batch_size classes confusion confidence logits layers_mean"
     names += " layers_abs_mean layers_std abs_gradient abs_weight images"

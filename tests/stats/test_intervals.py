@@ -16,14 +16,14 @@ def interval_of(values):
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 9])
-def test_below_ten_values_it_is_students_t(count):
+def test_below_ten_values_the_interval_is_students_t(count):
     values = np.random.default_rng(count).normal(3, 2, count)
     expected = stats.t.interval(0.95, count - 1, values.mean(), stats.sem(values))
     np.testing.assert_allclose(interval_of(values), expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("count", [10, 17])
-def test_from_ten_values_on_it_is_scipys_bca_bootstrap(count):
+def test_from_ten_values_the_interval_is_scipys_bca_bootstrap(count):
     values = np.random.default_rng(count).exponential(1, count)
     rng = np.random.default_rng([count, RESAMPLES])
     done = stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=rng)
@@ -40,11 +40,11 @@ def test_groups_of_several_sizes_do_not_mix():
 
 
 @pytest.mark.parametrize("count", [3, 12])
-def test_equal_values_make_a_confidence_interval_of_no_width(count):
+def test_equal_values_have_a_confidence_interval_of_zero_width(count):
     assert interval_of([0.1] * count) == (0.1, 0.1)
 
 
-def test_one_value_and_none_have_no_interval():
+def test_one_value_or_none_has_no_interval():
     assert all(math.isnan(end) for values in ([0.5], []) for end in interval_of(values))
 
 
@@ -55,12 +55,12 @@ def test_the_mean_is_covered_about_95_times_in_100(count, least):
 
 
 @pytest.mark.parametrize(("successes", "count"), [(0, 10), (81, 263), (10, 10), (397, 500)])
-def test_wilson_is_scipys(successes, count):
+def test_wilson_agrees_with_scipy(successes, count):
     expected = stats.binomtest(successes, count).proportion_ci(method="wilson")
     np.testing.assert_allclose(wilson(successes, count), expected, rtol=1e-10, atol=1e-15)
 
 
-def test_wilson_is_newcombes_published_example():
+def test_wilson_agrees_with_newcombes_published_example():
     # 81 of 263: 0.2553 to 0.3662 (Newcombe 1998, Statistics in Medicine 17, table I, method 3).
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
 
@@ -75,7 +75,7 @@ def test_the_prediction_interval_is_the_closed_form(count):
     assert got.width == pytest.approx(2 * half, rel=1e-10)
 
 
-def test_equal_values_make_an_interval_of_no_width():
+def test_equal_values_have_a_prediction_interval_of_zero_width():
     got = prediction_interval([0.1, 0.1, 0.1])  # whose sum / 3 is 0.10000000000000002
     assert (got.mean, got.std, got.low, got.high) == (0.1, 0.0, 0.1, 0.1)
 

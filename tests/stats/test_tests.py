@@ -34,13 +34,13 @@ def by_scipy(values, alternative):
     ).pvalue
 
 
-def test_darwins_maize_is_fishers_1726_of_32768():
+def test_sign_flips_of_darwins_maize_give_fishers_1726_of_32768():
     # Section 21: 835 sums exceed the one seen and 28 equal it, so 863 on a side.
     assert two_sided(DARWIN) == 1726 / 32768 == pytest.approx(0.05267, abs=5e-6)
 
 
 @pytest.mark.parametrize("count", [2, 5, 8, 12, 13, 15])
-def test_sign_flip_p_is_that_of_scipys_permutation_test(count):
+def test_sign_flip_p_agrees_with_scipys_permutation_test(count):
     values = np.random.default_rng(count).normal(0.5, 1, count)
     assert sign_flip_p(values) == pytest.approx(by_scipy(values, "greater"), rel=1e-10)
     assert two_sided(values) == pytest.approx(by_scipy(values, "two-sided"), rel=1e-10)
@@ -66,14 +66,14 @@ def test_five_seeds_can_just_reach_significance_and_only_one_sided():
 
 
 @pytest.mark.parametrize("count", [6, 14])
-def test_many_tests_are_each_their_own_and_nan_is_no_pair(count):
+def test_many_tests_are_independent_and_nan_is_not_a_pair(count):
     rows = np.random.default_rng(count).normal(0.3, 1, (40, count))
     rows[::3, 2] = np.nan
     expected = [two_sided(row[~np.isnan(row)]) for row in rows]
     np.testing.assert_allclose(two_sided_ps(rows), expected, rtol=1e-12)
 
 
-def test_tests_of_more_and_of_fewer_than_twenty_pairs_go_side_by_side():
+def test_tests_with_more_and_fewer_than_twenty_pairs_can_be_mixed():
     rows = np.random.default_rng(5).normal(0.3, 1, (6, 22))
     rows[::2, :4] = np.nan
     found = two_sided_ps(rows)
@@ -81,14 +81,14 @@ def test_tests_of_more_and_of_fewer_than_twenty_pairs_go_side_by_side():
     assert (found[1::2] == [two_sided(row) for row in rows[1::2]]).all()
 
 
-def test_more_tests_than_fit_at_once_are_the_same(monkeypatch):
+def test_tests_in_several_blocks_give_the_same_p(monkeypatch):
     rows = np.random.default_rng(0).normal(0.3, 1, (20, 6))
     whole = sign_flip_ps(rows)
     monkeypatch.setattr(tests, "SUMS", 200)  # three tests at once
     assert (sign_flip_ps(rows) == whole).all()
 
 
-def test_beyond_twenty_pairs_signs_are_drawn_and_nearly_right():
+def test_beyond_twenty_pairs_random_signs_are_nearly_right():
     values = np.random.default_rng(3).normal(0.25, 1, 24)
     sums = np.zeros(1)
     for value in values:
@@ -100,14 +100,14 @@ def test_beyond_twenty_pairs_signs_are_drawn_and_nearly_right():
     assert drawn != exact
 
 
-def test_the_t_test_is_scipys_and_nan_is_not_a_pair():
+def test_the_t_test_agrees_with_scipy_and_nan_is_not_a_pair():
     rows = np.random.default_rng(0).normal(0.5, 1, (6, 9))
     rows[2, 4:] = np.nan
     expected = [stats.ttest_1samp(row[~np.isnan(row)], 0).pvalue for row in rows]
     np.testing.assert_allclose(student_ps(rows), expected, rtol=1e-10)
 
 
-def test_the_t_test_is_students_own_example():
+def test_the_t_test_agrees_with_students_own_example():
     # Extra sleep of ten patients under two drugs (Student 1908): t = 4.0621, p = 0.002833.
     differences = np.array([[1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]])
     assert student_ps(differences)[0] == pytest.approx(0.002833, abs=5e-7)

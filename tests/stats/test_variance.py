@@ -9,7 +9,7 @@ from scipy.special import ndtr
 from dlx.stats.variance import selection_bias, variance_components
 
 
-def test_planted_components_come_out():
+def test_planted_variance_components_are_recovered():
     rng = np.random.default_rng(0)
     found = []
     for _ in range(300):
@@ -20,7 +20,7 @@ def test_planted_components_come_out():
     assert np.mean([each.rest for each in found]) == pytest.approx(0.09, rel=0.02)
 
 
-def test_mean_squares_are_those_of_the_analysis_of_variance():
+def test_components_agree_with_the_analysis_of_variance():
     # Two rows of three: row means 2 and 4, column means 1, 4, 4; sums of squares 6, 12, and 22 - 18 left.
     parts = variance_components(np.array([[1.0, 3.0, 2.0], [1.0, 5.0, 6.0]]))
     assert parts.rest == pytest.approx(4 / 2)
@@ -85,7 +85,7 @@ def test_scores_alone_have_the_selection_bias_of_seeds():
     assert np.mean([selection_bias(study) for study in scores]) == pytest.approx(true, rel=0.1)
 
 
-def test_a_clear_winner_has_no_bias_and_one_setting_alone_has_no_number():
+def test_a_clear_winner_has_no_bias_and_a_single_setting_gives_nan():
     values = np.zeros((2, 3, 50))
     values[0] = 1.0
     assert selection_bias(values) == 0.0
@@ -93,6 +93,6 @@ def test_a_clear_winner_has_no_bias_and_one_setting_alone_has_no_number():
     assert math.isnan(selection_bias(values[:, :1, :1]))
 
 
-def test_selection_bias_is_the_same_each_time():
+def test_selection_bias_is_reproducible():
     values, _ = correct(np.random.default_rng(0), np.zeros(4), 3, 100)
     assert selection_bias(values) == selection_bias(values.copy()) > 0

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from dlx.commands.report import main
-from dlx.report.analysis import analyse
+from dlx.report.analysis import Options, analyse
 from dlx.report.charts import Chart
 from dlx.report.load import load_study
-from dlx.report.options import Options
 from dlx.report.plots.style import PANELS
 from dlx.surface.plot import HIGH, LOW, surface
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from dlx.errors import RequestError
-from dlx.report.analysis import analyse
+from dlx.report.analysis import Options, analyse
 from dlx.report.load import load_study
-from dlx.report.options import Options
 from dlx.surface.terrain import (
     BANDS,
     FLAT,

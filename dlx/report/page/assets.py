@@ -1,4 +1,4 @@
-"""What pages are made of: Jinja's environment, the script and its content policy, the time of writing."""
+"""The parts of pages: Jinja's environment, the script and its content policy, the time of writing."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 # In this order: each file uses only those above it, and main.js starts them.
-SCRIPTS = ("data", "state", "tables", "filter", "curves", "tooltip", "charts", "dialog", "theme", "main")
+SCRIPTS = ("data", "state", "tables", "filter", "curves", "charts", "dialog", "main")
 
 
 def environment(*packages: str) -> "Environment":

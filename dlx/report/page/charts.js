@@ -1,5 +1,5 @@
 // @ts-check
-// Live charts: each is drawn again from its specification near the window, and follows the tables.
+// Live charts: each is drawn again when it comes near the window, follows the tables, and has tooltips.
 
 /** @typedef {{name: string, box: HTMLElement, note: HTMLElement | null, view: any, data: string[]}} Live */
 
@@ -8,8 +8,9 @@ const live = [];
 
 const PAUSE = 120; // milliseconds without a change, so that drawing does not slow down typing
 const NARROWEST = 180; // pixels of a panel
+const MARGIN = 14; // pixels between the pointer and its tooltip
 
-/** Draw every live chart as soon as it comes near the window; until then the page shows its picture. */
+/** Draw every live chart as soon as it comes near the window; until then the page shows its SVG. */
 function charts() {
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
@@ -151,4 +152,43 @@ function note(chart) {
   if (runs) words.push(`${counted(runs, "single run")} as thin lines`);
   chart.note.textContent = `Shown: ${words.join(", ")}.`;
   chart.note.hidden = false;
+}
+
+/**
+ * Show the text of the point under the pointer, if any. Vega's own handler would write HTML.
+ * @param {unknown} _handler
+ * @param {MouseEvent} event
+ * @param {any} item
+ * @param {any} value
+ */
+function tooltip(_handler, event, item, value) {
+  const tip = element("tip");
+  const text = value === null || value === undefined || value === "" ? "" : tell(item?.datum?.datum ?? item?.datum, value);
+  tip.hidden = !text;
+  if (!text) return;
+  tip.textContent = text;
+  const { width, height } = tip.getBoundingClientRect();
+  const right = event.clientX + MARGIN + width < innerWidth;
+  tip.style.left = `${Math.max(4, right ? event.clientX + MARGIN : event.clientX - MARGIN - width)}px`;
+  tip.style.top = `${Math.max(4, Math.min(event.clientY + MARGIN, innerHeight - height - 4))}px`;
+}
+
+/**
+ * @param {any} point a Point of a curve, or any chart's row
+ * @param {any} value what the specification gives: title and text by title
+ */
+function tell(point, value) {
+  if (typeof point?.true !== "number") {
+    return typeof value === "object" ? Object.entries(value).map(([title, text]) => `${title} ${text}`.trim()).join("\n") : String(value);
+  }
+  const lines = [point.run ?? point.label, `epoch ${point.epoch}: ${written(point.true)}`];
+  if (point.run !== undefined) lines.push(point.label);
+  else if (point.n > 1) lines.push(`mean of ${point.n} runs, ${written(point.low)} to ${written(point.high)}`);
+  return lines.join("\n");
+}
+
+/** @param {number} value */
+function written(value) {
+  const size = Math.abs(value);
+  return size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(3) : value.toPrecision(4);
 }

@@ -7,9 +7,10 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from dlx.report.analysis import Analysis
@@ -19,9 +20,6 @@ from dlx.report.load import StudyData
 from dlx.report.page.runs import RunDetails, ordered_runs
 from dlx.report.plots.style import COLOURS, GREYS
 from dlx.report.text import visible, write_value
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 VALUES = 1_000_000  # of curves on a page, four bytes each; with more, epochs are thinned
 FACETS = 6  # keys that the tables can be filtered by
@@ -59,29 +57,24 @@ def script_json(data: dict[str, Any]) -> str:
 
 
 def _curves(data: StudyData, settings: int, curves: Curves, runs: list[str]) -> dict[str, Any]:
-    names = [f"{metric} {split}" for metric, split in _measured(curves)]
+    frames = (curves.estimates, curves.diverged)
+    kinds = pd.concat([frame[["metric", "split"]] for frame in frames]).drop_duplicates()
+    measured = sorted(kinds.itertuples(index=False, name=None), reverse=True)
+    names = [f"{metric} {split}" for metric, split in measured]
     count = len(names) * (3 * settings + len(runs))
     step = max(curves.step, -(-count * (curves.epochs + 1) // VALUES))
     epochs_E = sorted({*range(0, curves.epochs + 1, step), curves.epochs})
+    last = data.histories.groupby("run")["epoch"].max()
     return {
         "epochs": epochs_E,
         "axes": {name: [axis.low, axis.high] for name, axis in curves.axes.items()},
         "means": {
             f"{metric} {split}": _means(curves.of(metric=metric, split=split), settings, epochs_E)
-            for metric, split in _measured(curves)
+            for metric, split in measured
         },
         "runs": _each_run(data, runs, epochs_E, names),
-        "ends": _ends(data, runs),
+        "ends": [int(last.get(run, -1)) for run in runs],  # the last epoch, or -1 without a history
     }
-
-
-def _measured(curves: Curves) -> list[tuple[str, str]]:
-    both = [*_pairs(curves.estimates), *_pairs(curves.diverged)]
-    return sorted(set(both), reverse=True)
-
-
-def _pairs(frame: "pd.DataFrame") -> list[tuple[str, str]]:
-    return list(frame[["metric", "split"]].drop_duplicates().itertuples(index=False, name=None))
 
 
 def _means(curves: Curves, settings: int, epochs_E: list[int]) -> dict[str, Any]:
@@ -104,12 +97,6 @@ def _each_run(data: StudyData, runs: list[str], epochs_E: list[int], names: list
             wide = kept.pivot_table(index="run", columns="epoch", values=column)
             packed[name] = pack(wide.reindex(index=runs, columns=epochs_E).to_numpy(dtype="float64"))
     return packed
-
-
-def _ends(data: StudyData, runs: list[str]) -> list[int]:
-    """Return the last epoch of each run, or -1 without a history."""
-    last = data.histories.groupby("run")["epoch"].max()
-    return [int(last.get(run, -1)) for run in runs]
 
 
 def pack(values: NDArray[np.float64]) -> str:

@@ -45,7 +45,7 @@ def ordered_runs(analysis: Analysis) -> list[dict[Any, Any]]:
 
 
 def counts(analysis: Analysis) -> list[str]:
-    """Return the study in a few counts: runs, settings, what did not complete, the seeds."""
+    """Return the numbers of runs and settings, how many did not complete, and the seeds."""
     data, design = analysis.data, analysis.design
     parts = [write_count(len(data.runs), "run"), write_count(len(design.rows), "setting")]
     statuses = data.runs["status"].value_counts()
@@ -183,8 +183,7 @@ def _environment(folder: Path) -> Pairs:
     if result is None:  # removed since it was loaded
         return []
     pairs: dict[str, Any] = {"device": result.device, "threads": result.threads}
-    extra = result.model_extra or {}
-    if isinstance(machine := extra.get("machine"), dict):
+    if isinstance(machine := getattr(result, "machine", None), dict):
         pairs |= machine
     pairs |= result.versions
     return [(visible(str(key)), write_value(value)) for key, value in pairs.items() if value is not None]

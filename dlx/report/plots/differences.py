@@ -38,7 +38,7 @@ def differences(analysis: Analysis) -> list[Chart]:
             continue
         caption = (
             f"{METRIC_NAMES[analysis.summary.metric].capitalize()} of each setting minus that of "
-            f"{labels[pairs[0].reference]} at the {comparisons.rule} epoch: mean over shared seeds and 95% "
+            f"{labels[pairs[0].reference]} at the last epoch: mean over shared seeds and 95% "
             "interval. Colours are the verdicts of the tests."
         )
         if comparisons.margin > 0:  # NaN where none was declared

@@ -31,7 +31,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def report(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Report twelve settings of two seeds, one with a name that would like to be more than text."""
+    """Report twelve settings of two seeds, one with HTML in its name."""
     study = builder(tmp_path_factory.mktemp("outputs") / "page <b>")
     for index in range(10):
         for seed in range(2):

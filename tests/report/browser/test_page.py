@@ -40,9 +40,7 @@ def column(page: Any, rows: str, index: int) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_it_opens_at_every_size_in_either_scheme_and_never_scrolls_sideways(
-    visit: Open, size: str, scheme: str
-) -> None:
+def test_the_page_fits_every_window_in_either_colour_scheme(visit: Open, size: str, scheme: str) -> None:
     page = visit(size, scheme)
     charts = page.locator("[data-chart]")
     assert charts.count() >= 3
@@ -67,7 +65,7 @@ def test_words_filter_settings_and_runs_and_the_count_is_announced(visit: Open) 
     assert (shown(page, SETTINGS), shown(page, RUNS)) == (12, 22)
 
 
-def test_values_and_statuses_filter_too(visit: Open) -> None:
+def test_values_and_statuses_filter_settings_and_runs(visit: Open) -> None:
     page = visit()
     page.get_by_label("width", exact=True).select_option(label="16")
     assert set(column(page, SETTINGS, 2)) == {"16"}
@@ -93,7 +91,7 @@ def test_a_heading_sorts_up_and_down_by_mouse_and_keyboard(visit: Open) -> None:
         assert column(page, SETTINGS, index)[-1] == "2"
 
 
-def test_picked_settings_are_the_ones_in_colour(visit: Open) -> None:
+def test_selected_settings_are_drawn_in_colour(visit: Open) -> None:
     page = visit()
     drawn(page)
     assert len(legend(page)) == 8
@@ -110,7 +108,7 @@ def test_picked_settings_are_the_ones_in_colour(visit: Open) -> None:
     coloured(page, 8)
 
 
-def test_a_picked_run_shows_its_own_curve_with_its_own_values(visit: Open) -> None:
+def test_a_selected_run_has_its_own_curve(visit: Open) -> None:
     page = visit()
     drawn(page)
     row = page.locator(RUNS, has=page.get_by_role("button", name="run4-1", exact=True))
@@ -127,7 +125,7 @@ def test_a_picked_run_shows_its_own_curve_with_its_own_values(visit: Open) -> No
     assert any("mean of 2 runs, 0.8200 to 0.8300" in text for text in told)
 
 
-def test_the_filter_leaves_only_its_settings_in_the_curves(visit: Open) -> None:
+def test_curves_show_only_filtered_settings(visit: Open) -> None:
     page = visit()
     drawn(page)
     page.get_by_label("status").select_option(label="diverged")
@@ -135,7 +133,7 @@ def test_the_filter_leaves_only_its_settings_in_the_curves(visit: Open) -> None:
     assert legend(page) == ["width 8, norm none, lr 2"]
 
 
-def test_a_run_opens_with_its_settings_command_and_files(visit: Open) -> None:
+def test_the_dialog_of_a_run_has_its_settings_command_and_files(visit: Open) -> None:
     page = visit()
     page.get_by_role("button", name="run0-0", exact=True).press("Enter")
     dialog = page.get_by_role("dialog", name="run0-0")
@@ -166,7 +164,7 @@ def test_hostile_names_are_text_in_tables_charts_and_dialogs(visit: Open, size: 
     assert page.title() == "page <b> · dlx report"
 
 
-def test_without_a_script_the_page_is_the_same_standing_still(visit: Open) -> None:
+def test_without_scripts_the_page_shows_the_same(visit: Open) -> None:
     page = visit(java_script_enabled=False)
     assert page.locator(SETTINGS).count() == 12
     assert page.locator(f"{CURVES} > svg").is_visible()
@@ -175,7 +173,7 @@ def test_without_a_script_the_page_is_the_same_standing_still(visit: Open) -> No
     assert "dlx train name=study" in page.locator("#reproduce").text_content()
 
 
-def test_in_print_the_controls_are_gone_and_the_ground_is_white(visit: Open) -> None:
+def test_print_has_no_controls_and_a_white_background(visit: Open) -> None:
     page = visit(scheme="dark")
     page.locator(f"{SETTINGS} input").first.check()
     page.emulate_media(media="print", color_scheme="dark")

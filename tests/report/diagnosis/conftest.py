@@ -196,7 +196,7 @@ def make_study(runs: list[Recorded]) -> Analysis:
         StudyData(frame, settings, pd.DataFrame(columns), {}),
         design,
         Summary(ranked, "val_accuracy", True, "val_accuracy"),
-        Comparisons([], [], "val_accuracy", "last", 0.01, []),
+        Comparisons([], [], "val_accuracy", 0.01, []),
     )
 
 

@@ -26,7 +26,7 @@ def unpack(packed: str, rows: int) -> Any:
     return np.frombuffer(base64.b64decode(packed), "<f4").reshape(rows, -1)
 
 
-def test_numbers_survive_packing_and_what_is_missing_is_nan() -> None:
+def test_numbers_survive_packing_and_missing_ones_are_nan() -> None:
     values = np.array([[0.9134, np.nan], [1e300, -2.5]])
     packed = unpack(data.pack(values), 2)
     assert packed[0, 0] == pytest.approx(0.9134, rel=1e-7)
@@ -63,7 +63,7 @@ def test_runs_and_means_are_in_the_order_of_the_tables(study: Any, made: Callabl
     assert np.isnan(unpack(curves["runs"]["accuracy training"], 3)[:, 0]).all()
 
 
-def test_many_curves_are_thinned_to_the_bound_and_keep_their_last_epoch(
+def test_many_curves_are_thinned_to_the_limit_and_keep_their_last_epoch(
     study: Any, made: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for index in range(3):
@@ -74,7 +74,7 @@ def test_many_curves_are_thinned_to_the_bound_and_keep_their_last_epoch(
     assert 4 * (3 * 3 + 3) * (len(epochs) - 1) <= 400
 
 
-def test_only_keys_of_few_values_can_be_filtered_by(study: Any, made: Callable[[], Any]) -> None:
+def test_only_keys_with_few_values_become_filters(study: Any, made: Callable[[], Any]) -> None:
     for index in range(data.CHOICES + 1):
         changes = {"optimizer.lr": 0.1 + index, "model.width": 8 + index % 2}
         study.run(f"r{index}", study.curve(0.5), changes)

@@ -17,7 +17,7 @@ def details_of(study: Any, output: Path, *findings: Finding) -> list[RunDetails]
     return run_details(analysis, output)
 
 
-def test_a_run_has_what_varies_and_its_rank_in_the_table(study: Any, tmp_path: Path) -> None:
+def test_details_hold_the_varied_settings_and_the_rank_in_the_table(study: Any, tmp_path: Path) -> None:
     study.run("a", study.curve(0.5), {"optimizer.lr": 0.1}, seed=1)
     study.run("b", study.curve(0.9))
     better, worse = details_of(study, tmp_path)
@@ -25,7 +25,7 @@ def test_a_run_has_what_varies_and_its_rank_in_the_table(study: Any, tmp_path: P
     assert worse.settings == [("optimizer.lr", "0.1"), ("seed", "1")]
 
 
-def test_findings_are_the_runs_own_and_its_settings(study: Any, tmp_path: Path) -> None:
+def test_a_run_has_its_own_findings_and_those_of_its_setting(study: Any, tmp_path: Path) -> None:
     study.run("a", study.curve(0.5), {"optimizer.lr": 0.1})
     study.run("b", study.curve(0.9))
     found = details_of(
@@ -38,7 +38,7 @@ def test_findings_are_the_runs_own_and_its_settings(study: Any, tmp_path: Path) 
     assert [run.findings for run in found] == [[], ["of the run\\n", "of the setting"]]
 
 
-def test_an_address_is_relative_and_quoted(study: Any) -> None:
+def test_a_folder_is_linked_by_a_relative_quoted_url(study: Any) -> None:
     folder = study.run('a "<#?%', study.curve(0.5))
     (folder / ".lock").write_text("")
     (run,) = details_of(study, study.folder / "report")
@@ -50,19 +50,19 @@ def record(folder: Path, text: str) -> None:
     (folder / ".hydra" / "overrides.yaml").write_text(text)
 
 
-def test_a_command_is_made_of_the_words_that_were_typed(study: Any) -> None:
+def test_a_command_repeats_the_recorded_words(study: Any) -> None:
     record(study.run("a", study.curve(0.9)), "- name=my study\n- optimizer.betas=[0.9,0.99]\n")
     assert train_commands(study.analysis()) == ["dlx train 'name=my study' 'optimizer.betas=[0.9,0.99]'"]
 
 
-def test_commands_stand_in_the_order_of_the_table(study: Any) -> None:
+def test_commands_are_in_the_order_of_the_table(study: Any) -> None:
     record(study.run("a", study.curve(0.5), {"optimizer.lr": 0.1}), "- which=worse\n")
     record(study.run("b", study.curve(0.9)), "- which=better\n")
     assert train_commands(study.analysis()) == ["dlx train which=better", "dlx train which=worse"]
 
 
 @pytest.mark.parametrize("text", [None, "{", "a: 1", "'\x00'"])
-def test_without_a_readable_record_the_settings_that_vary_are_named(study: Any, text: str | None) -> None:
+def test_without_a_readable_record_a_command_has_the_settings_that_vary(study: Any, text: str | None) -> None:
     folder = study.run("a", study.curve(0.9), {"model.name": "lenet", "optimizer.lr": 0.1})
     study.run("b", study.curve(0.5))
     if text is not None:
@@ -76,7 +76,7 @@ def test_hostile_words_are_quoted_and_visible(study: Any) -> None:
     assert train_commands(study.analysis()) == ["dlx train 'name=$(rm)\\n\\u202e'"]
 
 
-def test_machines_are_described_once_each(study: Any) -> None:
+def test_each_machine_is_described_once(study: Any) -> None:
     for index in range(3):
         device = "cuda" if index == 2 else "cpu"
         study.run(f"r{index}", study.curve(0.9), seed=index, device=device, threads=2)
@@ -85,7 +85,7 @@ def test_machines_are_described_once_each(study: Any) -> None:
     assert dict(found[0]) == {"device": "cpu", "threads": "2", "torch": "2.10"}
 
 
-def test_the_data_are_those_the_runs_recorded(study: Any) -> None:
+def test_data_facts_are_those_that_runs_recorded(study: Any) -> None:
     study.run(
         "a", study.curve(0.9), data={"train": 10, "val": 5, "input_shape": [1, 8, 8], "classes": ["<b>", "c"]}
     )

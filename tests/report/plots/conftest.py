@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from dlx.report.analysis import Analysis, analyse
+from dlx.report.analysis import Analysis, Options, analyse
 from dlx.report.charts import Chart
 from dlx.report.load import load_study
-from dlx.report.options import Options
 from dlx.run.formats import TableWriter
 
 Plot = Callable[[Analysis], list[Chart]]

@@ -17,7 +17,7 @@ def compared(study: Any, analysed: Any) -> Analysis:
     for index in range(3):
         study.run(f"r{index}", study.curve(0.9 - index / 10), {"optimizer.lr": 0.1 + index})
     pairs = [PAIR, replace(PAIR, setting=2, verdict="undecided", low=float("-inf"), high=float("inf"))]
-    return replace(analysed(), comparisons=Comparisons(pairs, [], "val_accuracy", "last", 0.01, []))
+    return replace(analysed(), comparisons=Comparisons(pairs, [], "val_accuracy", 0.01, []))
 
 
 def test_a_row_is_a_pair_and_an_infinite_interval_is_not_drawn(compared: Analysis) -> None:
@@ -46,5 +46,5 @@ def test_without_a_margin_there_is_no_strip(compared: Analysis) -> None:
 def test_pairs_without_a_shared_seed_are_not_drawn(compared: Analysis) -> None:
     nan = float("nan")
     apart = Comparison(1, 0, 0, nan, nan, nan, nan, nan, "undecided", None, "no seed is shared")
-    nothing = Comparisons([apart], [], "val_accuracy", "last", 0.01, [])
+    nothing = Comparisons([apart], [], "val_accuracy", 0.01, [])
     assert differences(replace(compared, comparisons=nothing)) == []

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from dlx.report.analysis import analyse
+from dlx.report.analysis import Options, analyse
 from dlx.report.curves import Curves, trace
 from dlx.report.load import load_study
-from dlx.report.options import Options
 from dlx.report.plots.learning_curves import (
     POINTS,
     all_settings,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dlx.report.files import report_json
 from dlx.report.formats import Column, Table
+from dlx.report.write import report_json
 
 
 def refuse(constant: str) -> None:
@@ -43,7 +43,7 @@ def test_settings_and_runs_are_at_full_precision_and_belong_together(study: Any)
     assert report["tables"]["table"]["rows"][0][0] == "sgd"
 
 
-def test_what_is_not_finite_or_missing_is_null(study: Any) -> None:
+def test_missing_and_infinite_values_are_null(study: Any) -> None:
     nothing: Any = (math.nan, None, math.inf, None)
     study.run("a", [nothing, nothing], {"optimizer.momentum": math.nan}, status="diverged")
     study.run("b", study.curve(0.5), {"optimizer.momentum": 0.9}, seed=1)
@@ -52,7 +52,7 @@ def test_what_is_not_finite_or_missing_is_null(study: Any) -> None:
     assert rows[0]["train_accuracy_best"] is None
 
 
-def test_names_stay_what_they_are_and_bytes_that_are_no_text_are_escaped(study: Any) -> None:
+def test_names_are_unchanged_and_undecodable_bytes_are_escaped(study: Any) -> None:
     name = '</script>"\n=cmd|\N{RIGHT-TO-LEFT OVERRIDE}\N{GRINNING FACE}\x1b[2J'
     study.run("a", study.curve(0.5), {"model.norm": name})
     study.run("b\udcff", study.curve(0.5), {"model.norm": "none"})
@@ -61,7 +61,7 @@ def test_names_stay_what_they_are_and_bytes_that_are_no_text_are_escaped(study: 
     assert [row["run"] for row in report["runs"]] == ["a", "b\\udcff"]
 
 
-def test_any_table_can_be_taken_along(study: Any) -> None:
+def test_any_table_can_be_included(study: Any) -> None:
     study.run("a", study.curve(0.5))
     table = Table([Column("p", "Holm", numeric=True)], [["0.01"]], ["paired"])
     report = json.loads(report_json(study.analysis(), {}, {"pairs": table}))

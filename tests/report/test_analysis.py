@@ -3,8 +3,8 @@
 import pytest
 
 from dlx.errors import RequestError
+from dlx.report.analysis import find_setting
 from dlx.report.design import find_design
-from dlx.report.options import find_setting
 
 RUNS = {
     f"{name}-{lr}-{norm}-{seed}": {
@@ -55,7 +55,7 @@ def test_a_missing_value_is_null():
         ("\x1b[2J", r"no setting is '\\x1b\[2J'"),
     ],
 )
-def test_a_baseline_that_is_no_setting_or_several_is_refused(asked, said):
+def test_a_baseline_that_matches_no_setting_or_several_is_refused(asked, said):
     with pytest.raises(RequestError, match=said) as caught:
         find_setting(LAYOUT, asked)
     assert "\n" not in str(caught.value)
@@ -70,14 +70,14 @@ def test_settings_are_grouped_by_the_keys_that_were_chosen():
     assert set(layout.of_run.values()) == {0, 1}
 
 
-def test_keys_keep_the_order_they_were_asked_in_and_the_rest_is_averaged_over():
+def test_by_keeps_the_order_of_its_keys_and_averages_over_the_others():
     layout = find_design(RUNS, ["lr", "optimizer.momentum"])
     assert layout.keys == ["optimizer.lr", "optimizer.momentum"]
     assert layout.seeds == ["optimizer.name", "model.norm", "seed"]
     assert len(layout.rows) == 4
 
 
-def test_a_key_that_does_not_vary_is_no_group():
+def test_a_key_that_does_not_vary_is_refused():
     with pytest.raises(RequestError, match="--by: no key 'epoch' differs between the runs"):
         find_design(RUNS, ["epoch"])
     with pytest.raises(RequestError, match="--by: nothing but seeds differs"):

@@ -11,7 +11,7 @@ LOOP, STACK = "width 128, 8 seeds, engine=loop", "width 128, 8 seeds"
 
 ABOUT = """
 `dlx train model.width=... seed=range(N)`, Adam 1e-4, batch 32, {epochs} epochs, `engine={engine}` unless said
-otherwise, the whole machine at hand; the loop trains one run after another (`hydra.launcher.processes=1`).
+otherwise, the whole machine at hand; the loop trains one run after another (`launcher.processes=1`).
 `training` is from the first run's start to the end of the last epoch of all: imports, and Hydra before the
 first run, are not in it.
 """
@@ -25,7 +25,7 @@ def describe(setting: Setting) -> Section:
         contestants={
             ONE: grid(setting, 1, EPOCHS, "model.width=16", engine),
             MANY: grid(setting, 64, EPOCHS, "model.width=16", engine),
-            LOOP: grid(setting, 8, EPOCHS, "model.width=128", "engine=loop", "hydra.launcher.processes=1"),
+            LOOP: grid(setting, 8, EPOCHS, "model.width=128", "engine=loop", "launcher.processes=1"),
             STACK: grid(setting, 8, EPOCHS, "model.width=128", engine),
         },
         claims=[

@@ -82,9 +82,12 @@ def test_whatever_ends_the_request_ends_the_processes_it_started(number, code):
         stdout=subprocess.DEVNULL,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    histories = until(lambda: list(Path("outputs/long").glob("*/history.csv")))
-    request.send_signal(number)
-    assert request.wait(60) == code
+    try:
+        histories = until(lambda: list(Path("outputs/long").glob("*/history.csv")))
+        request.send_signal(number)
+        assert request.wait(60) == code
+    finally:
+        request.kill()
 
     def still():
         sizes = [path.stat().st_size for path in histories]

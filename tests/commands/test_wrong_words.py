@@ -49,7 +49,7 @@ train sweep=learning_rates    | did you mean 'learning_rate'?
 train epochs                  | 'epochs' is not of the form KEY=VALUE
 train model.sizes=[1          | 'model.sizes=[1' is not of the form KEY=VALUE
 train epochs=                 | epochs='': input should be a valid integer
-train epochs=1,               | 'epochs=1,' is not of the form KEY=VALUE
+train epochs=1,               | 'epochs=1,' ends with a comma
 train ~nosuch                 | nosuch
 train model@x=mlp             | model
 train name=${nam}             | nam

@@ -20,15 +20,7 @@ from dlx.commands.report import main
 from dlx.errors import RequestError
 from dlx.run.formats import TableWriter
 from dlx.run.predictions import write_predictions
-from dlx.run.probes import (
-    GRADIENT_COLUMNS,
-    LAYER_COLUMNS,
-    STEP_COLUMNS,
-    Images,
-    Logits,
-    write_images,
-    write_logits,
-)
+from dlx.run.probes import GRADIENTS, LAYERS, STEPS, TABLES, Images, Logits, write_images, write_logits
 
 HOSTILE = "<script>alert(1)</script>[/]\n=cmd|x"
 
@@ -85,14 +77,14 @@ def watched(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
             data={"classes": [HOSTILE, "dog"]},
             layers=[{"layer": HOSTILE, "module": HOSTILE, "output_shape": [2], "parameters": 5}],
         )
-        TableWriter(folder / files[0], LAYER_COLUMNS).append(
+        TableWriter(folder / files[0], TABLES[LAYERS]).append(
             [(1, "training", HOSTILE, HOSTILE, 1.0, 1.0, 1.0)]
         )
-        TableWriter(folder / files[1], GRADIENT_COLUMNS).append(
+        TableWriter(folder / files[1], TABLES[GRADIENTS]).append(
             [(1, HOSTILE, 1.0, 2.0), (1, "zero", 0.0, 0.0)]
         )
         losses = [(step, math.nan if step == 7 else 2.0) for step in range(1, 9)]
-        TableWriter(folder / files[2], STEP_COLUMNS).append(losses)
+        TableWriter(folder / files[2], TABLES[STEPS]).append(losses)
         outputs, labels = np.eye(2), np.array([0, 1])
         write_logits(folder, Logits(np.array([1]), outputs[None], labels))
         images = np.random.default_rng(0).random((2, 1, 8, 8))

@@ -13,7 +13,7 @@ from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis, Finding
 from dlx.report.diagnosis.layer_statistics import exploded_layers, silent_layers, still_weights
 from dlx.run.formats import TableWriter
-from dlx.run.probes import GRADIENT_COLUMNS, GRADIENTS, LAYER_COLUMNS, LAYERS
+from dlx.run.probes import GRADIENTS, LAYERS, TABLES
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def table(*last: float) -> pd.DataFrame:
         for value in [end if epoch == 3 else 0.5]
     ]
     rows.append((3, "training", "dropout", "Dropout", 0.0, 0.0, 0.0))
-    return pd.DataFrame(rows, columns=list(LAYER_COLUMNS))
+    return pd.DataFrame(rows, columns=list(TABLES[LAYERS]))
 
 
 def test_a_layer_whose_outputs_are_all_zero_is_dead() -> None:
@@ -229,7 +229,7 @@ def test_hundredfold_growth_and_nan_are_explosions(last: float, fires: bool) -> 
 
 def test_a_weight_without_gradient_is_dead_but_a_bias_is_not() -> None:
     rows = [(1, "linear1.weight", 0.1, 1.0), (2, "linear1.weight", 0.0, 1.0), (2, "linear1.bias", 0.0, 1.0)]
-    gradients = pd.DataFrame(rows, columns=list(GRADIENT_COLUMNS))
+    gradients = pd.DataFrame(rows, columns=list(TABLES[GRADIENTS]))
     assert still_weights(gradients) == {"still_weights": 1, "weights": 1}
     assert still_weights(gradients.iloc[[0, 2]]) == {}
 
@@ -241,9 +241,9 @@ def test_damaged_and_missing_probe_files_are_reported(simulator: Any, tmp_path: 
     analysis.data.runs["folder"] = [str(tmp_path / run) for run in analysis.data.runs.index]
     for run in analysis.data.runs.index[:2]:
         (tmp_path / run).mkdir()
-        TableWriter(tmp_path / run / LAYERS, LAYER_COLUMNS).append(table(0.0, 800.0).itertuples(index=False))
+        TableWriter(tmp_path / run / LAYERS, TABLES[LAYERS]).append(table(0.0, 800.0).itertuples(index=False))
     (tmp_path / "run0001" / LAYERS).write_text("broken")
-    TableWriter(tmp_path / "run0000" / GRADIENTS, GRADIENT_COLUMNS).append([(1, "linear0.weight", 0.0, 1.0)])
+    TableWriter(tmp_path / "run0000" / GRADIENTS, TABLES[GRADIENTS]).append([(1, "linear0.weight", 0.0, 1.0)])
     diagnosis = diagnose(analysis)
     found = {one.kind: one.sentence for one in diagnosis.findings if one.scope == "run"}
     assert found == {

@@ -21,7 +21,7 @@ from dlx.report.plots.classes import (
 from dlx.report.plots.run_files import RunFiles, read_tables
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import Predictions, write_predictions
-from dlx.run.probes import CLASS_COLUMNS, CLASSES, read_classes
+from dlx.run.probes import CLASSES, TABLES, read_classes
 
 LABELS = [0, 0, 1, 1, 2]
 
@@ -164,8 +164,8 @@ def curves(analysed: Any) -> Any:
 def test_accuracy_by_epoch_is_the_mean_over_a_settings_runs(
     study: Any, analysed: Any, drawn: Any, write: Any
 ) -> None:
-    write(study.run("s0", study.curve(0.5), seed=0) / CLASSES, CLASS_COLUMNS, rows((0.2, 0.4), (0.6, 0.8)))
-    write(study.run("s1", study.curve(0.5), seed=1) / CLASSES, CLASS_COLUMNS, rows((0.4, 0.0), (1.0, 0.8)))
+    write(study.run("s0", study.curve(0.5), seed=0) / CLASSES, TABLES[CLASSES], rows((0.2, 0.4), (0.6, 0.8)))
+    write(study.run("s1", study.curve(0.5), seed=1) / CLASSES, TABLES[CLASSES], rows((0.4, 0.0), (1.0, 0.8)))
     plan, total = curves(analysed)
     values = plan.frame.set_index(["panel", "epoch"])["value"].to_dict()
     assert values == pytest.approx({("cat", 0): 0.3, ("dog", 0): 0.2, ("cat", 1): 0.8, ("dog", 1): 0.8})
@@ -179,8 +179,8 @@ def test_accuracy_by_epoch_is_the_mean_over_a_settings_runs(
 
 
 def test_a_mean_ends_where_the_first_run_ends(study: Any, analysed: Any, write: Any) -> None:
-    write(study.run("s0", study.curve(0.5), seed=0) / CLASSES, CLASS_COLUMNS, rows((0.2, 0.4), (0.6, 0.8)))
-    write(study.run("s1", study.curve(0.5), seed=1) / CLASSES, CLASS_COLUMNS, rows((0.4, 0.0)))
+    write(study.run("s0", study.curve(0.5), seed=0) / CLASSES, TABLES[CLASSES], rows((0.2, 0.4), (0.6, 0.8)))
+    write(study.run("s1", study.curve(0.5), seed=1) / CLASSES, TABLES[CLASSES], rows((0.4, 0.0)))
     plan, _ = curves(analysed)
     assert plan.frame["epoch"].tolist() == [0, 0]
 
@@ -189,7 +189,7 @@ def test_an_absent_class_has_no_curve_and_equal_names_stay_apart(
     study: Any, analysed: Any, write: Any
 ) -> None:
     table = rows((0.2, None, 0.4), (0.6, None, 0.8), names=("x", "gone", "x"))
-    write(study.run("a", study.curve(0.5)) / CLASSES, CLASS_COLUMNS, table)
+    write(study.run("a", study.curve(0.5)) / CLASSES, TABLES[CLASSES], table)
     plan, total = curves(analysed)
     assert (plan.panels, total) == (["x (0)", "x (2)"], 2)
     assert plan.frame["value"].tolist() == [0.2, 0.4, 0.6, 0.8]
@@ -200,7 +200,7 @@ def test_with_many_classes_those_with_the_lowest_final_accuracy_are_drawn(
 ) -> None:
     names = tuple(str(number) for number in range(20))
     last = tuple((number * 7 % 20) / 20 for number in range(20))
-    write(study.run("a", study.curve(0.5)) / CLASSES, CLASS_COLUMNS, rows((0.0,) * 20, last, names=names))
+    write(study.run("a", study.curve(0.5)) / CLASSES, TABLES[CLASSES], rows((0.0,) * 20, last, names=names))
     plan, total = curves(analysed)
     assert plan.panels == [name for name, value in zip(names, last, strict=True) if value < 12 / 20]
     assert total == 20

@@ -24,11 +24,10 @@ from dlx.report.plots.inside_net import (
 from dlx.report.plots.run_files import read_tables
 from dlx.report.plots.style import PANELS, QUANTITY
 from dlx.run.probes import (
-    GRADIENT_COLUMNS,
     GRADIENTS,
-    LAYER_COLUMNS,
     LAYERS,
     LOGITS,
+    TABLES,
     Logits,
     read_gradients,
     read_layers,
@@ -58,7 +57,7 @@ def read(analysed: Any) -> Any:
 
 def test_statistics_are_means_over_the_runs_of_a_setting(study: Any, analysed: Any, write: Any) -> None:
     for seed, mean in enumerate((1.0, 3.0)):
-        write(study.run(f"s{seed}", study.curve(0.5), seed=seed) / LAYERS, LAYER_COLUMNS, rows(PLAIN, mean))
+        write(study.run(f"s{seed}", study.curve(0.5), seed=seed) / LAYERS, TABLES[LAYERS], rows(PLAIN, mean))
     plan = by_name(read(analysed), "layer", ["linear1", "output"], "mean")
     values = plan.frame[plan.frame["epoch"] == 1].set_index(["panel", "split"])["value"]
     assert values["linear1", "training"] == pytest.approx(3.0)
@@ -70,15 +69,15 @@ def test_layers_are_in_the_nets_order_without_those_that_change_nothing(
     study: Any, analysed: Any, write: Any
 ) -> None:
     plain = study.run("plain", study.curve(0.9))
-    write(plain / LAYERS, LAYER_COLUMNS, rows(PLAIN, 1.0))
+    write(plain / LAYERS, TABLES[LAYERS], rows(PLAIN, 1.0))
     normed = study.run("normed", study.curve(0.5), {"model.norm": "batch"})
-    write(normed / LAYERS, LAYER_COLUMNS, rows(NORMED, 1.0))
+    write(normed / LAYERS, TABLES[LAYERS], rows(NORMED, 1.0))
     assert changing_layers(read(analysed)) == ["linear1", "norm1", "output"]
 
 
 def test_dropout_that_drops_is_shown(study: Any, analysed: Any, write: Any) -> None:
     changed = [(*row[:4], row[4], row[5], 2.0) if row[2] == "dropout1" else row for row in rows(PLAIN, 1.0)]
-    write(study.run("a", study.curve(0.5)) / LAYERS, LAYER_COLUMNS, changed)
+    write(study.run("a", study.curve(0.5)) / LAYERS, TABLES[LAYERS], changed)
     assert "dropout1" in changing_layers(read(analysed))
 
 
@@ -88,7 +87,7 @@ def test_layers_have_three_charts_with_a_panel_per_layer_and_at_most_six_setting
     net = [(f"linear{index}", "Linear") for index in range(15)] + [("dropout1", "Dropout"), PLAIN[-1]]
     for index in range(7):
         folder = study.run(f"r{index}", study.curve(0.9 - index / 10), {"optimizer.lr": 0.1 + index})
-        write(folder / LAYERS, LAYER_COLUMNS, rows(net, 1.0))
+        write(folder / LAYERS, TABLES[LAYERS], rows(net, 1.0))
     charts = drawn(layer_outputs)
     assert list(charts) == ["layers_mean", "layers_abs_mean", "layers_std"]
     chart = charts["layers_mean"]
@@ -102,7 +101,7 @@ def test_layers_have_three_charts_with_a_panel_per_layer_and_at_most_six_setting
 
 
 def test_a_table_without_rows_is_not_drawn(study: Any, drawn: Any, write: Any) -> None:
-    write(study.run("a", study.curve(0.5)) / LAYERS, LAYER_COLUMNS, [])
+    write(study.run("a", study.curve(0.5)) / LAYERS, TABLES[LAYERS], [])
     assert drawn(layer_outputs) == {}
 
 
@@ -119,7 +118,7 @@ MAGNITUDES = [
 def test_values_by_parameter_and_epoch(study: Any, analysed: Any, write: Any) -> None:
     for seed, scale in enumerate((1.0, 3.0)):
         rows = [(epoch, name, gradient, scale * weight) for epoch, name, gradient, weight in MAGNITUDES]
-        write(study.run(f"s{seed}", study.curve(0.5), seed=seed) / GRADIENTS, GRADIENT_COLUMNS, rows)
+        write(study.run(f"s{seed}", study.curve(0.5), seed=seed) / GRADIENTS, TABLES[GRADIENTS], rows)
     files = read_tables(analysed(), GRADIENTS, read_gradients, 6)
     plan = by_name(files, "parameter", ["linear1.weight", "linear1.bias"], "abs_weight")
     values = plan.frame.set_index(["panel", "epoch"])["value"]
@@ -130,7 +129,7 @@ def test_values_by_parameter_and_epoch(study: Any, analysed: Any, write: Any) ->
 
 
 def test_gradients_before_training_are_missing_and_not_zero(study: Any, analysed: Any, write: Any) -> None:
-    write(study.run("a", study.curve(0.5)) / GRADIENTS, GRADIENT_COLUMNS, MAGNITUDES)
+    write(study.run("a", study.curve(0.5)) / GRADIENTS, TABLES[GRADIENTS], MAGNITUDES)
     files = read_tables(analysed(), GRADIENTS, read_gradients, 6)
     plan = by_name(files, "parameter", ["linear1.weight"], "abs_gradient")
     assert plan.frame["epoch"].tolist() == [1, 2]
@@ -138,7 +137,7 @@ def test_gradients_before_training_are_missing_and_not_zero(study: Any, analysed
 
 
 def test_there_are_two_charts_with_weights_before_biases(study: Any, drawn: Any, write: Any) -> None:
-    write(study.run("a", study.curve(0.5)) / GRADIENTS, GRADIENT_COLUMNS, MAGNITUDES)
+    write(study.run("a", study.curve(0.5)) / GRADIENTS, TABLES[GRADIENTS], MAGNITUDES)
     charts = drawn(gradients_and_weights)
     assert list(charts) == ["abs_gradient", "abs_weight"]
     headings = [
@@ -168,7 +167,7 @@ def test_the_last_layer_is_the_logits_beside_means_of_the_histories(
     study: Any, analysed: Any, write: Any
 ) -> None:
     for seed, accuracy in enumerate((0.5, 0.7)):
-        write(study.run(f"s{seed}", study.curve(accuracy, 0.9), seed=seed) / LAYERS, LAYER_COLUMNS, ROWS)
+        write(study.run(f"s{seed}", study.curve(accuracy, 0.9), seed=seed) / LAYERS, TABLES[LAYERS], ROWS)
     study.run("without", study.curve(0.1), {"optimizer.lr": 1.0})
     analysis = analysed()
     plan = metrics_and_logit(analysis.data, read_tables(analysis, LAYERS, read_layers, 6))
@@ -180,13 +179,13 @@ def test_the_last_layer_is_the_logits_beside_means_of_the_histories(
 
 
 def test_there_are_three_panels(study: Any, drawn: Any, write: Any) -> None:
-    write(study.run("a", study.curve(0.5)) / LAYERS, LAYER_COLUMNS, ROWS)
+    write(study.run("a", study.curve(0.5)) / LAYERS, TABLES[LAYERS], ROWS)
     assert len(drawn(logit_curves)["confidence"].spec["concat"]) == 3
 
 
 def test_a_diverging_loss_does_not_flatten_the_others(study: Any, analysed: Any, write: Any) -> None:
     huge = [(None, None, 2.3, 0.1), (2e13, 0.1, 2.0, 0.1), (1.0, 0.5, 1.0, 0.5)]
-    write(study.run("a", huge) / LAYERS, LAYER_COLUMNS, ROWS)
+    write(study.run("a", huge) / LAYERS, TABLES[LAYERS], ROWS)
     analysis = analysed()
     plan = metrics_and_logit(analysis.data, read_tables(analysis, LAYERS, read_layers, 6))
     assert set(plan.ticks) == {QUANTITY["loss"]}

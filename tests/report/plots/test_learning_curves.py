@@ -18,7 +18,7 @@ from dlx.report.plots.learning_curves import (
     training_and_validation,
 )
 from dlx.report.plots.style import COLOURS, GREY, PANELS
-from dlx.run.probes import STEP_COLUMNS, STEPS
+from dlx.run.probes import STEPS, TABLES
 
 
 def traced(study: Any, *, apart: bool = False) -> Curves:
@@ -129,7 +129,7 @@ def test_one_setting_has_a_line_per_run_and_beyond_eight_they_are_grey(
     study: Any, drawn: Any, write: Any
 ) -> None:
     for seed in range(10):
-        write(study.run(f"s{seed}", study.curve(0.5), seed=seed) / STEPS, STEP_COLUMNS, [(1, 2.0), (2, 1.0)])
+        write(study.run(f"s{seed}", study.curve(0.5), seed=seed) / STEPS, TABLES[STEPS], [(1, 2.0), (2, 1.0)])
     chart = drawn(loss_by_step)["steps"]
     grey, coloured = chart.spec["layer"]
     assert grey["encoding"]["color"] == {"value": GREY}
@@ -143,7 +143,7 @@ def test_several_settings_have_a_line_each_and_a_damaged_file_is_named(
 ) -> None:
     for rate in (0.1, 0.2):
         folder = study.run(f"lr{rate}", study.curve(0.5), {"optimizer.lr": rate})
-        write(folder / STEPS, STEP_COLUMNS, [(step, rate) for step in range(1, 101)])
+        write(folder / STEPS, TABLES[STEPS], [(step, rate) for step in range(1, 101)])
     torn = study.run("torn<b>", study.curve(0.5), {"optimizer.lr": 0.1}, seed=1)
     (torn / STEPS).write_text("step,loss\n1,0.")
     chart = drawn(loss_by_step)["steps"]
@@ -157,7 +157,7 @@ def test_a_line_shorter_than_the_moving_average_is_counted_and_not_in_the_legend
 ) -> None:
     for rate, steps in ((0.1, 60), (0.2, 60), (0.3, 20)):
         folder = study.run(f"lr{rate}", study.curve(0.5), {"optimizer.lr": rate})
-        write(folder / STEPS, STEP_COLUMNS, [(step, rate) for step in range(1, steps + 1)])
+        write(folder / STEPS, TABLES[STEPS], [(step, rate) for step in range(1, steps + 1)])
     chart = drawn(loss_by_step)["steps"]
     (lines,) = chart.spec["layer"]
     assert lines["encoding"]["color"]["scale"]["domain"] == ["lr 0.1", "lr 0.2"]

@@ -6,7 +6,7 @@ import pytest
 
 from dlx.report.plots.style import COLOURS
 from dlx.report.plots.sweep_curves import against_key, final_results, numeric_values, results_by_value
-from dlx.run.probes import STEP_COLUMNS, STEPS
+from dlx.run.probes import STEPS, TABLES
 
 
 def swept_key(analysed: Any, key: str) -> Any:
@@ -112,9 +112,9 @@ def test_the_final_loss_is_of_the_last_hundred_steps_where_every_run_has_them(
 ) -> None:
     folders = [study.run(f"r{index}", study.curve(0.5), {"optimizer.lr": 0.1 + index}) for index in range(3)]
     for folder in folders[:2]:
-        write(folder / STEPS, STEP_COLUMNS, [(step, 9.0 if step <= 50 else 2.0) for step in range(1, 151)])
+        write(folder / STEPS, TABLES[STEPS], [(step, 9.0 if step <= 50 else 2.0) for step in range(1, 151)])
     assert "final_step_loss" not in final_results(analysed())
-    write(folders[2] / STEPS, STEP_COLUMNS, [(step, 4.0) for step in range(1, 151)])
+    write(folders[2] / STEPS, TABLES[STEPS], [(step, 4.0) for step in range(1, 151)])
     assert final_results(analysed())["final_step_loss"].tolist() == [2.0, 2.0, 4.0]
 
 

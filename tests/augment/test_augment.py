@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from dlx.augment.transforms import (
@@ -15,6 +14,7 @@ from dlx.augment.transforms import (
     all_transforms,
     build_augment,
 )
+from dlx.compose.composer import initialised
 from dlx.errors import RequestError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -119,8 +119,8 @@ def test_a_wrong_setting_is_refused_with_what_is_allowed(
     ],
 )
 def test_a_preset_holds_every_key_and_turns_on_what_its_name_says(preset: str, on: list[str]) -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        settings = OmegaConf.to_container(compose(overrides=[f"+augment={preset}"]).augment)
+    with initialised([]) as composer:
+        settings = OmegaConf.to_container(composer.compose([f"augment={preset}"]).config.augment)
     augment = build_augment(settings, (3, 32, 32))
     assert set(settings) == set(all_transforms())
     assert ([] if augment is None else list(augment.transforms)) == on

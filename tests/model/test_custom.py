@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
+from dlx.compose.composer import initialised
 from dlx.errors import RequestError
 from dlx.model.models import models
 
@@ -107,20 +107,23 @@ def test_an_error_that_the_user_can_fix_is_one_line(
 
 
 def test_arguments_are_added_to_the_packaged_preset_with_a_plus() -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(overrides=["+model=custom", "model.target=mynet:Net", "+model.hidden=5"])
+    with initialised([]) as composer:
+        config = composer.compose(["model=custom", "model.target=mynet:Net", "+model.hidden=5"]).config
     settings = OmegaConf.to_container(config.model)
     assert settings.pop("init") == "default"
     net = models.build(settings.pop("name"), settings, input_shape=(64,), outputs=10)
     assert net[1].out_features == 5
 
 
-def test_the_users_own_preset_makes_the_arguments_ordinary_keys(tmp_path: Path) -> None:
+def test_the_users_own_preset_makes_the_arguments_ordinary_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     preset = tmp_path / "conf" / "model" / "mine.yaml"
     preset.parent.mkdir(parents=True)
     preset.write_text("name: custom\ntarget: mynet:Net\nhidden: 64\ninit: default\n")
-    with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
-        config = compose(overrides=["+model=mine", "model.hidden=6"])
+    with initialised([]) as composer:
+        config = composer.compose(["model=mine", "model.hidden=6"]).config
     settings = OmegaConf.to_container(config.model)
     assert settings.pop("init") == "default"
     net = models.build(settings.pop("name"), settings, input_shape=(64,), outputs=10)

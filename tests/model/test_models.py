@@ -5,11 +5,11 @@ from typing import Any, get_args
 import pytest
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
 from dlx import rng
+from dlx.compose.composer import initialised
 from dlx.errors import RequestError
 from dlx.model.models import (
     ACTIVATIONS,
@@ -134,8 +134,8 @@ KNOWN = {
 
 
 def settings_of(preset: str) -> dict[str, Any]:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        settings = OmegaConf.to_container(compose(overrides=[f"+model={preset}"]).model)
+    with initialised([]) as composer:
+        settings = OmegaConf.to_container(composer.compose([f"model={preset}"]).config.model)
     assert settings.pop("init") == "default"
     return settings
 

@@ -45,6 +45,7 @@ def assert_equal_to_hydra(composer, words):
     assert composed.choices == choices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_composes_as_hydra_does(preset, composer):
     assert_equal_to_hydra(composer, [f"sweep={preset}", "seed=3"])

@@ -3,13 +3,15 @@
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dlx.cli import main
+from dlx.report.charts import Chart, DrawnChart
+from dlx.report.page import render
 from dlx.run.history import HistoryWriter
 
 Epochs = list[tuple[float | None, float | None, float | None, float | None]]
@@ -63,6 +65,17 @@ RESULTS: dict[str, tuple[str, str]] = {
 }
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out has no plot: drawing those of the other runs, a second each time, shows nothing."""
+
+    def nothing(charts: Iterable[Chart], _: Path) -> list[DrawnChart]:
+        return [DrawnChart(chart.name, chart.title, chart.caption, chart.wide, "") for chart in charts]
+
+    monkeypatch.setattr(render, "draw_charts", nothing)
+
+
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("what", RESULTS)
 def test_a_damaged_result_is_left_out_with_its_reason(study: Any, tmp_path: Path, what: str) -> None:
     content, reason = RESULTS[what]
@@ -90,6 +103,7 @@ HISTORIES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("what", HISTORIES)
 def test_a_damaged_history_is_left_out_with_its_reason(study: Any, tmp_path: Path, what: str) -> None:
     damage, reason = HISTORIES[what]
@@ -100,6 +114,7 @@ def test_a_damaged_history_is_left_out_with_its_reason(study: Any, tmp_path: Pat
     assert reason in left_out["bad"]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("file", ["result.json", "history.csv"])
 def test_a_file_without_read_permission_is_left_out_with_its_reason(
     study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str

@@ -48,6 +48,7 @@ def test_one_value_or_none_has_no_interval():
     assert all(math.isnan(end) for values in ([0.5], []) for end in interval_of(values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "least"), [(5, 0.94), (20, 0.92)])
 def test_the_mean_is_covered_about_95_times_in_100(count, least):
     low, high = mean_intervals(np.random.default_rng(1).normal(0.8, 0.02, (3000, count)))

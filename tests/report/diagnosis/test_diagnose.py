@@ -124,6 +124,7 @@ def overfitting(seed: int) -> list[tuple[float | None, float | None, float | Non
     return rows
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_diagnosis(study: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in range(3):
         study.run(f"b{seed}", overfitting(seed), {"optimizer.lr": 0.1}, seed=seed)

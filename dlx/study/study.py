@@ -192,10 +192,10 @@ class Study:
 
     @contextmanager
     def claim(self, cohort: Cohort, *, wait: bool) -> Iterator[bool]:
-        """Hold a cohort while it trains. Gives False if another process holds it, unless told to `wait`.
+        """Hold a cohort while it trains, and give True; wait for another process that holds it, if told to.
 
-        And False if a later request has split the cohort. Nobody may wait while holding another cohort: two
-        processes would wait for each other.
+        Gives False if another process holds the cohort, or if a later request has split it. Do not wait while
+        you hold another cohort: two processes could wait for each other.
         """
         from filelock import FileLock, Timeout
 

@@ -1,119 +1,165 @@
-"""Tests of paired differences: sign flips, Student's t, equivalence (TOST), and Holm's correction.
+"""Tests of paired differences: moderated t tests of many differences, equivalence (TOST), Holm's correction.
 
-Axes: P tests of K pairs each (one pair per seed), C choices of signs, M tests of a family.
+Axes: M differences that are tested together, U units (the seeds or splits that pair the settings).
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-EXACT = 20  # pairs; up to here all 2^K choices of signs are counted
-PRODUCT = 12  # pairs; up to here the sums of many tests are formed together, beyond from two halves
-DRAWS = 200_000  # random choices beyond EXACT; they give a p of 0.05 to within 0.0005
-SUMS = 1 << 22  # held at once: 32 MiB
-MIN_PAIRS = 2  # that a test needs
-FEWEST_T = 3  # pairs; with 2, rounding to whole samples often makes them equal and t infinite
+from dlx.stats.intervals import LEVEL
 
-Values = Sequence[float] | NDArray[np.float64]
+FEWEST = 3  # units that a test needs: two tell next to nothing about their deviation
+LEAST_FAMILY = 3  # differences; from fewer, the distribution of their variances cannot be estimated
+NO_SPREAD = 1e6  # degrees of freedom of a prior without spread
+
+Floats = NDArray[np.float64]
+Values = Sequence[float] | Floats
 
 
-def sign_flip_p(differences_K: Values) -> float:
-    """Return the one-sided p value that the mean of paired differences is above 0, by the sign-flip test.
+@dataclass(frozen=True)
+class PairedTests:
+    """Moderated paired t tests of M differences, [M] each; NaN for a difference that cannot be tested.
 
-    If neither side is better, each difference is equally likely to have either sign (Fisher, The Design of
-    Experiments, 1935, section 21). p is the share of the 2^K choices of signs whose sum is at least the
-    observed one; beyond EXACT pairs, the share among DRAWS random choices, with a generator seeded by K.
+    `counts_M`: units. `mean_M`: the mean difference. `error_M`: its moderated standard error. `freedom_M`:
+    degrees of freedom. `p_M`: two-sided, of each test by itself. `prior_freedom`: how much each variance was
+    moderated, as degrees of freedom; 0 if it was not.
     """
-    return float(sign_flip_ps(np.asarray(differences_K, dtype=np.float64)[None])[0])
+
+    counts_M: NDArray[np.int64]
+    mean_M: Floats
+    error_M: Floats
+    freedom_M: Floats
+    p_M: Floats
+    prior_freedom: float
+
+    def intervals(self, level: float = LEVEL, family: int | None = None) -> tuple[Floats, Floats]:
+        """Return both ends [M] of simultaneous intervals, which all hold together with probability 1 - level.
+
+        By Bonferroni's correction over `family` intervals; by default over all that were tested.
+        """
+        from scipy.special import stdtrit
+
+        family = family or max(1, int(np.isfinite(self.p_M).sum()))
+        half_M = stdtrit(self.freedom_M, 1 - level / (2 * family)) * self.error_M
+        return self.mean_M - half_M, self.mean_M + half_M
 
 
-def two_sided_ps(differences_PK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the two-sided sign-flip p value of each row, [P]; NaN marks a pair that a test lacks.
+def paired_tests(
+    differences_MU: Floats, settings: int, *, resolution: float = 0.0, fewest: int = FEWEST
+) -> PairedTests:
+    """Test whether the mean of each row differs from 0; NaN marks a unit that a row lacks.
 
-    The sums over all signs are symmetric about 0, so this is twice the one-sided p of the larger side.
-    """
-    signs_P = np.where(np.nansum(differences_PK, axis=1) < 0, -1.0, 1.0)
-    return np.minimum(1.0, 2 * sign_flip_ps(differences_PK * signs_P[:, None]))
+    A paired t test whose variance is moderated: a few units estimate a variance badly, so it is averaged with
+    what the variances of all rows have in common, in proportion to how much that is (Smyth, "Linear models
+    and empirical Bayes methods", 2004, section 6). Rows are differences between `settings` settings. Their
+    variances are estimated from the same runs, so a test has at most (settings - 1) (U - 1) degrees of
+    freedom, those of a two-way layout. With fewer than LEAST_FAMILY rows it is the ordinary paired t test.
 
-
-def sign_flip_ps(differences_PK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the one-sided sign-flip p value of each row, [P]; NaN marks a pair that a test lacks."""
-    tests, most = differences_PK.shape
-    values_PK = np.nan_to_num(differences_PK)  # a 0 doubles both counts of the ratio
-    if most > PRODUCT:
-        exact_P = (~np.isnan(differences_PK)).sum(axis=1) <= EXACT
-        p_P = np.empty(tests)
-        p_P[exact_P] = [_exact_p(row_K[~np.isnan(row_K)]) for row_K in differences_PK[exact_P]]
-        p_P[~exact_P] = _drawn_ps(values_PK[~exact_P])
-        return p_P
-    least_P = _least(values_PK)
-    p_P = np.empty(tests)
-    block = max(1, SUMS >> most)
-    for start in range(0, tests, block):
-        part = slice(start, start + block)
-        p_P[part] = (_sums(values_PK[part]) >= least_P[part, None]).mean(axis=1)
-    return p_P
-
-
-def smallest_p(count: int) -> float:
-    """Return the smallest one-sided sign-flip p of `count` pairs, 1 / 2^count; two-sided it is twice that."""
-    return 0.5**count
-
-
-def student_ps(differences_PK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the two-sided p value of each row's paired t test, [P], for normal differences (Student 1908).
-
-    NaN marks a pair that a test lacks. p is 1 below FEWEST_T pairs and for equal differences, whose standard
-    deviation is unknown.
+    `resolution`: the step between possible scores (one validation sample). Differences of rounded scores have
+    at least the variance resolution^2 / 6, even if they happen to be equal in every unit. Rows of equal
+    differences with no resolution, or with fewer than `fewest` units, are not tested.
     """
     from scipy.special import stdtr
 
-    counts_P = (~np.isnan(differences_PK)).sum(axis=1)
-    p_P = np.ones(len(differences_PK))
-    tested_P = counts_P >= FEWEST_T
-    values_PK, count_P = differences_PK[tested_P], counts_P[tested_P]
-    mean_P = np.nanmean(values_PK, axis=1)
-    std_P = np.nanstd(values_PK, axis=1, ddof=1)
-    spread_P = std_P > 1e-12 * np.abs(mean_P)  # equal differences, off by rounding
-    t_P = np.divide(np.abs(mean_P) * np.sqrt(count_P), std_P, out=np.zeros(len(std_P)), where=spread_P)
-    p_P[tested_P] = 2 * stdtr(count_P - 1, -t_P)
-    return p_P
+    counts_M = (~np.isnan(differences_MU)).sum(axis=1)
+    mean_M, variance_M = _moments(differences_MU, counts_M)
+    variance_M = np.maximum(variance_M, resolution**2 / 6)
+    tested_M = (counts_M >= fewest) & (variance_M > (1e-12 * np.abs(mean_M)) ** 2)
+    freedom_M = np.where(tested_M, counts_M - 1.0, np.nan)
+    prior, typical = _prior(variance_M[tested_M], freedom_M[tested_M])
+    error_M = np.sqrt((prior * typical + freedom_M * variance_M) / (prior + freedom_M) / counts_M.clip(1))
+    total_M = np.minimum(prior + freedom_M, (settings - 1) * freedom_M)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_M = 2 * stdtr(total_M, -np.abs(mean_M) / error_M)
+    return PairedTests(counts_M, mean_M, error_M, total_M, p_M, prior)
 
 
-def tost_p(differences_K: Values, margin: float) -> float:
+def _moments(differences_MU: Floats, counts_M: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return the mean and the variance (n - 1) of each row; NaN below one value and below two."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_M = np.nansum(differences_MU, axis=1) / counts_M
+        squares_M = np.nansum((differences_MU - mean_M[:, None]) ** 2, axis=1)
+        return mean_M, np.where(counts_M > 1, squares_M / (counts_M - 1), np.nan)
+
+
+def _prior(variance_M: Floats, freedom_M: Floats) -> tuple[float, float]:
+    """Fit a scaled inverse chi squared distribution to the true variances: its degrees of freedom and scale.
+
+    By the mean and the variance of log s^2, whose sampling parts are known (Smyth, 2004, section 6.2). (0, 0)
+    for fewer than LEAST_FAMILY variances.
+    """
+    from scipy.special import digamma, polygamma
+
+    if len(variance_M) < LEAST_FAMILY:
+        return 0.0, 0.0
+    log_M = np.log(variance_M) - digamma(freedom_M / 2) + np.log(freedom_M / 2)
+    spread = float(log_M.var(ddof=1) - polygamma(1, freedom_M / 2).mean())
+    prior = min(NO_SPREAD, 2 * _trigamma_inverse(spread)) if spread > 0 else NO_SPREAD
+    return prior, math.exp(float(log_M.mean()) + float(digamma(prior / 2)) - math.log(prior / 2))
+
+
+def _trigamma_inverse(value: float) -> float:
+    """Solve trigamma(x) = value for value > 0 by Newton's method on 1 / trigamma (Smyth, 2004, appendix)."""
+    from scipy.special import polygamma
+
+    if value < 1e-7:
+        return 1 / value
+    x = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = float(polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(polygamma(2, x))
+        x += step
+        if -step / x < 1e-10:
+            break
+    return x
+
+
+def resolution(values: Values) -> float:
+    """Return the step of which all finite values are multiples, up to an offset; 0 if there is none.
+
+    Accuracies on N samples are multiples of 1 / N. Measured losses have no step.
+    """
+    distinct = np.unique(np.asarray(values, dtype=np.float64))
+    gaps = np.diff(distinct[np.isfinite(distinct)])
+    scale = float(np.abs(distinct).max(initial=0.0))
+    gaps = gaps[gaps > 1e-9 * scale]
+    if not len(gaps):
+        return 0.0
+    step = float(gaps.min())
+    return step if np.allclose(gaps / step, np.round(gaps / step), rtol=0, atol=1e-3) else 0.0
+
+
+def tost_p(differences_U: Values, margin: float) -> float:
     """Return the p value of equivalence within ±`margin`: the larger p of two one-sided t tests.
 
-    NaN below 2 pairs (Schuirmann 1987). Equal differences have no standard deviation to test with, and with
-    500 samples they happen by chance: inside the margin, p is then that of the signs, 1 / 2^K.
+    NaN below 2 units (Schuirmann 1987). Equal differences have no deviation to test with; NaN for these, too.
     """
     from scipy.special import stdtr
 
-    values = np.asarray(differences_K, dtype=np.float64)
+    values = np.asarray(differences_U, dtype=np.float64)
     count = len(values)
-    if count < 2:
+    if count < 2 or (values == values[0]).all():
         return math.nan
-    mean = float(values.mean())
-    if (values == values[0]).all():
-        return smallest_p(count) if abs(mean) < margin else 1.0
     error = float(values.std(ddof=1)) / math.sqrt(count)
-    return float(stdtr(count - 1, (abs(mean) - margin) / error))
+    return float(stdtr(count - 1, (abs(float(values.mean())) - margin) / error))
 
 
-def equivalence_p(differences_K: Sequence[float], margin: float) -> float:
-    """Return the same by sign-flip tests, which assume no normal values and need 5 pairs to reach 0.05."""
-    values = np.asarray(differences_K, dtype=np.float64)
-    return max(sign_flip_p(values + margin), sign_flip_p(margin - values))
+def student_p(values_U: Values, centre: float = 0.0) -> float:
+    """Return the two-sided p value of Student's t test that the mean is `centre`; NaN without a deviation."""
+    from scipy.special import stdtr
+
+    values = np.asarray(values_U, dtype=np.float64) - centre
+    if len(values) < 2 or (values == values[0]).all():
+        return math.nan
+    t = float(values.mean()) / (float(values.std(ddof=1)) / math.sqrt(len(values)))
+    return float(2 * stdtr(len(values) - 1, -abs(t)))
 
 
-def beyond_p(differences_K: Sequence[float], margin: float) -> float:
-    """Return the sign-flip p value that the mean difference lies outside ±`margin`, on either side."""
-    values = np.asarray(differences_K, dtype=np.float64)
-    return min(1.0, 2 * min(sign_flip_p(values - margin), sign_flip_p(-values - margin)))
-
-
-def holm(p_M: NDArray[np.float64]) -> NDArray[np.float64]:
+def holm(p_M: Floats) -> Floats:
     """Return the M p values adjusted for multiple testing, in their order; NaN is not tested and stays NaN.
 
     The i-th smallest p (from 0) is multiplied by M - i, then made no smaller than the one before and at most
@@ -125,37 +171,3 @@ def holm(p_M: NDArray[np.float64]) -> NDArray[np.float64]:
     steps = np.arange(len(order), 0, -1)
     adjusted_M[order] = np.minimum(1.0, np.maximum.accumulate(p_M[order] * steps))
     return adjusted_M
-
-
-def _exact_p(values_K: NDArray[np.float64]) -> float:
-    count, least = len(values_K), _least(values_K[None])[0]
-    # Every sum is one of the first half plus one of the second: sort the second, and count by bisection.
-    # This takes 0.3 ms for 20 pairs; forming all million sums takes 24 ms.
-    first_C, second_C = (_sums(half[None])[0] for half in np.split(values_K, [count // 2]))
-    too_small_C = np.searchsorted(np.sort(second_C), least - first_C)
-    return float((len(second_C) - too_small_C).sum() / 2.0**count)
-
-
-def _drawn_ps(values_PK: NDArray[np.float64]) -> NDArray[np.float64]:
-    tests, count = values_PK.shape
-    draws = np.random.default_rng([count, DRAWS])
-    least_P, reached_P = _least(values_PK), np.ones(tests)
-    for _ in range(DRAWS // 1000 if tests else 0):
-        signs = draws.integers(0, 2, (1000, count)) * 2.0 - 1
-        reached_P += (signs @ values_PK.T >= least_P).sum(axis=0)
-    return reached_P / (DRAWS + 1)
-
-
-def _least(values_PK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the observed sums, less the rounding error of sums in another order."""
-    slack_P = 1e-12 * np.abs(values_PK).sum(axis=1)
-    least_P: NDArray[np.float64] = values_PK.sum(axis=1) - slack_P
-    return least_P
-
-
-def _sums(values_PK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sums for all choices of signs, [P, C], with 2 C additions each."""
-    sums_PC = np.zeros((len(values_PK), 1))
-    for value_P in values_PK.T:
-        sums_PC = np.hstack([sums_PC + value_P[:, None], sums_PC - value_P[:, None]])
-    return sums_PC

@@ -49,7 +49,7 @@ class PairedTests:
 
 
 def paired_tests(
-    differences_MU: Floats, settings: int, *, resolution: float = 0.0, fewest: int = FEWEST
+    differences_MU: Floats, settings: float, *, resolution: float = 0.0, fewest: int = FEWEST
 ) -> PairedTests:
     """Test whether the mean of each row differs from 0; NaN marks a unit that a row lacks.
 

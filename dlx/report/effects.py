@@ -1,0 +1,290 @@
+"""What each key of a grid does on average over the others, and where that depends on another key.
+
+Axes: scores are [L1, ..., LK, U], with K keys of L values each and U units (the seeds).
+"""
+
+import itertools
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from dlx.report.effects_text import write_findings, write_method
+from dlx.report.summary import scores_by_seed
+from dlx.report.text import visible, write_value
+from dlx.stats.factorial import (
+    FEWEST,
+    Contrast,
+    ContrastTests,
+    check_contrasts,
+    interaction_contrasts,
+    main_contrasts,
+)
+from dlx.stats.intervals import LEVEL
+from dlx.stats.tests import Floats, resolution
+
+if TYPE_CHECKING:
+    from dlx.report.analysis import Analysis
+
+Verdict = Literal["better", "worse", "open"]
+
+# Of the combinations of all values, at least this share must have been trained. At worst each missing one
+# spoils another matched pair, so that of a key of two values half of the pairs remain.
+CROSSED = 0.75
+FEW_SETTINGS = 8  # settings, at most, that are easier to read one by one than by their keys
+FEW_UNITS = 2  # seeds, at most, that are too few for tests between settings, but enough for effects
+
+
+@dataclass(frozen=True)
+class NotCrossed:
+    """A study without effects, and the `reason`."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A value of a key against another one, averaged over all other keys, in the metric's unit.
+
+    `name`: the key's short name. `value`, `other`: as written on the command line; `other` is "" where a
+    value is compared with the mean of the key's other values. `difference`: the score of `value` minus that
+    of `other`, with the 95% interval `low` to `high`; all effects of a study hold together. `p`: by itself;
+    `p_holm`: after Holm's correction over all effects and interactions. `pairs`: matched pairs of runs, of
+    which `value` is higher in `higher` and lower in `lower`. `verdict`: on `value`.
+    """
+
+    key: str
+    name: str
+    value: str
+    other: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    pairs: int
+    higher: int
+    lower: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """Two keys of which one changes what the other does.
+
+    `at`: the effect of `value` against `other` of `key` for each value of the key `by`. `p`, `p_holm`: of the
+    clearest contrast between those effects. `means`: the mean score by written values of `key` and `by`.
+    """
+
+    key: str
+    name: str
+    value: str
+    other: str
+    by: str
+    by_name: str
+    at: dict[str, Effect]
+    p: float
+    p_holm: float
+    means: dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The effects of a grid, largest first, and the interactions that were found, clearest first.
+
+    `metric`: of the scores; `higher`: whether higher is better. `settings`, `units`, `missing`: how many
+    combinations and seeds there are, and how many runs of these are missing. `tests`: how many were done.
+    `answers`: whether these are what the report should say first. `sentences`: the findings, most important
+    first; `method`: how they were tested and what that assumes.
+    """
+
+    main: list[Effect]
+    interactions: list[Interaction]
+    metric: str
+    higher: bool
+    settings: int
+    units: int
+    missing: int
+    tests: int
+    answers: bool
+    sentences: list[str] = field(default_factory=list)
+    method: list[str] = field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """Return the most important finding."""
+        return self.sentences[0]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Scores by the values of each key: `scores` [L1, ..., LK, U], and `values` as written, by key.
+
+    `numeric`: whether all values of a key are numbers.
+    """
+
+    keys: list[str]
+    names: dict[str, str]
+    values: list[list[str]]
+    numeric: list[bool]
+    scores: Floats
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Return the number of values of each key."""
+        return self.scores.shape[:-1]
+
+
+def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
+    """Test together what each key of the study's grid does and which keys interact."""
+    grid = find_grid(analysis)
+    if isinstance(grid, NotCrossed):
+        return grid
+    keys = range(len(grid.keys))
+    singles = [each for key in keys for each in main_contrasts(grid.levels, key)]
+    twofold = [
+        each for pair in itertools.combinations(keys, 2) for each in interaction_contrasts(grid.levels, *pair)
+    ]
+    tests = check_contrasts(grid.scores, [*singles, *twofold], resolution=resolution(grid.scores.ravel()))
+    higher = analysis.summary.higher
+    main = [_effect(grid, contrast, tests, index, higher) for index, contrast in enumerate(singles)]
+    main.sort(key=lambda each: -abs(each.difference))
+    found = _clearest(twofold, tests, len(singles))
+    settings, units = math.prod(grid.levels), grid.scores.shape[-1]
+    effects = Effects(
+        main=main,
+        interactions=[
+            _interaction(grid, twofold[index], tests, len(singles) + index, main, higher) for index in found
+        ],
+        metric=analysis.summary.metric,
+        higher=higher,
+        settings=settings,
+        units=units,
+        missing=int(np.isnan(grid.scores).sum()),
+        tests=len(tests.p_M),
+        answers=units >= FEWEST and (settings > FEW_SETTINGS or units <= FEW_UNITS),
+    )
+    return replace(effects, sentences=write_findings(effects), method=write_method(effects))
+
+
+def find_grid(analysis: "Analysis") -> Grid | NotCrossed:
+    """Arrange the scores at the last epoch by the values of each key."""
+    design, summary = analysis.design, analysis.summary
+    if len(design.keys) < 2:
+        return NotCrossed("fewer than two keys vary")
+    if summary.exact:
+        return NotCrossed("nothing in these runs is random")
+    values = {key: _levels([row[key] for row in design.rows]) for key in design.keys}
+    count = math.prod(map(len, values.values()))
+    if len(design.rows) < CROSSED * count:
+        return NotCrossed(f"only {len(design.rows):,} of the {count:,} combinations of values were trained")
+    scores_CU = scores_by_seed(analysis.data, design, f"{summary.metric}_last").values_CS
+    scores = np.full((*map(len, values.values()), scores_CU.shape[1]), np.nan)
+    for row, scores_U in zip(design.rows, scores_CU, strict=True):
+        scores[tuple(values[key].index(write_value(row[key])) for key in design.keys)] = scores_U
+    scores = scores[..., ~np.isnan(scores_CU).all(axis=0)]
+    if np.isnan(scores).mean() > 1 - CROSSED:
+        return NotCrossed("more than a quarter of the runs of the grid are missing or share no seed")
+    numeric = [all(_is_number(row[key]) for row in design.rows) for key in design.keys]
+    return Grid(design.keys, design.names, list(values.values()), numeric, scores)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _levels(values: list[Any]) -> list[str]:
+    """Write the distinct values of a key in order: without a value or "none" first, numbers by size."""
+
+    def order(value: Any) -> tuple[int, float]:
+        if value is None or value == "none":
+            return 0, 0.0
+        return (1, float(value)) if isinstance(value, int | float) else (2, 0.0)
+
+    return list(dict.fromkeys(write_value(value) for value in sorted(values, key=order)))
+
+
+def _effect(grid: Grid, contrast: Contrast, tests: ContrastTests, index: int, higher: bool) -> Effect:
+    """Return the effect of a contrast of one key."""
+    ((key, weights),) = contrast.weights.items()
+    value = grid.values[key][weights.index(1.0)]
+    other = grid.values[key][weights.index(-1.0)] if -1.0 in weights else ""
+    difference, p_holm = float(tests.mean_M[index]), float(tests.p_holm_M[index])
+    verdict: Verdict = "open"
+    if p_holm <= LEVEL:
+        verdict = "better" if (difference > 0) == higher else "worse"
+    return Effect(
+        key=grid.keys[key],
+        name=visible(grid.names[grid.keys[key]]),
+        value=value,
+        other=other,
+        difference=difference,
+        low=float(tests.low_M[index]),
+        high=float(tests.high_M[index]),
+        p=float(tests.p_M[index]),
+        p_holm=p_holm,
+        pairs=int(tests.sets_M[index]),
+        higher=int(tests.above_M[index]),
+        lower=int(tests.below_M[index]),
+        verdict=verdict,
+    )
+
+
+def _clearest(contrasts: list[Contrast], tests: ContrastTests, offset: int) -> list[int]:
+    """Return the index of the clearest contrast of each pair of keys that interacts, clearest pair first."""
+    p_M, p_holm_M = tests.p_M[offset:], tests.p_holm_M[offset:]
+    found = [index for index in np.argsort(p_M, kind="stable") if p_holm_M[index] <= LEVEL]
+    first = {contrasts[index].keys: int(index) for index in reversed(found)}
+    return sorted(first.values(), key=found.index)
+
+
+def _interaction(
+    grid: Grid, contrast: Contrast, tests: ContrastTests, index: int, main: list[Effect], higher: bool
+) -> Interaction:
+    """Return the effect of one key at each value of the other, from the runs with that value alone."""
+    key, by = _roles(grid, contrast.keys, main)
+    single = Contrast({key: contrast.weights[key]})
+    step, levels = resolution(grid.scores.ravel()), grid.levels[by]
+    at = {}
+    for level, value in enumerate(grid.values[by]):
+        part = grid.scores.take([level], axis=by)
+        alone = check_contrasts(part, [single], resolution=step, noise_order=2, family=levels)
+        at[value] = _effect(grid, single, alone, 0, higher)
+    others = tuple(axis for axis in range(grid.scores.ndim) if axis not in (key, by))
+    with np.errstate(invalid="ignore"):
+        means = np.nansum(grid.scores, axis=others) / (~np.isnan(grid.scores)).sum(axis=others)
+    if by < key:
+        means = means.T
+    effect = next(iter(at.values()))
+    return Interaction(
+        key=effect.key,
+        name=effect.name,
+        value=effect.value,
+        other=effect.other,
+        by=grid.keys[by],
+        by_name=visible(grid.names[grid.keys[by]]),
+        at=at,
+        p=float(tests.p_M[index]),
+        p_holm=float(tests.p_holm_M[index]),
+        means={
+            (value, other): float(means[row, column])
+            for row, value in enumerate(grid.values[key])
+            for column, other in enumerate(grid.values[by])
+        },
+    )
+
+
+def _roles(grid: Grid, keys: tuple[int, ...], main: list[Effect]) -> tuple[int, int]:
+    """Return the key whose effect is told, and the key that changes it.
+
+    "Batch norm helps with this learning rate" is easier to read than the reverse, so the effect is that of a
+    choice rather than that of a number. Otherwise it is that of the key with the larger effect.
+    """
+
+    def rank(key: int) -> tuple[bool, int]:
+        named = grid.keys[key]
+        return grid.numeric[key], next(index for index, each in enumerate(main) if each.key == named)
+
+    first, second = sorted(keys, key=rank)
+    return first, second

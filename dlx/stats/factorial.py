@@ -1,0 +1,215 @@
+"""Effects in a grid: what each key does on average over the others, and which two keys interact.
+
+Axes: scores are [L1, ..., LK, U], with K keys of L levels each and U units (the seeds or splits); NaN marks a
+missing run. M contrasts. A contrast takes one or two keys apart. Each combination of the other keys' levels
+is a matched set, such as the two runs that differ in one key alone.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlx.stats.intervals import LEVEL
+from dlx.stats.tests import Floats, holm, paired_tests
+
+PAIRED_LEVELS = 4  # of a key, at most, to compare them in pairs: 5 levels have 10 pairs and 5 means
+FEWEST = 2  # units; the other contrasts of the grid tell the deviation that two units cannot
+TESTED_ORDER = 2  # keys that a tested contrast takes apart
+NOISE_ROWS = 500  # untested contrasts, at most: with so many the deviation is known to 3%
+
+Weights = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The `weights` of the levels of each key that is taken apart, by the key's index; each sums to 0."""
+
+    weights: dict[int, Weights]
+
+    @property
+    def keys(self) -> tuple[int, ...]:
+        """Return the keys that are taken apart."""
+        return tuple(self.weights)
+
+
+@dataclass(frozen=True)
+class ContrastTests:
+    """Tests of M contrasts, [M] each; NaN where too few units have a matched set.
+
+    `mean_M`: the contrast in the scores' unit. `low_M`, `high_M`: 95% intervals that hold together and agree
+    with the tests: one that excludes 0 by Holm's correction alone ends at 0. `p_M`: two-sided, of each test
+    by itself. `p_holm_M`: after Holm's correction over all M. `sets_M`: matched sets over all units, of which
+    the contrast is above 0 in `above_M` and below in `below_M`. `units_M`: units with a matched set.
+    """
+
+    mean_M: Floats
+    low_M: Floats
+    high_M: Floats
+    p_M: Floats
+    p_holm_M: Floats
+    sets_M: NDArray[np.int64]
+    above_M: NDArray[np.int64]
+    below_M: NDArray[np.int64]
+    units_M: NDArray[np.int64]
+
+
+def main_contrasts(levels: Sequence[int], key: int) -> list[Contrast]:
+    """Return the contrasts of one key: later minus earlier level, or each level minus the others' mean."""
+    return [Contrast({key: weights}) for weights in _comparisons(levels[key])]
+
+
+def interaction_contrasts(levels: Sequence[int], key: int, other: int) -> list[Contrast]:
+    """Return the products of the contrasts of two keys: how far the effect of one differs with the other."""
+    pairs = itertools.product(_comparisons(levels[key]), _comparisons(levels[other]))
+    return [Contrast({key: first, other: second}) for first, second in pairs]
+
+
+def _comparisons(levels: int) -> list[Weights]:
+    if levels <= PAIRED_LEVELS:
+        return [
+            tuple(float(level == second) - float(level == first) for level in range(levels))
+            for first, second in itertools.combinations(range(levels), 2)
+        ]
+    rest = -1 / (levels - 1)
+    return [tuple(1.0 if level == one else rest for level in range(levels)) for one in range(levels)]
+
+
+def check_contrasts(
+    scores: Floats,
+    contrasts: Sequence[Contrast],
+    *,
+    resolution: float = 0.0,
+    noise_order: int = 3,
+    family: int | None = None,
+) -> ContrastTests:
+    """Test together whether each contrast of the scores [L1, ..., LK, U] differs from 0 on average.
+
+    Within a unit, a contrast is the mean over its complete matched sets. Scaled to the variance of one run,
+    all contrasts have about the same variance between units. So the moderated t tests of `paired_tests`
+    estimate it from all of them, and from those of `noise_order` keys and more, which are not tested. Two
+    precautions: where contrasts of one or two keys vary more between units than those of more keys, because
+    what a key does depends on the seed, they are tested with that larger variance; and unequal variances of
+    the settings reduce the degrees of freedom (`effective_settings`).
+
+    `resolution`: the step between possible scores (see `dlx.stats.tests.resolution`). `family`: how many
+    intervals hold together, by default those of the M contrasts.
+    """
+    noise = _noise_contrasts(scores.shape[:-1], noise_order)
+    rows = [*contrasts, *itertools.islice(noise, NOISE_ROWS)]
+    sets = [_matched_sets(scores, each) for each in rows]
+    scale_R = np.array([_scale(*pair) for pair in zip(sets, rows, strict=True)])
+    orders_R = np.array([len(each.keys) for each in rows])
+    rows_RU = np.array([_means(each) for each in sets]) * scale_R[:, None]
+    scale_R /= (inflation_R := _inflation(rows_RU, orders_R))
+    tests = paired_tests(
+        rows_RU / inflation_R[:, None],
+        effective_settings(scores.reshape(-1, scores.shape[-1])),
+        resolution=resolution / math.sqrt(2),  # paired_tests expects differences of two scores
+        fewest=FEWEST,
+    )
+    tested = slice(len(contrasts))
+    scale_M, p_holm_M = scale_R[tested], holm(tests.p_M[tested])
+    mean_M = tests.mean_M[tested] / scale_M
+    low_M, high_M = (ends[tested] / scale_M for ends in tests.intervals(family=family or len(contrasts)))
+    found_M = p_holm_M <= LEVEL
+    return ContrastTests(
+        mean_M,
+        np.where(found_M & (mean_M > 0), np.maximum(low_M, 0), low_M),
+        np.where(found_M & (mean_M < 0), np.minimum(high_M, 0), high_M),
+        tests.p_M[tested],
+        p_holm_M,
+        *(np.array([int(count(each)) for each in sets[tested]]) for count in (_whole, _above, _below)),
+        units_M=tests.counts_M[tested],
+    )
+
+
+def effective_settings(scores_CU: Floats) -> float:
+    """Return how many settings of equal variance would tell as much about the noise as these do.
+
+    The degrees of freedom of a sum of variances (Satterthwaite 1946): (sum of v)^2 / (sum of v^2), where both
+    are corrected for the variances being estimated, each with U - 1 degrees of freedom. At least 2.
+    """
+    counts_C = (~np.isnan(scores_CU)).sum(axis=1)
+    repeated_CU = scores_CU[counts_C > 1]
+    if not len(repeated_CU):
+        return 2.0
+    rest_CU = repeated_CU - np.nanmean(repeated_CU, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rest_CU = rest_CU - np.nansum(rest_CU, axis=0) / (~np.isnan(rest_CU)).sum(axis=0)
+    freedom_C = counts_C[counts_C > 1] - 1.0
+    variance_C = np.nansum(rest_CU**2, axis=1) / freedom_C
+    if not variance_C.any():
+        return max(2.0, len(variance_C))
+    freedom = float(freedom_C.mean())
+    ratio = float(variance_C.sum() ** 2 / (variance_C**2).sum())
+    return min(max(2.0, ((freedom + 2) * ratio - 2) / freedom), max(2.0, len(variance_C)))
+
+
+def _matched_sets(scores: Floats, contrast: Contrast) -> Floats:
+    """Return the contrast of each matched set, [sets, U]; NaN if one of its runs is missing."""
+    sets = scores
+    for key, weights in contrast.weights.items():
+        used = np.flatnonzero(weights)  # a missing run of a level without weight does no harm
+        shape = [1] * sets.ndim
+        shape[key] = len(used)
+        sets = (sets.take(used, axis=key) * np.take(weights, used).reshape(shape)).sum(axis=key, keepdims=True)
+    return sets.reshape(-1, scores.shape[-1])
+
+
+def _means(sets: Floats) -> Floats:
+    """Return the mean over the complete matched sets of each unit; NaN in a unit without one."""
+    count_U = (~np.isnan(sets)).sum(axis=0)
+    return np.where(count_U > 0, np.nansum(sets, axis=0) / np.maximum(count_U, 1), np.nan)
+
+
+def _scale(sets: Floats, contrast: Contrast) -> float:
+    """Return the factor that gives a unit's mean over matched sets the variance of a single run."""
+    count_U = (~np.isnan(sets)).sum(axis=0)
+    squares = math.prod(sum(weight**2 for weight in weights) for weights in contrast.weights.values())
+    return math.sqrt(max(1.0, float(count_U[count_U > 0].mean()) if count_U.any() else 1.0) / squares)
+
+
+def _inflation(rows_RU: Floats, orders_R: NDArray[np.int64]) -> Floats:
+    """Return by how much contrasts of one and of two keys deviate more than those of more keys; at least 1."""
+    inflation_R = np.ones(len(orders_R))
+    if rows_RU.shape[1] < FEWEST:
+        return inflation_R
+    repeated_R = (~np.isnan(rows_RU)).sum(axis=1) > 1
+    variance_R = np.full(len(orders_R), np.nan)
+    variance_R[repeated_R] = np.nanvar(rows_RU[repeated_R], axis=1, ddof=1)
+    for order in range(1, TESTED_ORDER + 1):
+        own, noise = variance_R[(orders_R == order) & repeated_R], variance_R[(orders_R > order) & repeated_R]
+        if len(own) and noise.any():
+            inflation_R[orders_R == order] = math.sqrt(max(1.0, own.mean() / noise.mean()))
+    return inflation_R
+
+
+def _noise_contrasts(levels: Sequence[int], fewest: int) -> Iterator[Contrast]:
+    """Yield orthogonal contrasts of the `fewest` keys and more, those of fewer keys first."""
+    for order in range(fewest, len(levels) + 1):
+        for keys in itertools.combinations(range(len(levels)), order):
+            for weights in itertools.product(*(_orthogonal(levels[key]) for key in keys)):
+                yield Contrast(dict(zip(keys, weights, strict=True)))
+
+
+def _orthogonal(levels: int) -> list[Weights]:
+    """Return Helmert's contrasts: each level but the first, minus the mean of those before it."""
+    return [
+        (-1 / level,) * level + (1.0,) + (0.0,) * (levels - level - 1) for level in range(1, levels)
+    ]
+
+
+def _whole(sets: Floats) -> int:
+    return int((~np.isnan(sets)).sum())
+
+
+def _above(sets: Floats) -> int:
+    return int((sets > 1e-12).sum())
+
+
+def _below(sets: Floats) -> int:
+    return int((sets < -1e-12).sum())

@@ -91,8 +91,8 @@ def _sentence(analysis: "Analysis", ranked: list[dict[Any, Any]], groups: dict[i
     if comparisons.averaged:
         keys = ", ".join(visible(key) for key in comparisons.averaged)
         return (
-            f"{label} has the best average {name}, {score}, but the average depends on which values of {keys} "
-            "were tried."
+            f"{label} has the best average {name}, {score}, but that depends on which values of {keys} were "
+            "tried."
         )
     if count["untested"] == others:
         return f"{label} scored best ({name} {score}), but {_why_untested(analysis)}."
@@ -103,7 +103,9 @@ def _sentence(analysis: "Analysis", ranked: list[dict[Any, Any]], groups: dict[i
         if count["tied"] == others:
             return f"{label} and {rest} are tied: {name} {score}."
         shown = f"none of {rest} is" if others > 1 else f"{rest} is not"
-        return f"No setting is shown to be best: {label} scored highest ({name} {score}), but {shown} shown to be worse."
+        end = "highest" if summary.higher else "lowest"
+        scored = f"{label} scored {end} ({name} {score})"
+        return f"No setting is shown to be best: {scored}, but {shown} shown to be worse."
     return _remaining(analysis, ranked, groups, score)
 
 
@@ -131,11 +133,7 @@ def _score(analysis: "Analysis", row: dict[Any, Any]) -> str:
     mean, low, high, count = (row[f"{metric}_last_{part}"] for part in ("mean", "low", "high", "count"))
     runs = write_count(count, "run") if count == row["runs"] else f"{count} of {row['runs']} runs"
     if len(analysis.design.rows) > 1 or low != low:
-        return (
-            f"{write_metric(metric, mean)} on average over {runs}"
-            if count > 1
-            else write_metric(metric, mean)
-        )
+        return write_metric(metric, mean) + (f" on average over {runs}" if count > 1 else "")
     ends = f"{write_metric(metric, low)} to {write_metric(metric, high)}"
     return f"{write_metric(metric, mean)} on average over {runs} (95% interval {ends})"
 
@@ -153,9 +151,8 @@ def _next_step(analysis: "Analysis", groups: dict[int, Group]) -> str:
     if len(groups) < 2:
         return ""
     if comparisons.averaged:
-        return (
-            f"Compare every setting (leave out --by), or each at its best (--tune {comparisons.averaged[0]})."
-        )
+        tune = f"--tune {visible(comparisons.averaged[0])}"
+        return f"Compare every setting (leave out --by), or each at its best ({tune})."
     if count["untested"] == len(groups) - 1:
         return f"Train each setting with at least {FEWEST} {comparisons.unit}s; 5 or more tell much more."
     return ""

@@ -58,9 +58,8 @@ class Comparisons:
     """`against_best`: every other setting against the best, best first; `against_baseline`: [] without one.
 
     `metric`: the compared values, those of the last epoch. `margin`: the declared equivalence margin, NaN for
-    none. `level`: of the tests. `unit`: what pairs the runs, "seed" or "split". `most_pairs`: the pairs of the
-    comparison that has most. `averaged`: keys other than seeds that differ between runs of one setting, which
-    are then not compared.
+    none. `level`: of the tests. `unit`: what pairs the runs, "seed" or "split". `averaged`: keys other than
+    seeds that differ between runs of one setting, which are then not compared.
     """
 
     against_best: list[Comparison]
@@ -98,10 +97,10 @@ def compare(
 ) -> Comparisons:
     """Compare all settings with the one that has the best mean, and some with a baseline.
 
-    `baselines`: by setting, its baseline. `declared`: whether the study's request named the baseline. The best
-    is picked by the same runs it is then tested on. If only the tests against it were corrected for, equal
-    settings would differ too often. So the family of Holm's correction is all pairs, though only those with
-    the best are shown. A declared baseline's family is its own pairs; one that was picked later has the
+    `baselines`: by setting, its baseline. `declared`: whether the study's request named the baseline. The
+    best is picked by the same runs it is then tested on. If only the tests against it were corrected for,
+    equal settings would differ too often. So the family of Holm's correction is all pairs, though only those
+    with the best are shown. A declared baseline's family is its own pairs; one that was picked later has the
     family of all.
     """
     metric, averaged = summary.metric, [key for key in design.seeds if not is_seed(key)]
@@ -112,10 +111,10 @@ def compare(
         return nothing
     scores = scores_by_unit(data, design, f"{metric}_last")
     family = _all_pairs(scores)
-    collapsed = {int(row.setting) for row in summary.table.itertuples() if row.collapsed}
+    collapsed = set(summary.table.loc[summary.table["collapsed"] > 0, "setting"])
     compared = _Compared(scores, family, collapsed, summary.higher, nothing.margin, level)
     best = int(summary.table["setting"].iloc[0])
-    others = [setting for setting in summary.table["setting"].astype(int) if setting != best]
+    others = [setting for setting in map(int, summary.table["setting"]) if setting != best]
     own = sorted((baselines or {}).items(), key=lambda pair: summary.ranks[pair[0]])
     return Comparisons(
         compared.pairs([(setting, best) for setting in others]),
@@ -186,9 +185,7 @@ class _Compared:
     ) -> Comparison:
         difference = float(differences_U.mean()) if len(differences_U) else math.nan
         low, high = difference - half, difference + half
-        if (
-            p_holm <= self.level
-        ):  # the interval that goes with Holm's test ends at 0 (Strassburger, Bretz 2008)
+        if p_holm <= self.level:  # Holm's own interval ends at 0 (Strassburger and Bretz, 2008)
             low, high = (max(low, 0.0), high) if difference > 0 else (low, min(high, 0.0))
         return Comparison(
             *pair,
@@ -207,7 +204,7 @@ class _Compared:
     def _verdict(
         self, differences_U: NDArray[np.float64], difference: float, p_holm: float, p_equivalent: float
     ) -> Verdict:
-        """Equivalence comes first: a difference inside the margin can be real, but was declared not to matter."""
+        """Equivalence comes first: a difference inside the margin was declared not to matter."""
         if len(differences_U) >= FEWEST and not differences_U.any():
             return "equal"
         if p_equivalent <= self.level:

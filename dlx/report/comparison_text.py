@@ -56,5 +56,5 @@ def method(comparisons: Comparisons) -> str:
     family = f", corrected for {pair.tests:,} comparisons" if pair.tests > 1 else ""
     level = f" at a level of {comparisons.level:.2g}" if comparisons.level != LEVEL else ""
     return (
-        f"{over}{family}{level}. They assume that scores vary roughly normally between {comparisons.unit}s."
+        f"{over}{family}{level}. They assume that scores vary roughly normally with the {comparisons.unit}."
     )

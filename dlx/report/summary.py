@@ -32,10 +32,10 @@ class Summary:
     """What each setting achieved.
 
     `table`: one row per setting, best first: `setting` (its index in Design.rows), `label`, a column for
-    each of Design.keys, the counts `runs completed diverged failed`, `parameters`, `collapsed` (completed runs
-    that scored far below the setting's others); for every metric and
-    rule `<metric>_<rule>_mean`, `_std` (over n - 1; NaN for one run), `_count`, and `_low` and `_high`, the
-    95% confidence interval of the mean over units (NaN if all are equal); `best_epoch_mean|min|max`, `seconds_mean|std|count`.
+    each of Design.keys, the counts `runs completed diverged failed`, `parameters`, `collapsed` (completed
+    runs that scored far below the setting's others); for every metric and rule `<metric>_<rule>_mean`, `_std`
+    (over n - 1; NaN for one run), `_count`, and `_low` and `_high`, the 95% confidence interval of the mean
+    over units (NaN if all are equal); `best_epoch_mean|min|max`, `seconds_mean|std|count`.
 
     Means are over completed runs only: a network that diverged has no final accuracy to average, and one
     that failed early does not represent its setting. The counts include all runs.
@@ -76,7 +76,7 @@ def summarise(data: StudyData, design: Design, metric: str = "") -> Summary:
         raise RequestError(f"--metric: no completed run has a {metric}")
     metric = metric or _ordering_metric(table)
     higher = metric.endswith("accuracy")
-    table["collapsed"] = _collapsed(completed[f"{metric}_last"], setting, higher=higher)
+    table["collapsed"] = _collapsed(completed, setting, metric)
     table["collapsed"] = table["collapsed"].fillna(0).astype("int64")
     # Ties (all diverged, for example) keep the order in which the runs are listed.
     order = table.sort_values(f"{metric}_last_mean", ascending=not higher, na_position="last", kind="stable")
@@ -140,11 +140,12 @@ def _intervals(data: StudyData, design: Design, estimates: "pd.DataFrame") -> "p
     return pd.DataFrame(ends)
 
 
-def _collapsed(scores: "pd.Series[float]", setting: "pd.Series[int]", *, higher: bool) -> "pd.Series[int]":
+def _collapsed(completed: "pd.DataFrame", setting: "pd.Series[int]", metric: str) -> "pd.Series[int]":
     """Count each setting's collapsed runs by the metric that ranks."""
-    grouped = (scores if higher else -scores).groupby(setting)
-    gap = ACCURACY_GAP if scores.name.endswith("accuracy") else LOSS_GAP * float(scores.abs().median())
-    spreads = grouped.agg(lambda each: (each - each.median()).abs().median()).dropna()
+    scores, accurate = completed[f"{metric}_last"].astype("float64"), metric.endswith("accuracy")
+    grouped = (scores if accurate else -scores).groupby(setting)
+    gap = ACCURACY_GAP if accurate else LOSS_GAP * float(scores.abs().median())
+    spreads = grouped.agg(lambda each: (each - each.median()).abs().median())
     spread = TO_DEVIATION * float(spreads.median()) if len(spreads) else 0.0
     return grouped.agg(lambda each: int(collapsed(each.to_numpy(), gap, spread).sum()))
 

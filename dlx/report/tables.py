@@ -185,9 +185,8 @@ def comparisons_csv(analysis: "Analysis") -> str:
         for reference, compared in families
         for each in compared
     ]
-    return write_csv(
-        ["setting", "reference", "reference_is", "metric", "rule", "margin", *NUMBERS, "sentence"], rows
-    )
+    columns = ["setting", "reference", "reference_is", "metric", "rule", "margin", *NUMBERS, "sentence"]
+    return write_csv(columns, rows)
 
 
 def layer_tables(analysis: "Analysis") -> list[tuple[str, Table]]:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 APART = 4.0  # deviations of either kind that the gap between the two kinds must exceed
 
 
-def collapsed(values_K: Sequence[float], gap: float, spread: float) -> NDArray[np.bool_]:
+def collapsed(
+    values_K: Sequence[float] | NDArray[np.float64], gap: float, spread: float
+) -> NDArray[np.bool_]:
     """Return which of the K values are of the worse of two kinds; none if all are of one kind.
 
     The kinds are what the largest gap between neighbouring values separates. It must be at least `gap`, and

@@ -45,8 +45,8 @@ def differences(analysis: Analysis) -> list[Chart]:
             continue
         caption = (
             f"{METRIC_NAMES[analysis.summary.metric].capitalize()} of each setting minus that of "
-            f"{_reference(labels, pairs)} at the last epoch: mean and 95% interval. The intervals hold together. "
-            "Colours are the verdicts of the tests."
+            f"{_reference(labels, pairs)} at the last epoch: mean and 95% interval. The "
+            "intervals hold together. Colours are the verdicts of the tests."
         )
         if comparisons.margin > 0:  # NaN where none was declared
             caption += f" The grey strip is the margin of ±{comparisons.margin:g} that counts as equivalent."

@@ -110,9 +110,10 @@ def compare(
     if averaged:  # the average depends on which values were tried
         return nothing
     scores = scores_by_unit(data, design, f"{metric}_last")
-    family = _all_pairs(scores)
+    step = resolution(scores.values_CS.ravel())
+    family = _all_pairs(scores, step)
     collapsed = set(summary.table.loc[summary.table["collapsed"] > 0, "setting"])
-    compared = _Compared(scores, family, collapsed, summary.higher, nothing.margin, level)
+    compared = _Compared(scores, family, collapsed, summary.higher, nothing.margin, level, step)
     best = int(summary.table["setting"].iloc[0])
     others = [setting for setting in map(int, summary.table["setting"]) if setting != best]
     own = sorted((baselines or {}).items(), key=lambda pair: summary.ranks[pair[0]])
@@ -126,12 +127,12 @@ def compare(
     )
 
 
-def _all_pairs(scores: Scores) -> Family:
+def _all_pairs(scores: Scores, step: float) -> Family:
     settings = len(scores.values_CS)
     there_CU = (~np.isnan(scores.by_unit(scores.values_CS))).astype(np.int64)
     first_M, second_M = np.nonzero(np.triu(there_CU @ there_CU.T >= FEWEST, k=1))
     differences_MU = scores.differences(first_M, second_M)
-    tests = paired_tests(differences_MU, settings, resolution=resolution(scores.values_CS.ravel()))
+    tests = paired_tests(differences_MU, settings, resolution=step)
     row_CC = np.full((settings, settings), -1)
     row_CC[first_M, second_M] = row_CC[second_M, first_M] = np.arange(len(first_M))
     return Family(tests, row_CC, holm(tests.p_M))
@@ -147,6 +148,7 @@ class _Compared:
     higher: bool
     margin: float
     level: float
+    resolution: float
 
     def pairs(self, pairs: Sequence[tuple[int, int]], *, alone: bool = False) -> list[Comparison]:
         """Compare (setting, reference) pairs; `alone`: corrected for among themselves, not among all."""
@@ -223,5 +225,5 @@ class _Compared:
         p_M = np.full(len(pairs), np.nan)
         for index, (pair, each_U) in enumerate(zip(pairs, differences, strict=True)):
             if not math.isnan(self.margin) and len(each_U) >= FEWEST and self.collapsed.isdisjoint(pair):
-                p_M[index] = tost_p(each_U, self.margin)
+                p_M[index] = tost_p(each_U, self.margin, self.resolution)
         return holm(p_M)

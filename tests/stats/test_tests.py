@@ -132,7 +132,7 @@ def test_equal_settings_are_rarely_found_different(settings, units):
         for _ in range(600)
     ]
     rate = np.mean([(holm(each.p_M) <= 0.05).any() for each in studies])
-    assert rate < 0.05 + 2 * math.sqrt(0.05 * 0.95 / 600)
+    assert rate < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 600)  # 4 to 5.5% in 2,000 studies
 
 
 def test_clear_differences_of_three_seeds_are_found():

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dlx.errors import RequestError, nearest
+from dlx.report.answer import Answer, find_answer
 from dlx.report.comparison import Comparisons, compare
 from dlx.report.design import Design, find_design, find_key
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis
 from dlx.report.formats import Table
-from dlx.report.headline import write_headline
 from dlx.report.load import StudyData
 from dlx.report.summary import Summary, summarise
 from dlx.report.tables import settings_table
 from dlx.report.text import visible, write_value
+from dlx.report.tuning import compare_tuned
+from dlx.run.identity import comparable
+from dlx.stats.intervals import LEVEL
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Options:
     """What the user asked to compare; empty and None leave the choice to the report."""
 
     by: tuple[str, ...] = ()
+    tune: tuple[str, ...] = ()
     baseline: str = ""
     metric: str = ""
     margin: float | None = None
@@ -48,9 +52,9 @@ class Analysis:
         return diagnose(self)
 
     @cached_property
-    def headline(self) -> str:
-        """Return the answer in words, one paragraph per line."""
-        return write_headline(self)
+    def answer(self) -> Answer:
+        """Return what the report says first."""
+        return find_answer(self)
 
     @cached_property
     def table(self) -> Table:
@@ -58,28 +62,58 @@ class Analysis:
         return settings_table(self)
 
 
-def analyse(data: StudyData, options: Options) -> Analysis:
-    """Group the runs into settings and compare these. Raises RequestError for options that fit no run."""
+def analyse(data: StudyData, options: Options, level: float = LEVEL) -> Analysis:
+    """Group the runs into settings and compare these; `level`: of the tests.
+
+    Raises RequestError for options that fit no run.
+    """
+    if options.tune:
+        if options.baseline or options.margin is not None:
+            raise RequestError("--tune: cannot be combined with --baseline or --margin")
+        tuned = compare_tuned(data, options.by, options.tune, options.metric, level)
+        return Analysis(tuned.data, tuned.design, tuned.summary, tuned.comparisons)
     design = find_design(data.settings, options.by)
     summary = summarise(data, design, options.metric)
-    baseline = find_setting(design, options.baseline) if options.baseline else None
-    comparisons = compare(data, design, summary, baseline=baseline, margin=options.margin)
+    declared = _declared_baseline(data)
+    asked = options.baseline or declared
+    comparisons = compare(
+        data,
+        design,
+        summary,
+        baselines=find_baselines(design, asked) if asked else None,
+        declared=asked == declared,
+        margin=options.margin,
+        level=level,
+    )
     return Analysis(data, design, summary, comparisons)
 
 
-def find_setting(design: Design, asked: str) -> int:
-    """Return the index of the setting that `asked` names: its label, or the values of enough of its keys.
+def _declared_baseline(data: StudyData) -> str:
+    """Return the baseline that every run's request named; "" if there is none, or if they differ."""
+    named = {str(settings.get("baseline") or "") for settings in data.settings.values()}
+    return named.pop() if len(named) == 1 else ""
 
-    Keys may be as short as in the table. Raises RequestError if it names none, or several.
+
+def find_baselines(design: Design, asked: str) -> dict[int, int]:
+    """Return the baseline of each setting that has one: `asked` is a label, or the values of some keys.
+
+    If several settings have these values, each setting is compared with the one among them that has the same
+    values of all other keys. Keys may be as short as in the table. Raises RequestError if no setting fits.
     """
     if asked in design.labels:
-        return design.labels.index(asked)
+        baseline = design.labels.index(asked)
+        return {setting: baseline for setting in range(len(design.rows)) if setting != baseline}
     pairs = [part.partition("=") for part in re.split(r",\s*(?=[\w.]+=)", asked)]
     if any(not sign for _, sign, _ in pairs):
         raise _no_setting(design, asked)
     wanted = {
         find_key(key.strip(), design.keys, design.names, "--baseline"): value for key, _, value in pairs
     }
+    others = [key for key in design.keys if key not in wanted]
+
+    def rest(setting: int) -> tuple[str, ...]:
+        return tuple(comparable(design.rows[setting][key]) for key in others)
+
     found = [
         index
         for index, row in enumerate(design.rows)
@@ -87,12 +121,14 @@ def find_setting(design: Design, asked: str) -> int:
     ]
     if not found:
         raise _no_setting(design, asked)
-    if len(found) > 1:
-        some = "; ".join(design.labels[index] for index in found[:3])
-        raise RequestError(
-            f"--baseline: '{visible(asked)}' matches {len(found)} settings ({some}); name more keys"
-        )
-    return found[0]
+    if len(found) == 1:
+        return {setting: found[0] for setting in range(len(design.rows)) if setting != found[0]}
+    of_rest = {rest(index): index for index in found}
+    return {
+        setting: of_rest[rest(setting)]
+        for setting in range(len(design.rows))
+        if setting not in found and rest(setting) in of_rest
+    }
 
 
 def _no_setting(design: Design, asked: str) -> RequestError:

@@ -1,42 +1,37 @@
-"""Compares every setting with the best one, and with a baseline, seed by seed: tests, intervals, verdicts.
+"""Compares every setting with the best one, and with a baseline, unit by unit: tests, intervals, verdicts.
 
-Axes: C settings, S seeds, M tests of a family.
+Axes: C settings, U units (seeds or splits), M tests of a family.
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.comparison_text import notes, sentence
-from dlx.report.design import Design
+from dlx.report.design import Design, is_seed
 from dlx.report.load import StudyData
-from dlx.report.summary import Scores, Summary, scores_by_seed
-from dlx.stats.intervals import LEVEL, mean_intervals
-from dlx.stats.power import fewest_seeds, pairs_for_equivalence, pairs_for_sign
-from dlx.stats.tests import MIN_PAIRS, holm, student_ps, tost_p, two_sided_ps
+from dlx.report.scores import Scores, scores_by_unit
+from dlx.report.summary import Summary
+from dlx.stats.intervals import LEVEL
+from dlx.stats.tests import FEWEST, PairedTests, holm, paired_tests, resolution, tost_p
 
-Verdict = Literal["better", "worse", "equivalent", "undecided"]
-Towards = Literal["different", "equivalent"]
-MARGIN = 0.01  # the default equivalence margin of accuracies: 5 of 500 images
+Verdict = Literal["better", "worse", "equal", "equivalent", "undecided"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A setting against a reference setting, over the seeds that both completed.
+    """A setting against a reference setting, over the units that both completed.
 
-    `setting`, `reference`: indices in Design.rows. `pairs`: those seeds. `difference`: the mean of setting
-    minus reference, in the metric's unit, with its 95% interval `low` to `high` (NaN below 2 pairs). `p`: of
-    the exact sign-flip test; `p_holm`: after Holm's correction; NaN if there is nothing to test. `verdict`
-    on the setting: "worse" than the best, "better" than a baseline. `further_seeds`: how many more seeds
-    would decide an undecided pair with probability 0.8; None if no number would, or if it is unknown.
-    `p_student`: of a paired t test after the same correction, a hint where seeds are too few for sign flips.
+    `setting`, `reference`: indices in Design.rows. `pairs`: those units. `difference`: the mean of setting
+    minus reference, in the metric's unit. `low` to `high`: its 95% interval; the intervals of a report hold
+    together. `p`: of the moderated paired t test; `p_holm`: after Holm's correction. NaN below FEWEST pairs.
+    `verdict` on the setting: "worse" than the best, "better" than a baseline; "equal" if every pair is.
 
     For the sentence only: `lost`: seeds that one side did not complete. `tests`: the size of the family.
     `p_equivalent`: of TOST, after Holm's correction over the settings compared with this reference.
-    `towards`: what the further seeds would show.
     """
 
     setting: int
@@ -48,44 +43,49 @@ class Comparison:
     p: float
     p_holm: float
     verdict: Verdict
-    further_seeds: int | None
-    sentence: str = ""
-    p_student: float = math.nan
     lost: int = 0
     tests: int = 0
     p_equivalent: float = math.nan
-    towards: Towards = "different"
+
+    @property
+    def tested(self) -> bool:
+        """Whether there were enough pairs for a test."""
+        return not math.isnan(self.p_holm)
 
 
 @dataclass(frozen=True)
 class Comparisons:
     """`against_best`: every other setting against the best, best first; `against_baseline`: [] without one.
 
-    `metric`: the compared values, those of the last epoch. `margin`: the equivalence margin, NaN for none.
-    `notes`: what the tests cannot show.
+    `metric`: the compared values, those of the last epoch. `margin`: the declared equivalence margin, NaN for
+    none. `level`: of the tests. `unit`: what pairs the runs, "seed" or "split". `averaged`: keys other than
+    seeds that differ between runs of one setting, which are then not compared.
+    `tuned`: what was tuned before comparing, in a sentence; "" if nothing.
     """
 
     against_best: list[Comparison]
     against_baseline: list[Comparison]
     metric: str
     margin: float
-    notes: list[str]
+    level: float = LEVEL
+    unit: str = "seed"
+    averaged: list[str] = field(default_factory=list)
+    tuned: str = ""
+
+    @property
+    def most_pairs(self) -> int:
+        """The pairs of the comparison that has most."""
+        return max((each.pairs for each in [*self.against_best, *self.against_baseline]), default=0)
 
 
 @dataclass(frozen=True)
 class Family:
-    """The M = `tests` tests of a family for Holm's correction, by setting and reference in either order.
+    """The tests of all pairs of settings that share enough units: `row_CC[i, j]` is the row of i minus j."""
 
-    `p_CC`: of the sign-flip test; `p_holm_CC`: after the correction; `p_student_CC`: of the t test, likewise
-    corrected. `ahead_CC`: how many tests have a larger difference, in standard deviations over seeds. With
-    more seeds those are decided first, and the correction is then over the rest. NaN: no test.
-    """
-
-    tests: int
-    p_CC: NDArray[np.float64]
-    p_holm_CC: NDArray[np.float64]
-    p_student_CC: NDArray[np.float64]
-    ahead_CC: NDArray[np.float64]
+    tests: PairedTests
+    row_CC: NDArray[np.int64]  # -1: not tested
+    p_holm_M: NDArray[np.float64]
+    resolution: float  # the step between possible scores, 0 if there is none
 
 
 def compare(
@@ -93,125 +93,140 @@ def compare(
     design: Design,
     summary: Summary,
     *,
-    baseline: int | None = None,
+    baselines: Mapping[int, int] | None = None,
+    declared: bool = False,
     margin: float | None = None,
+    level: float = LEVEL,
 ) -> Comparisons:
-    """Compare all settings with the one that has the best mean, and with `baseline`, an index in Design.rows.
+    """Compare all settings with the one that has the best mean, and some with a baseline.
 
-    The best is picked by the same runs it is then tested on. If only the tests against it were corrected for,
+    `baselines`: by setting, its baseline. `declared`: whether the study's request named the baseline. The
+    best is picked by the same runs it is then tested on. If only the tests against it were corrected for,
     equal settings would differ too often. So the family of Holm's correction is all pairs, though only those
-    with the best are shown. A baseline is named beforehand: its family is the pairs with it. The default
-    `margin` is MARGIN for accuracies and none for losses.
+    with the best are shown. A declared baseline's family is its own pairs; one that was picked later has the
+    family of all.
     """
-    metric = summary.metric
-    if margin is None:
-        margin = MARGIN if metric.endswith("accuracy") else math.nan
+    metric, averaged = summary.metric, [key for key in design.seeds if not is_seed(key)]
+    nothing = Comparisons([], [], metric, math.nan if margin is None else margin, level, averaged=averaged)
     if summary.exact or len(design.rows) < 2 or math.isnan(summary.table[f"{metric}_last_mean"].iloc[0]):
-        return Comparisons([], [], metric, margin, [])
-    scores = scores_by_seed(data, design, f"{metric}_last")
-    there_CS = (~np.isnan(scores.values_CS)).astype(np.int64)
-    testable_CC = there_CS @ there_CS.T >= MIN_PAIRS
+        return nothing
+    if averaged:  # the average depends on which values were tried
+        return nothing
+    scores = scores_by_unit(data, design, f"{metric}_last")
+    family = all_pairs(scores)
+    collapsed = set(summary.table.loc[summary.table["collapsed"] > 0, "setting"])
+    compared = _Compared(scores, family, collapsed, summary.higher, nothing.margin, level)
+    best = int(summary.table["setting"].iloc[0])
+    others = [setting for setting in map(int, summary.table["setting"]) if setting != best]
+    own = sorted((baselines or {}).items(), key=lambda pair: summary.ranks[pair[0]])
+    return Comparisons(
+        compared.pairs([(setting, best) for setting in others]),
+        compared.pairs(own, alone=declared),
+        metric,
+        nothing.margin,
+        level,
+        scores.unit_name,
+    )
 
-    def against(reference: int, pairs_M2: NDArray[np.int64]) -> list[Comparison]:
-        compared = [
-            replace(each, sentence=sentence(each, design.labels, metric, margin))
-            for each in _compare_with(
-                scores, _family(scores, pairs_M2), reference, margin, higher=summary.higher
+
+def all_pairs(scores: Scores) -> Family:
+    """Test all pairs of settings that share enough units."""
+    settings, step = len(scores.values_CS), resolution(scores.values_CS.ravel())
+    there_CU = (~np.isnan(scores.by_unit(scores.values_CS))).astype(np.int64)
+    first_M, second_M = np.nonzero(np.triu(there_CU @ there_CU.T >= FEWEST, k=1))
+    differences_MU = scores.differences(first_M, second_M)
+    tested = len({*first_M, *second_M})
+    tests = paired_tests(differences_MU, tested, resolution=step)
+    row_CC = np.full((settings, settings), -1)
+    row_CC[first_M, second_M] = row_CC[second_M, first_M] = np.arange(len(first_M))
+    return Family(tests, row_CC, holm(tests.p_M), step)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Makes comparisons from a family's tests."""
+
+    scores: Scores
+    family: Family
+    collapsed: set[int]
+    higher: bool
+    margin: float
+    level: float
+
+    def pairs(self, pairs: Sequence[tuple[int, int]], *, alone: bool = False) -> list[Comparison]:
+        """Compare (setting, reference) pairs; `alone`: corrected for among themselves, not among all."""
+        if not pairs:
+            return []
+        setting_M, reference_M = np.array(pairs).T
+        row_M = self.family.row_CC[setting_M, reference_M]
+        tested_M, tests = row_M >= 0, self.family.tests
+        size = int(tested_M.sum()) if alone else len(self.family.p_holm_M)
+        p_M, p_holm_M, half_M = (
+            np.where(tested_M, values_M[row_M], np.nan) if len(values_M) else np.full(len(row_M), np.nan)
+            for values_M in (tests.p_M, self.family.p_holm_M, tests.half_widths(self.level, size))
+        )
+        if alone:
+            p_holm_M = holm(p_M)
+        differences = [
+            each_U[~np.isnan(each_U)] for each_U in self.scores.differences(setting_M, reference_M)
+        ]
+        p_equivalent_M = self._equivalence(pairs, differences)
+        return [
+            self._compare(pair, each_U, float(p), float(p_holm), float(half), float(p_equivalent), size)
+            for pair, each_U, p, p_holm, half, p_equivalent in zip(
+                pairs, differences, p_M, p_holm_M, half_M, p_equivalent_M, strict=True
             )
         ]
-        return sorted(compared, key=lambda each: summary.ranks[each.setting])
 
-    with_best = against(int(summary.table["setting"].iloc[0]), np.argwhere(np.triu(testable_CC, k=1)))
-    with_baseline = []
-    if baseline is not None:
-        others_M = np.flatnonzero(testable_CC[baseline])
-        others_M = others_M[others_M != baseline]
-        with_baseline = against(baseline, np.stack([others_M, np.full_like(others_M, baseline)], axis=1))
-    return Comparisons(with_best, with_baseline, metric, margin, notes(with_best, with_baseline, design))
-
-
-def _compare_with(
-    scores: Scores, family: Family, reference: int, margin: float, *, higher: bool
-) -> list[Comparison]:
-    """Compare every other setting with `reference`, in the order of the settings; sentences are empty."""
-    others = [setting for setting in range(len(scores.values_CS)) if setting != reference]
-    differences = [scores.shared(setting, reference) for setting in others]
-    p_equivalent_C = np.full(len(others), np.nan)
-    if not math.isnan(margin):
-        p_equivalent_C = holm(np.array([tost_p(each_S, margin) for each_S in differences]))
-    # The first of those not yet equivalent has to pass Holm's correction over all of them.
-    open_ones = int((p_equivalent_C > LEVEL).sum())
-    low_C, high_C = mean_intervals(scores.values_CS[others] - scores.values_CS[reference])
-    compared = []
-    for setting, each_S, *numbers in zip(others, differences, p_equivalent_C, low_C, high_C, strict=True):
-        p_equivalent, low, high = map(float, numbers)
-        pair = setting, reference
-        difference = float(each_S.mean()) if len(each_S) else math.nan
-        p_holm = float(family.p_holm_CC[pair])
-        verdict = _verdict(difference if higher else -difference, p_holm, p_equivalent)
-        further: tuple[int | None, Towards] = None, "different"
-        if verdict == "undecided" and len(each_S) >= MIN_PAIRS:
-            further = _further(each_S, family.tests, family.ahead_CC[pair], margin, open_ones)
-        compared.append(
-            Comparison(
-                setting=setting,
-                reference=reference,
-                pairs=len(each_S),
-                difference=difference,
-                low=low,
-                high=high,
-                p=float(family.p_CC[pair]),
-                p_holm=p_holm,
-                verdict=verdict,
-                further_seeds=further[0],
-                p_student=float(family.p_student_CC[pair]),
-                lost=scores.lost(setting, reference),
-                tests=family.tests,
-                p_equivalent=p_equivalent,
-                towards=further[1],
-            )
+    def _compare(
+        self,
+        pair: tuple[int, int],
+        differences_U: NDArray[np.float64],
+        p: float,
+        p_holm: float,
+        half: float,
+        p_equivalent: float,
+        size: int,
+    ) -> Comparison:
+        difference = float(differences_U.mean()) if len(differences_U) else math.nan
+        low, high = difference - half, difference + half
+        if p_holm <= self.level:  # Holm's own interval ends at 0 (Strassburger and Bretz, 2008)
+            low, high = (max(low, 0.0), high) if difference > 0 else (low, min(high, 0.0))
+        return Comparison(
+            *pair,
+            pairs=len(differences_U),
+            difference=difference,
+            low=low,
+            high=high,
+            p=p,
+            p_holm=p_holm,
+            verdict=self._verdict(differences_U, difference, p_holm, p_equivalent),
+            lost=self.scores.lost(*pair),
+            tests=size,
+            p_equivalent=p_equivalent,
         )
-    return compared
 
+    def _verdict(
+        self, differences_U: NDArray[np.float64], difference: float, p_holm: float, p_equivalent: float
+    ) -> Verdict:
+        """Equivalence comes first: a difference inside the margin was declared not to matter."""
+        if len(differences_U) >= FEWEST and not differences_U.any():
+            return "equal"
+        if p_equivalent <= self.level:
+            return "equivalent"
+        if p_holm <= self.level:
+            return "better" if (difference > 0) == self.higher else "worse"
+        return "undecided"
 
-def _family(scores: Scores, pairs_M2: NDArray[np.int64]) -> Family:
-    first_M, second_M = pairs_M2.T
-    differences_MS = scores.values_CS[first_M] - scores.values_CS[second_M]
-    means_M, stds_M = np.nanmean(differences_MS, axis=1), np.nanstd(differences_MS, axis=1, ddof=1)
-    effects_M = np.full(len(means_M), np.inf)
-    np.divide(np.abs(means_M), stds_M, out=effects_M, where=stds_M > 0)
-    ahead_M = np.empty(len(effects_M))
-    ahead_M[np.argsort(-effects_M, kind="stable")] = np.arange(len(effects_M))
+    def _equivalence(
+        self, pairs: Sequence[tuple[int, int]], differences: Sequence[NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """Return TOST's p after Holm's correction [M]; NaN without a margin, and where a run collapsed.
 
-    def both_ways(values_M: NDArray[np.float64]) -> NDArray[np.float64]:
-        values_CC = np.full((len(scores.values_CS),) * 2, np.nan)
-        values_CC[first_M, second_M] = values_CC[second_M, first_M] = values_M
-        return values_CC
-
-    p_M, p_student_M = two_sided_ps(differences_MS), student_ps(differences_MS)
-    return Family(len(p_M), *map(both_ways, (p_M, holm(p_M), holm(p_student_M), ahead_M)))
-
-
-def _verdict(gain: float, p_holm: float, p_equivalent: float) -> Verdict:
-    """Equivalence comes first: a difference inside the margin can be real, but was declared not to matter."""
-    if p_equivalent <= LEVEL:
-        return "equivalent"
-    if p_holm <= LEVEL:
-        return "better" if gain > 0 else "worse"
-    return "undecided"
-
-
-def _further(
-    differences_S: NDArray[np.float64], tests: int, ahead: float, margin: float, open_ones: int
-) -> tuple[int | None, Towards]:
-    """Return how many more seeds would decide, None if none would, and what they would show."""
-    mean, std = float(differences_S.mean()), float(differences_S.std(ddof=1))
-    needed: dict[Towards, int | None] = {"different": pairs_for_sign(mean, std, LEVEL / 2 / (tests - ahead))}
-    if (pairs := needed["different"]) is not None:  # those ahead have to be decided first
-        needed["different"] = max(pairs, fewest_seeds(tests))
-    if not math.isnan(margin):
-        level = LEVEL / open_ones if open_ones else LEVEL
-        needed["equivalent"] = pairs_for_equivalence(mean, std, margin, level)
-    count = len(differences_S)
-    more = [(max(1, pairs - count), towards) for towards, pairs in needed.items() if pairs is not None]
-    return min(more) if more else (None, "different")
+        The mean of two kinds of runs says nothing about either kind.
+        """
+        p_M = np.full(len(pairs), np.nan)
+        for index, (pair, each_U) in enumerate(zip(pairs, differences, strict=True)):
+            if not math.isnan(self.margin) and len(each_U) >= FEWEST and self.collapsed.isdisjoint(pair):
+                p_M[index] = tost_p(each_U, self.margin, self.family.resolution)
+        return holm(p_M)

@@ -50,7 +50,8 @@ def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = (
     shown = [key for key in free if key not in determined]
     if by:
         every_name = short_names(free, keys)
-        shown = list(dict.fromkeys(find_key(key, free, every_name, "--by") for key in by))
+        asked_keys = [_asked_keys(given, free, shown, every_name) for given in by]
+        shown = list(dict.fromkeys(key for keys_of_one in asked_keys for key in keys_of_one))
         determined = {key: other for key, other in determined.items() if other in shown and key not in shown}
     over = {key for key in free if key not in shown and key not in determined}
     seeds = _first_equals({key: written[key] for key in varying if is_seed(key) or key in over})
@@ -70,6 +71,14 @@ def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = (
         shared={key: columns[key][0] for key in keys if key not in varying},
         seeds=[key for key, first in seeds.items() if first == key],
     )
+
+
+def _asked_keys(given: str, free: Sequence[str], shown: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """Return the keys that --by names: one key, or for a group ("augment") its keys that are shown."""
+    group = [key for key in shown if key.startswith(f"{given}.")]
+    if group and given not in names.values():
+        return group
+    return [find_key(given, free, names, "--by")]
 
 
 def find_key(given: str, keys: Sequence[str], names: Mapping[str, str], option: str) -> str:

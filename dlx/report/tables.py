@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.comparison import Comparison, Comparisons
-from dlx.report.comparison_text import verdict_cell
+from dlx.report.comparison_text import sentence, verdict_cell
 from dlx.report.design import Design
 from dlx.report.formats import Column, Table, write_csv
 from dlx.report.load import STATUSES
@@ -32,8 +32,7 @@ Layer = tuple[str, str, str, int]  # name, module, output shape, parameters
 ARCHITECTURES = 4  # tables of layers at most
 LAYERS = 200  # rows of such a table at most
 NUMBERS = (  # columns of comparisons.csv, by the name of their attribute
-    *("pairs", "difference", "low", "high", "p", "p_holm", "verdict", "further_seeds", "sentence"),
-    "p_student",
+    *("pairs", "difference", "low", "high", "p", "p_holm", "p_equivalent", "verdict"),
 )
 
 
@@ -95,17 +94,18 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
 def _verdict_columns(comparisons: Comparisons) -> list[tuple[Column, Write]]:
     columns = (("best", comparisons.against_best, 1), ("baseline", comparisons.against_baseline, 2))
     return [
-        (Column(f"against {name}", "paired, Holm", rank), _verdict(compared, name))
+        (Column(f"against {name}", "", rank), _verdict(compared, name))
         for name, compared, rank in columns
         if compared
     ]
 
 
 def _verdict(compared: list[Comparison], reference: str) -> Write:
-    by_setting = {each.setting: verdict_cell(each) for each in compared}
-    if all(cell == MISSING for cell in by_setting.values()):
+    cells = {each.setting: verdict_cell(each) for each in compared}
+    if all(cell == MISSING for cell in cells.values()):
         return lambda row: MISSING  # noqa: ARG005
-    return lambda row: by_setting.get(int(row["setting"]), reference)
+    cells |= {each.reference: reference for each in compared}
+    return lambda row: cells.get(int(row["setting"]), MISSING)
 
 
 def _notes(summary: Summary) -> list[str]:
@@ -116,7 +116,7 @@ def _notes(summary: Summary) -> list[str]:
         ]
     incomplete = summary.table[["diverged", "failed"]].to_numpy().any()
     order = f"Best first, by mean {METRIC_NAMES[summary.metric]} at the last epoch."
-    means = "Means over completed runs; 95% confidence intervals (Student's t; bootstrap from 10 runs)."
+    means = "Means over completed runs; 95% confidence intervals (Student's t)."
     others = " Diverged and failed runs are counted, but have no final value to average."
     by = f"by {summary.monitor}" if summary.monitor else "by each run's own monitor"
     picked = f"The best epoch is picked {by} on the same validation data, so its value is optimistic."
@@ -148,11 +148,11 @@ def comparisons_table(analysis: "Analysis") -> Table:
     columns = [
         Column("setting"),
         Column("against"),
-        Column("shared seeds", numeric=True),
+        Column(f"{comparisons.unit}s", "completed by both", numeric=True),
         Column(f"difference in {_short(comparisons.metric)}", "last epoch, mean", numeric=True),
         Column("95% interval", "of the difference", numeric=True),
-        Column("p", "sign flips", numeric=True),
-        Column("p", "Holm", numeric=True),
+        Column("p", "paired t", numeric=True),
+        Column("p", "corrected", numeric=True),
         Column("verdict"),
     ]
     rows = [
@@ -180,11 +180,13 @@ def comparisons_csv(analysis: "Analysis") -> str:
             *(labels[each.setting], labels[each.reference], reference),
             *(comparisons.metric, "last", comparisons.margin),
             *(getattr(each, name) for name in NUMBERS),
+            sentence(each, labels, comparisons),
         ]
         for reference, compared in families
         for each in compared
     ]
-    return write_csv(["setting", "reference", "reference_is", "metric", "rule", "margin", *NUMBERS], rows)
+    columns = ["setting", "reference", "reference_is", "metric", "rule", "margin", *NUMBERS, "sentence"]
+    return write_csv(columns, rows)
 
 
 def layer_tables(analysis: "Analysis") -> list[tuple[str, Table]]:

@@ -22,7 +22,7 @@ TEXTS = 8  # columns of settings; folded to fit, more would be one letter wide
 def print_report(console: Console, analysis: Analysis, title: str, page: Path) -> None:
     """Print the report. All text goes through `Text`, as rich's markup would act on a name like `[/]`."""
     console.print(Text(visible(title), style="bold"))
-    console.print(Text(f"{analysis.headline}\n"))
+    console.print(Text("\n".join([*analysis.answer.lines(), ""])))
     print_table(console, analysis.table)
     if diagnosis := terminal_lines(analysis.diagnosis, analysis.design):
         console.print(Text("\n".join(["", *(f"- {line}" for line in diagnosis)])))

@@ -60,6 +60,22 @@ def write_interval(name: str, low: float, high: float) -> str:
     return f"{write_metric(name, low)} to {write_metric(name, high)}" if math.isfinite(low) else MISSING
 
 
+def write_difference(name: str, *values: float) -> str:
+    """Write a difference in prose, or both ends of its interval: points for accuracies, "1.2 points".
+
+    Two significant digits, and no more than hundredths of a point.
+    """
+    if not all(math.isfinite(value) for value in values):
+        return MISSING
+    if not name.endswith("accuracy"):
+        return " to ".join(f"{value:.2g}" for value in values)
+    points = [100 * value for value in values]
+    largest = max(abs(value) for value in points)
+    digits = 0 if largest >= 10 else 1 if largest >= 1 else 2
+    written = [f"{value:.{digits}f}" for value in points]
+    return f"{' to '.join(written)} point{'' if written == ['1'] or written == ['1.0'] else 's'}"
+
+
 def write_p(p: float) -> str:
     """Write a p value with two digits."""
     return f"{p:.2g}" if math.isfinite(p) else MISSING

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlx.report.plots.run_files import read_first
-from dlx.report.summary import scores_by_seed, seed_of
+from dlx.report.scores import scores_by_unit, seed_of
+from dlx.report.summary import Summary
+from dlx.report.text import write_difference
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import read_predictions
 from dlx.stats.variance import VarianceComponents, selection_bias, variance_components
@@ -21,6 +23,7 @@ from dlx.stats.variance import VarianceComponents, selection_bias, variance_comp
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis
 
+LEAST = 5e-5  # smaller numbers would be written as 0
 SETTINGS = 60  # whose predictions are read, best first; with more, the selection bias uses scores only
 
 # By seed: which samples a run got right, [N], and the labels.
@@ -95,8 +98,41 @@ def _read_right(folder: Path) -> tuple[NDArray[np.bool_], NDArray[np.integer]] |
 def _scores(analysis: "Analysis") -> NDArray[np.float64]:
     """Return the scores, [C, S, 1], higher is better, of the settings that share the best one's seeds."""
     summary = analysis.summary
-    scores = scores_by_seed(analysis.data, analysis.design, f"{summary.metric}_last")
+    scores = scores_by_unit(analysis.data, analysis.design, f"{summary.metric}_last")
     values_CS = scores.values_CS[summary.table["setting"].to_numpy()] * (1 if summary.higher else -1)
     values_CS = values_CS[:, ~np.isnan(values_CS[0])]
     whole_CS: NDArray[np.float64] = values_CS[~np.isnan(values_CS).any(axis=1)]
     return whole_CS[:, :, None]
+
+
+def uncertainty_sentences(uncertainty: Uncertainty | None, summary: Summary) -> list[str]:
+    """Say how the best score varies with seeds and samples, and how biased it is by being picked.
+
+    Numbers that would be written as 0 are left out.
+    """
+    if uncertainty is None:
+        return []
+    metric, said = summary.metric, []
+    if (best := uncertainty.of_best) and min(best.seed_std, best.sample_std) >= LEAST:
+        seed, sample = (write_difference(metric, std) for std in (best.seed_std, best.sample_std))
+        said.append(
+            f"The best setting's score varies between seeds (standard deviation {seed}) and between sets of "
+            f"{best.sample_count:,} validation samples ({sample})."
+        )
+    if lead := uncertainty.of_lead:
+        std = math.sqrt(lead.samples / lead.sample_count)
+        if std >= LEAST:
+            said.append(
+                "The tests cover other seeds but the same validation samples. On others its lead "
+                f"varies by {write_difference(metric, std)} (standard deviation), whatever the seeds."
+            )
+    if uncertainty.selection_bias >= LEAST:
+        counts = (("seeds", uncertainty.seeds), ("validation samples", uncertainty.samples))
+        halves = " and ".join(name for name, count in counts if count > 1)
+        bias = write_difference(metric, uncertainty.selection_bias)
+        said.append(
+            f"Because it was picked as the best of {uncertainty.settings}, its score is probably about "
+            f"{bias} too {'high' if summary.higher else 'low'}. This is estimated by picking on random "
+            f"halves of the {halves} and scoring on the others."
+        )
+    return said

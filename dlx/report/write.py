@@ -93,7 +93,7 @@ def _texts(analysis: Analysis, title: str, command: str) -> dict[str, str]:
     for name, table in tables.items():
         if table.rows:
             texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}
-    facts = {"title": title, "command": command, "finding": analysis.headline}
+    facts = {"title": title, "command": command, "answer": analysis.answer.sentence}
     return texts | {"report.json": report_json(analysis, facts, tables)}
 
 

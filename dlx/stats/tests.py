@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.stats.intervals import LEVEL
-
 FEWEST = 3  # units that a test needs: two tell next to nothing about their deviation
 LEAST_FAMILY = 3  # differences; from fewer, the distribution of their variances cannot be estimated
+ROUNDING = 1e-6  # of a score, relative
 NO_SPREAD = 1e6  # degrees of freedom of a prior without spread
 
 Floats = NDArray[np.float64]
@@ -36,16 +35,15 @@ class PairedTests:
     p_M: Floats
     prior_freedom: float
 
-    def intervals(self, level: float = LEVEL, family: int | None = None) -> tuple[Floats, Floats]:
-        """Return both ends [M] of simultaneous intervals, which all hold together with probability 1 - level.
+    def half_widths(self, level: float, family: int) -> Floats:
+        """Return half the width [M] of intervals for the means, by Bonferroni's correction for `family` ones.
 
-        By Bonferroni's correction over `family` intervals; by default over all that were tested.
+        That many hold together with probability 1 - level.
         """
         from scipy.special import stdtrit
 
-        family = family or max(1, int(np.isfinite(self.p_M).sum()))
-        half_M = stdtrit(self.freedom_M, 1 - level / (2 * family)) * self.error_M
-        return self.mean_M - half_M, self.mean_M + half_M
+        half_M: Floats = stdtrit(self.freedom_M, 1 - level / (2 * max(1, family))) * self.error_M
+        return half_M
 
 
 def paired_tests(
@@ -60,22 +58,23 @@ def paired_tests(
     freedom, those of a two-way layout. With fewer than LEAST_FAMILY rows it is the ordinary paired t test.
 
     `resolution`: the step between possible scores (one validation sample). Differences of rounded scores have
-    at least the variance resolution^2 / 6, even if they happen to be equal in every unit. Rows of equal
-    differences with no resolution, or with fewer than `fewest` units, are not tested.
+    at least the variance resolution^2 / 6, even if they happen to be equal in every unit. Without a step,
+    equal differences do not happen by chance: their p is 0, or 1 if they are 0. Rows with fewer than `fewest`
+    units are not tested.
     """
     from scipy.special import stdtr
 
     counts_M = (~np.isnan(differences_MU)).sum(axis=1)
     mean_M, variance_M = _moments(differences_MU, counts_M)
     variance_M = np.maximum(variance_M, resolution**2 / 6)
-    tested_M = (counts_M >= fewest) & (variance_M > (1e-12 * np.abs(mean_M)) ** 2)
-    freedom_M = np.where(tested_M, counts_M - 1.0, np.nan)
-    prior, typical = _prior(variance_M[tested_M], freedom_M[tested_M])
-    error_M = np.sqrt((prior * typical + freedom_M * variance_M) / (prior + freedom_M) / counts_M.clip(1))
+    freedom_M = np.where(counts_M >= fewest, counts_M - 1.0, np.nan)
+    spread_M = (counts_M >= fewest) & (variance_M > (1e-12 * np.abs(mean_M)) ** 2)
+    prior, typical = _prior(variance_M[spread_M], freedom_M[spread_M])
+    moderated_M = (prior * typical + freedom_M * variance_M) / (prior + freedom_M)
+    error_M = np.sqrt(np.where(spread_M, moderated_M, freedom_M * 0) / counts_M.clip(1))
     total_M = np.minimum(prior + freedom_M, (settings - 1) * freedom_M)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p_M = 2 * stdtr(total_M, -np.abs(mean_M) / error_M)
-    return PairedTests(counts_M, mean_M, error_M, total_M, p_M, prior)
+    t_M = np.divide(np.abs(mean_M), error_M, out=np.where(mean_M == 0, 0.0, np.inf), where=error_M != 0)
+    return PairedTests(counts_M, mean_M, error_M, total_M, 2 * stdtr(total_M, -t_M), prior)
 
 
 def _moments(differences_MU: Floats, counts_M: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -119,44 +118,50 @@ def _trigamma_inverse(value: float) -> float:
 
 
 def resolution(values: Values) -> float:
-    """Return the step of which all finite values are multiples, up to an offset; 0 if there is none.
+    """Return the step of which all distances between finite values are multiples; 0 if there is none.
 
     Accuracies on N samples are multiples of 1 / N. Measured losses have no step.
     """
     distinct = np.unique(np.asarray(values, dtype=np.float64))
-    gaps = np.diff(distinct[np.isfinite(distinct)])
+    distinct = distinct[np.isfinite(distinct)]
     scale = float(np.abs(distinct).max(initial=0.0))
-    gaps = gaps[gaps > 1e-9 * scale]
-    if not len(gaps):
-        return 0.0
-    step = float(gaps.min())
-    return step if np.allclose(gaps / step, np.round(gaps / step), rtol=0, atol=1e-3) else 0.0
+    step = 0.0
+    for gap in np.diff(distinct):  # Euclid's algorithm
+        larger, smaller = max(step, gap), min(step, gap)
+        while smaller > ROUNDING * scale:
+            larger, smaller = smaller, larger % smaller
+        step = float(larger)
+        if step < 10 * ROUNDING * scale:
+            return 0.0
+    return step
 
 
-def tost_p(differences_U: Values, margin: float) -> float:
+def tost_p(differences_U: Values, margin: float, resolution: float = 0.0) -> float:
     """Return the p value of equivalence within ±`margin`: the larger p of two one-sided t tests.
 
-    NaN below 2 units (Schuirmann 1987). Equal differences have no deviation to test with; NaN for these, too.
+    NaN below FEWEST units (Schuirmann 1987). `resolution`: as for `paired_tests`.
     """
+    return _one_sided_p(differences_U, margin, resolution, beyond=False)
+
+
+def beyond_p(differences_U: Values, margin: float, resolution: float = 0.0) -> float:
+    """Return the p value that the mean difference lies outside ±`margin`, on either side, by t tests."""
+    return min(1.0, 2 * _one_sided_p(differences_U, margin, resolution, beyond=True))
+
+
+def _one_sided_p(differences_U: Values, margin: float, resolution: float, *, beyond: bool) -> float:
     from scipy.special import stdtr
 
     values = np.asarray(differences_U, dtype=np.float64)
     count = len(values)
-    if count < 2 or (values == values[0]).all():
+    if count < FEWEST:
         return math.nan
-    error = float(values.std(ddof=1)) / math.sqrt(count)
-    return float(stdtr(count - 1, (abs(float(values.mean())) - margin) / error))
-
-
-def student_p(values_U: Values, centre: float = 0.0) -> float:
-    """Return the two-sided p value of Student's t test that the mean is `centre`; NaN without a deviation."""
-    from scipy.special import stdtr
-
-    values = np.asarray(values_U, dtype=np.float64) - centre
-    if len(values) < 2 or (values == values[0]).all():
-        return math.nan
-    t = float(values.mean()) / (float(values.std(ddof=1)) / math.sqrt(len(values)))
-    return float(2 * stdtr(len(values) - 1, -abs(t)))
+    excess = abs(float(values.mean())) - margin
+    excess = -excess if beyond else excess
+    error = math.sqrt(max(float(values.var(ddof=1)), resolution**2 / 6) / count)
+    if error <= 1e-12 * abs(excess):
+        return 0.0 if excess < 0 else 1.0
+    return float(stdtr(count - 1, excess / error))
 
 
 def holm(p_M: Floats) -> Floats:

@@ -11,6 +11,7 @@ from typing import Any
 from dlx import __version__
 from dlx.report.analysis import Analysis
 from dlx.report.charts import DrawnChart, discard_earlier, draw_charts
+from dlx.report.comparison_text import sentence
 from dlx.report.page.assets import environment, now, policy, script, vega
 from dlx.report.page.data import page_data, script_json
 from dlx.report.page.runs import counts, data_facts, environments, run_details, runs_table, train_commands
@@ -66,9 +67,9 @@ def fill(
             command=visible(command),
             refresh=refresh,
             counts=counts(analysis),
-            headline=analysis.headline,
+            answer=analysis.answer,
+            compared=_compared(analysis),
             diagnosis=analysis.diagnosis,
-            comparisons=analysis.comparisons,
             table=analysis.table,
             setting_columns=max(1, len(design.keys)),
             running=_pairs(study.running),
@@ -97,6 +98,20 @@ def fill(
             ],
         )
     )
+
+
+def _compared(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the comparisons by heading: the verdict and the sentence of each."""
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    families = (
+        ("Compared with the best", comparisons.against_best),
+        ("Compared with the baseline", comparisons.against_baseline),
+    )
+    return [
+        (heading, [(each.verdict, visible(sentence(each, labels, comparisons))) for each in compared])
+        for heading, compared in families
+        if compared
+    ]
 
 
 def _pairs(texts: Mapping[str, str]) -> list[tuple[str, str]]:

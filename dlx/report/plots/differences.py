@@ -6,7 +6,8 @@ import pandas as pd
 
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.comparison import Comparison
+from dlx.report.comparison import Comparison, Comparisons
+from dlx.report.comparison_text import sentence
 from dlx.report.plots.style import (
     GREY,
     INK,
@@ -22,7 +23,13 @@ from dlx.report.plots.style import (
 from dlx.report.text import METRIC_NAMES, visible
 
 PAIRS = 24
-COLOUR_OF = {"better": "#009e73", "worse": "#d55e00", "equivalent": "#0072b2", "undecided": GREY}
+COLOUR_OF = {
+    "better": "#009e73",
+    "worse": "#d55e00",
+    "equivalent": "#0072b2",
+    "equal": "#0072b2",
+    "undecided": GREY,
+}
 
 
 def differences(analysis: Analysis) -> list[Chart]:
@@ -33,13 +40,13 @@ def differences(analysis: Analysis) -> list[Chart]:
         ("differences", "Against the best setting", comparisons.against_best),
         ("differences_baseline", "Against the baseline", comparisons.against_baseline),
     ):
-        frame = rows_of_pairs(labels, pairs[:PAIRS])
+        frame = rows_of_pairs(labels, comparisons, pairs[:PAIRS])
         if frame.empty:  # without a shared seed nothing has been compared
             continue
         caption = (
             f"{METRIC_NAMES[analysis.summary.metric].capitalize()} of each setting minus that of "
-            f"{labels[pairs[0].reference]} at the last epoch: mean over shared seeds and 95% "
-            "interval. Colours are the verdicts of the tests."
+            f"{_reference(labels, pairs)} at the last epoch: mean and 95% interval. The "
+            "intervals hold together. Colours are the verdicts of the tests."
         )
         if comparisons.margin > 0:  # NaN where none was declared
             caption += f" The grey strip is the margin of ±{comparisons.margin:g} that counts as equivalent."
@@ -49,10 +56,20 @@ def differences(analysis: Analysis) -> list[Chart]:
     return charts
 
 
-def rows_of_pairs(labels: Sequence[str], pairs: Sequence[Comparison]) -> pd.DataFrame:
+def _reference(labels: Sequence[str], pairs: Sequence[Comparison]) -> str:
+    references = {pair.reference for pair in pairs}
+    return labels[references.pop()] if len(references) == 1 else "its own baseline"
+
+
+def rows_of_pairs(
+    labels: Sequence[str], comparisons: Comparisons, pairs: Sequence[Comparison]
+) -> pd.DataFrame:
     """Return `label difference low high verdict tooltip`, a row for each pair that has a difference."""
     rows = [
-        (labels[pair.setting], pair.difference, pair.low, pair.high, pair.verdict, visible(pair.sentence))
+        (
+            *(labels[pair.setting], pair.difference, pair.low, pair.high, pair.verdict),
+            visible(sentence(pair, labels, comparisons)),
+        )
         for pair in pairs
         if abs(pair.difference) < float("inf")
     ]

@@ -1,0 +1,237 @@
+"""The answer: what a report says first, and what stands behind it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from dlx.report.comparison import Comparison
+from dlx.report.comparison_text import method, sentence
+from dlx.report.held_out import held_out_results
+from dlx.report.load import STATUSES
+from dlx.report.text import METRIC_NAMES, visible, write_count, write_difference, write_metric, write_names
+from dlx.report.uncertainty import estimate_uncertainty, uncertainty_sentences
+from dlx.stats.tests import FEWEST
+
+if TYPE_CHECKING:
+    from dlx.report.analysis import Analysis
+
+Group = Literal["best", "tied", "open", "worse", "untested"]
+FEW = 3  # settings that a sentence names
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`sentence`: the answer. `next_step`: what to do now, "" if nothing. `method`: how it was found.
+
+    `groups`: of each setting with a completed run, by its index in Design.rows: the "best" mean; "tied" with
+    it (equal, or equivalent within a declared margin); "open" (not shown to be worse); "worse"; "untested".
+    `remarks`: what changes how the answer is read. `details`: what stands behind it, one paragraph each.
+    """
+
+    sentence: str
+    next_step: str = ""
+    method: str = ""
+    groups: dict[int, Group] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return what the first screen says, a paragraph each."""
+        return [line for line in (self.sentence, self.next_step, *self.remarks, self.method) if line]
+
+
+def find_answer(analysis: "Analysis") -> Answer:
+    """Say which setting is best, and how sure that is."""
+    summary = analysis.summary
+    rows = summary.table.to_dict(orient="records")
+    ranked = [row for row in rows if row[f"{summary.metric}_last_mean"] == row[f"{summary.metric}_last_mean"]]
+    incomplete = _incomplete(rows)
+    if not ranked:
+        return Answer(f"No run completed, so there is nothing to compare. {incomplete}".strip())
+    if summary.exact:
+        return Answer(_lowest_value(rows, ranked), details=_lowest_on_the_way(rows, ranked, incomplete))
+    groups = _groups(analysis, ranked)
+    remarks = [each for each in (analysis.comparisons.tuned, _two_kinds(analysis, rows), incomplete) if each]
+    return Answer(
+        _sentence(analysis, ranked, groups),
+        _next_step(analysis, groups),
+        method(analysis.comparisons),
+        groups,
+        remarks,
+        _details(analysis),
+    )
+
+
+def _groups(analysis: "Analysis", ranked: Sequence[dict[Any, Any]]) -> dict[int, Group]:
+    of_verdict: dict[str, Group] = {"worse": "worse", "equal": "tied", "equivalent": "tied"}
+    pairs = {each.setting: each for each in analysis.comparisons.against_best}
+    groups: dict[int, Group] = {}
+    for rank, row in enumerate(ranked):
+        setting, pair = int(row["setting"]), pairs.get(int(row["setting"]))
+        if rank == 0:
+            groups[setting] = "best"
+        elif pair is None or not (pair.tested or pair.verdict == "equal"):
+            groups[setting] = "untested"
+        else:
+            groups[setting] = of_verdict.get(pair.verdict, "open")
+    return groups
+
+
+def _sentence(analysis: "Analysis", ranked: list[dict[Any, Any]], groups: dict[int, Group]) -> str:
+    summary, comparisons = analysis.summary, analysis.comparisons
+    name, best = METRIC_NAMES[summary.metric], ranked[0]
+    score = _score(analysis, best)
+    if len(analysis.design.rows) == 1:
+        return f"{name.capitalize()} is {score}."
+    label, count = best["label"], Counter(groups.values())
+    others = len(ranked) - 1
+    if not others:
+        return f"Only {label} completed: {name} {score}."
+    if comparisons.averaged:
+        keys = ", ".join(visible(key) for key in comparisons.averaged)
+        return (
+            f"{label} has the best average {name}, {score}, but that depends on which values of {keys} were "
+            "tried."
+        )
+    if count["untested"] == others:
+        return f"{label} scored best ({name} {score}), but {_why_untested(analysis)}."
+    rest = f"the other {others} settings" if others > 1 else "the other setting"
+    if count["worse"] == others:
+        return f"{label} is best: {name} {score}, better than {f'each of {rest}' if others > 1 else rest}."
+    if not count["worse"]:
+        if count["tied"] == others:
+            return f"{label} and {rest} are tied: {name} {score}."
+        shown = f"none of {rest} is" if others > 1 else f"{rest} is not"
+        end = "highest" if summary.higher else "lowest"
+        scored = f"{label} scored {end} ({name} {score})"
+        return f"No setting is shown to be best: {scored}, but {shown} shown to be worse."
+    return _remaining(analysis, ranked, groups, score)
+
+
+def _remaining(
+    analysis: "Analysis", ranked: list[dict[Any, Any]], groups: dict[int, Group], score: str
+) -> str:
+    """Say how many settings may be the best, and name them if they are few."""
+    metric = analysis.summary.metric
+    remain = [row for row in ranked if groups[int(row["setting"])] != "worse"]
+    worse = len(ranked) - len(remain)
+    tail = f"{f'the other {worse} are' if worse > 1 else 'the other one is'} worse than {remain[0]['label']}."
+    if len(remain) <= FEW:
+        scores = [f"{row['label']} ({write_metric(metric, row[f'{metric}_last_mean'])})" for row in remain]
+        names = f"{', '.join(scores[:-1])} or {scores[-1]}"
+        return f"{len(remain)} of {len(ranked)} settings may be the best, {names}; {tail}"
+    return (
+        f"{remain[0]['label']} scored best ({METRIC_NAMES[metric]} {score}); {len(remain) - 1} of the other "
+        f"{len(ranked) - 1} settings may be as good, and {worse} {'are' if worse > 1 else 'is'} worse."
+    )
+
+
+def _score(analysis: "Analysis", row: dict[Any, Any]) -> str:
+    """Write a mean and its runs; with an interval only if the setting was not picked for its score."""
+    metric = analysis.summary.metric
+    mean, low, high, count = (row[f"{metric}_last_{part}"] for part in ("mean", "low", "high", "count"))
+    runs = write_count(count, "run") if count == row["runs"] else f"{count} of {row['runs']} runs"
+    if len(analysis.design.rows) > 1 or low != low:
+        return write_metric(metric, mean) + (f" on average over {runs}" if count > 1 else "")
+    ends = f"{write_metric(metric, low)} to {write_metric(metric, high)}"
+    return f"{write_metric(metric, mean)} on average over {runs} (95% interval {ends})"
+
+
+def _why_untested(analysis: "Analysis") -> str:
+    comparisons = analysis.comparisons
+    most, unit = comparisons.most_pairs, comparisons.unit
+    if most:
+        return f"with {write_count(most, unit)} per setting this may be chance"
+    return f"no two settings share a {unit}, so they cannot be compared"
+
+
+def _next_step(analysis: "Analysis", groups: dict[int, Group]) -> str:
+    comparisons, count = analysis.comparisons, Counter(groups.values())
+    if len(groups) < 2:
+        return ""
+    if comparisons.averaged:
+        tune = f"--tune {visible(comparisons.averaged[0])}"
+        return f"Compare every setting (leave out --by), or each at its best ({tune})."
+    if count["untested"] == len(groups) - 1:
+        return f"Train each setting with at least {FEWEST} {comparisons.unit}s; 5 or more tell much more."
+    return ""
+
+
+def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:
+    """Name the settings where some runs collapsed: their mean describes neither kind."""
+    affected = [row for row in rows if row["collapsed"]]
+    if not affected:
+        return ""
+    first, metric = affected[0], analysis.summary.metric
+    of = f"{first['collapsed']} of {first[f'{metric}_last_count']} runs of {first['label']}"
+    more = f" (and some of {write_count(len(affected) - 1, 'other setting')})" if affected[1:] else ""
+    return f"{of} scored far below the others{more}. Means and tests mix two kinds of runs there."
+
+
+def _details(analysis: "Analysis") -> list[str]:
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    nearest = comparisons.against_best[:1]
+    paragraphs = [
+        " ".join(sentence(each, labels, comparisons) for each in nearest),
+        _against_baseline(analysis),
+        _lost(comparisons.against_best, labels),
+        " ".join(uncertainty_sentences(estimate_uncertainty(analysis), analysis.summary)),
+        " ".join(held_out_results(analysis)),
+    ]
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _against_baseline(analysis: "Analysis") -> str:
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    pairs = [each for each in comparisons.against_baseline if each.tested]
+    if not pairs:
+        return ""
+    counts = Counter(each.verdict for each in pairs)
+    references = {each.reference for each in comparisons.against_baseline}
+    name = labels[pairs[0].reference] if len(references) == 1 else f"{len(references)} settings"
+    parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    better = [sentence(each, labels, comparisons) for each in pairs if each.verdict == "better"]
+    return " ".join([f"Against the baseline ({name}): {parts}.", *better[:FEW]])
+
+
+def _lost(pairs: Sequence[Comparison], labels: Sequence[str]) -> str:
+    lost = [labels[each.setting] for each in pairs if each.lost]
+    if not lost:
+        return ""
+    return (
+        "A seed counts only if both settings completed it, which favours a setting whose runs failed. "
+        f"Compared with the best, seeds were lost for {write_names(lost)}."
+    )
+
+
+def _incomplete(rows: list[dict[Any, Any]]) -> str:
+    runs = sum(row["runs"] for row in rows)
+    counts = {status: sum(row[status] for row in rows) for status in STATUSES[1:]}
+    parts = [f"{count} {status}" for status, count in counts.items() if count]
+    return f"Of {write_count(runs, 'run')}, {' and '.join(parts)}." if parts else ""
+
+
+def _lowest_value(rows: list[dict[Any, Any]], ranked: list[dict[Any, Any]]) -> str:
+    """Say where the paths over a surface end; they do not depend on a seed."""
+    ends = [row["val_loss_last_mean"] for row in ranked]
+    written = [write_metric("val_loss", end) for end in ends]
+    if len(rows) == 1:
+        return f"The value of f after the last step is {written[0]}."
+    said = f"{ranked[0]['label']} ends lowest: f is {written[0]} after the last step."
+    if len(ranked) == 1:
+        return said
+    higher = write_difference("val_loss", ends[1] - ends[0])
+    return f"{said} The next lowest is {ranked[1]['label']}, {higher} higher."
+
+
+def _lowest_on_the_way(
+    rows: list[dict[Any, Any]], ranked: list[dict[Any, Any]], incomplete: str
+) -> list[str]:
+    said = []
+    lowest = min(ranked, key=lambda row: float(row["val_loss_best_mean"]))
+    if lowest["val_loss_best_mean"] < ranked[0]["val_loss_last_mean"]:
+        best, step = write_metric("val_loss", lowest["val_loss_best_mean"]), int(lowest["best_epoch_min"])
+        label = f" with {lowest['label']}" if len(rows) > 1 else ""
+        said.append(f"The lowest value on the way was {best}{label}, after step {step}.")
+    return [*said, incomplete] if incomplete else said

@@ -13,6 +13,7 @@ from dlx.report.comparison import Comparisons, compare
 from dlx.report.design import Design, find_design, find_key
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis
+from dlx.report.effects import Effects, NotCrossed, find_effects
 from dlx.report.formats import Table
 from dlx.report.load import StudyData
 from dlx.report.summary import Summary, summarise
@@ -55,6 +56,11 @@ class Analysis:
     def answer(self) -> Answer:
         """Return what the report says first."""
         return find_answer(self)
+
+    @cached_property
+    def effects(self) -> Effects | NotCrossed:
+        """Return what each key of a grid does, and which keys interact."""
+        return find_effects(self)
 
     @cached_property
     def table(self) -> Table:

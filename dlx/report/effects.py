@@ -1,6 +1,6 @@
 """What each key of a grid does on average over the others, and where that depends on another key.
 
-Axes: scores are [L1, ..., LK, U], with K keys of L values each and U units (the seeds).
+Axes: scores are [L1, ..., LK, U], with K keys of L values each and U units (the seeds or splits).
 """
 
 import itertools
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dlx.report.effects_text import write_findings, write_method
-from dlx.report.summary import scores_by_seed
+from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.text import visible, write_value
 from dlx.stats.factorial import (
     FEWEST,
@@ -21,13 +21,12 @@ from dlx.stats.factorial import (
     interaction_contrasts,
     main_contrasts,
 )
-from dlx.stats.intervals import LEVEL
 from dlx.stats.tests import Floats, resolution
 
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis
 
-Verdict = Literal["better", "worse", "open"]
+Verdict = Literal["better", "worse", "undecided"]
 
 # Of the combinations of all values, at least this share must have been trained. At worst each missing one
 # spoils another matched pair, so that of a key of two values half of the pairs remain.
@@ -94,7 +93,8 @@ class Effects:
     """The effects of a grid, largest first, and the interactions that were found, clearest first.
 
     `metric`: of the scores; `higher`: whether higher is better. `settings`, `units`, `missing`: how many
-    combinations and seeds there are, and how many runs of these are missing. `tests`: how many were done.
+    combinations and seeds there are, and how many runs of these are missing. `unit`: "seed" or "split".
+    `tests`: how many were done.
     `answers`: whether these are what the report should say first. `sentences`: the findings, most important
     first; `method`: how they were tested and what that assumes.
     """
@@ -105,6 +105,7 @@ class Effects:
     higher: bool
     settings: int
     units: int
+    unit: str
     missing: int
     tests: int
     answers: bool
@@ -121,7 +122,8 @@ class Effects:
 class Grid:
     """Scores by the values of each key: `scores` [L1, ..., LK, U], and `values` as written, by key.
 
-    `numeric`: whether all values of a key are numbers.
+    `numeric`: whether all values of a key are numbers. `higher`: whether higher scores are better. `level`: of
+    the tests.
     """
 
     keys: list[str]
@@ -129,6 +131,13 @@ class Grid:
     values: list[list[str]]
     numeric: list[bool]
     scores: Floats
+    higher: bool
+    level: float
+
+    @property
+    def step(self) -> float:
+        """Return the step between possible scores."""
+        return resolution(self.scores.ravel())
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -146,21 +155,19 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
     twofold = [
         each for pair in itertools.combinations(keys, 2) for each in interaction_contrasts(grid.levels, *pair)
     ]
-    tests = check_contrasts(grid.scores, [*singles, *twofold], resolution=resolution(grid.scores.ravel()))
-    higher = analysis.summary.higher
-    main = [_effect(grid, contrast, tests, index, higher) for index, contrast in enumerate(singles)]
+    tests = check_contrasts(grid.scores, [*singles, *twofold], resolution=grid.step, level=grid.level)
+    main = [_effect(grid, contrast, tests, index) for index, contrast in enumerate(singles)]
     main.sort(key=lambda each: -abs(each.difference))
-    found = _clearest(twofold, tests, len(singles))
+    found = _clearest(twofold, tests, len(singles), grid.level)
     settings, units = math.prod(grid.levels), grid.scores.shape[-1]
     effects = Effects(
         main=main,
-        interactions=[
-            _interaction(grid, twofold[index], tests, len(singles) + index, main, higher) for index in found
-        ],
+        interactions=[_interaction(grid, twofold[index], tests, len(singles) + index, main) for index in found],
         metric=analysis.summary.metric,
-        higher=higher,
+        higher=grid.higher,
         settings=settings,
         units=units,
+        unit=analysis.comparisons.unit,
         missing=int(np.isnan(grid.scores).sum()),
         tests=len(tests.p_M),
         answers=units >= FEWEST and (settings > FEW_SETTINGS or units <= FEW_UNITS),
@@ -170,16 +177,18 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
 
 def find_grid(analysis: "Analysis") -> Grid | NotCrossed:
     """Arrange the scores at the last epoch by the values of each key."""
-    design, summary = analysis.design, analysis.summary
+    design, summary, comparisons = analysis.design, analysis.summary, analysis.comparisons
     if len(design.keys) < 2:
         return NotCrossed("fewer than two keys vary")
+    if comparisons.averaged or comparisons.tuned:
+        return NotCrossed("runs of one setting differ in more than seeds")
     if summary.exact:
         return NotCrossed("nothing in these runs is random")
     values = {key: _levels([row[key] for row in design.rows]) for key in design.keys}
     count = math.prod(map(len, values.values()))
     if len(design.rows) < CROSSED * count:
         return NotCrossed(f"only {len(design.rows):,} of the {count:,} combinations of values were trained")
-    scores_CU = scores_by_seed(analysis.data, design, f"{summary.metric}_last").values_CS
+    scores_CU = _by_unit(scores_by_unit(analysis.data, design, f"{summary.metric}_last"))
     scores = np.full((*map(len, values.values()), scores_CU.shape[1]), np.nan)
     for row, scores_U in zip(design.rows, scores_CU, strict=True):
         scores[tuple(values[key].index(write_value(row[key])) for key in design.keys)] = scores_U
@@ -187,7 +196,13 @@ def find_grid(analysis: "Analysis") -> Grid | NotCrossed:
     if np.isnan(scores).mean() > 1 - CROSSED:
         return NotCrossed("more than a quarter of the runs of the grid are missing or share no seed")
     numeric = [all(_is_number(row[key]) for row in design.rows) for key in design.keys]
-    return Grid(design.keys, design.names, list(values.values()), numeric, scores)
+    return Grid(design.keys, design.names, list(values.values()), numeric, scores, summary.higher, comparisons.level)
+
+
+def _by_unit(scores: Scores) -> Floats:
+    """Return the mean score of each setting and unit [C, U]; NaN if the setting lacks a seed of the unit."""
+    units = range(int(scores.unit_S.max(initial=-1)) + 1)
+    return np.stack([scores.values_CS[:, scores.unit_S == unit].mean(axis=1) for unit in units], axis=1)
 
 
 def _is_number(value: Any) -> bool:
@@ -205,15 +220,15 @@ def _levels(values: list[Any]) -> list[str]:
     return list(dict.fromkeys(write_value(value) for value in sorted(values, key=order)))
 
 
-def _effect(grid: Grid, contrast: Contrast, tests: ContrastTests, index: int, higher: bool) -> Effect:
+def _effect(grid: Grid, contrast: Contrast, tests: ContrastTests, index: int) -> Effect:
     """Return the effect of a contrast of one key."""
     ((key, weights),) = contrast.weights.items()
     value = grid.values[key][weights.index(1.0)]
     other = grid.values[key][weights.index(-1.0)] if -1.0 in weights else ""
     difference, p_holm = float(tests.mean_M[index]), float(tests.p_holm_M[index])
-    verdict: Verdict = "open"
-    if p_holm <= LEVEL:
-        verdict = "better" if (difference > 0) == higher else "worse"
+    verdict: Verdict = "undecided"
+    if p_holm <= grid.level:
+        verdict = "better" if (difference > 0) == grid.higher else "worse"
     return Effect(
         key=grid.keys[key],
         name=visible(grid.names[grid.keys[key]]),
@@ -231,26 +246,31 @@ def _effect(grid: Grid, contrast: Contrast, tests: ContrastTests, index: int, hi
     )
 
 
-def _clearest(contrasts: list[Contrast], tests: ContrastTests, offset: int) -> list[int]:
+def _clearest(contrasts: list[Contrast], tests: ContrastTests, offset: int, level: float) -> list[int]:
     """Return the index of the clearest contrast of each pair of keys that interacts, clearest pair first."""
     p_M, p_holm_M = tests.p_M[offset:], tests.p_holm_M[offset:]
-    found = [index for index in np.argsort(p_M, kind="stable") if p_holm_M[index] <= LEVEL]
+    found = [index for index in np.argsort(p_M, kind="stable") if p_holm_M[index] <= level]
     first = {contrasts[index].keys: int(index) for index in reversed(found)}
     return sorted(first.values(), key=found.index)
 
 
 def _interaction(
-    grid: Grid, contrast: Contrast, tests: ContrastTests, index: int, main: list[Effect], higher: bool
+    grid: Grid, contrast: Contrast, tests: ContrastTests, index: int, main: list[Effect]
 ) -> Interaction:
     """Return the effect of one key at each value of the other, from the runs with that value alone."""
     key, by = _roles(grid, contrast.keys, main)
     single = Contrast({key: contrast.weights[key]})
-    step, levels = resolution(grid.scores.ravel()), grid.levels[by]
     at = {}
-    for level, value in enumerate(grid.values[by]):
-        part = grid.scores.take([level], axis=by)
-        alone = check_contrasts(part, [single], resolution=step, noise_order=2, family=levels)
-        at[value] = _effect(grid, single, alone, 0, higher)
+    for row, value in enumerate(grid.values[by]):
+        alone = check_contrasts(
+            grid.scores.take([row], axis=by),
+            [single],
+            resolution=grid.step,
+            level=grid.level,
+            noise_order=2,
+            family=grid.levels[by],
+        )
+        at[value] = _effect(grid, single, alone, 0)
     others = tuple(axis for axis in range(grid.scores.ndim) if axis not in (key, by))
     with np.errstate(invalid="ignore"):
         means = np.nansum(grid.scores, axis=others) / (~np.isnan(grid.scores)).sum(axis=others)

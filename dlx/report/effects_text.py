@@ -3,13 +3,12 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dlx.report.text import METRIC_NAMES, write_count, write_metric
+from dlx.report.text import METRIC_NAMES, write_count, write_difference
 from dlx.stats.factorial import FEWEST
 
 if TYPE_CHECKING:
     from dlx.report.effects import Effect, Effects, Interaction
-
-FINE = 0.01  # differences of accuracies below one point are written with two decimals
+MOST_AT = 4  # values of a key at which an effect is told; of more, only the two extremes are
 
 
 def write_findings(effects: "Effects") -> list[str]:
@@ -25,7 +24,7 @@ def write_findings(effects: "Effects") -> list[str]:
         largest = max(abs(each.difference) for each in both.at.values())
         said.append((max(largest, size[both.key], size[both.by]), _interaction_sentence(both, effects)))
     for effect in effects.main:
-        if effect.verdict != "open":
+        if effect.verdict != "undecided":
             said.append((abs(effect.difference), _main_sentence(effect, effects)))
     said.sort(key=lambda each: -each[0])  # stable: an interaction stays before an average of the same size
     return [sentence for _, sentence in said] + _open_sentences(effects)
@@ -47,17 +46,30 @@ def _main_sentence(effect: "Effect", effects: "Effects") -> str:
 def _interaction_sentence(both: "Interaction", effects: "Effects") -> str:
     """Say what one key does at each value of the other, the largest effect first."""
     at = sorted(both.at.items(), key=lambda each: -abs(each[1].difference))
-    if at[0][1].difference < 0 < effects.higher or (at[0][1].difference > 0 and not effects.higher):
-        at = [(value, turned(effect)) if effect.other else (value, effect) for value, effect in at]
-    first = at[0][1]
-    parts = [f"{write_effect(effects.metric, effect)} with {both.by_name} {value}" for value, effect in at]
-    than = f"{first.value} instead of {first.other}" if first.other else f"{first.value} instead of others"
-    return f"What {both.name} does depends on {both.by_name}: {than} gives {', '.join(parts[:-1])} and {parts[-1]}."
+    if (at[0][1].difference > 0) != effects.higher and both.other:  # the better value first
+        at = [(value, turned(effect)) for value, effect in at]
+    if len(at) > MOST_AT:
+        at = [at[0], at[-1]]
+    parts = [
+        _clause(effects.metric, effect, f"with {both.by_name} {value}", first=index == 0)
+        for index, (value, effect) in enumerate(at)
+    ]
+    return (
+        f"What {both.name} does depends on {both.by_name}: {at[0][1].value} instead of "
+        f"{at[0][1].other or 'the other values'} gives {', '.join(parts[:-1])} and {parts[-1]}."
+    )
+
+
+def _clause(metric: str, effect: "Effect", where: str, *, first: bool) -> str:
+    interval = _interval(metric, effect, "95% interval " if first else "")
+    if effect.low <= 0 <= effect.high and effect.verdict == "undecided":
+        return f"no clear difference {where} ({_signed(metric, effect.difference)}, {interval})"
+    return f"{_signed(metric, effect.difference)} {where} ({interval})"
 
 
 def _open_sentences(effects: "Effects") -> list[str]:
     """Say for which keys no effect is shown, and how large one could be."""
-    found = {each.key for each in effects.main if each.verdict != "open"}
+    found = {each.key for each in effects.main if each.verdict != "undecided"}
     found |= {key for both in effects.interactions for key in (both.key, both.by)}
     largest = {each.key: each for each in reversed(effects.main) if each.key not in found}
     return [
@@ -73,7 +85,7 @@ def _single_seed(effects: "Effects") -> str:
     return (
         f"The largest average difference is that of {first.name}: {first.value} minus "
         f"{first.other or 'the other values'} is {_signed(effects.metric, first.difference)}. With a single "
-        "seed, no effect can be told from chance."
+        f"{effects.unit}, no effect can be told from chance."
     )
 
 
@@ -86,12 +98,12 @@ def write_method(effects: "Effects") -> list[str]:
     ]
     if effects.units < FEWEST:
         return said
-    assumed = "They assume that effects vary roughly normally between seeds"
+    assumed = f"They assume that effects vary roughly normally between {effects.unit}s"
     if effects.units == FEWEST:
-        assumed += ", and about equally for all keys, because 2 seeds cannot show how much each one varies"
+        assumed += f", and about equally for all keys, because 2 {effects.unit}s cannot show how much each varies"
     said += [
         f"{effects.tests} effects and interactions were tested together (moderated paired t tests over "
-        f"{effects.units} seeds, Holm's correction).",
+        f"{write_count(effects.units, effects.unit)}, Holm's correction).",
         f"{assumed}.",
     ]
     if effects.missing:
@@ -109,14 +121,14 @@ def _depends(key: str, effects: "Effects") -> bool:
 
 def turned(effect: "Effect") -> "Effect":
     """Return the same effect with its two values exchanged."""
-    opposite = {"better": "worse", "worse": "better", "open": "open"}
+    opposite = {"better": "worse", "worse": "better", "undecided": "undecided"}
     return replace(
         effect,
         value=effect.other,
         other=effect.value,
         difference=-effect.difference,
-        low=-effect.high,
-        high=-effect.low,
+        low=0.0 - effect.high,  # not -0.0
+        high=0.0 - effect.low,
         higher=effect.lower,
         lower=effect.higher,
         verdict=opposite[effect.verdict],
@@ -125,18 +137,13 @@ def turned(effect: "Effect") -> "Effect":
 
 def write_effect(metric: str, effect: "Effect") -> str:
     """Write an effect with its interval; accuracies in points, which are hundredths."""
-    low, high = (_number(metric, end, effect.high - effect.low) for end in (effect.low, effect.high))
-    interval = f" (95% interval {low} to {high})" if effect.low == effect.low else ""
-    return f"{_signed(metric, effect.difference, effect.high - effect.low)}{interval}"
+    interval = f" ({_interval(metric, effect)})" if effect.low == effect.low else ""
+    return f"{_signed(metric, effect.difference)}{interval}"
 
 
-def _signed(metric: str, difference: float, width: float = 1.0) -> str:
-    sign = "+" if difference > 0 else ""
-    points = " points" if metric.endswith("accuracy") else ""
-    return f"{sign}{_number(metric, difference, width)}{points}"
+def _interval(metric: str, effect: "Effect", before: str = "95% interval ") -> str:
+    return before + write_difference(metric, effect.low, effect.high).removesuffix(" points")
 
 
-def _number(metric: str, value: float, width: float) -> str:
-    if not metric.endswith("accuracy"):
-        return write_metric(metric, value)
-    return f"{100 * value + 0.0:.{2 if width < FINE else 1}f}"
+def _signed(metric: str, difference: float) -> str:
+    return f"{'+' if difference > 0 else ''}{write_difference(metric, difference)}"

@@ -40,7 +40,7 @@ class Contrast:
 class ContrastTests:
     """Tests of M contrasts, [M] each; NaN where too few units have a matched set.
 
-    `mean_M`: the contrast in the scores' unit. `low_M`, `high_M`: 95% intervals that hold together and agree
+    `mean_M`: the contrast in the scores' unit. `low_M`, `high_M`: intervals that hold together and agree
     with the tests: one that excludes 0 by Holm's correction alone ends at 0. `p_M`: two-sided, of each test
     by itself. `p_holm_M`: after Holm's correction over all M. `sets_M`: matched sets over all units, of which
     the contrast is above 0 in `above_M` and below in `below_M`. `units_M`: units with a matched set.
@@ -83,6 +83,7 @@ def check_contrasts(
     contrasts: Sequence[Contrast],
     *,
     resolution: float = 0.0,
+    level: float = LEVEL,
     noise_order: int = 3,
     family: int | None = None,
 ) -> ContrastTests:
@@ -95,8 +96,8 @@ def check_contrasts(
     what a key does depends on the seed, they are tested with that larger variance; and unequal variances of
     the settings reduce the degrees of freedom (`effective_settings`).
 
-    `resolution`: the step between possible scores (see `dlx.stats.tests.resolution`). `family`: how many
-    intervals hold together, by default those of the M contrasts.
+    `resolution`: the step between possible scores (see `dlx.stats.tests.resolution`). `level`: of the tests;
+    1 - level is the coverage of the intervals. `family`: how many of these hold together, by default all M.
     """
     noise = _noise_contrasts(scores.shape[:-1], noise_order)
     rows = [*contrasts, *itertools.islice(noise, NOISE_ROWS)]
@@ -114,12 +115,12 @@ def check_contrasts(
     tested = slice(len(contrasts))
     scale_M, p_holm_M = scale_R[tested], holm(tests.p_M[tested])
     mean_M = tests.mean_M[tested] / scale_M
-    low_M, high_M = (ends[tested] / scale_M for ends in tests.intervals(family=family or len(contrasts)))
-    found_M = p_holm_M <= LEVEL
+    half_M = tests.half_widths(level, family or len(contrasts))[tested] / scale_M
+    found_M = p_holm_M <= level
     return ContrastTests(
         mean_M,
-        np.where(found_M & (mean_M > 0), np.maximum(low_M, 0), low_M),
-        np.where(found_M & (mean_M < 0), np.minimum(high_M, 0), high_M),
+        np.where(found_M & (mean_M > 0), np.maximum(mean_M - half_M, 0), mean_M - half_M),
+        np.where(found_M & (mean_M < 0), np.minimum(mean_M + half_M, 0), mean_M + half_M),
         tests.p_M[tested],
         p_holm_M,
         *(np.array([int(count(each)) for each in sets[tested]]) for count in (_whole, _above, _below)),

@@ -10,6 +10,7 @@ from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart
 from dlx.report.plots.classes import accuracy_by_class, class_curves, confusion
 from dlx.report.plots.differences import differences
+from dlx.report.plots.effects import effects
 from dlx.report.plots.images import augmented_images
 from dlx.report.plots.inside_net import (
     gradients_and_weights,
@@ -27,7 +28,7 @@ Plot = Callable[[Analysis], list[Chart]]
 
 SECTIONS: dict[str, tuple[Plot, ...]] = {
     "Curves": (surface, curves_by_epoch, curves_by_cost, time_to_accuracy, generalisation_gap, loss_by_step),
-    "Differences": (differences,),
+    "Differences": (effects, differences),
     "Swept values": (results_by_value, heat_maps, parallel_coordinates),
     "Classes": (accuracy_by_class, class_curves, confusion),
     "Inside the net": (logit_curves, logit_histograms, layer_outputs, gradients_and_weights),

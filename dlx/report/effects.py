@@ -122,8 +122,8 @@ class Effects:
 class Grid:
     """Scores by the values of each key: `scores` [L1, ..., LK, U], and `values` as written, by key.
 
-    `numeric`: whether all values of a key are numbers. `higher`: whether higher scores are better. `level`: of
-    the tests.
+    `numeric`: whether all values of a key are numbers. `higher`: whether higher scores are better. `level`:
+    of the tests.
     """
 
     keys: list[str]
@@ -159,10 +159,11 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
     main = [_effect(grid, contrast, tests, index) for index, contrast in enumerate(singles)]
     main.sort(key=lambda each: -abs(each.difference))
     found = _clearest(twofold, tests, len(singles), grid.level)
+    interactions = [_interaction(grid, twofold[index], tests, len(singles) + index, main) for index in found]
     settings, units = math.prod(grid.levels), grid.scores.shape[-1]
     effects = Effects(
         main=main,
-        interactions=[_interaction(grid, twofold[index], tests, len(singles) + index, main) for index in found],
+        interactions=interactions,
         metric=analysis.summary.metric,
         higher=grid.higher,
         settings=settings,
@@ -196,7 +197,9 @@ def find_grid(analysis: "Analysis") -> Grid | NotCrossed:
     if np.isnan(scores).mean() > 1 - CROSSED:
         return NotCrossed("more than a quarter of the runs of the grid are missing or share no seed")
     numeric = [all(_is_number(row[key]) for row in design.rows) for key in design.keys]
-    return Grid(design.keys, design.names, list(values.values()), numeric, scores, summary.higher, comparisons.level)
+    return Grid(
+        design.keys, design.names, list(values.values()), numeric, scores, summary.higher, comparisons.level
+    )
 
 
 def _by_unit(scores: Scores) -> Floats:

@@ -7,7 +7,8 @@ from dlx.report.text import METRIC_NAMES, write_count, write_difference
 from dlx.stats.factorial import FEWEST
 
 if TYPE_CHECKING:
-    from dlx.report.effects import Effect, Effects, Interaction
+    from dlx.report.effects import Effect, Effects, Interaction, Verdict
+OTHERS = "the other values"
 MOST_AT = 4  # values of a key at which an effect is told; of more, only the two extremes are
 
 
@@ -17,17 +18,16 @@ def write_findings(effects: "Effects") -> list[str]:
     An interaction comes before the averages of its keys, because these depend on the values in the grid.
     """
     if effects.units < FEWEST:
-        return [_single_seed(effects)]
+        return [_untested(effects)]
     size = {each.key: abs(each.difference) for each in reversed(effects.main)}
     said: list[tuple[float, str]] = []
     for both in effects.interactions:
         largest = max(abs(each.difference) for each in both.at.values())
         said.append((max(largest, size[both.key], size[both.by]), _interaction_sentence(both, effects)))
-    for effect in effects.main:
-        if effect.verdict != "undecided":
-            said.append((abs(effect.difference), _main_sentence(effect, effects)))
+    shown = [each for each in effects.main if each.verdict != "undecided"]
+    said += [(abs(each.difference), _main_sentence(each, effects)) for each in shown]
     said.sort(key=lambda each: -each[0])  # stable: an interaction stays before an average of the same size
-    return [sentence for _, sentence in said] + _open_sentences(effects)
+    return [sentence for _, sentence in said] + _undecided_sentences(effects)
 
 
 def _main_sentence(effect: "Effect", effects: "Effects") -> str:
@@ -35,12 +35,11 @@ def _main_sentence(effect: "Effect", effects: "Effects") -> str:
     if effect.verdict == "worse" and effect.other:
         effect = turned(effect)
     side, count = ("higher", effect.higher) if effect.difference > 0 else ("lower", effect.lower)
-    average = "On average over this grid, " if _depends(effect.key, effects) else ""
-    return (
-        f"{average}{effect.name} {effect.value} is {effect.verdict} than {effect.other or 'the other values'}: "
-        f"{write_effect(effects.metric, effect)}, {side} in {count} of "
-        f"{write_count(effect.pairs, 'matched pair')}."
-    )
+    depends = any(effect.key in (both.key, both.by) for both in effects.interactions)
+    average = "On average over this grid, " if depends else ""
+    than = f"{effect.value} is {effect.verdict} than {effect.other or OTHERS}"
+    pairs = f"{side} in {count} of {write_count(effect.pairs, 'matched pair')}"
+    return f"{average}{effect.name} {than}: {write_effect(effects.metric, effect)}, {pairs}."
 
 
 def _interaction_sentence(both: "Interaction", effects: "Effects") -> str:
@@ -56,7 +55,7 @@ def _interaction_sentence(both: "Interaction", effects: "Effects") -> str:
     ]
     return (
         f"What {both.name} does depends on {both.by_name}: {at[0][1].value} instead of "
-        f"{at[0][1].other or 'the other values'} gives {', '.join(parts[:-1])} and {parts[-1]}."
+        f"{at[0][1].other or OTHERS} gives {', '.join(parts[:-1])} and {parts[-1]}."
     )
 
 
@@ -67,61 +66,54 @@ def _clause(metric: str, effect: "Effect", where: str, *, first: bool) -> str:
     return f"{_signed(metric, effect.difference)} {where} ({interval})"
 
 
-def _open_sentences(effects: "Effects") -> list[str]:
+def _undecided_sentences(effects: "Effects") -> list[str]:
     """Say for which keys no effect is shown, and how large one could be."""
-    found = {each.key for each in effects.main if each.verdict != "undecided"}
-    found |= {key for both in effects.interactions for key in (both.key, both.by)}
-    largest = {each.key: each for each in reversed(effects.main) if each.key not in found}
+    shown = {each.key for each in effects.main if each.verdict != "undecided"}
+    shown |= {key for both in effects.interactions for key in (both.key, both.by)}
+    largest = {each.key: each for each in reversed(effects.main) if each.key not in shown}
     return [
-        f"No effect of {each.name} is shown: {each.value} minus {each.other or 'the other values'} is "
-        f"{write_effect(effects.metric, each)}, higher in {each.higher} of "
-        f"{write_count(each.pairs, 'matched pair')}."
+        f"No effect of {each.name} is shown: {each.value} minus {each.other or OTHERS} is "
+        f"{write_effect(effects.metric, each)}."
         for each in sorted(largest.values(), key=lambda each: -abs(each.difference))
     ]
 
 
-def _single_seed(effects: "Effects") -> str:
+def _untested(effects: "Effects") -> str:
     first = effects.main[0]
+    difference = f"{first.value} minus {first.other or OTHERS} is {_signed(effects.metric, first.difference)}"
     return (
-        f"The largest average difference is that of {first.name}: {first.value} minus "
-        f"{first.other or 'the other values'} is {_signed(effects.metric, first.difference)}. With a single "
-        f"{effects.unit}, no effect can be told from chance."
+        f"{first.name} makes the largest difference on average: {difference}. With a single {effects.unit}, "
+        "this may be chance."
     )
 
 
 def write_method(effects: "Effects") -> list[str]:
     """Say what an effect is, how it was tested, and what the tests assume."""
     name = METRIC_NAMES[effects.metric]
-    said = [
-        f"An effect is the difference in {name} between runs that differ in one key alone, averaged over the "
-        "grid's values of the other keys."
-    ]
+    said = [f"An effect is the mean difference in {name} between runs that differ in one key alone."]
+    said.append("It is an average over this grid's values of the other keys.")
     if effects.units < FEWEST:
         return said
-    assumed = f"They assume that effects vary roughly normally between {effects.unit}s"
+    units = write_count(effects.units, effects.unit)
+    said.append(
+        f"The {effects.tests} effects and interactions were tested together: moderated paired t tests over "
+        f"{units}, with Holm's correction."
+    )
+    assumed = f"The tests assume that effects vary roughly normally between {effects.unit}s"
     if effects.units == FEWEST:
-        assumed += f", and about equally for all keys, because 2 {effects.unit}s cannot show how much each varies"
-    said += [
-        f"{effects.tests} effects and interactions were tested together (moderated paired t tests over "
-        f"{write_count(effects.units, effects.unit)}, Holm's correction).",
-        f"{assumed}.",
-    ]
+        assumed += f", and about equally for all keys, because {units} cannot show how much each one varies"
+    said.append(f"{assumed}.")
     if effects.missing:
-        total = effects.settings * effects.units
         said.append(
-            f"{effects.missing} of the {total:,} runs of the grid are missing. A matched pair counts only if "
-            "both its runs were completed."
+            f"{effects.missing} of the grid's {effects.settings * effects.units:,} scores are missing. A pair "
+            "counts only if both its runs completed."
         )
     return said
 
 
-def _depends(key: str, effects: "Effects") -> bool:
-    return any(key in (both.key, both.by) for both in effects.interactions)
-
-
 def turned(effect: "Effect") -> "Effect":
     """Return the same effect with its two values exchanged."""
-    opposite = {"better": "worse", "worse": "better", "undecided": "undecided"}
+    opposite: dict[Verdict, Verdict] = {"better": "worse", "worse": "better", "undecided": "undecided"}
     return replace(
         effect,
         value=effect.other,

@@ -18,6 +18,7 @@ from dlx.stats.tests import Floats, holm, paired_tests
 
 PAIRED_LEVELS = 4  # of a key, at most, to compare them in pairs: 5 levels have 10 pairs and 5 means
 FEWEST = 2  # units; the other contrasts of the grid tell the deviation that two units cannot
+EQUAL = 1e-12  # scores that differ by less are equal
 TESTED_ORDER = 2  # keys that a tested contrast takes apart
 NOISE_ROWS = 500  # untested contrasts, at most: with so many the deviation is known to 3%
 
@@ -102,9 +103,9 @@ def check_contrasts(
     noise = _noise_contrasts(scores.shape[:-1], noise_order)
     rows = [*contrasts, *itertools.islice(noise, NOISE_ROWS)]
     sets = [_matched_sets(scores, each) for each in rows]
-    scale_R = np.array([_scale(*pair) for pair in zip(sets, rows, strict=True)])
-    orders_R = np.array([len(each.keys) for each in rows])
-    rows_RU = np.array([_means(each) for each in sets]) * scale_R[:, None]
+    means, scales = zip(*map(_row, sets, rows), strict=True)
+    scale_R, orders_R = np.array(scales), np.array([len(each.weights) for each in rows])
+    rows_RU = np.array(means) * scale_R[:, None]
     scale_R /= (inflation_R := _inflation(rows_RU, orders_R))
     tests = paired_tests(
         rows_RU / inflation_R[:, None],
@@ -123,8 +124,10 @@ def check_contrasts(
         np.where(found_M & (mean_M < 0), np.minimum(mean_M + half_M, 0), mean_M + half_M),
         tests.p_M[tested],
         p_holm_M,
-        *(np.array([int(count(each)) for each in sets[tested]]) for count in (_whole, _above, _below)),
-        units_M=tests.counts_M[tested],
+        np.array([(~np.isnan(each)).sum() for each in sets[tested]], dtype=np.int64),
+        np.array([(each > EQUAL).sum() for each in sets[tested]], dtype=np.int64),
+        np.array([(each < -EQUAL).sum() for each in sets[tested]], dtype=np.int64),
+        tests.counts_M[tested],
     )
 
 
@@ -152,30 +155,28 @@ def effective_settings(scores_CU: Floats) -> float:
 
 def _matched_sets(scores: Floats, contrast: Contrast) -> Floats:
     """Return the contrast of each matched set, [sets, U]; NaN if one of its runs is missing."""
-    sets = scores
-    for key, weights in contrast.weights.items():
-        used = np.flatnonzero(weights)  # a missing run of a level without weight does no harm
-        shape = [1] * sets.ndim
-        shape[key] = len(used)
-        sets = (sets.take(used, axis=key) * np.take(weights, used).reshape(shape)).sum(axis=key, keepdims=True)
+    sets = np.moveaxis(scores, list(contrast.keys), range(len(contrast.keys)))
+    for weights in contrast.weights.values():  # a missing run of a level without weight does no harm
+        sets = np.add.reduce([weight * sets[level] for level, weight in enumerate(weights) if weight])
     return sets.reshape(-1, scores.shape[-1])
 
 
-def _means(sets: Floats) -> Floats:
-    """Return the mean over the complete matched sets of each unit; NaN in a unit without one."""
-    count_U = (~np.isnan(sets)).sum(axis=0)
-    return np.where(count_U > 0, np.nansum(sets, axis=0) / np.maximum(count_U, 1), np.nan)
+def _row(sets: Floats, contrast: Contrast) -> tuple[Floats, float]:
+    """Return the mean over the complete matched sets of each unit [U], NaN without one, and its scale.
 
-
-def _scale(sets: Floats, contrast: Contrast) -> float:
-    """Return the factor that gives a unit's mean over matched sets the variance of a single run."""
-    count_U = (~np.isnan(sets)).sum(axis=0)
+    The scale is the factor that gives the mean the variance of a single run.
+    """
+    whole = ~np.isnan(sets)
+    count_U = whole.sum(axis=0)
+    sum_U = sets.sum(axis=0, where=whole)
+    mean_U = np.divide(sum_U, count_U, out=np.full(len(count_U), np.nan), where=count_U > 0)
+    typical = float(count_U.sum() / max(1, (count_U > 0).sum()))
     squares = math.prod(sum(weight**2 for weight in weights) for weights in contrast.weights.values())
-    return math.sqrt(max(1.0, float(count_U[count_U > 0].mean()) if count_U.any() else 1.0) / squares)
+    return mean_U, math.sqrt(max(1.0, typical) / squares)
 
 
 def _inflation(rows_RU: Floats, orders_R: NDArray[np.int64]) -> Floats:
-    """Return by how much contrasts of one and of two keys deviate more than those of more keys; at least 1."""
+    """Return by how much contrasts of one or two keys deviate more than those of more keys; at least 1."""
     inflation_R = np.ones(len(orders_R))
     if rows_RU.shape[1] < FEWEST:
         return inflation_R
@@ -199,18 +200,4 @@ def _noise_contrasts(levels: Sequence[int], fewest: int) -> Iterator[Contrast]:
 
 def _orthogonal(levels: int) -> list[Weights]:
     """Return Helmert's contrasts: each level but the first, minus the mean of those before it."""
-    return [
-        (-1 / level,) * level + (1.0,) + (0.0,) * (levels - level - 1) for level in range(1, levels)
-    ]
-
-
-def _whole(sets: Floats) -> int:
-    return int((~np.isnan(sets)).sum())
-
-
-def _above(sets: Floats) -> int:
-    return int((sets > 1e-12).sum())
-
-
-def _below(sets: Floats) -> int:
-    return int((sets < -1e-12).sum())
+    return [(-1 / level,) * level + (1.0,) + (0.0,) * (levels - level - 1) for level in range(1, levels)]

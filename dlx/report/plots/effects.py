@@ -27,6 +27,7 @@ ROWS = 24  # effects, at most
 PANELS = 3  # interactions, at most, side by side
 WIDTH = 640  # of the effects
 BESIDE = (210, 150)  # width and height of an interaction's panel
+POINT: Spec = {"type": "point", "filled": True, "opacity": 1}
 
 
 def effects(analysis: Analysis) -> list[Chart]:
@@ -45,12 +46,12 @@ def rows_of_effects(found: Effects) -> pd.DataFrame:
     unit = 100 if found.metric.endswith("accuracy") else 1
     rows = []
     for effect in found.main[:ROWS]:
-        if (effect.difference > 0) != found.higher and effect.other:
-            effect = turned(effect)
-        pairs = f"higher in {effect.higher} of {write_count(effect.pairs, 'matched pair')}"
-        ends = (unit * value for value in (effect.difference, effect.low, effect.high))
-        label = f"{effect.name}: {effect.value} minus {effect.other or 'the others'}"
-        rows.append((label, *ends, effect.verdict, f"{write_effect(found.metric, effect)}, {pairs}"))
+        worse = (effect.difference > 0) != found.higher
+        shown = turned(effect) if worse and effect.other else effect
+        pairs = f"higher in {shown.higher} of {write_count(shown.pairs, 'matched pair')}"
+        ends = (unit * value for value in (shown.difference, shown.low, shown.high))
+        label = f"{shown.name}: {shown.value} minus {shown.other or 'the others'}"
+        rows.append((label, *ends, shown.verdict, f"{write_effect(found.metric, shown)}, {pairs}"))
     return pd.DataFrame(rows, columns=["label", "difference", "low", "high", "verdict", "tooltip"])
 
 
@@ -87,9 +88,15 @@ def _forest(frame: pd.DataFrame, metric: str) -> Spec:
     layers = [
         layer(pd.DataFrame({"difference": [0.0]}), zero, {"x": x}),
         layer(frame.dropna(), {"type": "rule", "strokeWidth": 1.8}, ranges, also=["tooltip"]),
-        layer(frame, {"type": "point", "filled": True, "size": 70, "opacity": 1}, {"x": x} | along, ["tooltip"]),
+        layer(
+            frame, {"type": "point", "filled": True, "size": 70, "opacity": 1}, {"x": x} | along, ["tooltip"]
+        ),
     ]
-    return {"width": WIDTH, "height": {"step": 24}, "layer": [each for each in layers if each["data"]["values"]]}
+    return {
+        "width": WIDTH,
+        "height": {"step": 24},
+        "layer": [each for each in layers if each["data"]["values"]],
+    }
 
 
 def _panel(both: Interaction, title: str | None) -> Spec:
@@ -116,25 +123,21 @@ def _panel(both: Interaction, title: str | None) -> Spec:
         "layer": [
             heading(f"{both.name} by {both.by_name}", width),
             layer(frame, {"type": "line", "strokeWidth": 1.8}, along),
-            layer(frame, {"type": "point", "filled": True, "size": 40, "opacity": 1}, along),
+            layer(frame, POINT | {"size": 40}, along),
         ],
     }
 
 
 def _caption(found: Effects) -> str:
+    both = len(found.interactions)
+    name = METRIC_NAMES[found.metric]
     said = [
-        f"Above, a row for each pair of a key's values: the difference in {METRIC_NAMES[found.metric]} at the "
-        "last epoch, averaged over the grid's values of the other keys, with its 95% interval. The intervals "
-        "hold together"
+        f"{'Above, a' if both else 'A'} row for each pair of a key's values: the mean difference in {name}"
     ]
-    if not found.interactions:
-        said[0] = said[0].replace("Above, a row", "A row")
+    said[0] += " at the last epoch, over the grid's values of the other keys. The 95% intervals hold together"
     if len(found.main) > ROWS:
         said.append(f"Only the {ROWS} largest of {len(found.main)} effects are drawn")
-    if found.interactions:
-        shown = min(PANELS, len(found.interactions))
-        which = f"the {shown} clearest of {len(found.interactions)}" if shown < len(found.interactions) else "all"
-        said.append(f"Below, pairs of keys that interact ({which}): lines that are not parallel")
+    if both:
+        which = f"the {PANELS} clearest of {both} pairs" if both > PANELS else "the pairs"
+        said.append(f"Below, {which} of keys that interact: their lines are not parallel")
     return ". ".join(said) + "."
-
-

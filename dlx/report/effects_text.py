@@ -105,8 +105,8 @@ def write_method(effects: "Effects") -> list[str]:
     said.append(f"{assumed}.")
     if effects.missing:
         said.append(
-            f"{effects.missing} of the grid's {effects.settings * effects.units:,} scores are missing. A pair "
-            "counts only if both its runs completed."
+            f"{effects.missing} of the grid's {effects.settings * effects.units:,} scores are missing. A "
+            "pair counts only if both its runs completed."
         )
     return said
 

@@ -1,4 +1,4 @@
-# python tests/studies/effects.py [REPEATS]
+# python -m tests.studies.effects [REPEATS]
 """How often effects of a grid's keys are found where there are none, and where there are: a table.
 
 Axes: scores are [L1, ..., LK, U], with K keys of L values each and U seeds. The standard deviation of a run

@@ -1,0 +1,157 @@
+"""Effects of a grid's keys: values, verdicts, sentences, and studies that have none."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlx.report.analysis import Analysis
+from dlx.report.effects import Effects, NotCrossed
+
+Score = Callable[..., float]
+KEYS = {"model.norm": ["none", "batch"], "optimizer.lr": [0.1, 0.001], "model.width": [64, 32, 128]}
+
+
+def write_grid(study: Any, score: Score, keys: dict[str, Sequence[Any]], seeds: int = 3) -> None:
+    """Write a run for each combination and seed; `score` gets the values and adds the planted effects."""
+    rng = np.random.default_rng(0)
+    for number, values in enumerate(itertools.product(*keys.values())):
+        for seed in range(seeds):
+            final = 0.7 + score(*values) + 0.004 * rng.normal()
+            changes = dict(zip(keys, values, strict=True))
+            study.run(f"r{number}_{seed}", study.curve(round(final, 4)), changes, seed=seed)
+
+
+def effects_of(analysis: Analysis) -> Effects:
+    assert isinstance(analysis.effects, Effects)
+    return analysis.effects
+
+
+def norm_helps(norm: str, lr: float, width: int) -> float:
+    return 0.03 * (norm == "batch")
+
+
+def norm_helps_with_large_steps(norm: str, lr: float, width: int) -> float:
+    return 0.05 * (norm == "batch") * (lr == 0.1)
+
+
+@pytest.fixture
+def grid(study: Any) -> Effects:
+    write_grid(study, norm_helps, KEYS)
+    return effects_of(study.analysis())
+
+
+def test_the_planted_effect_is_first_with_its_size_and_matched_pairs(grid: Effects) -> None:
+    norm = grid.main[0]
+    assert (norm.key, norm.value, norm.other) == ("model.norm", "batch", "none")
+    assert norm.difference == pytest.approx(0.03, abs=0.004)
+    assert norm.low < 0.03 < norm.high
+    assert norm.verdict == "better"
+    assert (norm.pairs, norm.higher, norm.lower) == (18, 18, 0)
+    assert [each.verdict for each in grid.main[1:]] == ["undecided"] * 4
+    assert (grid.settings, grid.units, grid.missing) == (12, 3, 0)
+    assert grid.tests == 5 + 1 + 3 + 3  # pairs of values, and of these for norm by lr, norm by width, lr by width
+
+
+def test_values_are_in_their_natural_order(grid: Effects) -> None:
+    pairs = {(each.value, each.other) for each in grid.main}
+    assert pairs == {("batch", "none"), ("0.1", "0.001"), ("64", "32"), ("128", "32"), ("128", "64")}
+
+
+def test_the_headline_says_which_value_is_better(grid: Effects) -> None:
+    assert grid.headline.startswith("norm batch is better than none: +")
+    assert grid.headline.endswith("higher in 18 of 18 matched pairs.")
+    assert " points (95% interval " in grid.headline
+    assert sum(each.startswith("No effect of") for each in grid.sentences) == 2
+    assert "3 seeds" in " ".join(grid.method)
+
+
+def test_an_interaction_is_named_before_the_average(study: Any) -> None:
+    write_grid(study, norm_helps_with_large_steps, KEYS)
+    found = effects_of(study.analysis())
+    (both,) = found.interactions
+    assert (both.key, both.by) == ("model.norm", "optimizer.lr")
+    assert both.at["0.1"].difference == pytest.approx(0.05, abs=0.005)
+    assert both.at["0.001"].difference == pytest.approx(0, abs=0.005)
+    assert both.means["batch", "0.1"] == pytest.approx(0.75, abs=0.005)
+    assert found.headline.startswith("What norm does depends on lr: batch instead of none gives +")
+    assert "points with lr 0.1 (95% interval" in found.headline
+    assert "no clear difference with lr 0.001 (" in found.headline
+    assert any(each.startswith("On average over this grid, norm batch is better") for each in found.sentences)
+
+
+def test_a_lower_loss_is_better(study: Any) -> None:
+    write_grid(study, norm_helps, KEYS)
+    found = effects_of(study.analysis(metric="val_loss"))
+    assert found.main[0].verdict == "better"
+    assert found.headline.startswith("norm batch is better than none: -0.0")
+    assert found.headline.endswith("lower in 18 of 18 matched pairs.")
+
+
+def test_a_value_that_is_worse_is_named_second(study: Any) -> None:
+    write_grid(study, lambda norm, lr, width: -0.03 * (norm == "batch"), KEYS)
+    found = effects_of(study.analysis())
+    assert found.main[0].verdict == "worse"
+    assert found.headline.startswith("norm none is better than batch: +")
+
+
+def test_many_values_are_compared_with_the_others(study: Any) -> None:
+    keys = {"optimizer.lr": [0.1, 0.2, 0.3, 0.4, 0.5], "model.norm": ["none", "batch"]}
+    write_grid(study, lambda lr, norm: 0.1 * (lr == 0.5), keys)
+    found = effects_of(study.analysis())
+    assert (found.main[0].value, found.main[0].other) == ("0.5", "")
+    assert found.headline.startswith("lr 0.5 is better than the other values: +10 points")
+
+
+def test_missing_runs_are_counted_and_their_pairs_left_out(study: Any) -> None:
+    write_grid(study, norm_helps, {key: KEYS[key] for key in ("model.norm", "optimizer.lr")})
+    changes = {"model.norm": "batch", "optimizer.lr": 0.1}
+    study.run("diverged", study.curve(0.1), changes, seed=3, status="diverged")
+    for number, (norm, lr) in enumerate(itertools.product(["none", "batch"], [0.1, 0.001])):
+        if (norm, lr) != ("batch", 0.1):
+            changes = {"model.norm": norm, "optimizer.lr": lr}
+            study.run(f"more{number}", study.curve(0.7 + 0.03 * (norm == "batch")), changes, seed=3)
+    found = effects_of(study.analysis())
+    assert (found.units, found.missing) == (4, 1)
+    assert next(each for each in found.main if each.key == "model.norm").pairs == 7
+    assert found.method[-1].startswith("1 of the grid's 16 scores")
+
+
+def test_with_a_single_seed_nothing_is_tested(study: Any) -> None:
+    write_grid(study, norm_helps, KEYS, seeds=1)
+    found = effects_of(study.analysis())
+    assert not found.answers
+    assert {each.verdict for each in found.main} == {"undecided"}
+    assert found.headline.endswith("With a single seed, this may be chance.")
+
+
+@pytest.mark.parametrize(("seeds", "widths", "answers"), [(3, 3, True), (3, 1, False), (2, 1, True)])
+def test_effects_answer_for_many_settings_or_two_seeds(
+    study: Any, seeds: int, widths: int, answers: bool
+) -> None:
+    write_grid(study, norm_helps, KEYS | {"model.width": KEYS["model.width"][:widths]}, seeds)
+    assert effects_of(study.analysis()).answers is answers
+
+
+def test_studies_that_are_no_grid_have_no_effects(study: Any) -> None:
+    write_grid(study, lambda norm: 0.0, {"model.norm": ["none", "batch"]})
+    assert study.analysis().effects == NotCrossed("fewer than two keys vary")
+    for number in range(6):
+        study.run(f"s{number}", study.curve(0.7), {"optimizer.lr": 0.1 + number, "model.width": number})
+    effects = study.analysis().effects
+    assert isinstance(effects, NotCrossed)
+    assert "combinations of values were trained" in effects.reason
+
+
+def test_averages_over_other_keys_have_no_effects(study: Any) -> None:
+    write_grid(study, norm_helps, KEYS)
+    effects = study.analysis(by=("norm", "lr")).effects
+    assert effects == NotCrossed("runs of one setting differ in more than seeds")
+
+
+def test_settings_without_a_common_seed_have_no_effects(study: Any) -> None:
+    for number, (norm, lr) in enumerate(itertools.product(["none", "batch"], [0.1, 0.001])):
+        study.run(f"r{number}", study.curve(0.7), {"model.norm": norm, "optimizer.lr": lr}, seed=number)
+    assert isinstance(study.analysis().effects, NotCrossed)

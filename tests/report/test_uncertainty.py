@@ -80,6 +80,17 @@ def test_with_very_many_settings_only_scores_are_used(study: Any, monkeypatch: p
     assert found.of_best == variance_components(RIGHT_CSN[1].astype(float))
 
 
+def test_the_best_of_very_many_single_runs_is_biased_most(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlx.report.uncertainty.SETTINGS", 2)
+    write_study(study, RIGHT_CSN[:, :1])
+    found = estimate_uncertainty(study.analysis())
+    assert found is not None
+    assert (found.settings, found.seeds, found.samples) == (3, 1, 120)
+    assert found.selection_bias > 0
+
+
 @pytest.mark.parametrize("why", ["other samples", "no predictions of the best"])
 def test_scores_are_used_where_predictions_cannot_be(study: Any, why: str) -> None:
     folders = write_study(study, RIGHT_CSN)

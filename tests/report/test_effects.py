@@ -13,6 +13,8 @@ from dlx.report.effects import Effects, NotCrossed
 Score = Callable[..., float]
 KEYS = {"model.norm": ["none", "batch"], "optimizer.lr": [0.1, 0.001], "model.width": [64, 32, 128]}
 
+TWO = {key: KEYS[key] for key in ("model.norm", "optimizer.lr")}
+
 
 def write_grid(study: Any, score: Score, keys: dict[str, Sequence[Any]], seeds: int = 3) -> None:
     """Write a run for each combination and seed; `score` gets the values and adds the planted effects."""
@@ -29,18 +31,25 @@ def effects_of(analysis: Analysis) -> Effects:
     return analysis.effects
 
 
-def norm_helps(norm: str, lr: float, width: int) -> float:
+def norm_helps(norm: str, lr: float = 0.1, width: int = 64) -> float:
     return 0.03 * (norm == "batch")
 
 
-def norm_helps_with_large_steps(norm: str, lr: float, width: int) -> float:
+def norm_helps_with_large_steps(norm: str, lr: float) -> float:
     return 0.05 * (norm == "batch") * (lr == 0.1)
 
 
-@pytest.fixture
-def grid(study: Any) -> Effects:
+@pytest.fixture(scope="module")
+def helped(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a study of 12 settings and 3 seeds in which batch norm helps by 3 points, always."""
+    study = builder(tmp_path_factory.mktemp("helped"))
     write_grid(study, norm_helps, KEYS)
-    return effects_of(study.analysis())
+    return study
+
+
+@pytest.fixture(scope="module")
+def grid(helped: Any) -> Effects:
+    return effects_of(helped.analysis())
 
 
 def test_the_planted_effect_is_first_with_its_size_and_matched_pairs(grid: Effects) -> None:
@@ -52,7 +61,9 @@ def test_the_planted_effect_is_first_with_its_size_and_matched_pairs(grid: Effec
     assert (norm.pairs, norm.higher, norm.lower) == (18, 18, 0)
     assert [each.verdict for each in grid.main[1:]] == ["undecided"] * 4
     assert (grid.settings, grid.units, grid.missing) == (12, 3, 0)
-    assert grid.tests == 5 + 1 + 3 + 3  # pairs of values, and of these for norm by lr, norm by width, lr by width
+    assert (
+        grid.tests == 5 + 1 + 3 + 3
+    )  # pairs of values, and of these for norm by lr, norm by width, lr by width
 
 
 def test_values_are_in_their_natural_order(grid: Effects) -> None:
@@ -69,7 +80,7 @@ def test_the_headline_says_which_value_is_better(grid: Effects) -> None:
 
 
 def test_an_interaction_is_named_before_the_average(study: Any) -> None:
-    write_grid(study, norm_helps_with_large_steps, KEYS)
+    write_grid(study, norm_helps_with_large_steps, TWO)
     found = effects_of(study.analysis())
     (both,) = found.interactions
     assert (both.key, both.by) == ("model.norm", "optimizer.lr")
@@ -82,16 +93,15 @@ def test_an_interaction_is_named_before_the_average(study: Any) -> None:
     assert any(each.startswith("On average over this grid, norm batch is better") for each in found.sentences)
 
 
-def test_a_lower_loss_is_better(study: Any) -> None:
-    write_grid(study, norm_helps, KEYS)
-    found = effects_of(study.analysis(metric="val_loss"))
+def test_a_lower_loss_is_better(helped: Any) -> None:
+    found = effects_of(helped.analysis(metric="val_loss"))
     assert found.main[0].verdict == "better"
     assert found.headline.startswith("norm batch is better than none: -0.0")
     assert found.headline.endswith("lower in 18 of 18 matched pairs.")
 
 
 def test_a_value_that_is_worse_is_named_second(study: Any) -> None:
-    write_grid(study, lambda norm, lr, width: -0.03 * (norm == "batch"), KEYS)
+    write_grid(study, lambda norm, lr: -0.03 * (norm == "batch"), TWO)
     found = effects_of(study.analysis())
     assert found.main[0].verdict == "worse"
     assert found.headline.startswith("norm none is better than batch: +")
@@ -102,14 +112,14 @@ def test_many_values_are_compared_with_the_others(study: Any) -> None:
     write_grid(study, lambda lr, norm: 0.1 * (lr == 0.5), keys)
     found = effects_of(study.analysis())
     assert (found.main[0].value, found.main[0].other) == ("0.5", "")
-    assert found.headline.startswith("lr 0.5 is better than the other values: +10 points")
+    assert found.headline.startswith("lr 0.5 is better than the other values: +")
 
 
 def test_missing_runs_are_counted_and_their_pairs_left_out(study: Any) -> None:
-    write_grid(study, norm_helps, {key: KEYS[key] for key in ("model.norm", "optimizer.lr")})
+    write_grid(study, norm_helps, TWO)
     changes = {"model.norm": "batch", "optimizer.lr": 0.1}
     study.run("diverged", study.curve(0.1), changes, seed=3, status="diverged")
-    for number, (norm, lr) in enumerate(itertools.product(["none", "batch"], [0.1, 0.001])):
+    for number, (norm, lr) in enumerate(itertools.product(*TWO.values())):
         if (norm, lr) != ("batch", 0.1):
             changes = {"model.norm": norm, "optimizer.lr": lr}
             study.run(f"more{number}", study.curve(0.7 + 0.03 * (norm == "batch")), changes, seed=3)
@@ -120,23 +130,24 @@ def test_missing_runs_are_counted_and_their_pairs_left_out(study: Any) -> None:
 
 
 def test_with_a_single_seed_nothing_is_tested(study: Any) -> None:
-    write_grid(study, norm_helps, KEYS, seeds=1)
+    write_grid(study, norm_helps, TWO, seeds=1)
     found = effects_of(study.analysis())
     assert not found.answers
     assert {each.verdict for each in found.main} == {"undecided"}
     assert found.headline.endswith("With a single seed, this may be chance.")
 
 
-@pytest.mark.parametrize(("seeds", "widths", "answers"), [(3, 3, True), (3, 1, False), (2, 1, True)])
-def test_effects_answer_for_many_settings_or_two_seeds(
-    study: Any, seeds: int, widths: int, answers: bool
-) -> None:
-    write_grid(study, norm_helps, KEYS | {"model.width": KEYS["model.width"][:widths]}, seeds)
-    assert effects_of(study.analysis()).answers is answers
+def test_effects_answer_for_many_settings_and_for_two_seeds(study: Any, grid: Effects) -> None:
+    assert grid.answers
+    write_grid(study, norm_helps, TWO, seeds=2)
+    assert effects_of(study.analysis()).answers
+    for number, (norm, lr) in enumerate(itertools.product(*TWO.values())):
+        study.run(f"third{number}", study.curve(0.7), {"model.norm": norm, "optimizer.lr": lr}, seed=2)
+    assert not effects_of(study.analysis()).answers
 
 
 def test_studies_that_are_no_grid_have_no_effects(study: Any) -> None:
-    write_grid(study, lambda norm: 0.0, {"model.norm": ["none", "batch"]})
+    write_grid(study, norm_helps, {"model.norm": ["none", "batch"]}, seeds=1)
     assert study.analysis().effects == NotCrossed("fewer than two keys vary")
     for number in range(6):
         study.run(f"s{number}", study.curve(0.7), {"optimizer.lr": 0.1 + number, "model.width": number})
@@ -145,13 +156,12 @@ def test_studies_that_are_no_grid_have_no_effects(study: Any) -> None:
     assert "combinations of values were trained" in effects.reason
 
 
-def test_averages_over_other_keys_have_no_effects(study: Any) -> None:
-    write_grid(study, norm_helps, KEYS)
-    effects = study.analysis(by=("norm", "lr")).effects
+def test_averages_over_other_keys_have_no_effects(helped: Any) -> None:
+    effects = helped.analysis(by=("norm", "lr")).effects
     assert effects == NotCrossed("runs of one setting differ in more than seeds")
 
 
 def test_settings_without_a_common_seed_have_no_effects(study: Any) -> None:
-    for number, (norm, lr) in enumerate(itertools.product(["none", "batch"], [0.1, 0.001])):
+    for number, (norm, lr) in enumerate(itertools.product(*TWO.values())):
         study.run(f"r{number}", study.curve(0.7), {"model.norm": norm, "optimizer.lr": lr}, seed=number)
     assert isinstance(study.analysis().effects, NotCrossed)

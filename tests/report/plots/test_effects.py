@@ -13,7 +13,9 @@ def write(study: Any, seeds: int = 3) -> None:
     for number, (norm, lr) in enumerate(itertools.product(["none", "batch"], [0.1, 0.2])):
         for seed in range(seeds):
             score = 0.7 + 0.1 * (norm == "batch") * (lr == 0.2) + 0.001 * ((7 * number + 3 * seed) % 5)
-            study.run(f"r{number}_{seed}", study.curve(score), {"model.norm": norm, "optimizer.lr": lr}, seed=seed)
+            study.run(
+                f"r{number}_{seed}", study.curve(score), {"model.norm": norm, "optimizer.lr": lr}, seed=seed
+            )
 
 
 def test_rows_have_the_better_value_first_in_points(study: Any, analysed: Any) -> None:
@@ -41,7 +43,9 @@ def test_without_interactions_only_the_forest_is_drawn(study: Any, drawn: Any) -
     for number, (norm, lr) in enumerate(itertools.product(["none", "batch"], [0.1, 0.2])):
         for seed in range(3):
             score = 0.7 + 0.1 * (norm == "batch") + 0.001 * ((7 * number + 3 * seed) % 5)
-            study.run(f"r{number}_{seed}", study.curve(score), {"model.norm": norm, "optimizer.lr": lr}, seed=seed)
+            study.run(
+                f"r{number}_{seed}", study.curve(score), {"model.norm": norm, "optimizer.lr": lr}, seed=seed
+            )
     (chart,) = drawn(effects).values()
     assert "vconcat" not in chart.spec
     assert "not parallel" not in chart.caption

@@ -19,7 +19,6 @@ from dlx.stats.tests import Floats, holm, paired_tests
 PAIRED_LEVELS = 4  # of a key, at most, to compare them in pairs: 5 levels have 10 pairs and 5 means
 FEWEST = 2  # units; the other contrasts of the grid tell the deviation that two units cannot
 EQUAL = 1e-12  # scores that differ by less are equal
-TESTED_ORDER = 2  # keys that a tested contrast takes apart
 NOISE_ROWS = 500  # untested contrasts, at most: with so many the deviation is known to 3%
 
 Weights = tuple[float, ...]
@@ -93,9 +92,9 @@ def check_contrasts(
     Within a unit, a contrast is the mean over its complete matched sets. Scaled to the variance of one run,
     all contrasts have about the same variance between units. So the moderated t tests of `paired_tests`
     estimate it from all of them, and from those of `noise_order` keys and more, which are not tested. Two
-    precautions: where contrasts of one or two keys vary more between units than those of more keys, because
-    what a key does depends on the seed, they are tested with that larger variance; and unequal variances of
-    the settings reduce the degrees of freedom (`effective_settings`).
+    precautions: what a key does may depend on the seed, so contrasts of fewer keys are allowed a larger
+    variance than those of more keys, as much as is seen; and unequal variances of the settings reduce the
+    degrees of freedom (`effective_settings`).
 
     `resolution`: the step between possible scores (see `dlx.stats.tests.resolution`). `level`: of the tests;
     1 - level is the coverage of the intervals. `family`: how many of these hold together, by default all M.
@@ -106,9 +105,10 @@ def check_contrasts(
     means, scales = zip(*map(_row, sets, rows), strict=True)
     scale_R, orders_R = np.array(scales), np.array([len(each.weights) for each in rows])
     rows_RU = np.array(means) * scale_R[:, None]
-    scale_R /= (inflation_R := _inflation(rows_RU, orders_R))
+    deviations_R = _deviations(rows_RU, orders_R)
+    scale_R /= deviations_R
     tests = paired_tests(
-        rows_RU / inflation_R[:, None],
+        rows_RU / deviations_R[:, None],
         effective_settings(scores.reshape(-1, scores.shape[-1])),
         resolution=resolution / math.sqrt(2),  # paired_tests expects differences of two scores
         fewest=FEWEST,
@@ -175,19 +175,27 @@ def _row(sets: Floats, contrast: Contrast) -> tuple[Floats, float]:
     return mean_U, math.sqrt(max(1.0, typical) / squares)
 
 
-def _inflation(rows_RU: Floats, orders_R: NDArray[np.int64]) -> Floats:
-    """Return by how much contrasts of one or two keys deviate more than those of more keys; at least 1."""
-    inflation_R = np.ones(len(orders_R))
-    if rows_RU.shape[1] < FEWEST:
-        return inflation_R
+def _deviations(rows_RU: Floats, orders_R: NDArray[np.int64]) -> Floats:
+    """Return the deviation between units that is typical of contrasts of as many keys, relative to the least.
+
+    The mean variances of each number of keys, made to fall with it by isotonic regression (the min-max
+    formula; Barlow et al., Statistical Inference under Order Restrictions, 1972).
+    """
+    deviations_R = np.ones(len(orders_R))
     repeated_R = (~np.isnan(rows_RU)).sum(axis=1) > 1
-    variance_R = np.full(len(orders_R), np.nan)
-    variance_R[repeated_R] = np.nanvar(rows_RU[repeated_R], axis=1, ddof=1)
-    for order in range(1, TESTED_ORDER + 1):
-        own, noise = variance_R[(orders_R == order) & repeated_R], variance_R[(orders_R > order) & repeated_R]
-        if len(own) and noise.any():
-            inflation_R[orders_R == order] = math.sqrt(max(1.0, own.mean() / noise.mean()))
-    return inflation_R
+    orders = np.unique(orders_R[repeated_R])
+    if not len(orders):
+        return deviations_R
+    variance_R = np.nanvar(rows_RU[repeated_R], axis=1, ddof=1)
+    of_order = [variance_R[orders_R[repeated_R] == order] for order in orders]
+    count = len(orders)
+    falling = [
+        min(max(np.concatenate(of_order[i : j + 1]).mean() for j in range(r, count)) for i in range(r + 1))
+        for r in range(count)
+    ]
+    for order, variance in zip(orders, falling, strict=True):
+        deviations_R[orders_R == order] = math.sqrt(variance / falling[-1]) if falling[-1] else 1.0
+    return deviations_R
 
 
 def _noise_contrasts(levels: Sequence[int], fewest: int) -> Iterator[Contrast]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.optimize import isotonic_regression
 
 from dlx.stats import factorial
 from dlx.stats.factorial import (
@@ -34,15 +35,29 @@ def test_a_grid_is_tested_like_rows_of_unit_norm():
     weights = np.array([[-1, -1, 1, 1], [-1, 1, -1, 1], [1, -1, -1, 1]]) / 2
     rows_RU = weights @ scores.reshape(4, 4)
     variance_R = rows_RU.var(axis=1, ddof=1)
-    inflation = np.sqrt(max(1, variance_R[:2].mean() / variance_R[2]))
-    assert inflation > 1.1
-    rows_RU /= np.array([inflation, inflation, 1])[:, None]
+    larger = np.sqrt(
+        variance_R[:2].mean() / variance_R[2]
+    )  # what one key does varies more than the interaction
+    assert larger > 1.1
+    rows_RU /= np.array([larger, larger, 1])[:, None]
     expected = paired_tests(rows_RU, effective_settings(scores.reshape(4, 4)), fewest=2)
     assert tests.p_M == pytest.approx(expected.p_M, rel=1e-10)
     assert tests.p_holm_M == pytest.approx(holm(expected.p_M), rel=1e-10)
     assert tests.mean_M[0] == pytest.approx(scores[1].mean() - scores[0].mean())
-    half_M = expected.half_widths(0.05, 3) * [inflation, inflation, 2]
+    half_M = expected.half_widths(0.05, 3) * [larger, larger, 2]
     assert tests.high_M - tests.low_M == pytest.approx(2 * half_M, rel=1e-10)
+
+
+def test_the_variances_of_more_keys_do_not_exceed_those_of_fewer():
+    rng = np.random.default_rng(4)
+    orders_R = np.repeat([1, 2, 3, 4], [4, 6, 4, 1])
+    for _ in range(20):
+        rows_RU = rng.normal(size=(15, 3))
+        variance_R = rows_RU.var(axis=1, ddof=1)
+        means = [variance_R[orders_R == order].mean() for order in (1, 2, 3, 4)]
+        falling = isotonic_regression(means, weights=[4, 6, 4, 1], increasing=False).x
+        expected = np.sqrt(falling / falling[-1])[orders_R - 1]
+        assert factorial._deviations(rows_RU, orders_R) == pytest.approx(expected, rel=1e-10)
 
 
 def test_an_interaction_is_the_difference_of_two_differences():
@@ -100,7 +115,7 @@ def test_effects_that_depend_on_the_seed_get_their_own_larger_error(monkeypatch)
         return (tests.high_M - tests.low_M)[:5]
 
     with_own = widths()
-    monkeypatch.setattr(factorial, "_inflation", lambda rows_RU, orders_R: np.ones(len(rows_RU)))
+    monkeypatch.setattr(factorial, "_deviations", lambda rows_RU, orders_R: np.ones(len(rows_RU)))
     assert (with_own > 1.04 * widths()).all()
 
 

@@ -10,10 +10,11 @@ from functools import cached_property
 from dlx.errors import RequestError, nearest
 from dlx.report.answer import Answer, find_answer
 from dlx.report.comparison import Comparisons, compare
+from dlx.report.crossing import NotCrossed
 from dlx.report.design import Design, find_design, find_key
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis
-from dlx.report.effects import Effects, NotCrossed, find_effects
+from dlx.report.effects import Effects, find_effects
 from dlx.report.formats import Table
 from dlx.report.load import StudyData
 from dlx.report.summary import Summary, summarise

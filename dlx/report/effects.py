@@ -6,13 +6,13 @@ Axes: scores are [L1, ..., LK, U], with K keys of L values each and U units (the
 import itertools
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from dlx.report.crossing import Crossing, NotCrossed, find_crossing
 from dlx.report.effects_text import write_findings, write_method
-from dlx.report.scores import Scores, scores_by_unit
-from dlx.report.text import visible, write_value
+from dlx.report.text import visible
 from dlx.stats.factorial import (
     FEWEST,
     Contrast,
@@ -21,25 +21,14 @@ from dlx.stats.factorial import (
     interaction_contrasts,
     main_contrasts,
 )
-from dlx.stats.tests import Floats, resolution
 
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis
 
 Verdict = Literal["better", "worse", "undecided"]
 
-# Of the combinations of all values, at least this share must have been trained. At worst each missing one
-# spoils another matched pair, so that of a key of two values half of the pairs remain.
-CROSSED = 0.75
 FEW_SETTINGS = 8  # settings, at most, that are easier to read one by one than by their keys
 FEW_UNITS = 2  # seeds, at most, that are too few for tests between settings, but enough for effects
-
-
-@dataclass(frozen=True)
-class NotCrossed:
-    """A study without effects, and the `reason`."""
-
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +82,8 @@ class Effects:
     """The effects of a grid, largest first, and the interactions that were found, clearest first.
 
     `metric`: of the scores; `higher`: whether higher is better. `settings`, `units`, `missing`: how many
-    combinations and seeds there are, and how many runs of these are missing. `unit`: "seed" or "split".
+    combinations and seeds there are, and how many scores of these are missing. `unit`: "seed" or "split".
+    `left_out`: values of keys without a completed run.
     `tests`: how many were done.
     `answers`: whether these are what the report should say first. `sentences`: the findings, most important
     first; `method`: how they were tested and what that assumes.
@@ -107,6 +97,7 @@ class Effects:
     units: int
     unit: str
     missing: int
+    left_out: list[str]
     tests: int
     answers: bool
     sentences: list[str] = field(default_factory=list)
@@ -118,36 +109,9 @@ class Effects:
         return self.sentences[0]
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Scores by the values of each key: `scores` [L1, ..., LK, U], and `values` as written, by key.
-
-    `numeric`: whether all values of a key are numbers. `higher`: whether higher scores are better. `level`:
-    of the tests.
-    """
-
-    keys: list[str]
-    names: dict[str, str]
-    values: list[list[str]]
-    numeric: list[bool]
-    scores: Floats
-    higher: bool
-    level: float
-
-    @property
-    def step(self) -> float:
-        """Return the step between possible scores."""
-        return resolution(self.scores.ravel())
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Return the number of values of each key."""
-        return self.scores.shape[:-1]
-
-
 def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
     """Test together what each key of the study's grid does and which keys interact."""
-    grid = find_grid(analysis)
+    grid = find_crossing(analysis)
     if isinstance(grid, NotCrossed):
         return grid
     keys = range(len(grid.keys))
@@ -156,12 +120,12 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
         each for pair in itertools.combinations(keys, 2) for each in interaction_contrasts(grid.levels, *pair)
     ]
     tests = check_contrasts(grid.scores, [*singles, *twofold], resolution=grid.step, level=grid.level)
-    main = [_effect(grid, contrast, tests, index) for index, contrast in enumerate(singles)]
-    main.sort(key=lambda each: -abs(each.difference))
+    single = [_effect(grid, contrast, tests, index) for index, contrast in enumerate(singles)]
+    main = sorted((each for each in single if each.pairs), key=lambda each: -abs(each.difference))
     found = _clearest(twofold, tests, len(singles), grid.level)
     interactions = [_interaction(grid, twofold[index], tests, len(singles) + index, main) for index in found]
     settings, units = math.prod(grid.levels), grid.scores.shape[-1]
-    effects = Effects(
+    whole = Effects(
         main=main,
         interactions=interactions,
         metric=analysis.summary.metric,
@@ -170,61 +134,15 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
         units=units,
         unit=analysis.comparisons.unit,
         missing=int(np.isnan(grid.scores).sum()),
+        left_out=grid.left_out,
         tests=len(tests.p_M),
         answers=units >= FEWEST and (settings > FEW_SETTINGS or units <= FEW_UNITS),
     )
-    return replace(effects, sentences=write_findings(effects), method=write_method(effects))
+    return replace(whole, sentences=write_findings(whole), method=write_method(whole))
 
 
-def find_grid(analysis: "Analysis") -> Grid | NotCrossed:
-    """Arrange the scores at the last epoch by the values of each key."""
-    design, summary, comparisons = analysis.design, analysis.summary, analysis.comparisons
-    if len(design.keys) < 2:
-        return NotCrossed("fewer than two keys vary")
-    if comparisons.averaged or comparisons.tuned:
-        return NotCrossed("runs of one setting differ in more than seeds")
-    if summary.exact:
-        return NotCrossed("nothing in these runs is random")
-    values = {key: _levels([row[key] for row in design.rows]) for key in design.keys}
-    count = math.prod(map(len, values.values()))
-    if len(design.rows) < CROSSED * count:
-        return NotCrossed(f"only {len(design.rows):,} of the {count:,} combinations of values were trained")
-    scores_CU = _by_unit(scores_by_unit(analysis.data, design, f"{summary.metric}_last"))
-    scores = np.full((*map(len, values.values()), scores_CU.shape[1]), np.nan)
-    for row, scores_U in zip(design.rows, scores_CU, strict=True):
-        scores[tuple(values[key].index(write_value(row[key])) for key in design.keys)] = scores_U
-    scores = scores[..., ~np.isnan(scores_CU).all(axis=0)]
-    if np.isnan(scores).mean() > 1 - CROSSED:
-        return NotCrossed("more than a quarter of the runs of the grid are missing or share no seed")
-    numeric = [all(_is_number(row[key]) for row in design.rows) for key in design.keys]
-    return Grid(
-        design.keys, design.names, list(values.values()), numeric, scores, summary.higher, comparisons.level
-    )
-
-
-def _by_unit(scores: Scores) -> Floats:
-    """Return the mean score of each setting and unit [C, U]; NaN if the setting lacks a seed of the unit."""
-    units = range(int(scores.unit_S.max(initial=-1)) + 1)
-    return np.stack([scores.values_CS[:, scores.unit_S == unit].mean(axis=1) for unit in units], axis=1)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _levels(values: list[Any]) -> list[str]:
-    """Write the distinct values of a key in order: without a value or "none" first, numbers by size."""
-
-    def order(value: Any) -> tuple[int, float]:
-        if value is None or value == "none":
-            return 0, 0.0
-        return (1, float(value)) if isinstance(value, int | float) else (2, 0.0)
-
-    return list(dict.fromkeys(write_value(value) for value in sorted(values, key=order)))
-
-
-def _effect(grid: Grid, contrast: Contrast, tests: ContrastTests, index: int) -> Effect:
-    """Return the effect of a contrast of one key."""
+def _effect(grid: Crossing, contrast: Contrast, tests: ContrastTests, index: int) -> Effect:
+    """Return the effect of one key that a contrast tells."""
     ((key, weights),) = contrast.weights.items()
     value = grid.values[key][weights.index(1.0)]
     other = grid.values[key][weights.index(-1.0)] if -1.0 in weights else ""
@@ -258,7 +176,7 @@ def _clearest(contrasts: list[Contrast], tests: ContrastTests, offset: int, leve
 
 
 def _interaction(
-    grid: Grid, contrast: Contrast, tests: ContrastTests, index: int, main: list[Effect]
+    grid: Crossing, contrast: Contrast, tests: ContrastTests, index: int, main: list[Effect]
 ) -> Interaction:
     """Return the effect of one key at each value of the other, from the runs with that value alone."""
     key, by = _roles(grid, contrast.keys, main)
@@ -273,7 +191,8 @@ def _interaction(
             noise_order=2,
             family=grid.levels[by],
         )
-        at[value] = _effect(grid, single, alone, 0)
+        if alone.sets_M[0]:
+            at[value] = _effect(grid, single, alone, 0)
     others = tuple(axis for axis in range(grid.scores.ndim) if axis not in (key, by))
     with np.errstate(invalid="ignore"):
         means = np.nansum(grid.scores, axis=others) / (~np.isnan(grid.scores)).sum(axis=others)
@@ -298,7 +217,7 @@ def _interaction(
     )
 
 
-def _roles(grid: Grid, keys: tuple[int, ...], main: list[Effect]) -> tuple[int, int]:
+def _roles(grid: Crossing, keys: tuple[int, ...], main: list[Effect]) -> tuple[int, int]:
     """Return the key whose effect is told, and the key that changes it.
 
     "Batch norm helps with this learning rate" is easier to read than the reverse, so the effect is that of a

@@ -1,9 +1,10 @@
 """Effects in words: what each key does, where that depends on another key, and how it was tested."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dlx.report.text import METRIC_NAMES, write_count, write_difference
+from dlx.report.text import METRIC_NAMES, write_count, write_difference, write_names
 from dlx.stats.factorial import FEWEST
 
 if TYPE_CHECKING:
@@ -24,16 +25,30 @@ def write_findings(effects: "Effects") -> list[str]:
     for both in effects.interactions:
         largest = max(abs(each.difference) for each in both.at.values())
         said.append((max(largest, size[both.key], size[both.by]), _interaction_sentence(both, effects)))
-    shown = [each for each in effects.main if each.verdict != "undecided"]
-    said += [(abs(each.difference), _main_sentence(each, effects)) for each in shown]
+    said += [(abs(each.difference), _main_sentence(each, effects)) for each in _against_best(effects)]
     said.sort(key=lambda each: -each[0])  # stable: an interaction stays before an average of the same size
-    return [sentence for _, sentence in said] + _undecided_sentences(effects)
+    keys = len({each.key for each in effects.main})
+    first = [] if said else [f"None of the {keys} keys is shown to make a difference."]
+    return first + [sentence for _, sentence in said] + _undecided_sentences(effects)
+
+
+def _against_best(effects: "Effects") -> list["Effect"]:
+    """Return the effects that were found, better value first; of a key's pairs only those with its best."""
+    turned_M = [
+        turned(each) if each.other and (each.difference > 0) != effects.higher else each
+        for each in effects.main
+    ]
+    wins = Counter((each.key, each.value) for each in turned_M if each.other)
+    most = {key: max(wins[pair] for pair in wins if pair[0] == key) for key, _ in wins}
+    return [
+        each
+        for each in turned_M
+        if each.verdict != "undecided" and (not each.other or wins[each.key, each.value] == most[each.key])
+    ]
 
 
 def _main_sentence(effect: "Effect", effects: "Effects") -> str:
     """Say which of two values of a key is better, by how much, and in how many matched pairs."""
-    if effect.verdict == "worse" and effect.other:
-        effect = turned(effect)
     side, count = ("higher", effect.higher) if effect.difference > 0 else ("lower", effect.lower)
     depends = any(effect.key in (both.key, both.by) for both in effects.interactions)
     average = "On average over this grid, " if depends else ""
@@ -103,6 +118,8 @@ def write_method(effects: "Effects") -> list[str]:
     if effects.units == FEWEST:
         assumed += f", and about equally for all keys, because {units} cannot show how much each one varies"
     said.append(f"{assumed}.")
+    if effects.left_out:
+        said.append(f"Left out, because no run completed: {write_names(effects.left_out)}.")
     if effects.missing:
         said.append(
             f"{effects.missing} of the grid's {effects.settings * effects.units:,} scores are missing. A "

@@ -18,7 +18,7 @@ from dlx.stats.tests import Floats, holm, paired_tests
 
 PAIRED_LEVELS = 4  # of a key, at most, to compare them in pairs: 5 levels have 10 pairs and 5 means
 FEWEST = 2  # units; the other contrasts of the grid tell the deviation that two units cannot
-EQUAL = 1e-12  # scores that differ by less are equal
+ROUNDING = 1e-12  # of a score, relative: smaller contrasts are 0
 NOISE_ROWS = 500  # untested contrasts, at most: with so many the deviation is known to 3%
 
 Weights = tuple[float, ...]
@@ -101,7 +101,8 @@ def check_contrasts(
     """
     noise = _noise_contrasts(scores.shape[:-1], noise_order)
     rows = [*contrasts, *itertools.islice(noise, NOISE_ROWS)]
-    sets = [_matched_sets(scores, each) for each in rows]
+    smallest = ROUNDING * float(np.nanmax(np.abs(scores), initial=0.0))
+    sets = [_matched_sets(scores, each, smallest) for each in rows]
     means, scales = zip(*map(_row, sets, rows), strict=True)
     scale_R, orders_R = np.array(scales), np.array([len(each.weights) for each in rows])
     rows_RU = np.array(means) * scale_R[:, None]
@@ -125,8 +126,8 @@ def check_contrasts(
         tests.p_M[tested],
         p_holm_M,
         np.array([(~np.isnan(each)).sum() for each in sets[tested]], dtype=np.int64),
-        np.array([(each > EQUAL).sum() for each in sets[tested]], dtype=np.int64),
-        np.array([(each < -EQUAL).sum() for each in sets[tested]], dtype=np.int64),
+        np.array([(each > 0).sum() for each in sets[tested]], dtype=np.int64),
+        np.array([(each < 0).sum() for each in sets[tested]], dtype=np.int64),
         tests.counts_M[tested],
     )
 
@@ -153,12 +154,16 @@ def effective_settings(scores_CU: Floats) -> float:
     return min(max(2.0, ((freedom + 2) * ratio - 2) / freedom), max(2.0, len(variance_C)))
 
 
-def _matched_sets(scores: Floats, contrast: Contrast) -> Floats:
-    """Return the contrast of each matched set, [sets, U]; NaN if one of its runs is missing."""
+def _matched_sets(scores: Floats, contrast: Contrast, smallest: float) -> Floats:
+    """Return the contrast of each matched set, [sets, U]; NaN if one of its runs is missing.
+
+    Contrasts smaller than `smallest` are 0.
+    """
     sets = np.moveaxis(scores, list(contrast.keys), range(len(contrast.keys)))
     for weights in contrast.weights.values():  # a missing run of a level without weight does no harm
         sets = np.add.reduce([weight * sets[level] for level, weight in enumerate(weights) if weight])
-    return sets.reshape(-1, scores.shape[-1])
+    sets = sets.reshape(-1, scores.shape[-1])
+    return np.where(np.abs(sets) < smallest, 0.0, sets)
 
 
 def _row(sets: Floats, contrast: Contrast) -> tuple[Floats, float]:

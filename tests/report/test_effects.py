@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dlx.report.analysis import Analysis
-from dlx.report.effects import Effects, NotCrossed
+from dlx.report.crossing import NotCrossed
+from dlx.report.effects import Effects
 
 Score = Callable[..., float]
 KEYS = {"model.norm": ["none", "batch"], "optimizer.lr": [0.1, 0.001], "model.width": [64, 32, 128]}
@@ -127,6 +128,34 @@ def test_missing_runs_are_counted_and_their_pairs_left_out(study: Any) -> None:
     assert (found.units, found.missing) == (4, 1)
     assert next(each for each in found.main if each.key == "model.norm").pairs == 7
     assert found.method[-1].startswith("1 of the grid's 16 scores")
+
+
+def test_a_value_that_never_completed_is_left_out(study: Any) -> None:
+    write_grid(study, norm_helps, TWO)
+    for number, norm in enumerate(["none", "batch"]):
+        changes = {"model.norm": norm, "optimizer.lr": 10.0}
+        study.run(f"diverged{number}", study.curve(0.1), changes, status="diverged")
+    found = effects_of(study.analysis())
+    assert (found.settings, found.missing) == (4, 0)
+    assert found.method[-1] == "Left out, because no run completed: lr 10."
+
+
+def test_of_three_values_the_best_is_told_against_the_others(study: Any) -> None:
+    keys = {"model.width": [32, 64, 128], "model.norm": ["none", "batch"]}
+    write_grid(study, lambda width, norm: width / 1000, keys)
+    said = effects_of(study.analysis()).sentences
+    assert [each.partition(":")[0] for each in said[:2]] == [
+        "width 128 is better than 32",
+        "width 128 is better than 64",
+    ]
+    assert not any("64 is better than 32" in each for each in said)
+
+
+def test_where_nothing_is_found_the_headline_says_so(study: Any) -> None:
+    write_grid(study, lambda norm, lr: 0.0, TWO)
+    found = effects_of(study.analysis())
+    assert found.headline == "None of the 2 keys is shown to make a difference."
+    assert len(found.sentences) == 3
 
 
 def test_with_a_single_seed_nothing_is_tested(study: Any) -> None:

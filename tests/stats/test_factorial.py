@@ -88,6 +88,13 @@ def test_a_missing_run_spoils_its_own_matched_sets_only():
     assert tests.mean_M[0] == pytest.approx(1.5)
 
 
+def test_equal_scores_have_no_effects_however_they_are_rounded():
+    scores = np.full((5, 2, 3), 0.95)
+    tests = check_contrasts(scores, all_contrasts((5, 2)))
+    assert (tests.mean_M == 0).all()
+    assert (tests.p_M == 1).all()
+
+
 def test_a_single_unit_is_described_and_not_tested():
     tests = check_contrasts(np.arange(4.0).reshape(2, 2, 1), main_contrasts((2, 2), 0))
     assert tests.mean_M[0] == 2

@@ -4,7 +4,8 @@ import pandas as pd
 
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.effects import Effects, Interaction, NotCrossed
+from dlx.report.crossing import NotCrossed
+from dlx.report.effects import Effects, Interaction
 from dlx.report.effects_text import turned, write_effect
 from dlx.report.plots.differences import COLOUR_OF
 from dlx.report.plots.style import (

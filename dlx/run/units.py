@@ -53,9 +53,10 @@ def units(configs: list[Mapping[str, Any]]) -> tuple[list[str], str]:
     splits, drawn apart from the seeds, a unit is a split. Without, it is a value of the seed key with the
     fewest values, if that is crossed with others; else a combination of all seeds.
     """
-    keys = [key for key in dict.fromkeys(key for values in configs for key in values) if is_seed(key)]
-    columns = {key: [comparable(values.get(key)) for values in configs] for key in keys}
-    distinct: dict[tuple[str, ...], str] = {}  # keys that follow another have equal columns
+    keys = {key for values in configs for key in values if is_seed(key)}
+    by_rank = sorted(keys, key=lambda key: (key != "seed", key))
+    columns = {key: [comparable(values.get(key)) for values in configs] for key in by_rank}
+    distinct: dict[tuple[str, ...], str] = {}  # a key that follows another has an equal column
     for key, column in columns.items():
         distinct.setdefault(tuple(column), key)
     varying = {key: column for column, key in distinct.items() if len(set(column)) > 1}

@@ -73,7 +73,7 @@ def planned_repeats(runs: Iterable[StudyRun]) -> Repeats:
 
 
 def read_looks(path: Path) -> list[Look]:
-    """Return the looks in a file, [] if there is none. Raises ValueError if it is damaged or cannot be read."""
+    """Return the looks in a file, [] if there is none. Raises ValueError if it cannot be read."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -21,7 +21,7 @@ def test_without_splits_a_unit_is_a_seed():
 
 def test_keys_that_follow_the_seed_change_nothing():
     configs = [
-        run | {"seeds.init": run["seed"], "data.split_seed": run["seed"]} for run in runs(seed=range(4))
+        {"data.split_seed": run["seed"], "seeds.init": run["seed"]} | run for run in runs(seed=range(4))
     ]
     configs = [run | {"lr": lr} for run in configs for lr in (1, 2)]
     assert count_repeats(configs) == Repeats(4, "seed", 2)

@@ -1,4 +1,4 @@
-"""The level of repeated looks: published boundaries, multivariate normal probabilities, and studies of luck."""
+"""The level of repeated looks: published boundaries, multivariate normal probabilities, simulated studies."""
 
 import math
 

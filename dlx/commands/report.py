@@ -15,7 +15,8 @@ CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/re
 EXAMPLES = """
 dlx report
 dlx report outputs/mystudy --metric val_loss
-dlx report outputs/mystudy --by optimizer,lr --baseline optimizer=sgd,lr=0.1
+dlx report outputs/mystudy --baseline optimizer=sgd,lr=0.1
+dlx report outputs/mystudy --by optimizer --tune lr
 dlx report outputs/mystudy outputs/other --output both
 dlx report --watch
 """
@@ -30,8 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     from dlx.run.paths import REPORT
     from dlx.study.looks import Looks
 
-    keys = tuple(key.strip() for key in given.by.split(",") if key.strip())
-    options = Options(keys, given.baseline, given.metric or "", given.margin)
+    by, tune = (_keys(each) for each in (given.by, given.tune))
+    options = Options(by, tune, given.baseline, given.metric or "", given.margin)
     folders = find_folders(given.folders)
     output = given.output or folders[0] / REPORT
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -93,6 +94,12 @@ def _parser() -> Parser:
         help="group the runs by these keys (default: every key that varies, except seeds)",
     )
     group.add_argument(
+        "--tune",
+        metavar="KEY,...",
+        default="",
+        help="compare what --by names, each with its best values of these keys",
+    )
+    group.add_argument(
         "--baseline",
         metavar="SETTING",
         default="",
@@ -111,6 +118,10 @@ def _parser() -> Parser:
         help="differences below M do not matter (default: 0.01 for accuracies, no margin for losses)",
     )
     return parser
+
+
+def _keys(words: str) -> tuple[str, ...]:
+    return tuple(key.strip() for key in words.split(",") if key.strip())
 
 
 def _metric(word: str) -> str:

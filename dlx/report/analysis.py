@@ -18,6 +18,7 @@ from dlx.report.load import StudyData
 from dlx.report.summary import Summary, summarise
 from dlx.report.tables import settings_table
 from dlx.report.text import visible, write_value
+from dlx.report.tuning import compare_tuned
 from dlx.run.identity import comparable
 from dlx.stats.intervals import LEVEL
 
@@ -27,6 +28,7 @@ class Options:
     """What the user asked to compare; empty and None leave the choice to the report."""
 
     by: tuple[str, ...] = ()
+    tune: tuple[str, ...] = ()
     baseline: str = ""
     metric: str = ""
     margin: float | None = None
@@ -65,6 +67,11 @@ def analyse(data: StudyData, options: Options, level: float = LEVEL) -> Analysis
 
     Raises RequestError for options that fit no run.
     """
+    if options.tune:
+        if options.baseline or options.margin is not None:
+            raise RequestError("--tune: cannot be combined with --baseline or --margin")
+        tuned = compare_tuned(data, options.by, options.tune, options.metric, level)
+        return Analysis(tuned.data, tuned.design, tuned.summary, tuned.comparisons)
     design = find_design(data.settings, options.by)
     summary = summarise(data, design, options.metric)
     declared = _declared_baseline(data)

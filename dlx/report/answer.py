@@ -52,7 +52,7 @@ def find_answer(analysis: "Analysis") -> Answer:
     if summary.exact:
         return Answer(_lowest_value(rows, ranked), details=_lowest_on_the_way(rows, ranked, incomplete))
     groups = _groups(analysis, ranked)
-    remarks = [each for each in (_two_kinds(analysis, rows), incomplete) if each]
+    remarks = [each for each in (analysis.comparisons.tuned, _two_kinds(analysis, rows), incomplete) if each]
     return Answer(
         _sentence(analysis, ranked, groups),
         _next_step(analysis, groups),

@@ -60,6 +60,7 @@ class Comparisons:
     `metric`: the compared values, those of the last epoch. `margin`: the declared equivalence margin, NaN for
     none. `level`: of the tests. `unit`: what pairs the runs, "seed" or "split". `averaged`: keys other than
     seeds that differ between runs of one setting, which are then not compared.
+    `tuned`: what was tuned before comparing, in a sentence; "" if nothing.
     """
 
     against_best: list[Comparison]
@@ -69,6 +70,7 @@ class Comparisons:
     level: float = LEVEL
     unit: str = "seed"
     averaged: list[str] = field(default_factory=list)
+    tuned: str = ""
 
     @property
     def most_pairs(self) -> int:
@@ -83,6 +85,7 @@ class Family:
     tests: PairedTests
     row_CC: NDArray[np.int64]  # -1: not tested
     p_holm_M: NDArray[np.float64]
+    resolution: float  # the step between possible scores, 0 if there is none
 
 
 def compare(
@@ -110,7 +113,7 @@ def compare(
     if averaged:  # the average depends on which values were tried
         return nothing
     scores = scores_by_unit(data, design, f"{metric}_last")
-    family = _all_pairs(scores)
+    family = all_pairs(scores)
     collapsed = set(summary.table.loc[summary.table["collapsed"] > 0, "setting"])
     compared = _Compared(scores, family, collapsed, summary.higher, nothing.margin, level)
     best = int(summary.table["setting"].iloc[0])
@@ -126,15 +129,17 @@ def compare(
     )
 
 
-def _all_pairs(scores: Scores) -> Family:
-    settings = len(scores.values_CS)
+def all_pairs(scores: Scores) -> Family:
+    """Test all pairs of settings that share enough units."""
+    settings, step = len(scores.values_CS), resolution(scores.values_CS.ravel())
     there_CU = (~np.isnan(scores.by_unit(scores.values_CS))).astype(np.int64)
     first_M, second_M = np.nonzero(np.triu(there_CU @ there_CU.T >= FEWEST, k=1))
     differences_MU = scores.differences(first_M, second_M)
-    tests = paired_tests(differences_MU, settings, resolution=resolution(scores.values_CS.ravel()))
+    tested = len({*first_M, *second_M})
+    tests = paired_tests(differences_MU, tested, resolution=step)
     row_CC = np.full((settings, settings), -1)
     row_CC[first_M, second_M] = row_CC[second_M, first_M] = np.arange(len(first_M))
-    return Family(tests, row_CC, holm(tests.p_M))
+    return Family(tests, row_CC, holm(tests.p_M), step)
 
 
 @dataclass(frozen=True)
@@ -223,5 +228,5 @@ class _Compared:
         p_M = np.full(len(pairs), np.nan)
         for index, (pair, each_U) in enumerate(zip(pairs, differences, strict=True)):
             if not math.isnan(self.margin) and len(each_U) >= FEWEST and self.collapsed.isdisjoint(pair):
-                p_M[index] = tost_p(each_U, self.margin)
+                p_M[index] = tost_p(each_U, self.margin, self.family.resolution)
         return holm(p_M)

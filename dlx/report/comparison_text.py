@@ -55,6 +55,4 @@ def method(comparisons: Comparisons) -> str:
     over = f"Paired t tests over {write_count(comparisons.most_pairs, comparisons.unit)}"
     family = f", corrected for {pair.tests:,} comparisons" if pair.tests > 1 else ""
     level = f" at a level of {comparisons.level:.2g}" if comparisons.level != LEVEL else ""
-    return (
-        f"{over}{family}{level}. They assume that scores vary roughly normally with the {comparisons.unit}."
-    )
+    return f"{over}{family}{level}. They assume that scores vary roughly normally over {comparisons.unit}s."

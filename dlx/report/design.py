@@ -76,7 +76,9 @@ def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = (
 def _asked_keys(given: str, free: Sequence[str], shown: Sequence[str], names: Mapping[str, str]) -> list[str]:
     """Return the keys that --by names: one key, or for a group ("augment") its keys that are shown."""
     group = [key for key in shown if key.startswith(f"{given}.")]
-    return group or [find_key(given, free, names, "--by")]
+    if group and given not in names.values():
+        return group
+    return [find_key(given, free, names, "--by")]
 
 
 def find_key(given: str, keys: Sequence[str], names: Mapping[str, str], option: str) -> str:

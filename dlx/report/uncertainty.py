@@ -123,16 +123,16 @@ def uncertainty_sentences(uncertainty: Uncertainty | None, summary: Summary) -> 
         std = math.sqrt(lead.samples / lead.sample_count)
         if std >= LEAST:
             said.append(
-                "The tests cover other seeds but the same validation samples. On other samples its lead varies "
-                f"by {write_difference(metric, std)} (standard deviation), however many seeds there are."
+                "The tests cover other seeds but the same validation samples. On others its lead "
+                f"varies by {write_difference(metric, std)} (standard deviation), whatever the seeds."
             )
     if uncertainty.selection_bias >= LEAST:
         counts = (("seeds", uncertainty.seeds), ("validation samples", uncertainty.samples))
         halves = " and ".join(name for name, count in counts if count > 1)
         bias = write_difference(metric, uncertainty.selection_bias)
         said.append(
-            f"Because it was picked as the best of {uncertainty.settings}, its score is probably about {bias} "
-            f"too {'high' if summary.higher else 'low'}. This is estimated by picking on random halves of the "
-            f"{halves} and scoring on the others."
+            f"Because it was picked as the best of {uncertainty.settings}, its score is probably about "
+            f"{bias} too {'high' if summary.higher else 'low'}. This is estimated by picking on random "
+            f"halves of the {halves} and scoring on the others."
         )
     return said

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 FEWEST = 3  # units that a test needs: two tell next to nothing about their deviation
 LEAST_FAMILY = 3  # differences; from fewer, the distribution of their variances cannot be estimated
+ROUNDING = 1e-6  # of a score, relative
 NO_SPREAD = 1e6  # degrees of freedom of a prior without spread
 
 Floats = NDArray[np.float64]
@@ -117,44 +118,50 @@ def _trigamma_inverse(value: float) -> float:
 
 
 def resolution(values: Values) -> float:
-    """Return the step of which all finite values are multiples, up to an offset; 0 if there is none.
+    """Return the step of which all distances between finite values are multiples; 0 if there is none.
 
     Accuracies on N samples are multiples of 1 / N. Measured losses have no step.
     """
     distinct = np.unique(np.asarray(values, dtype=np.float64))
-    gaps = np.diff(distinct[np.isfinite(distinct)])
+    distinct = distinct[np.isfinite(distinct)]
     scale = float(np.abs(distinct).max(initial=0.0))
-    gaps = gaps[gaps > 1e-9 * scale]
-    if not len(gaps):
-        return 0.0
-    step = float(gaps.min())
-    return step if np.allclose(gaps / step, np.round(gaps / step), rtol=0, atol=1e-3) else 0.0
+    step = 0.0
+    for gap in np.diff(distinct):  # Euclid's algorithm
+        larger, smaller = max(step, gap), min(step, gap)
+        while smaller > ROUNDING * scale:
+            larger, smaller = smaller, larger % smaller
+        step = float(larger)
+        if step < 10 * ROUNDING * scale:
+            return 0.0
+    return step
 
 
-def tost_p(differences_U: Values, margin: float) -> float:
+def tost_p(differences_U: Values, margin: float, resolution: float = 0.0) -> float:
     """Return the p value of equivalence within ±`margin`: the larger p of two one-sided t tests.
 
-    NaN below 2 units (Schuirmann 1987). Equal differences have no deviation to test with; NaN for these, too.
+    NaN below FEWEST units (Schuirmann 1987). `resolution`: as for `paired_tests`.
     """
+    return _one_sided_p(differences_U, margin, resolution, beyond=False)
+
+
+def beyond_p(differences_U: Values, margin: float, resolution: float = 0.0) -> float:
+    """Return the p value that the mean difference lies outside ±`margin`, on either side, by t tests."""
+    return min(1.0, 2 * _one_sided_p(differences_U, margin, resolution, beyond=True))
+
+
+def _one_sided_p(differences_U: Values, margin: float, resolution: float, *, beyond: bool) -> float:
     from scipy.special import stdtr
 
     values = np.asarray(differences_U, dtype=np.float64)
     count = len(values)
-    if count < 2 or (values == values[0]).all():
+    if count < FEWEST:
         return math.nan
-    error = float(values.std(ddof=1)) / math.sqrt(count)
-    return float(stdtr(count - 1, (abs(float(values.mean())) - margin) / error))
-
-
-def student_p(values_U: Values, centre: float = 0.0) -> float:
-    """Return the two-sided p value of Student's t test that the mean is `centre`; NaN without a deviation."""
-    from scipy.special import stdtr
-
-    values = np.asarray(values_U, dtype=np.float64) - centre
-    if len(values) < 2 or (values == values[0]).all():
-        return math.nan
-    t = float(values.mean()) / (float(values.std(ddof=1)) / math.sqrt(len(values)))
-    return float(2 * stdtr(len(values) - 1, -abs(t)))
+    excess = abs(float(values.mean())) - margin
+    excess = -excess if beyond else excess
+    error = math.sqrt(max(float(values.var(ddof=1)), resolution**2 / 6) / count)
+    if error <= 1e-12 * abs(excess):
+        return 0.0 if excess < 0 else 1.0
+    return float(stdtr(count - 1, excess / error))
 
 
 def holm(p_M: Floats) -> Floats:

@@ -3,7 +3,7 @@
 import pytest
 
 from dlx.errors import RequestError
-from dlx.report.analysis import find_setting
+from dlx.report.analysis import find_baselines
 from dlx.report.design import find_design
 
 RUNS = {
@@ -32,22 +32,29 @@ LAYOUT = find_design(RUNS)
     ],
 )
 def test_a_baseline_is_a_label_or_keys_with_values(asked):
-    assert LAYOUT.rows[find_setting(LAYOUT, asked)] == {
-        "optimizer.name": "adam",
-        "optimizer.lr": 1e-4,
-        "model.norm": "none",
-    }
+    found = find_baselines(LAYOUT, asked)
+    (baseline,) = set(found.values())
+    assert LAYOUT.rows[baseline] == {"optimizer.name": "adam", "optimizer.lr": 1e-4, "model.norm": "none"}
+    assert set(found) == set(range(8)) - {baseline}
 
 
 def test_a_missing_value_is_null():
-    row = LAYOUT.rows[find_setting(LAYOUT, "optimizer=sgd,lr=0.1,norm=null")]
-    assert row["model.norm"] is None
+    (baseline,) = set(find_baselines(LAYOUT, "optimizer=sgd,lr=0.1,norm=null").values())
+    assert LAYOUT.rows[baseline]["model.norm"] is None
+
+
+def test_a_baseline_of_several_settings_is_the_one_with_the_same_other_values():
+    found = find_baselines(LAYOUT, "norm=none")
+    assert len(found) == 4
+    for setting, baseline in found.items():
+        row, reference = LAYOUT.rows[setting], LAYOUT.rows[baseline]
+        assert (row["model.norm"], reference["model.norm"]) == (None, "none")
+        assert row | {"model.norm": "none"} == reference
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("lr=0.1", "matches 4 settings .*; name more keys"),
         ("lr=0.2", "no setting is 'lr=0.2'"),
         ("adm, lr 0.0001, norm none", "did you mean 'adam, lr 0.0001, norm none'"),
         ("optimiser=adam", "no key 'optimiser' differs between the runs; did you mean 'optimizer'"),
@@ -55,9 +62,9 @@ def test_a_missing_value_is_null():
         ("\x1b[2J", r"no setting is '\\x1b\[2J'"),
     ],
 )
-def test_a_baseline_that_matches_no_setting_or_several_is_refused(asked, said):
+def test_a_baseline_that_matches_no_setting_is_refused(asked, said):
     with pytest.raises(RequestError, match=said) as caught:
-        find_setting(LAYOUT, asked)
+        find_baselines(LAYOUT, asked)
     assert "\n" not in str(caught.value)
 
 
@@ -68,6 +75,11 @@ def test_settings_are_grouped_by_the_keys_that_were_chosen():
     assert list(layout.implied) == ["optimizer.momentum"]
     assert layout.seeds == ["optimizer.lr", "model.norm", "seed"]
     assert set(layout.of_run.values()) == {0, 1}
+
+
+def test_a_group_stands_for_its_keys_that_differ():
+    assert find_design(RUNS, ["model"]).keys == ["model.norm"]
+    assert find_design(RUNS, ["optimizer"]).keys == ["optimizer.name"]
 
 
 def test_by_keeps_the_order_of_its_keys_and_averages_over_the_others():

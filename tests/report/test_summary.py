@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from dlx.errors import RequestError
-from dlx.report.summary import Scores, Summary, scores_by_seed
+from dlx.report.scores import Scores, scores_by_unit
+from dlx.report.summary import Summary
 
 
 def summary_of(study: Any) -> Summary:
@@ -19,7 +20,11 @@ def summary_of(study: Any) -> Summary:
 
 def scores_of(study: Any, by: tuple[str, ...] = ()) -> Scores:
     analysis = study.analysis(by=by)
-    return scores_by_seed(analysis.data, analysis.design, "val_accuracy_last")
+    return scores_by_unit(analysis.data, analysis.design, "val_accuracy_last")
+
+
+def differences(scores: Scores, first: int, second: int) -> np.ndarray:
+    return scores.differences(np.array([first]), np.array([second]))
 
 
 def test_seeds_become_mean_standard_deviation_and_count(study: Any) -> None:
@@ -109,7 +114,38 @@ def test_a_seed_is_a_combination_of_all_seed_keys(study: Any) -> None:
                 study.run(f"{lr}{seed}{split}", study.curve(lr + seed / 10 + split / 100), changes, seed=seed)
     found = scores_of(study)
     assert found.values_CS.shape == (2, 4)
-    np.testing.assert_allclose(found.shared(1, 0), [0.1] * 4)
+    assert found.unit_name == "split"  # runs on one split share its luck
+    np.testing.assert_allclose(differences(found, 1, 0), [[0.1] * 2])
+
+
+def test_crossed_seed_keys_are_paired_by_the_one_with_fewest_values(study: Any) -> None:
+    for init in range(3):
+        for order in range(4):
+            for lr in (0.1, 0.2):
+                changes = {"optimizer.lr": lr, "seeds.init": init, "seeds.order": order}
+                study.run(f"{lr}{init}{order}", study.curve(lr + lr * init + order / 100), changes)
+    found = scores_of(study)
+    assert (found.values_CS.shape, found.unit_name) == ((2, 12), "init")
+    np.testing.assert_allclose(differences(found, 1, 0), [[0.1, 0.2, 0.3]])
+
+
+def test_a_split_counts_once_however_many_seeds_were_trained_on_it(study: Any) -> None:
+    for seed in range(6):
+        changes = {"data.split_seed": seed % 3}
+        study.run(f"{seed}", study.curve(0.8 + (seed % 3) / 100 + seed / 1000), changes, seed=seed)
+    row = summary_of(study).table.iloc[0]
+    splits = [0.8015, 0.8125, 0.8235]
+    low, high = stats.t.interval(0.95, 2, statistics.mean(splits), stats.sem(splits))
+    ends = (row["val_accuracy_last_low"], row["val_accuracy_last_high"])
+    assert ends == pytest.approx((low, high), rel=1e-10)
+
+
+def test_collapsed_runs_are_counted(study: Any) -> None:
+    for seed, final in enumerate([0.95, 0.96, 0.1, 0.94]):
+        study.run(f"a{seed}", study.curve(final), {"optimizer.lr": 0.1}, seed=seed)
+        study.run(f"b{seed}", study.curve(0.9 + seed / 100), {"optimizer.lr": 0.2}, seed=seed)
+    table = summary_of(study).table.set_index("label")
+    assert table["collapsed"].to_dict() == {"lr 0.1": 1, "lr 0.2": 0}
 
 
 def test_a_seed_is_lost_if_its_run_diverged_but_not_if_it_is_missing(study: Any) -> None:
@@ -120,7 +156,7 @@ def test_a_seed_is_lost_if_its_run_diverged_but_not_if_it_is_missing(study: Any)
             study.run(f"b{seed}", study.curve(0.6), {"optimizer.lr": 0.2}, seed=seed, status=status)
     found = scores_of(study)
     assert found.lost(1, 0) == found.lost(0, 1) == 2
-    np.testing.assert_allclose(found.shared(1, 0), [0.1])
+    np.testing.assert_allclose(differences(found, 1, 0), [[np.nan, np.nan, np.nan, 0.1]])
 
 
 def test_several_runs_of_one_seed_count_as_their_mean_if_all_completed(study: Any) -> None:

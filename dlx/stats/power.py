@@ -50,6 +50,8 @@ def probability_to_decide(
     values for the truth promises too much, because a pilot that looks promising was lucky (`python -m
     tests.studies.promises`).
     """
+    from scipy.special import stdtrit
+
     more = pairs - count
     z_D, new_D = _normal_draws()
     deviation_D = std * np.sqrt(freedom / _chi_squared_draws(freedom, 0))
@@ -59,7 +61,7 @@ def probability_to_decide(
     between_D = (abs(mean) - new_mean_D) ** 2 * count * more / pairs
     variance_D = (freedom * std**2 + within_D + between_D) / (freedom + more)
     t_D = (count * abs(mean) + more * new_mean_D) / pairs / np.sqrt(variance_D / pairs)
-    return float((t_D >= t_quantile(freedom + more, 1 - level / 2)).mean())
+    return float((t_D >= stdtrit(freedom + more, 1 - level / 2)).mean())
 
 
 @lru_cache(maxsize=1)

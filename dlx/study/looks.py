@@ -37,7 +37,7 @@ class Looks:
         try:
             return read_looks(self._path)
         except ValueError as error:
-            self._warn(f"{error}; earlier looks at this study are not counted until it is deleted")
+            self._warn(f"{error}; earlier looks at this study are not counted until the file is deleted")
             return []
 
     def level(self, runs: Iterable[Mapping[str, Any]]) -> float:

@@ -12,7 +12,7 @@ from scipy.special import nctdtrinc, stdtrit
 
 from dlx.stats.intervals import LEVEL
 from dlx.stats.power import POWER, pairs_to_decide, smallest
-from dlx.stats.tests import student_p
+from dlx.stats.tests import paired_tests
 
 MOST = 100
 
@@ -34,17 +34,22 @@ def kept(rule, pilot: int, effect: float, level: float, studies: int) -> tuple[f
     for study in range(studies):
         values = np.random.default_rng([pilot, study]).normal(effect, 1, MOST)
         mean, std = float(values[:pilot].mean()), float(values[:pilot].std(ddof=1))
-        if student_p(values[:pilot]) <= level:
+        if p_value(values[:pilot]) <= level:
             continue
         undecided += 1
         pairs = rule(mean, std, pilot, level)
         if pairs is not None:
             needed.append(pairs)
             same_sign = values[:pairs].mean() * mean > 0
-            decided.append(same_sign and student_p(values[:pairs]) <= level)
+            decided.append(same_sign and p_value(values[:pairs]) <= level)
     if not decided:
         return 0.0, math.nan, math.nan
     return len(decided) / undecided, float(np.mean(decided)), float(np.median(needed))
+
+
+def p_value(differences: np.ndarray) -> float:
+    """Return the p value of the report's test for two settings."""
+    return float(paired_tests(differences[None], 2).p_M[0])
 
 
 def main(studies: int) -> None:

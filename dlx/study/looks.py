@@ -16,11 +16,11 @@ from dlx.run.paths import write_atomically
 from dlx.run.units import Repeats, count_repeats
 from dlx.stats.intervals import LEVEL
 from dlx.stats.sequential import Look, level_now
+from dlx.stats.tests import FEWEST
 from dlx.study.study import FOLDER, Study, StudyRun
 
 FILE = "looks.json"
 FORMAT = 1
-LEAST_UNITS = 2  # with one, nothing can be compared
 
 
 class Looks:
@@ -41,10 +41,13 @@ class Looks:
             return []
 
     def level(self, runs: Iterable[Mapping[str, Any]]) -> float:
-        """Return the level for a report on ended runs, given as flat configurations."""
+        """Return the level for a report on ended runs, given as flat configurations.
+
+        With fewer than FEWEST units nothing is tested, so such a report is no look.
+        """
         self._look = None
         ended = count_repeats(runs)
-        if ended.units < LEAST_UNITS or not self._path.parent.is_dir():
+        if ended.units < FEWEST or not self._path.parent.is_dir():
             return LEVEL
         self._look = Look(ended.units, planned_repeats(self._study.runs.values()).units)
         return level_now(self.read(), self._look.units, self._look.planned, max(1, ended.pairs))

@@ -42,11 +42,11 @@ def file(tmp_path):
     return tmp_path / ".study" / "looks.json"
 
 
-def test_each_number_of_units_is_one_look(tmp_path, file):
+def test_each_number_of_units_that_can_be_tested_is_one_look(tmp_path, file):
     request(tmp_path, range(5))
     for seeds in (2, 3, 3, 2, 5, 5):
         report(tmp_path, range(seeds))
-    assert read_looks(file) == [Look(2, 5), Look(3, 5), Look(5, 5)]
+    assert read_looks(file) == [Look(3, 5), Look(5, 5)]
     assert all(look["time"].startswith("20") for look in json.loads(file.read_text())["looks"])
 
 
@@ -66,7 +66,7 @@ def test_a_family_of_settings_has_the_level_of_its_pairs(tmp_path):
 def test_what_cannot_be_compared_is_no_look(tmp_path, file):
     request(tmp_path, range(5))
     assert report(tmp_path, range(5), lrs=[0.1]) == LEVEL
-    assert report(tmp_path, [0]) == LEVEL
+    assert report(tmp_path, range(2)) == LEVEL  # too few for a test
     assert not file.exists()
 
 

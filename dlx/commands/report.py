@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     from dlx.report.load import find_folders
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT
+    from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
     options = Options(by, tune, given.baseline, given.metric or "", given.margin)
@@ -41,7 +42,10 @@ def main(arguments: Sequence[str]) -> int:
 
         check_installed()
     command = shlex.join(["dlx", "report", *arguments])
-    write = partial(write_report, folders, output, command, options=options, events=given.tensorboard)
+    looks = Looks(folders[0]) if len(folders) == 1 else None
+    write = partial(
+        write_report, folders, output, command, options=options, events=given.tensorboard, looks=looks
+    )
     if given.watch is None:
         write()
         return 0

@@ -7,7 +7,14 @@ from typing import Literal
 
 from dlx.reproduce.claim import Figure, Order
 from dlx.stats.intervals import LEVEL, PredictionInterval, prediction_interval
-from dlx.stats.power import MAX_SEEDS, pairs_for_sign, seeds_for_width, widest_limit
+from dlx.stats.power import (
+    FEWEST_PAIRS,
+    MAX_SEEDS,
+    MOST_PAIRS,
+    pairs_to_decide,
+    seeds_for_width,
+    widest_limit,
+)
 from dlx.stats.tests import beyond_p, equivalence_p, sign_flip_p, smallest_p
 
 Word = Literal["REPRODUCED", "NOT REPRODUCED", "UNDERPOWERED"]
@@ -94,11 +101,12 @@ def _needed(differences_K: Sequence[float], effect: float) -> str:
     count = len(differences_K)
     best = smallest_p(count)
     words = [f"{count} pairs cannot reach p {LEVEL:g}, at best {best:.2g}"] if best > LEVEL else []
-    if count > 1:
-        needed = pairs_for_sign(effect, prediction_interval(differences_K).std, LEVEL)
+    if count >= FEWEST_PAIRS:
+        # The test is one-sided at LEVEL.
+        needed = pairs_to_decide(effect, prediction_interval(differences_K).std, count, 2 * LEVEL)
         words.append(
-            "no feasible number of seeds would decide it"
+            f"even {MOST_PAIRS} seeds would probably not decide it"
             if needed is None
-            else f"about {max(needed, count + 1)} seeds would decide it"
+            else f"{needed} seeds would probably decide it"
         )
     return "; ".join(words)

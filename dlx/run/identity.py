@@ -8,6 +8,7 @@ from typing import Any
 
 # Where results go and how they are named
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline")
+SEED_KEYS = ("seed", "data.split_seed")
 
 
 def identity(config: Mapping[str, Any]) -> str:
@@ -29,6 +30,16 @@ def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     ignored = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
     return {key: value for key, value in values.items() if key not in ignored}
+
+
+def is_seed(key: str) -> bool:
+    """Return whether a key, dotted, is a seed, to be averaged over."""
+    return key in SEED_KEYS or key.startswith("seeds.")
+
+
+def setting_of(values: Mapping[str, Any]) -> str:
+    """Return a text that is equal for runs, by their flat configurations, that differ in seeds alone."""
+    return comparable({key: value for key, value in requested(values).items() if not is_seed(key)})
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,6 +6,7 @@ It is a folder that anybody may read at any time, and that several processes ext
     outputs/<study>/.study/requests/      0001.json, 0002.json, ...: each request, never changed
     outputs/<study>/.study/cohorts.json   which runs train together, and on how many threads
     outputs/<study>/.study/held/          a lock for each cohort, released by the kernel when its holder dies
+    outputs/<study>/.study/looks.json     when its report was read, and with how many seeds (see looks.py)
 """
 
 import hashlib

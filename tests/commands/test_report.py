@@ -33,6 +33,7 @@ def test_without_options_the_choice_is_left_to_the_report(calls):
     assert main(["report", "s", "--output", "there"]) == 0
     [((_, output, _), named)] = calls
     assert output == Path("there")
+    assert named.pop("looks")
     assert named == {"options": Options(), "events": False}
 
 

@@ -57,7 +57,8 @@ def write_report(
     if study.runs.empty:
         raise _no_run(study, folders)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
-    analysis = analyse(study, options, looks.level(study.settings.values()) if looks else LEVEL)
+    level = looks.level(study.settings.values()) if looks else LEVEL
+    analysis = analyse(study, options, level, looks.level_with_more() if looks else LEVEL)
     html = render_page(analysis, output, title, command, refresh)
     files = _texts(analysis, title, command) | {PAGE: html}  # the page last, as it links to the others
     for name, text in files.items():

@@ -30,6 +30,7 @@ class Looks:
         self._study = Study(folder)
         self._path = folder / FOLDER / FILE
         self._look: Look | None = None
+        self._pairs = 1
         self._warned = False
 
     def read(self) -> list[Look]:
@@ -50,7 +51,16 @@ class Looks:
         if ended.units < FEWEST or not self._path.parent.is_dir():
             return LEVEL
         self._look = Look(ended.units, planned_repeats(self._study.runs.values()).units)
-        return level_now(self.read(), self._look.units, self._look.planned, max(1, ended.pairs))
+        self._pairs = max(1, ended.pairs)
+        return level_now(self.read(), self._look.units, self._look.planned, self._pairs)
+
+    def level_with_more(self) -> float:
+        """Return the level that is left if this report is read and then as many units again are added."""
+        if self._look is None:
+            return LEVEL
+        before = [look for look in self.read() if look.units < self._look.units]
+        units = 2 * self._look.planned
+        return level_now([*before, self._look], units, units, self._pairs)
 
     def record(self) -> None:
         """Record that the report was written whose `level` was asked for; without new units it is no look."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlx.report.design import Design, is_seed
+from dlx.report.design import Design
 from dlx.report.text import (
     MISSING,
     visible,
@@ -14,6 +14,7 @@ from dlx.report.text import (
     write_names,
     write_p,
 )
+from dlx.run.identity import is_seed
 from dlx.stats.intervals import LEVEL
 from dlx.stats.power import POWER, fewest_seeds
 from dlx.stats.tests import MIN_PAIRS, smallest_p

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlx.errors import RequestError
-from dlx.report.design import Design, is_seed
+from dlx.report.design import Design
 from dlx.report.load import METRICS, STATUSES, StudyData
-from dlx.run.identity import comparable
+from dlx.run.identity import comparable, is_seed
 from dlx.stats.intervals import mean_intervals
 
 if TYPE_CHECKING:

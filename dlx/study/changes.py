@@ -1,0 +1,138 @@
+"""Says which of the user's own files have changed since runs were trained, and what becomes of those runs."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlx.compose.fingerprints import target_of
+from dlx.compose.request import ComposedRun
+from dlx.errors import list_words
+from dlx.model.own_code import OwnSource, own_sources, significant_lines
+from dlx.run.identity import Fingerprints, changed_files, flatten, setting_of
+from dlx.run.result import read_result
+from dlx.study.source import copy_of
+from dlx.study.study import Study, StudyRun
+
+
+def describe_change(
+    before: Fingerprints, now: Fingerprints, since: str, copies: Path, sources: Mapping[str, OwnSource]
+) -> str:
+    """Say which own files differ between two versions, "mynet.py has changed since ... (12 lines)"; "" if none.
+
+    `since`: "seed 0 was trained". `copies`: the study's folder of source files. `sources`: as they are now.
+    """
+    names = changed_files(before, now)
+    if not names:
+        return ""
+    named, plural = list_words(names), len(names) > 1
+    if not before:
+        return f"{named} {'were' if plural else 'was'} not recorded when {since}"
+    lines = _changed_lines([name for name in names if name not in now.data], before, copies, sources)
+    counted = f" ({lines} line{'s' if lines > 1 else ''})" if lines else ""
+    return f"{named} {'have' if plural else 'has'} changed since {since}{counted}"
+
+
+def changes_before_training(study: Study, runs: Sequence[ComposedRun]) -> list[str]:
+    """Say what has changed since earlier runs were trained that differ from `runs` in their seeds at most.
+
+    `runs` are about to be trained. Each sentence ends with what becomes of the earlier runs.
+    """
+    by_setting: dict[str, list[ComposedRun]] = {}
+    for run in runs:
+        if run.fingerprints:
+            by_setting.setdefault(setting_of(flatten(run.config)), []).append(run)
+    if not by_setting:
+        return []
+    earlier: dict[str, list[StudyRun]] = {}
+    for old in study.runs.values():
+        if (setting := setting_of(flatten(old.config))) in by_setting:
+            earlier.setdefault(setting, []).append(old)
+    found: dict[tuple[str, str], _Concerned] = {}
+    for setting, olds in earlier.items():
+        asked = by_setting[setting]
+        other = [old for old in olds if old.fingerprints != asked[0].fingerprints and _ended(study, old)]
+        if not other:
+            continue
+        last = [old for old in other if old.fingerprints == other[-1].fingerprints]
+        key = str(last[0].fingerprints), str(asked[0].fingerprints)
+        concerned = found.setdefault(key, _Concerned([], [], asked[0]))
+        concerned.settings.append(last)
+        concerned.seeds_to_train.append({run.settings.seed for run in asked})
+    return [each.sentence(study.folder) for each in found.values()]
+
+
+def _ended(study: Study, run: StudyRun) -> bool:
+    result = read_result(study.folder / run.name)
+    return result is not None and result.status != "failed"
+
+
+@dataclass(frozen=True)
+class _Concerned:
+    """Earlier runs of one version, by setting, the seeds to be trained of each setting, and one new run."""
+
+    settings: list[list[StudyRun]]
+    seeds_to_train: list[set[int]]
+    example: ComposedRun
+
+    def sentence(self, study: Path) -> str:
+        runs = [run for setting in self.settings for run in setting]
+        stale = [
+            run
+            for setting, seeds in zip(self.settings, self.seeds_to_train, strict=True)
+            for run in setting
+            if run.settings.seed not in seeds
+        ]
+        sources = own_sources(target_of(self.example.settings))
+        said = describe_change(
+            runs[0].fingerprints,
+            self.example.fingerprints,
+            f"{self._named(runs)} {'was' if len(runs) == 1 else 'were'} trained",
+            Study(study).source_folder,
+            sources,
+        )
+        if not stale:
+            return f"{said}: training {'it' if len(runs) == 1 else 'them'} again"
+        left = "leaves it out" if len(stale) == 1 else "leaves them out"
+        if len(stale) == len(runs):
+            return f"{said}: the report {left} unless you ask for {self._named(stale)} again"
+        again = [run for run in runs if run not in stale]
+        named = self._named(stale)
+        return (
+            f"{said}: training {self._named(again)} again; the report leaves out {named} unless you ask again"
+        )
+
+    def _named(self, runs: Sequence[StudyRun]) -> str:
+        """Return "seeds 0 and 1" where nothing else tells the runs, else "6 runs"."""
+        if len(self.settings) > 1:
+            return f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
+        seeds = sorted({run.settings.seed for run in runs})
+        if len(seeds) > 3:
+            whole = seeds == list(range(seeds[0], seeds[-1] + 1))
+            return f"seeds {seeds[0]} to {seeds[-1]}" if whole else f"{len(seeds)} seeds"
+        return f"seed{'s' if len(seeds) > 1 else ''} {list_words(map(str, seeds))}"
+
+
+def _changed_lines(
+    names: Sequence[str], before: Fingerprints, copies: Path, sources: Mapping[str, OwnSource]
+) -> int | None:
+    """Return in how many lines that count the source files differ; None if an earlier copy is gone."""
+    count = 0
+    for name in names:
+        old: tuple[str, ...] = ()
+        if name in before.code:
+            try:
+                text = copy_of(copies, name, before.code[name]).read_text(
+                    encoding="utf-8", errors="surrogateescape"
+                )
+            except OSError:
+                return None
+            old = significant_lines(text)
+        new = sources[name].lines if name in sources else ()
+        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+        count += sum(
+            max(old_end - old_start, new_end - new_start)
+            for kind, old_start, old_end, new_start, new_end in matcher.get_opcodes()
+            if kind != "equal"
+        )
+    return count

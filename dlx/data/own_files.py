@@ -46,7 +46,7 @@ def sizes_and_times(folder: Path, files: Sequence[str]) -> list[tuple[str, int, 
 
 
 @functools.cache
-def _fingerprints(root: Path, path: str, images: bool) -> dict[str, str]:  # noqa: FBT001
+def _fingerprints(root: Path, path: str, images: bool) -> dict[str, str]:
     try:
         found = below(root, path).resolve()
         if not images:

@@ -15,7 +15,7 @@ import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from dlx.run.identity import CONTENT
@@ -23,20 +23,24 @@ from dlx.run.identity import CONTENT
 INSTALLED = {"site-packages", "dist-packages"}  # folders of packages that pip or the system installs
 NOT_OWN = [
     Path(__file__).resolve().parents[1],
-    *(Path(sysconfig.get_path(p)) for p in ("stdlib", "platstdlib")),
+    *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")),
 ]
 
 
 @dataclass(frozen=True)
 class OwnSource:
-    """A source file of the user's: the module it is, the file, its text and the lines of it that count."""
+    """A source file of the user's: the module it is, the file, and what was in it."""
 
     module: str
     path: Path
-    text: str
-    lines: tuple[str, ...]
+    content: bytes
 
-    @property
+    @functools.cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that count."""
+        return significant_lines(decode_source(self.content))
+
+    @functools.cached_property
     def fingerprint(self) -> str:
         """The SHA-256 of the lines that count."""
         return CONTENT + hashlib.sha256("\n".join(self.lines).encode(errors="surrogateescape")).hexdigest()
@@ -45,10 +49,10 @@ class OwnSource:
 def own_sources(target: str) -> dict[str, OwnSource]:
     """Return the sources that `target`, a `package.module:Name`, imports from its own project, by file name.
 
-    That is the module, the packages that it is in, and whatever these import from below the current folder or
-    the folder that the module was found in. Installed packages and the standard library do not count. Names
-    are relative to the folder that is searched: "mynet.py", "nets/__init__.py". The files are read once, until
-    `forget_sources`.
+    That is the module, the packages that it is in, and whatever these import from below the current folder
+    or the folder that the module was found in. Installed packages and the standard library do not count.
+    Names are relative to the folder that is searched: "mynet.py", "nets/__init__.py". The files are read
+    once, until `forget_sources`.
     """
     return _own_sources(target.partition(":")[0], Path.cwd())
 
@@ -56,6 +60,15 @@ def own_sources(target: str) -> dict[str, OwnSource]:
 def forget_sources() -> None:
     """Let the next `own_sources` read the files again."""
     _own_sources.cache_clear()
+
+
+def decode_source(content: bytes) -> str:
+    """Return a Python source as text, in the encoding that it declares."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return io.TextIOWrapper(io.BytesIO(content), encoding).read()
+    except (SyntaxError, UnicodeDecodeError):  # no valid source: importing it will say so
+        return content.decode("latin-1")
 
 
 def significant_lines(text: str) -> tuple[str, ...]:
@@ -96,11 +109,11 @@ def _own_sources(module: str, folder: Path) -> dict[str, OwnSource]:
         search = _Search(module, folder)
         waiting, seen = [module], {module}
         while waiting:
-            for name in search.imported_by(waiting.pop()):
+            for name in search.imported_by(waiting.pop(0)):
                 if name not in seen:
                     seen.add(name)
                     waiting.append(name)
-    return dict(sorted(search.found.items()))
+    return search.found
 
 
 class _Search:
@@ -116,22 +129,21 @@ class _Search:
             self._roots.append(path.parents[1] if path.name == "__init__.py" else path.parent)
 
     def imported_by(self, name: str) -> Iterator[str]:
-        """Read a module if it is the user's own, and yield what it imports, and the packages that it is in."""
+        """Read a module if it is the user's own; yield what it imports, and the packages that it is in."""
         spec = self._spec(name)
         if spec is None or not spec.origin or not self._is_own(path := Path(spec.origin).resolve()):
             return
         is_package = spec.submodule_search_locations is not None
         file = f"{name.replace('.', '/')}{'/__init__' if is_package else ''}.py"
         try:
-            with tokenize.open(path) as opened:  # in the encoding that the file declares
-                text = opened.read()
-        except (OSError, SyntaxError, UnicodeDecodeError):
-            text = path.read_bytes().decode("latin-1") if path.is_file() else ""
-        self.found[file] = OwnSource(name, path, text, significant_lines(text))
+            source = OwnSource(name, path, path.read_bytes())
+        except OSError:  # importing it will say so
+            return
+        self.found[file] = source
         yield from _prefixes(name.rpartition(".")[0])
         try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError):  # importing it will say so
+            tree = ast.parse(source.content)
+        except (SyntaxError, ValueError):  # as above
             return
         yield from _imports(tree, name if is_package else name.rpartition(".")[0])
 
@@ -147,18 +159,18 @@ class _Search:
 
     def _find(self, name: str) -> ModuleSpec | None:
         """Return where a module lies, from Python's own finders, which do not run it."""
-        parent = name.rpartition(".")[0]
-        locations = None
+        parent, _, leaf = name.rpartition(".")
         if parent:
             package = self._spec(parent)
             if package is None or package.submodule_search_locations is None:
                 return None
             if package.origin and not self._is_own(Path(package.origin).resolve()):
                 return None  # installed: what is in it does not count either
-            locations = list(package.submodule_search_locations)
+            # By its last name, because for the full one PathFinder looks at the package, which is not imported.
+            return PathFinder.find_spec(leaf, list(package.submodule_search_locations))
         for finder in sys.meta_path:
             with suppress(ImportError, AttributeError, ValueError):
-                if (spec := finder.find_spec(name, locations)) is not None:
+                if (spec := finder.find_spec(name, None)) is not None:
                     return spec
         return None
 

@@ -1,7 +1,7 @@
 """Tells versions of the user's own code and data apart: runs of unlike versions are never one setting.
 
-Of a setting that was trained with several versions, the one that was last asked for is compared. Versions that
-differ between settings become a key, "code" or "data.version", so that a reader sees it.
+Of a setting that was trained with several versions, the one that was last asked for is compared. Versions
+that differ between settings become a key, "code" or "data.version", so that a reader sees it.
 """
 
 import json
@@ -26,7 +26,7 @@ def forget_moves(settings: Settings, fingerprints: Mapping[str, Fingerprints]) -
         own = fingerprints[run]
         if own.content_of_data_known:
             here = {key: values.get(key) for key in LOCATION_KEYS}
-            values |= places.setdefault(json.dumps(sorted(own.data.values())), here)
+            settings[run] = values | places.setdefault(json.dumps(sorted(own.data.values())), here)
 
 
 def find_superseded(

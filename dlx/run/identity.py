@@ -1,4 +1,4 @@
-"""Identifies a run by a hash of what is computed: its settings, and the user's own code and data that it reads.
+"""Identifies a run by a hash of what it computes: its settings, and the user's own code and data.
 
 The keys that only say where results go do not count.
 """
@@ -84,7 +84,7 @@ def is_seed(key: str) -> bool:
 
 
 def setting_of(values: Mapping[str, Any]) -> str:
-    """Return a text that is equal for runs, given as flat configurations, that differ in their seeds alone."""
+    """Return a text that is equal for runs, by their flat configurations, that differ in seeds alone."""
     return comparable({key: value for key, value in requested(values).items() if not is_seed(key)})
 
 

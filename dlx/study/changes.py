@@ -4,23 +4,27 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlx.compose.fingerprints import target_of
-from dlx.compose.request import ComposedRun
 from dlx.errors import list_words
-from dlx.model.own_code import OwnSource, own_sources, significant_lines
+from dlx.model.own_code import OwnSource, decode_source, own_sources, significant_lines
 from dlx.run.identity import Fingerprints, changed_files, flatten, setting_of
 from dlx.run.result import read_result
 from dlx.study.source import copy_of
 from dlx.study.study import Study, StudyRun
 
+if TYPE_CHECKING:
+    from dlx.compose.request import ComposedRun  # imports Hydra
+
 
 def describe_change(
     before: Fingerprints, now: Fingerprints, since: str, copies: Path, sources: Mapping[str, OwnSource]
 ) -> str:
-    """Say which own files differ between two versions, "mynet.py has changed since ... (12 lines)"; "" if none.
+    """Say which own files differ between two versions: "mynet.py has changed since ... (12 lines)".
 
-    `since`: "seed 0 was trained". `copies`: the study's folder of source files. `sources`: as they are now.
+    Returns "" if none does. `since`: "seed 0 was trained". `copies`: the study's folder of source files.
+    `sources`: these files as they are now.
     """
     names = changed_files(before, now)
     if not names:
@@ -33,7 +37,7 @@ def describe_change(
     return f"{named} {'have' if plural else 'has'} changed since {since}{counted}"
 
 
-def changes_before_training(study: Study, runs: Sequence[ComposedRun]) -> list[str]:
+def changes_before_training(study: Study, runs: "Sequence[ComposedRun]") -> list[str]:
     """Say what has changed since earlier runs were trained that differ from `runs` in their seeds at most.
 
     `runs` are about to be trained. Each sentence ends with what becomes of the earlier runs.
@@ -73,7 +77,7 @@ class _Concerned:
 
     settings: list[list[StudyRun]]
     seeds_to_train: list[set[int]]
-    example: ComposedRun
+    example: "ComposedRun"
 
     def sentence(self, study: Path) -> str:
         runs = [run for setting in self.settings for run in setting]
@@ -98,9 +102,7 @@ class _Concerned:
             return f"{said}: the report {left} unless you ask for {self._named(stale)} again"
         again = [run for run in runs if run not in stale]
         named = self._named(stale)
-        return (
-            f"{said}: training {self._named(again)} again; the report leaves out {named} unless you ask again"
-        )
+        return f"{said}: training {self._named(again)} again; the report leaves out {named}"
 
     def _named(self, runs: Sequence[StudyRun]) -> str:
         """Return "seeds 0 and 1" where nothing else tells the runs, else "6 runs"."""
@@ -122,12 +124,10 @@ def _changed_lines(
         old: tuple[str, ...] = ()
         if name in before.code:
             try:
-                text = copy_of(copies, name, before.code[name]).read_text(
-                    encoding="utf-8", errors="surrogateescape"
-                )
+                content = copy_of(copies, name, before.code[name]).read_bytes()
             except OSError:
                 return None
-            old = significant_lines(text)
+            old = significant_lines(decode_source(content))
         new = sources[name].lines if name in sources else ()
         matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
         count += sum(

@@ -34,7 +34,7 @@ def record_source(folder: Path, targets: Iterable[str]) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     for target in targets:
         for name, source in own_sources(target).items():
-            _keep(copy_of(folder, name, source.fingerprint), source.text.encode(errors="surrogateescape"))
+            _keep(copy_of(folder, name, source.fingerprint), source.content)
     record: dict[str, Any] = {"packages": _named(folder, "packages", "txt", _packages())}
     commit = _git("rev-parse", "HEAD")
     record["commit"] = commit.decode().strip() if commit else None
@@ -77,7 +77,7 @@ def _git(*words: str) -> bytes | None:
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     with tempfile.TemporaryFile() as printed:
         try:
-            subprocess.run(
+            subprocess.run(  # noqa: S603 - the words are those of this file
                 ["git", "-c", "core.fsmonitor=false", *words],  # noqa: S607 - the user's own git
                 stdin=subprocess.DEVNULL,
                 stdout=printed,

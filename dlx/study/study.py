@@ -185,8 +185,8 @@ class Study:
     ) -> None:
         """Write down what is asked for, under `locked`; a request for the same runs is not written twice.
 
-        It is if it returns to earlier versions of the user's own code or data: the last request for a run says
-        which version counts. `record_source` is called for a request that is written.
+        One that reads the user's own code or data is, unless it is the last: it may return to an earlier
+        version, and the last request says which counts. `record_source` is called when one is written.
         """
         names = [run.name for run in runs]
         before = self.requests

@@ -166,7 +166,7 @@ class _Search:
                 return None
             if package.origin and not self._is_own(Path(package.origin).resolve()):
                 return None  # installed: what is in it does not count either
-            # By its last name, because for the full one PathFinder looks at the package, which is not imported.
+            # By its last name: for the full one PathFinder looks at the package, which is not imported.
             return PathFinder.find_spec(leaf, list(package.submodule_search_locations))
         for finder in sys.meta_path:
             with suppress(ImportError, AttributeError, ValueError):

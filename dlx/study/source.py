@@ -36,8 +36,7 @@ def record_source(folder: Path, targets: Iterable[str]) -> dict[str, Any]:
         for name, source in own_sources(target).items():
             _keep(copy_of(folder, name, source.fingerprint), source.content)
     record: dict[str, Any] = {"packages": _named(folder, "packages", "txt", _packages())}
-    commit = _git("rev-parse", "HEAD")
-    record["commit"] = commit.decode().strip() if commit else None
+    record["commit"] = commit = (_git("rev-parse", "HEAD") or b"").decode().strip() or None
     # Neither programs that the repository names nor colours: the patch is to be applied.
     plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--binary")
     changes = _git("diff", *plain, "HEAD") if commit else None

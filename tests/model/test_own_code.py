@@ -36,9 +36,18 @@ def write(files):
         ({"mynet.py": "import parts, json, torch\n", "parts.py": ""}, "mynet:Net", {"mynet.py", "parts.py"}),
         ({"a.py": "import b", "b.py": "import c", "c.py": "import a"}, "a:Net", {"a.py", "b.py", "c.py"}),
         ({"a.py": "def f():\n    from b import g\n", "b.py": ""}, "a:f", {"a.py", "b.py"}),
-        ({"a.py": "from importlib import import_module\nimport_module('b')\n", "b.py": ""}, "a:f", {"a.py", "b.py"}),
         (
-            {"nets/__init__.py": "", "nets/big.py": "from . import parts\n", "nets/parts.py": "", "nets/x.py": ""},
+            {"a.py": "from importlib import import_module\nimport_module('b')\n", "b.py": ""},
+            "a:f",
+            {"a.py", "b.py"},
+        ),
+        (
+            {
+                "nets/__init__.py": "",
+                "nets/big.py": "from . import parts\n",
+                "nets/parts.py": "",
+                "nets/x.py": "",
+            },
             "nets.big:Net",
             {"nets/__init__.py", "nets/big.py", "nets/parts.py"},
         ),
@@ -91,7 +100,7 @@ def test_a_module_on_the_import_path_brings_the_files_beside_it(project, monkeyp
 def test_comments_and_blank_lines_do_not_count(text, same):
     write({"one.py": "x = 1\ny = 'a#b'\n"})
     (one,) = own_sources("one:Net").values()
-    with open("one.py", "w", newline="") as file:
+    with Path("one.py").open("w", newline="") as file:
         file.write(text)
     forget_sources()
     (other,) = own_sources("one:Net").values()
@@ -105,7 +114,9 @@ def test_what_is_in_a_string_counts():
 
 
 def test_a_module_that_was_edited_is_run_again_in_the_same_process():
-    write({"mynet.py": "from torch import nn\nfrom parts import act\n\ndef Net(): return nn.Sequential(act())\n"})
+    write(
+        {"mynet.py": "from torch import nn\nfrom parts import act\ndef Net(): return nn.Sequential(act())\n"}
+    )
     built = []
     for name in ("ReLU", "ReLU", "Tanh"):  # as long as each other, and written within a second
         write({"parts.py": f"from torch import nn\nact = nn.{name}\n"})

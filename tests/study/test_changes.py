@@ -1,0 +1,216 @@
+"""Own code and data that changed between requests: trained again, in one line; what did not change is not."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlx.cli import main
+from dlx.compose.request import compose
+from dlx.run.paths import find_runs
+from dlx.run.result import read_result
+from dlx.study.cohort import train_cohort
+from dlx.study.study import Study
+from dlx.study.training import train_request
+
+NET = """
+import math
+from torch import nn
+from parts import activation
+
+
+class Net(nn.Sequential):
+    def __init__(self, input_shape, outputs):
+        super().__init__(nn.Flatten(), nn.Linear(math.prod(input_shape), outputs), activation())
+"""
+PARTS = "from torch import nn\nactivation = nn.ReLU\n"
+SMALL = ["data.train_size=20", "data.val_size=10", "batch_size=5", "epochs=1", "name=s", "keep=last"]
+OWN_NET = [*SMALL, "model=custom", "model.target=mynet:Net"]
+OWN_ARRAYS = [
+    "data=npz",
+    "data.root=.",
+    "data.path=mine.npz",
+    "model.sizes=[2]",
+    "batch_size=5",
+    "epochs=1",
+    "name=s",
+]
+OWN_IMAGES = [
+    "data=image_folder",
+    "data.root=pictures",
+    "model.sizes=[2]",
+    "batch_size=5",
+    "epochs=1",
+    "name=s",
+]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLX_CACHE", str(tmp_path / "cache"))
+    Path("mynet.py").write_text(NET)
+    Path("parts.py").write_text(PARTS)
+    write_arrays(0.0)
+    for index in range(20):
+        paint(f"pictures/{'ab'[index % 2]}/{index}.png", index)
+    yield tmp_path
+    for name in ("mynet", "parts"):
+        sys.modules.pop(name, None)
+
+
+def write_arrays(value):
+    inputs = np.linspace(0, 1, 40).reshape(20, 2)
+    inputs[0, 0] = value
+    np.savez("mine.npz", inputs=inputs, labels=np.arange(20) % 2)
+
+
+def paint(name, shade):
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (2, 2), (shade, 0, 0)).save(path)
+
+
+def edit(name, old, new):
+    path = Path(name)
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.fixture
+def train(capsys):
+    """Train, and return what was said of changes, and how many runs had completed before."""
+
+    def run(*words):
+        assert main(["train", *words]) == 0
+        printed = capsys.readouterr().out
+        said = [line for line in printed.splitlines() if " changed since " in line or "recorded when" in line]
+        return said, len(re.findall(r"completed before", printed))
+
+    return run
+
+
+CHANGES = {
+    "module": (
+        OWN_NET,
+        lambda: edit("mynet.py", "nn.Flatten(),", "nn.Flatten(), nn.Identity(),"),
+        "mynet.py",
+        1,
+    ),
+    "helper": (OWN_NET, lambda: edit("parts.py", "ReLU", "Tanh"), "parts.py", 1),
+    "array": (OWN_ARRAYS, lambda: write_arrays(0.5), "mine.npz", 0),
+    "image": (OWN_IMAGES, lambda: paint("pictures/a/0.png", 99), "pictures/", 0),
+    "new image": (OWN_IMAGES, lambda: paint("pictures/a/new.png", 99), "pictures/", 0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_has_changed_is_said_and_trained_again(train, change):
+    words, make, name, lines = CHANGES[change]
+    assert train(*words, "seed=0,1") == ([], 0)
+    before = {run: (run / "history.csv").stat().st_mtime_ns for run in find_runs(Path("outputs"))}
+    make()
+    counted = f" ({lines} line)" if lines else ""
+    expected = f"{name} has changed since seeds 0 and 1 were trained{counted}: training them again"
+    assert train(*words, "seed=0,1") == ([expected], 0)
+    runs = find_runs(Path("outputs"))
+    assert len(runs) == 4  # the earlier runs are still there
+    assert {run: (run / "history.csv").stat().st_mtime_ns for run in before} == before
+    assert train(*words, "seed=0,1") == ([], 2)
+
+
+def touch():
+    for path in [Path("mynet.py"), Path("parts.py"), Path("mine.npz"), *Path("pictures").rglob("*.png")]:
+        os.utime(path, (1e9, 1e9))
+    with Path("parts.py").open("a") as file:
+        file.write("\n\n# a comment\n")
+
+
+@pytest.mark.parametrize("words", [OWN_NET, OWN_ARRAYS, OWN_IMAGES])
+def test_what_was_only_touched_is_not_trained_again(train, words):
+    train(*words, "seed=0,1")
+    touch()
+    assert train(*words, "seed=0,1") == ([], 2)
+
+
+def test_what_is_trained_is_what_is_written_now(train):
+    train(*OWN_NET, "seed=0")
+    edit(
+        "parts.py",
+        "activation = nn.ReLU",
+        "class activation(nn.Linear):\n    __init__ = lambda s: nn.Linear.__init__(s, 10, 10)",
+    )
+    train(*OWN_NET, "seed=0")
+    parameters = {read_result(run).parameters for run in find_runs(Path("outputs"))}
+    assert parameters == {650, 650 + 110}
+
+
+def test_an_earlier_version_is_found_again(train):
+    train(*OWN_NET, "seed=0,1")
+    edit("parts.py", "ReLU", "Tanh")
+    train(*OWN_NET, "seed=0,1")
+    edit("parts.py", "Tanh", "ReLU")
+    assert train(*OWN_NET, "seed=0,1") == ([], 2)
+    assert len(Study(Path("outputs/s")).requests) == 3  # the last one says which version counts
+
+
+def test_runs_that_are_not_asked_for_again_are_named(train):
+    train(*OWN_NET, "seed=0,1,2")
+    edit("mynet.py", "nn.Flatten()", "nn.Flatten(1)")
+    said, _ = train(*OWN_NET, "seed=3")
+    start = "mynet.py has changed since seeds 0, 1 and 2 were trained (1 line): "
+    assert said == [f"{start}the report leaves them out unless you ask for seeds 0, 1 and 2 again"]
+    said, _ = train(*OWN_NET, "seed=0,1")
+    assert said == [f"{start}training seeds 0 and 1 again; the report leaves out seed 2"]
+    edit("mynet.py", "nn.Flatten(1)", "nn.Flatten(), nn.Identity()")
+    edit("parts.py", "ReLU", "Tanh")
+    said, _ = train(*OWN_NET, "seed=range(5)", "optimizer.lr=0.001,0.1")
+    start = "mynet.py and parts.py have changed since seeds 0, 1 and 3 were trained (2 lines): "
+    assert said == [f"{start}training them again"]
+
+
+def test_a_run_of_an_older_dlx_is_trained_again_and_kept(train):
+    train(*OWN_NET, "seed=0")
+    (request,) = Path("outputs/s/.study/requests").glob("*.json")
+    content = json.loads(request.read_text())
+    run = content["runs"][0]
+    del run["fingerprints"]
+    old = Path("outputs/s", run["name"])
+    run["name"] = "custom-of-an-older-dlx"
+    old.rename(old.parent / run["name"])
+    request.write_text(json.dumps(content))
+    said, _ = train(*OWN_NET, "seed=0")
+    assert said == ["mynet.py and parts.py were not recorded when seed 0 was trained: training it again"]
+    assert len(find_runs(Path("outputs"))) == 2
+
+
+def test_a_run_does_not_train_code_that_changed_while_it_waited():
+    request = compose([*OWN_NET, "seed=0"])
+    train_request(request)
+    study = Study(request.runs[0].folder.parent)
+    (study.folder / request.runs[0].folder.name / "result.json").unlink()
+    edit("parts.py", "ReLU", "Tanh")
+    train_cohort(study, study.cohorts[0])
+    result = read_result(request.runs[0].folder)
+    assert result.status == "failed"
+    assert result.error.endswith("parts.py has changed since this run was asked for; give the command again")
+    edit("parts.py", "Tanh", "ReLU")
+    assert train_request(compose([*OWN_NET, "seed=0"]))[0].succeeded
+
+
+def test_a_finished_request_is_recognised_without_torch(train):
+    import subprocess
+
+    train(*OWN_NET, "seed=0,1")
+    train(*OWN_IMAGES, "seed=0,1")
+    code = (
+        "import sys; from dlx.cli import main\n"
+        f"assert main(['train', *{OWN_NET}, 'seed=0,1']) == 0 == main(['train', *{OWN_IMAGES}, 'seed=0,1'])\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,7 +1,7 @@
 """Tells versions of the user's own code and data apart: runs of unlike versions are never one setting.
 
 Of a setting that was trained with several versions, the one that was last asked for is compared. Versions
-that differ between settings become a key, "code" or "data.version", so that a reader sees it.
+that differ between settings become a key, "code" or "data.files", so that a reader sees it.
 """
 
 import json
@@ -16,7 +16,7 @@ from dlx.run.identity import LOCATION_KEYS, Fingerprints, changed_files, setting
 from dlx.run.paths import RESULT
 
 Settings = dict[str, dict[str, Any]]  # by run, with dotted keys
-CODE, DATA = "code", "data.version"
+CODE, DATA = "code", "data.files"
 
 
 def forget_moves(settings: Settings, fingerprints: Mapping[str, Fingerprints]) -> None:
@@ -33,6 +33,8 @@ def find_superseded(
     settings: Settings, fingerprints: Mapping[str, Fingerprints], folders: Mapping[str, Path]
 ) -> dict[str, str]:
     """Return the runs of earlier versions of a setting, each with the reason to leave it out."""
+    if not any(fingerprints.values()):
+        return {}
     by_setting: dict[str, dict[str, list[str]]] = {}
     for run, values in settings.items():
         versions = by_setting.setdefault(setting_of(values), {})

@@ -15,7 +15,7 @@ from dlx import rng
 from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
-from dlx.data.own_files import data_fingerprints
+from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import select_device
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
@@ -84,8 +84,11 @@ def build(settings: Settings, threads: int | None = None) -> Run:
 
 @functools.lru_cache(maxsize=2)  # runs share one copy; a study may alternate between two data sets
 def _load_cached(settings_json: str, files: str, dtype: torch.dtype, device: torch.device) -> Dataset:
-    del files  # the fingerprint of the user's own: a changed file is read again
-    return load(DataSettings.model_validate_json(settings_json), dtype=dtype, device=device)
+    del files  # the fingerprints of the user's own, which tell versions apart
+    settings = DataSettings.model_validate_json(settings_json)
+    data = load(settings, dtype=dtype, device=device)
+    check_unchanged(settings)
+    return data
 
 
 def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:

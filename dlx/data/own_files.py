@@ -34,6 +34,15 @@ def data_fingerprints(data: DataSettings) -> dict[str, str]:
     return _fingerprints(data_root(data.root), path, data.name == "image_folder")
 
 
+def check_unchanged(data: DataSettings) -> None:
+    """Raise RequestError if the files, just read, are not what `data_fingerprints` saw."""
+    for name, fingerprint in data_fingerprints(data).items():
+        path = data.arguments["path"]
+        now = _fingerprints.__wrapped__(data_root(data.root), path, data.name == "image_folder")
+        if now.get(name) != fingerprint:
+            raise RequestError(f"data.path: {name} was changed while it was in use; give the command again")
+
+
 def forget_data() -> None:
     """Let the next `data_fingerprints` look at the files again."""
     _fingerprints.cache_clear()

@@ -25,7 +25,6 @@ def train_cohort(study: Study, cohort: Cohort, displays: Mapping[str, RunDisplay
     The caller holds the cohort. `displays`: by run, where this process shows its progress. Raises OSError
     where nothing can be written.
     """
-    look_again()  # a process may train cohorts of several requests
     with ExitStack() as stack:
         recorders: list[Recorder] = []
         for name in cohort.runs:
@@ -61,9 +60,15 @@ def _prepared(
 
 
 def _check_version(run: StudyRun) -> None:
-    """Raise RequestError if the user's own code or data is not what it was when the run was asked for."""
-    names = changed_files(run.fingerprints, fingerprints_of(run.settings))
-    if names and run.fingerprints:  # an older dlx asked for it without recording them
+    """Raise RequestError if the user's own code or data is not what it was when the run was asked for.
+
+    A process that has imported that version goes on with it, however the files are edited meanwhile.
+    """
+    if not run.fingerprints:  # it reads nothing of the user's own, or an older dlx asked for it
+        return
+    if changed_files(run.fingerprints, fingerprints_of(run.settings)):
+        look_again()  # this process may have trained another request's runs
+    if names := changed_files(run.fingerprints, fingerprints_of(run.settings)):
         have = "have" if len(names) > 1 else "has"
         raise RequestError(
             f"{list_words(names)} {have} changed since this run was asked for; give the command again"

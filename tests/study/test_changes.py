@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dlx.cli import main
+from dlx.compose.fingerprints import look_again
 from dlx.compose.request import compose
 from dlx.run.paths import find_runs
 from dlx.run.result import read_result
@@ -192,18 +193,34 @@ def test_a_run_of_an_older_dlx_is_trained_again_and_kept(train):
     assert len(find_runs(Path("outputs"))) == 2
 
 
-def test_a_run_does_not_train_code_that_changed_while_it_waited():
+@pytest.mark.parametrize("imported", [True, False])
+def test_only_a_process_that_has_imported_what_was_asked_for_goes_on_after_an_edit(imported):
     request = compose([*OWN_NET, "seed=0"])
-    train_request(request)
-    study = Study(request.runs[0].folder.parent)
-    (study.folder / request.runs[0].folder.name / "result.json").unlink()
-    edit("parts.py", "ReLU", "Tanh")
+    (first,) = train_request(request)
+    study, folder = Study(request.runs[0].folder.parent), request.runs[0].folder
+    (folder / "result.json").unlink()
+    edit("parts.py", "nn.ReLU", "nn.Tanh")
+    if not imported:
+        look_again()  # as a new process does
     train_cohort(study, study.cohorts[0])
-    result = read_result(request.runs[0].folder)
+    result = read_result(folder)
+    if imported:
+        assert result.last["val_loss"] == first.result.last["val_loss"]
+        return
     assert result.status == "failed"
     assert result.error.endswith("parts.py has changed since this run was asked for; give the command again")
-    edit("parts.py", "Tanh", "ReLU")
-    assert train_request(compose([*OWN_NET, "seed=0"]))[0].succeeded
+    edit("parts.py", "nn.Tanh", "nn.ReLU")
+    (again,) = train_request(compose([*OWN_NET, "seed=0"]))
+    assert again.result.last["val_loss"] == first.result.last["val_loss"]
+
+
+def test_data_that_changes_while_it_is_read_is_not_trained_on(monkeypatch, capsys):
+    import dlx.data.dataset
+
+    read = dlx.data.dataset.read
+    monkeypatch.setattr(dlx.data.dataset, "read", lambda settings: write_arrays(0.7) or read(settings))
+    assert main(["train", *OWN_ARRAYS]) == 2
+    assert "mine.npz was changed while it was in use; give the command again" in capsys.readouterr().err
 
 
 def test_a_finished_request_is_recognised_without_torch(train):

@@ -6,6 +6,7 @@ It does not import torch, because a finished run is recognised without it.
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -50,8 +51,11 @@ def forget_data() -> None:
 
 def sizes_and_times(folder: Path, files: Sequence[str]) -> list[tuple[str, int, int]]:
     """Return each file's name below `folder`, its bytes and its modification time in ns."""
-    stats = [(folder / file).stat() for file in files]
-    return [(file, stat.st_size, stat.st_mtime_ns) for file, stat in zip(files, stats, strict=True)]
+    return [(file, stat.st_size, stat.st_mtime_ns) for file, stat in _stats(folder, files)]
+
+
+def _stats(folder: Path, files: Sequence[str]) -> list[tuple[str, os.stat_result]]:
+    return [(file, (folder / file).stat()) for file in files]
 
 
 @functools.cache
@@ -68,15 +72,15 @@ def _fingerprints(root: Path, path: str, images: bool) -> dict[str, str]:
 
 def _fingerprint(folder: Path, files: Sequence[str], *, named: bool) -> str:
     """Return a fingerprint of the files' contents, and of their names if these are `named` by their class."""
-    listed = sizes_and_times(folder, files)
-    total = sum(size for _, size, _ in listed)
+    stats = _stats(folder, files)
+    total = sum(stat.st_size for _, stat in stats)
     if total > MOST_READ:
-        return f"{total} bytes:{_hash(listed)}"
+        return f"{total} bytes:{_hash([(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats])}"
     if total < REMEMBERED:
         return _content(folder, files, named=named)
     # The time of a change of the inode, which no copy can set, tells a file that was put in another's place.
-    kept = [((folder / file).stat().st_ino, (folder / file).stat().st_ctime_ns) for file in files]
-    cache = cache_root() / "fingerprints" / _hash([str(folder), listed, kept])[:32]
+    kept = [(file, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for file, s in stats]
+    cache = cache_root() / "fingerprints" / _hash([str(folder), kept])[:32]
     with suppress(OSError, UnicodeDecodeError):
         if (text := cache.read_text(encoding="utf-8")).startswith(CONTENT):
             return text

@@ -12,6 +12,7 @@ import io
 import sys
 import sysconfig
 import tokenize
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -142,7 +143,8 @@ class _Search:
         self.found[file] = source
         yield from _prefixes(name.rpartition(".")[0])
         try:
-            tree = ast.parse(source.content)
+            with warnings.catch_warnings(action="ignore"):  # of "\\d" in a string: importing it will say so
+                tree = ast.parse(source.content)
         except (SyntaxError, ValueError):  # as above
             return
         yield from _imports(tree, name if is_package else name.rpartition(".")[0])

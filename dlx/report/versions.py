@@ -76,7 +76,7 @@ def _earlier(before: Fingerprints, now: Fingerprints) -> str:
     names = visible(list_words(changed_files(before, now)))
     if not before:
         return f"trained before dlx recorded {names}"
-    return f"trained with an earlier {names}" if now else f"trained with its own {names}"
+    return f"trained with {'an earlier' if now else 'another'} {names}"
 
 
 def _are(count: int) -> str:

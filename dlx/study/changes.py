@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dlx.compose.fingerprints import target_of
 from dlx.errors import list_words
 from dlx.model.own_code import OwnSource, decode_source, own_sources, significant_lines
-from dlx.run.identity import Fingerprints, changed_files, flatten, setting_of
+from dlx.run.identity import Fingerprints, changed_files, flatten, identity, setting_of
 from dlx.run.result import read_result
 from dlx.study.source import copy_of
 from dlx.study.study import Study, StudyRun
@@ -52,63 +52,62 @@ def changes_before_training(study: Study, runs: "Sequence[ComposedRun]") -> list
     for old in study.runs.values():
         if (setting := setting_of(flatten(old.config))) in by_setting:
             earlier.setdefault(setting, []).append(old)
-    found: dict[tuple[str, str], _Concerned] = {}
+    found: dict[tuple[str, str], _Stale] = {}
     for setting, olds in earlier.items():
         asked = by_setting[setting]
-        other = [old for old in olds if old.fingerprints != asked[0].fingerprints and _ended(study, old)]
-        if not other:
+        now = asked[0].fingerprints
+        ended = [old for old in olds if _ended(study, old)]
+        current = {identity(old.config) for old in ended if old.fingerprints == now}
+        stale = [old for old in ended if old.fingerprints != now and identity(old.config) not in current]
+        if not stale:
             continue
-        last = [old for old in other if old.fingerprints == other[-1].fingerprints]
-        key = str(last[0].fingerprints), str(asked[0].fingerprints)
-        concerned = found.setdefault(key, _Concerned([], [], asked[0]))
-        concerned.settings.append(last)
-        concerned.seeds_to_train.append({run.settings.seed for run in asked})
-    return [each.sentence(study.folder) for each in found.values()]
+        last = [old for old in stale if old.fingerprints == stale[-1].fingerprints]
+        key = str(last[0].fingerprints), str(now)
+        group = found.setdefault(key, _Stale([], set(), asked[0]))
+        group.settings.append(last)
+        group.asked_again.update(identity(run.config) for run in asked)
+    return [each.sentence(study) for each in found.values()]
 
 
 def _ended(study: Study, run: StudyRun) -> bool:
-    result = read_result(study.folder / run.name)
+    try:
+        result = read_result(study.folder / run.name)
+    except ValueError:  # damaged, which asking for it will say
+        return False
     return result is not None and result.status != "failed"
 
 
 @dataclass(frozen=True)
-class _Concerned:
-    """Earlier runs of one version, by setting, the seeds to be trained of each setting, and one new run."""
+class _Stale:
+    """Runs of an earlier version, by setting; what is asked for again, by identity; a run of this version."""
 
     settings: list[list[StudyRun]]
-    seeds_to_train: list[set[int]]
+    asked_again: set[str]
     example: "ComposedRun"
 
-    def sentence(self, study: Path) -> str:
+    def sentence(self, study: Study) -> str:
         runs = [run for setting in self.settings for run in setting]
-        stale = [
-            run
-            for setting, seeds in zip(self.settings, self.seeds_to_train, strict=True)
-            for run in setting
-            if run.settings.seed not in seeds
-        ]
-        sources = own_sources(target_of(self.example.settings))
+        again = [run for run in runs if identity(run.config) in self.asked_again]
+        left = [run for run in runs if run not in again]
         said = describe_change(
             runs[0].fingerprints,
             self.example.fingerprints,
             f"{self._named(runs)} {'was' if len(runs) == 1 else 'were'} trained",
-            Study(study).source_folder,
-            sources,
+            study.source_folder,
+            own_sources(target_of(self.example.settings)),
         )
-        if not stale:
-            return f"{said}: training {'it' if len(runs) == 1 else 'them'} again"
-        left = "leaves it out" if len(stale) == 1 else "leaves them out"
-        if len(stale) == len(runs):
-            return f"{said}: the report {left} unless you ask for {self._named(stale)} again"
-        again = [run for run in runs if run not in stale]
-        named = self._named(stale)
-        return f"{said}: training {self._named(again)} again; the report leaves out {named}"
+        it = "it" if len(runs) == 1 else "them"
+        if not left:
+            return f"{said}: training {it} again"
+        if not again:
+            return f"{said}: the report leaves {it} out unless you ask for {self._named(runs)} again"
+        return f"{said}: training {self._named(again)} again; the report leaves out {self._named(left)}"
 
     def _named(self, runs: Sequence[StudyRun]) -> str:
-        """Return "seeds 0 and 1" where nothing else tells the runs, else "6 runs"."""
-        if len(self.settings) > 1:
-            return f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
+        """Return "seeds 0 and 1" where nothing else tells the runs apart, else "6 runs"."""
         seeds = sorted({run.settings.seed for run in runs})
+        if len(self.settings) > 1 or len(seeds) < len(runs):
+            return f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
         if len(seeds) > 3:
             whole = seeds == list(range(seeds[0], seeds[-1] + 1))
             return f"seeds {seeds[0]} to {seeds[-1]}" if whole else f"{len(seeds)} seeds"

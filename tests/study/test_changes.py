@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import dlx.data.dataset
 from dlx.cli import main
 from dlx.compose.fingerprints import look_again
 from dlx.compose.request import compose
@@ -171,11 +172,18 @@ def test_runs_that_are_not_asked_for_again_are_named(train):
     assert said == [f"{start}the report leaves them out unless you ask for seeds 0, 1 and 2 again"]
     said, _ = train(*OWN_NET, "seed=0,1")
     assert said == [f"{start}training seeds 0 and 1 again; the report leaves out seed 2"]
+    said, before = train(*OWN_NET, "seed=range(4)")
+    assert said == ["mynet.py has changed since seed 2 was trained (1 line): training it again"]
+    assert before == 3
     edit("mynet.py", "nn.Flatten(1)", "nn.Flatten(), nn.Identity()")
     edit("parts.py", "ReLU", "Tanh")
-    said, _ = train(*OWN_NET, "seed=range(5)", "optimizer.lr=0.001,0.1")
-    start = "mynet.py and parts.py have changed since seeds 0, 1 and 3 were trained (2 lines): "
+    said, _ = train(*OWN_NET, "seed=range(4)", "optimizer.lr=0.001,0.1")
+    start = "mynet.py and parts.py have changed since seeds 0 to 3 were trained (2 lines): "
     assert said == [f"{start}training them again"]
+    edit("parts.py", "Tanh", "ReLU")
+    said, _ = train(*OWN_NET, "seed=range(2)", "optimizer.lr=0.001,0.1")
+    start = "parts.py has changed since 8 runs were trained (1 line): "
+    assert said == [f"{start}training 4 runs again; the report leaves out 4 runs"]
 
 
 def test_a_run_of_an_older_dlx_is_trained_again_and_kept(train):
@@ -215,8 +223,6 @@ def test_only_a_process_that_has_imported_what_was_asked_for_goes_on_after_an_ed
 
 
 def test_data_that_changes_while_it_is_read_is_not_trained_on(monkeypatch, capsys):
-    import dlx.data.dataset
-
     read = dlx.data.dataset.read
     monkeypatch.setattr(dlx.data.dataset, "read", lambda settings: write_arrays(0.7) or read(settings))
     assert main(["train", *OWN_ARRAYS]) == 2

@@ -32,11 +32,11 @@ def train_request(request: Request) -> list[Outcome]:
         launch.warm_up()
     with checking(len(runs)):
         sketches = sketch_runs(runs)
-        plan, changes = _add_to_studies(request, planner, sketches)
+        plan, notices = _add_to_studies(request, planner, sketches)
     by_folder = {run.folder: run for run in runs}
     with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
-        for change in changes:
-            progress.print(change)
+        for line in notices:
+            progress.print(line)
         outcomes = {
             run.folder: _tell(run, progress, before=True) for i, run in enumerate(runs) if i not in sketches
         }
@@ -54,9 +54,9 @@ def _add_to_studies(
 ) -> tuple[Plan, list[str]]:
     """Write the request and its cohorts into the studies of its runs: most often one.
 
-    Returns the plan, and what to say of the user's own files that have changed.
+    Returns the plan, and what to say before training.
     """
-    changes: list[str] = []
+    notices: list[str] = []
     studies = [Study(folder) for folder in sorted(_studies(request.runs))]
     with ExitStack() as stack:
         for study in studies:  # sorted, so that two requests cannot wait for each other
@@ -64,18 +64,18 @@ def _add_to_studies(
         recorded = {study.folder: study.cohorts for study in studies}
         plan = planner.plan(request.runs, sketches, recorded)
         for study in studies:
-            runs = [run for run in request.runs if run.folder.parent == study.folder]
+            asked = [_asked(run) for run in request.runs if run.folder.parent == study.folder]
             to_train = [request.runs[i] for i in sketches if request.runs[i].folder.parent == study.folder]
-            changes += changes_before_training(study, to_train)
-            targets = sorted({target_of(run.settings) for run in runs} - {""})
+            notices += changes_before_training(study, to_train)
+            targets = sorted({target_of(run.settings) for run in request.runs} - {""})
             record = partial(record_source, study.source_folder, targets)
-            study.add_request(request.words, __version__, [_asked(run) for run in runs], record)
+            study.add_request(request.words, __version__, asked, record)
             cohorts = [cohort for folder, cohort in plan.cohorts if folder == study.folder]
             if set(cohorts) - set(recorded[study.folder]):
                 study.add_cohorts(cohorts)
         for run in (request.runs[i] for i in sketches if request.runs[i].settings.rerun):
             (run.folder / RESULT).unlink(missing_ok=True)
-    return plan, changes
+    return plan, notices
 
 
 def _studies(runs: Iterable[ComposedRun]) -> list[Path]:

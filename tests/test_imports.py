@@ -125,6 +125,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.probes",
         "dlx.run.formats",
         "dlx.run.evaluations",
+        "dlx.study.study",
         "dlx.stats",
         "dlx.errors",
     ]

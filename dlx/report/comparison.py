@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.design import Design, is_seed
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.summary import Summary
+from dlx.run.identity import is_seed
 from dlx.stats.intervals import LEVEL
 from dlx.stats.tests import FEWEST, PairedTests, holm, paired_tests, resolution, tost_p
 

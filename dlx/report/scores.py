@@ -10,9 +10,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.design import Design, is_seed
+from dlx.report.design import Design
 from dlx.report.load import StudyData
-from dlx.run.identity import comparable
+from dlx.run.identity import comparable, is_seed
 from dlx.run.units import units
 
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from dlx import __version__
+from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, Request
 from dlx.run.paths import RESULT
 from dlx.run.result import read_result
 from dlx.study import launch
+from dlx.study.changes import changes_before_training
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
 from dlx.study.progress import Progress, checking
+from dlx.study.source import record_source
 from dlx.study.study import Study, StudyRun
 from dlx.study.summary import Outcome, print_outcomes
 
@@ -63,7 +67,11 @@ def _add_to_studies(
         for study in studies:
             asked = [_asked(run) for run in request.runs if run.folder.parent == study.folder]
             notices += notice_of_extension(study, asked)
-            study.add_request(request.words, __version__, asked)
+            to_train = [request.runs[i] for i in sketches if request.runs[i].folder.parent == study.folder]
+            notices += changes_before_training(study, to_train)
+            targets = sorted({target_of(run.settings) for run in request.runs} - {""})
+            record = partial(record_source, study.source_folder, targets)
+            study.add_request(request.words, __version__, asked, record)
             cohorts = [cohort for folder, cohort in plan.cohorts if folder == study.folder]
             if set(cohorts) - set(recorded[study.folder]):
                 study.add_cohorts(cohorts)
@@ -77,7 +85,7 @@ def _studies(runs: Iterable[ComposedRun]) -> list[Path]:
 
 
 def _asked(run: ComposedRun) -> StudyRun:
-    return StudyRun(run.folder.name, run.label, list(run.words), run.config)
+    return StudyRun(run.folder.name, run.label, list(run.words), run.config, run.fingerprints)
 
 
 def _tell(run: ComposedRun, progress: Progress, *, before: bool = False) -> Outcome:

@@ -91,7 +91,8 @@ def _parser() -> Parser:
         "--by",
         metavar="KEY,...",
         default="",
-        help="group the runs by these keys (default: every key that varies, except seeds)",
+        help="group the runs by these keys, or by a group such as augment (default: every key that varies, "
+        "except seeds)",
     )
     group.add_argument(
         "--tune",
@@ -103,7 +104,7 @@ def _parser() -> Parser:
         "--baseline",
         metavar="SETTING",
         default="",
-        help="also compare every setting with this one: 'KEY=VALUE,...' or its label in the table",
+        help="also compare with this one: 'KEY=VALUE,...' or a label in the table",
     )
     group.add_argument(
         "--metric",
@@ -115,7 +116,7 @@ def _parser() -> Parser:
         "--margin",
         metavar="M",
         type=number(0),
-        help="differences below M do not matter (default: 0.01 for accuracies, no margin for losses)",
+        help="differences below M do not matter, so settings can be called equivalent (default: no margin)",
     )
     return parser
 

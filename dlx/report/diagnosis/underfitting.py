@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dlx.report.design import is_seed
 from dlx.report.diagnosis.check import Affected, Check, Detections, Examination, in_blocks
 from dlx.report.diagnosis.evidence import Block, Evidence
 from dlx.report.diagnosis.training_failures import accuracy_by_luck
@@ -19,7 +18,7 @@ from dlx.report.diagnosis.trend import (
     linear_change_error,
     running_median,
 )
-from dlx.run.identity import comparable
+from dlx.run.identity import comparable, is_seed
 
 BEHIND = 0.1  # of accuracy, behind the study's best run in training, and half of this in validation
 GAP = 2.0  # standard deviations of validation accuracy

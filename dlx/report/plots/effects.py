@@ -36,7 +36,7 @@ def effects(analysis: Analysis) -> list[Chart]:
     found = analysis.effects
     if isinstance(found, NotCrossed) or found.units < FEWEST:
         return []
-    return [Chart("effects", "What each key does", _caption(found), _draw(found), wide=True)]
+    return [Chart("effects", "What each key does", _caption(found), _draw(found), wide=True, live=True)]
 
 
 def rows_of_effects(found: Effects) -> pd.DataFrame:

@@ -84,7 +84,8 @@ class Effects:
     `metric`: of the scores; `higher`: whether higher is better. `settings`, `units`, `missing`: how many
     combinations and seeds there are, and how many scores of these are missing. `unit`: "seed" or "split".
     `left_out`: values of keys without a completed run.
-    `tests`: how many were done.
+    `tests`: how many were done. `undecided_up_to`: by how much an effect may still differ between values of
+    another key, where no interaction was found; NaN if unknown.
     `answers`: whether these are what the report should say first. `sentences`: the findings, most important
     first; `method`: how they were tested and what that assumes.
     """
@@ -99,6 +100,7 @@ class Effects:
     missing: int
     left_out: list[str]
     tests: int
+    undecided_up_to: float
     answers: bool
     sentences: list[str] = field(default_factory=list)
     method: list[str] = field(default_factory=list)
@@ -136,6 +138,7 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
         missing=int(np.isnan(grid.scores).sum()),
         left_out=grid.left_out,
         tests=len(tests.p_M),
+        undecided_up_to=_undecided_up_to(tests, len(singles), grid.level),
         answers=units >= FEWEST and (settings > FEW_SETTINGS or units <= FEW_UNITS),
     )
     return replace(whole, sentences=write_findings(whole), method=write_method(whole))
@@ -173,6 +176,13 @@ def _clearest(contrasts: list[Contrast], tests: ContrastTests, offset: int, leve
     found = [index for index in np.argsort(p_M, kind="stable") if p_holm_M[index] <= level]
     first = {contrasts[index].keys: int(index) for index in reversed(found)}
     return sorted(first.values(), key=found.index)
+
+
+def _undecided_up_to(tests: ContrastTests, offset: int, level: float) -> float:
+    """Return the farthest end of the intervals of interactions that were not found."""
+    undecided_M = tests.p_holm_M[offset:] > level
+    ends = np.abs([tests.low_M[offset:][undecided_M], tests.high_M[offset:][undecided_M]])
+    return float(ends.max()) if ends.size else math.nan
 
 
 def _interaction(

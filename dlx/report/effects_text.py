@@ -29,7 +29,7 @@ def write_findings(effects: "Effects") -> list[str]:
     said.sort(key=lambda each: -each[0])  # stable: an interaction stays before an average of the same size
     keys = len({each.key for each in effects.main})
     first = [] if said else [f"None of the {keys} keys is shown to make a difference."]
-    return first + [sentence for _, sentence in said] + _undecided_sentences(effects)
+    return first + [sentence for _, sentence in said] + _undecided_sentences(effects) + _may_differ(effects)
 
 
 def _against_best(effects: "Effects") -> list["Effect"]:
@@ -91,6 +91,15 @@ def _undecided_sentences(effects: "Effects") -> list[str]:
         f"{write_effect(effects.metric, each)}."
         for each in sorted(largest.values(), key=lambda each: -abs(each.difference))
     ]
+
+
+def _may_differ(effects: "Effects") -> list[str]:
+    """Say how far effects may depend on other keys where that is not shown."""
+    if effects.undecided_up_to != effects.undecided_up_to:
+        return []
+    pair = "other pair" if effects.interactions else "pair"
+    most = write_difference(effects.metric, effects.undecided_up_to)
+    return [f"No {pair} of keys is shown to interact, but effects may differ by up to {most}."]
 
 
 def _untested(effects: "Effects") -> str:

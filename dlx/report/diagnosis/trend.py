@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 SHORTEST = 10  # epochs; with fewer, trend and noise cannot be told apart
+APART = 1e-3  # share of a regressor's variance that another one leaves; with less they are one
 TO_DEVIATION = 1.4826  # median absolute deviation -> standard deviation of a normal variable
 
 
@@ -53,10 +54,14 @@ def end_window(epochs: int) -> int:
     return min(max(10, -(-epochs // 5)), epochs // 2)
 
 
+def end_epochs(epochs: int) -> int:
+    """Return how many epochs `end_level` covers: the last tenth, at least three."""
+    return max(3, epochs // 10)
+
+
 def end_level(curve_RE: Floats) -> Floats:
-    """Return the median over the last tenth of the epochs, at least three [R]."""
-    epochs = curve_RE.shape[1]
-    return np.asarray(np.median(curve_RE[:, -max(3, epochs // 10) :], axis=1), dtype=np.float64)
+    """Return the median over the last `end_epochs` [R]."""
+    return np.asarray(np.median(curve_RE[:, -end_epochs(curve_RE.shape[1]) :], axis=1), dtype=np.float64)
 
 
 def linear_change(curve_RE: Floats) -> Floats:
@@ -80,6 +85,35 @@ def linear_change_error(curve_RE: Floats, least: Floats | float = 0.0) -> Floats
     residual_R = np.sqrt(((curve_RE - line_RE) ** 2).sum(axis=1) / max(1, epochs - 2))
     deviation_R = np.fmax(residual_R, least)
     return np.asarray(deviation_R * (epochs - 1) / np.sqrt(centred_E @ centred_E), dtype=np.float64)
+
+
+def line_change(
+    curve_RE: Floats, clock_RE: Floats, inside_RE: Flags, noise_R: Floats, beside_RE: Floats
+) -> tuple[Floats, Floats]:
+    """Return how much a least-squares line rises along `clock_RE` over the epochs inside, and its error [R].
+
+    `beside_RE` is a second term of the fit; its share of the curve is not part of the change. `noise_R` is
+    the least residual deviation. NaN where the second term and the clock cannot be told apart.
+    """
+    count_R = np.fmax(1, inside_RE.sum(axis=1))
+
+    def centre(values_RE: Floats) -> Floats:
+        mean_R = np.where(inside_RE, values_RE, 0.0).sum(axis=1) / count_R
+        return np.where(inside_RE, values_RE - mean_R[:, None], 0.0)
+
+    def without(values_RE: Floats, other_RE: Floats) -> Floats:
+        share_R = (values_RE * other_RE).sum(axis=1) / np.fmax((other_RE**2).sum(axis=1), 1e-300)
+        return np.asarray(values_RE - share_R[:, None] * other_RE, dtype=np.float64)
+
+    clock_RE, beside_RE, curve_RE = centre(clock_RE), centre(beside_RE), centre(curve_RE)
+    alone_RE = without(clock_RE, beside_RE)
+    square_R, whole_R = (alone_RE**2).sum(axis=1), (clock_RE**2).sum(axis=1)
+    slope_R = (alone_RE * curve_RE).sum(axis=1) / np.where(square_R > APART * whole_R, square_R, np.nan)
+    residual_RE = without(without(curve_RE, beside_RE), alone_RE)
+    terms_R = 2 + (beside_RE != 0).any(axis=1)
+    deviation_R = np.sqrt((residual_RE**2).sum(axis=1) / np.fmax(1, count_R - terms_R))
+    span_R = clock_RE.max(axis=1) - clock_RE.min(axis=1)
+    return slope_R * span_R, np.fmax(deviation_R, noise_R) * span_R / np.sqrt(np.fmax(square_R, 1e-300))
 
 
 def find_breakpoint(curve_RE: Floats, inside_RE: Flags) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import pytest
 
 from dlx.report.analysis import Analysis
 from dlx.report.diagnosis.diagnose import diagnose
-from dlx.report.diagnosis.evidence import measure_calibration, softmax
+from dlx.report.diagnosis.prediction_statistics import measure_calibration, softmax
 from dlx.run.predictions import write_predictions
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis, Finding
-from dlx.report.diagnosis.hyperparameters import main_effects
+from dlx.report.diagnosis.importance import main_effects
 
 
 def of_sweep(diagnosis: Diagnosis) -> dict[str, Finding]:

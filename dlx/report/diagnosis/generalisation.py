@@ -7,11 +7,12 @@ import numpy as np
 
 from dlx.report.diagnosis.check import Affected, Check, Examination, in_blocks
 from dlx.report.diagnosis.evidence import Block
-from dlx.report.diagnosis.trend import end_level, end_window, linear_change
+from dlx.report.diagnosis.trend import end_level, end_window, linear_change, linear_change_error
 
 GAP = 0.2  # of accuracy: 4 standard errors of an accuracy on 100 samples, and 4 times what healthy runs have
 GAP_DEVIATIONS = 4.0  # of the accuracy on the validation samples
 FLAT = 0.03  # largest change of an accuracy over the last fifth
+FLAT_ERRORS = 3.0  # standard errors of this change
 PERFECT = 0.98  # of training accuracy
 JUMP = 0.2  # of validation accuracy after training is perfect
 LATE = 1.5  # times the epoch at which training was perfect, and LATER epochs after it
@@ -24,7 +25,8 @@ def _examine_memorising(block: Block) -> Examination:
     train_R, val_R, window = end_level(train_RE), end_level(val_RE), end_window(block.epochs)
     deviation_R = np.sqrt(np.fmax(val_R * (1 - val_R), 1e-4) / block.samples_R)
     flat_R = (np.abs(linear_change(train_RE[:, -window:])) < FLAT) & (
-        linear_change(val_RE[:, -window:]) < FLAT
+        linear_change(val_RE[:, -window:])
+        < np.fmax(FLAT, FLAT_ERRORS * linear_change_error(val_RE[:, -window:]))
     )
     return Examination(
         able_R=block.finite("train_accuracy", "val_accuracy"),
@@ -70,7 +72,7 @@ def _describe_grokking(runs: Affected) -> str:
     return (
         f"Groks{runs.where}: validation accuracy rises from {runs['before']:.3f} to {runs['after']:.3f} "
         f"around epoch {runs['jump_epoch']:.0f}, long after training accuracy was perfect "
-        f"(epoch {runs['perfect_epoch']:.0f}). Shorter runs of this kind say nothing about the final accuracy."
+        f"(epoch {runs['perfect_epoch']:.0f}). Shorter runs do not show the final accuracy."
     )
 
 

@@ -193,7 +193,8 @@ def _of_line(evidence: Evidence, edge: Edge) -> str:
         best, inside = (write_metric(metric, _score(evidence, edge, at)) for at in (edge.value, edge.inside))
         beside = f" for {edge.line.name}" if edge.line.name else ""
         return (
-            f"The best {name}{beside}, {write_value(edge.value)}, is the {extreme} that was tried ({low} to {high}). Its {METRIC_NAMES[metric]} of {best} is "
+            f"The best {name}{beside}, {write_value(edge.value)}, is the {extreme} that was tried "
+            f"({low} to {high}). Its {METRIC_NAMES[metric]} of {best} is "
             f"{edge.errors:.1f} standard errors better than {inside} at {write_value(edge.inside)}, the best "
             f"value inside the range. Try {more} values."
         )

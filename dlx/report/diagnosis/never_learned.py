@@ -4,8 +4,9 @@ import numpy as np
 
 from dlx.report.diagnosis.check import Affected, Check, Examination, in_blocks
 from dlx.report.diagnosis.evidence import Block
-from dlx.report.diagnosis.schedule import training_time
-from dlx.report.diagnosis.trend import SHORTEST, Flags, Floats, end_level, epoch_noise
+from dlx.report.diagnosis.instability import loss_before_training
+from dlx.report.diagnosis.schedule import half_of_training
+from dlx.report.diagnosis.trend import SHORTEST, Flags, Floats, end_level, epoch_noise, median_around
 from dlx.report.text import write_value
 
 STUCK = 0.9  # share of epochs with exactly the last epoch's accuracy
@@ -13,8 +14,9 @@ FIRST = 2  # epochs in which the biases find the mean or the class shares
 FLAT = 0.02  # largest change of a loss after the first epochs, as a share of its level
 UNEXPLAINED = 0.5  # share of the loss before training that remains: with less, much was learned at once
 SLOW = 0.6  # fall in the second half / in the first: an exponential with a time constant of the whole run
-NOISE = 10.0  # standard errors by which the loss must fall for these halves to be told apart
-REMAINS = 0.6  # share of the first loss that a slow run still has at the end
+NOISE = 8.0  # standard errors by which the loss must fall for these halves to be told apart
+LEAST = 0.02  # share of the first loss by which it must fall
+REMAINS = 0.6  # share of the loss before training that a slow run still has at the end
 
 
 def _examine_learning(block: Block) -> Examination:
@@ -74,7 +76,7 @@ def _flat_from_the_start(curve_RE: Floats) -> Flags:
     """Return whether a curve changes by no more than FLAT after its first epochs [R]."""
     width = max(3, curve_RE.shape[1] // 10)
     early_R, late_R = np.median(curve_RE[:, FIRST : FIRST + width], axis=1), end_level(curve_RE)
-    error_R = 2 * epoch_noise(curve_RE) / np.sqrt(width)
+    error_R = 4 * epoch_noise(curve_RE) / np.sqrt(width)
     return np.asarray(np.abs(early_R - late_R) <= FLAT * np.abs(late_R) + error_R, dtype=np.bool_)
 
 
@@ -114,18 +116,19 @@ def _examine_speed(block: Block) -> Examination:
     Nearly equal falls mean a nearly straight line. A run that gets somewhere is excluded: its accuracy is
     above halfway from guessing to perfect, or its loss has fallen to REMAINS of its first value.
     """
-    train_RE, time_RE = block.curves["train_loss"], training_time(block.rate_RE)
+    train_RE = block.curves["train_loss"]
     width = max(3, block.epochs // 10)
-    first_R, end_R = train_RE[:, :width].mean(axis=1), train_RE[:, -width:].mean(axis=1)
-    middle_R = _mean_around(train_RE, (time_RE < 0.5).sum(axis=1), width)
+    first_R, end_R = np.median(train_RE[:, :width], axis=1), np.median(train_RE[:, -width:], axis=1)
+    middle_R = median_around(train_RE, half_of_training(block.rate_RE), width)
     error_R = epoch_noise(train_RE) / np.sqrt(width)
-    falls_R = (first_R - end_R > NOISE * error_R) & (middle_R - end_R > SLOW * (first_R - middle_R))
+    least_R = np.fmax(NOISE * error_R, LEAST * np.abs(first_R))
+    falls_R = (first_R - end_R > least_R) & (middle_R - end_R > SLOW * (first_R - middle_R))
     steady_R = first_R - middle_R > SLOW * (middle_R - end_R)  # a late jump is not slow progress
     halfway_R = (block.chance + 1) / 2
     low_R = ~(end_level(block.curves["val_accuracy"]) > halfway_R)
     return Examination(
         able_R=block.finite("train_loss"),
-        fires_R=falls_R & steady_R & low_R & (end_R > REMAINS * np.abs(first_R)),
+        fires_R=falls_R & steady_R & low_R & (end_R > REMAINS * loss_before_training(block)),
         problem_R=True,
         numbers={
             "first": train_RE[:, 0],
@@ -134,15 +137,6 @@ def _examine_speed(block: Block) -> Examination:
         },
         reason="no training loss at every epoch",
     )
-
-
-def _mean_around(
-    curve_RE: Floats, centre_R: "np.ndarray[tuple[int], np.dtype[np.int64]]", width: int
-) -> Floats:
-    """Return the mean over `width` epochs around each run's epoch `centre_R` [R]."""
-    begin_R = np.clip(centre_R - width // 2, 0, curve_RE.shape[1] - width)
-    columns_RW = begin_R[:, None] + np.arange(width)
-    return np.asarray(np.take_along_axis(curve_RE, columns_RW, axis=1).mean(axis=1), dtype=np.float64)
 
 
 def _describe_slow(runs: Affected) -> str:
@@ -161,7 +155,7 @@ NEVER_LEARNED = Check(
     in_blocks(_examine_learning, shortest=1),
     _describe_never_learned,
     training_failure=True,
-    instead_of=("underfitting",),
+    instead_of=("underfitting", "over-confident"),
 )
 TOO_SLOW = Check(
     "too slow",

@@ -2,7 +2,6 @@
 
 from dlx.report.diagnosis.check import Affected, Check, Detections, Numbers
 from dlx.report.diagnosis.evidence import CLASSIFYING, Evidence
-from dlx.report.diagnosis.never_learned import NEVER_LEARNED
 from dlx.report.diagnosis.prediction_statistics import BINS
 
 CALIBRATION_ERROR = 0.05  # smallest expected calibration error that is reported
@@ -12,7 +11,6 @@ DEVIATIONS = 4.0  # above the error of a perfectly calibrated model
 def _detect_over_confidence(evidence: Evidence) -> Detections:
     """Measure the calibration error of stored predictions."""
     detections = Detections()
-    guessing = NEVER_LEARNED.detect(evidence).numbers
     for run in evidence.completed:
         loss = evidence.data.settings[run].get("loss.name", CLASSIFYING[0])
         if loss not in CLASSIFYING:
@@ -21,7 +19,7 @@ def _detect_over_confidence(evidence: Evidence) -> Detections:
         measured = _measure(evidence, run)
         if isinstance(measured, str):
             detections.unchecked[f"{measured}, so the calibration error is unknown"] += 1
-        elif measured and run not in guessing:
+        elif measured:
             detections.numbers[run] = measured
     return detections
 

@@ -4,6 +4,7 @@ Axes: R runs, E epochs. `rate_RE` is the rate of each epoch's last step; runs th
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlx.report.diagnosis.trend import Flags, Floats
 
@@ -42,11 +43,11 @@ def changes(rate_RE: Floats, inside_RE: Flags) -> Flags:
     return np.asarray(lowest_R < CHANGED * highest_R, dtype=np.bool_)
 
 
-def training_time(rate_RE: Floats) -> Floats:
-    """Return the sum of the rates so far, as a share of the whole sum [R, E].
+def half_of_training(rate_RE: Floats) -> NDArray[np.int64]:
+    """Return the index of the epoch in which the sum of the rates passes half of the whole sum [R].
 
-    With a constant rate these are the epochs. Where the rate falls to zero, the last epochs are short: they
-    move the weights as far as a few epochs at the full rate.
+    With a constant rate it is the middle epoch. Where the rate falls to zero it comes earlier, because the
+    last epochs hardly move the weights.
     """
-    total_R = np.fmax(rate_RE.sum(axis=1), 1e-300)
-    return np.asarray(np.cumsum(rate_RE, axis=1) / total_R[:, None], dtype=np.float64)
+    sum_RE = np.cumsum(rate_RE, axis=1)
+    return np.asarray((sum_RE < sum_RE[:, -1:] / 2).sum(axis=1))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 SHORTEST = 10  # epochs; with fewer, trend and noise cannot be told apart
-APART = 1e-3  # share of a regressor's variance that another one leaves; with less they are one
 TO_DEVIATION = 1.4826  # median absolute deviation -> standard deviation of a normal variable
 
 
@@ -87,33 +86,27 @@ def linear_change_error(curve_RE: Floats, least: Floats | float = 0.0) -> Floats
     return np.asarray(deviation_R * (epochs - 1) / np.sqrt(centred_E @ centred_E), dtype=np.float64)
 
 
-def line_change(
-    curve_RE: Floats, clock_RE: Floats, inside_RE: Flags, noise_R: Floats, beside_RE: Floats
-) -> tuple[Floats, Floats]:
-    """Return how much a least-squares line rises along `clock_RE` over the epochs inside, and its error [R].
-
-    `beside_RE` is a second term of the fit; its share of the curve is not part of the change. `noise_R` is
-    the least residual deviation. NaN where the second term and the clock cannot be told apart.
-    """
+def line_change(curve_RE: Floats, inside_RE: Flags, least_R: Floats) -> tuple[Floats, Floats]:
+    """Return the `linear_change` over the epochs inside [R], and its error; see `linear_change_error`."""
     count_R = np.fmax(1, inside_RE.sum(axis=1))
 
     def centre(values_RE: Floats) -> Floats:
         mean_R = np.where(inside_RE, values_RE, 0.0).sum(axis=1) / count_R
         return np.where(inside_RE, values_RE - mean_R[:, None], 0.0)
 
-    def without(values_RE: Floats, other_RE: Floats) -> Floats:
-        share_R = (values_RE * other_RE).sum(axis=1) / np.fmax((other_RE**2).sum(axis=1), 1e-300)
-        return np.asarray(values_RE - share_R[:, None] * other_RE, dtype=np.float64)
+    epoch_RE, values_RE = centre(np.arange(curve_RE.shape[1], dtype=np.float64)[None]), centre(curve_RE)
+    square_R = np.fmax((epoch_RE**2).sum(axis=1), 1e-300)
+    slope_R = (epoch_RE * values_RE).sum(axis=1) / square_R
+    residual_RE = values_RE - slope_R[:, None] * epoch_RE
+    deviation_R = np.fmax(np.sqrt((residual_RE**2).sum(axis=1) / np.fmax(1, count_R - 2)), least_R)
+    return slope_R * (count_R - 1), deviation_R * (count_R - 1) / np.sqrt(square_R)
 
-    clock_RE, beside_RE, curve_RE = centre(clock_RE), centre(beside_RE), centre(curve_RE)
-    alone_RE = without(clock_RE, beside_RE)
-    square_R, whole_R = (alone_RE**2).sum(axis=1), (clock_RE**2).sum(axis=1)
-    slope_R = (alone_RE * curve_RE).sum(axis=1) / np.where(square_R > APART * whole_R, square_R, np.nan)
-    residual_RE = without(without(curve_RE, beside_RE), alone_RE)
-    terms_R = 2 + (beside_RE != 0).any(axis=1)
-    deviation_R = np.sqrt((residual_RE**2).sum(axis=1) / np.fmax(1, count_R - terms_R))
-    span_R = clock_RE.max(axis=1) - clock_RE.min(axis=1)
-    return slope_R * span_R, np.fmax(deviation_R, noise_R) * span_R / np.sqrt(np.fmax(square_R, 1e-300))
+
+def median_around(curve_RE: Floats, centre_R: NDArray[np.int64], width: int) -> Floats:
+    """Return the median over `width` epochs around each run's epoch of index `centre_R` [R]."""
+    begin_R = np.clip(centre_R - width // 2, 0, curve_RE.shape[1] - width)
+    columns_RW = begin_R[:, None] + np.arange(width)
+    return np.asarray(np.median(np.take_along_axis(curve_RE, columns_RW, axis=1), axis=1), dtype=np.float64)
 
 
 def find_breakpoint(curve_RE: Floats, inside_RE: Flags) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from dlx.report.diagnosis.trend import (
 )
 
 ERRORS = 3.5  # standard errors of the change over the last fifth
+NOISES = 3.0  # of the epoch-to-epoch noise, by which the loss must fall: correlated noise alone drifts by 2
 LOSS_SHARE = 0.03  # of the loss, by which it must fall
 FALL_SHARE = 0.1  # or of its fall since before training, for a network that has hardly learned yet
 LEAST_FALL = 20.0  # times the noise: the smallest fall since before training that counts as such
@@ -70,6 +71,7 @@ def _climbing(block: Block, inside_RE: Flags) -> tuple[Flags, Flags, dict[str, F
     level_R = np.where(inside_RE, np.abs(loss_RE), 0.0).sum(axis=1) / inside_RE.sum(axis=1)
     total_fall_R = np.fmax(_begun(block) - end_level(loss_RE), LEAST_FALL * fall_noise_R)
     worthwhile_R = (fall_R > LOSS_SHARE * level_R) | (fall_R > FALL_SHARE * total_fall_R)
+    worthwhile_R &= fall_R > NOISES * fall_noise_R
     falling_R = (fall_R > ERRORS * fall_error_R) & worthwhile_R & _new_best(-loss_RE, inside_RE)
     gaining_R = (
         (gain_R > ERRORS * gain_error_R) & (gain_R > ACCURACY_GAIN) & _new_best(accuracy_RE, inside_RE)

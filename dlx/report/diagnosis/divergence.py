@@ -6,7 +6,7 @@ from dlx.report.diagnosis.check import Affected, Check, Detections, Examination,
 from dlx.report.diagnosis.evidence import Block, Evidence
 from dlx.report.diagnosis.instability import DIP, LOSS_SHARE, SPIKE_DEVIATIONS, loss_before_training
 from dlx.report.diagnosis.schedule import just_rose
-from dlx.report.diagnosis.trend import epoch_noise
+from dlx.report.diagnosis.trend import Floats, epoch_noise
 from dlx.report.load import METRICS
 
 LAST = 3  # epochs at the end that may have collapsed
@@ -63,9 +63,9 @@ def _describe_lost_epochs(runs: Affected) -> str:
 
 def _examine_last_epochs(block: Block) -> Examination:
     """Compare the last epoch with the ten epochs before the last three."""
-    before = slice(-BEFORE - LAST, -LAST)
     accuracy_RE, loss_RE = block.curves["val_accuracy"], block.curves["val_loss"]
-    level_R, loss_level_R = np.median(accuracy_RE[:, before], axis=1), np.median(loss_RE[:, before], axis=1)
+    level_R = _level_before(accuracy_RE)
+    loss_level_R = -_level_before(-loss_RE)
     sampling_R = np.sqrt(np.fmax(level_R * (1 - level_R), 1e-4) / block.samples_R)
     bound_R = np.fmax(DEVIATIONS * epoch_noise(accuracy_RE[:, :-LAST]), DIP)
     drop_RE = level_R[:, None] - accuracy_RE[:, -LAST:]
@@ -91,6 +91,18 @@ def _examine_last_epochs(block: Block) -> Examination:
         },
         reason="no validation loss at every epoch",
     )
+
+
+def _level_before(curve_RE: Floats) -> Floats:
+    """Return the level before the last epochs [R]: the lower of the last ten's median and the last three's.
+
+    So a fall that happened before the last epochs is not a collapse at the end.
+    """
+    ten_R, three_R = (
+        np.median(curve_RE[:, -BEFORE - LAST : -LAST], axis=1),
+        np.median(curve_RE[:, -2 * LAST : -LAST], axis=1),
+    )
+    return np.asarray(np.fmin(ten_R, three_R), dtype=np.float64)
 
 
 def _describe_last_epochs(runs: Affected) -> str:

@@ -10,6 +10,7 @@ from dlx.report.diagnosis.trend import SHORTEST, Flags, Floats, end_level, epoch
 from dlx.report.text import write_value
 
 STUCK = 0.9  # share of epochs with exactly the last epoch's accuracy
+ENTROPY_SHARE = 0.9  # of that entropy, because training and validation differ a little in their classes
 FIRST = 2  # epochs in which the biases find the mean or the class shares
 FLAT = 0.02  # largest change of a loss after the first epochs, as a share of its level
 UNEXPLAINED = 0.5  # share of the loss before training that remains: with less, much was learned at once
@@ -27,7 +28,7 @@ def _examine_learning(block: Block) -> Examination:
     by_loss_R = ~accurate_R & block.finite("val_loss") & np.isfinite(untrained_R)
     guessing_R = accurate_R & (~block.learned & np.isfinite(block.guessing_bound) | _unbalanced(block))
     majority_R = block.largest_class_R >= block.guessing_bound - 1 / block.samples_R
-    stuck_R = accurate_R & ~guessing_R & _stuck(block)
+    stuck_R = accurate_R & np.isnan(block.largest_class_R) & ~guessing_R & _stuck(block)
     still_R, mean_R = by_loss_R & (lowest_R >= untrained_R), by_loss_R & _predicts_the_mean(block)
 
     def where(kind_R: Flags, values_R: Floats) -> Floats:
@@ -62,14 +63,17 @@ def _unbalanced(block: Block) -> Flags:
 def _stuck(block: Block) -> Flags:
     """Return whether accuracy is the same at almost every epoch and training loss does not fall [R].
 
-    A network that names one class for every sample does this. A trained one does not: its training loss
-    falls, and on 18 samples or more its accuracy moves.
+    A network that names one class for every sample does this, and its cross-entropy is at least the entropy
+    of being right that often. A trained network with so steady an accuracy has a smaller loss.
     """
     accuracy_RE, train_RE = block.curves["val_accuracy"], block.curves["train_loss"]
     if block.epochs < SHORTEST:
         return np.zeros(len(accuracy_RE), dtype=np.bool_)
     same_R = (np.abs(accuracy_RE - accuracy_RE[:, -1:]) < 1e-9).mean(axis=1) >= STUCK
-    return np.asarray(same_R & (accuracy_RE[:, -1] < 1) & _flat_from_the_start(train_RE), dtype=np.bool_)
+    right_R = np.clip(accuracy_RE[:, -1], 1e-9, 1 - 1e-9)
+    entropy_R = -right_R * np.log(right_R) - (1 - right_R) * np.log(1 - right_R)
+    uncertain_R = end_level(train_RE) > ENTROPY_SHARE * entropy_R
+    return np.asarray(same_R & uncertain_R & _flat_from_the_start(train_RE) & (accuracy_RE[:, -1] < 1))
 
 
 def _flat_from_the_start(curve_RE: Floats) -> Flags:

@@ -9,7 +9,7 @@ import pytest
 from dlx.report.diagnosis.diagnose import diagnose
 from tests.report.diagnosis.histories import History, Maker
 
-SEEDS = 20
+SEEDS = 40
 Kind = tuple[str, int, Callable[[Maker], History]]
 
 HEALTHY: tuple[Kind, ...] = (
@@ -68,7 +68,7 @@ PLANTED: tuple[tuple[Kind, str], ...] = (
 
 
 def verdicts(kind: Kind, join_runs: Any, seeds: int = SEEDS) -> Counter[str]:
-    """Count what is said about runs of a kind: "kind: severity" of each finding, in the order of the checks."""
+    """Count what is said about runs of a kind: "kind: severity" of each finding, in the checks' order."""
     name, epochs, make = kind
     recorded = []
     for seed in range(seeds):

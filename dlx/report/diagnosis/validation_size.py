@@ -2,7 +2,7 @@
 
 from dlx.report.diagnosis.evidence import Evidence
 from dlx.report.diagnosis.finding import Finding, NotChecked
-from dlx.report.text import METRIC_NAMES, write_count
+from dlx.report.text import METRIC_NAMES
 
 KIND = "small validation set"
 SMALL = 100  # samples; with fewer, one sample is more than a point of accuracy
@@ -20,15 +20,15 @@ def find_small_validation(evidence: Evidence) -> list[Finding | NotChecked]:
     samples = min(sizes)
     means = sorted((evidence.mean(setting) for setting in evidence.scores), reverse=True)
     lead = means[0] - means[1] if len(means) > 1 else float("nan")
-    close = 0 < lead * samples < CLOSE + 0.5
+    worth = round(lead * samples, 1)  # samples; a mean over seeds may be a fraction of one
+    close = 0 < worth <= CLOSE
     if samples >= SMALL and not close:
         return []
     sentence = (
         f"With {samples:,.0f} validation samples, one sample is {100 / samples:.2g} points of accuracy."
     )
     if close:
-        worth = max(1, round(lead * samples))
-        bound = "at most one sample" if lead * samples <= 1 else f"about {write_count(worth, 'sample')}"
+        bound = "at most one sample" if worth <= 1 else f"{worth:.2g} samples"
         sentence += f" The best setting leads by {100 * lead:.2g} points, {bound}."
     sentence += f" A larger validation set would measure {METRIC_NAMES[metric]} more finely."
     numbers = {"samples": float(samples), "sample": 1 / samples}

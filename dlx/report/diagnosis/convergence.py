@@ -7,7 +7,7 @@ import numpy as np
 
 from dlx.report.diagnosis.check import Affected, Check, Examination, in_blocks
 from dlx.report.diagnosis.evidence import Block
-from dlx.report.diagnosis.schedule import changes, half_of_training, just_rose, since_last_step
+from dlx.report.diagnosis.schedule import CHANGED, changes, half_of_training, just_rose, since_last_step
 from dlx.report.diagnosis.trend import (
     Flags,
     Floats,
@@ -51,6 +51,9 @@ def _examine_convergence(block: Block) -> Examination:
     left_R, unfinished_R, of_schedule = _unfinished_schedule(block)
     numbers = {name: np.where(decays_R, np.nan, values_R) for name, values_R in numbers.items()}
     numbers |= {name: np.where(decays_R, values_R, np.nan) for name, values_R in of_schedule.items()}
+    peak_R, last_R = block.rate_RE.max(axis=1), block.rate_RE[:, -1]
+    numbers["highest_rate"] = np.where(last_R < CHANGED * peak_R, peak_R, np.nan)
+    numbers["last_rate"] = np.where(last_R < CHANGED * peak_R, last_R, np.nan)
     return Examination(
         able_R=block.finite("val_loss"),
         fires_R=np.where(decays_R, unfinished_R, climbs_R) & ~rises_R & ~too_new_R,
@@ -99,13 +102,8 @@ def _unfinished_schedule(block: Block) -> tuple[Floats, Flags, dict[str, Floats]
     end_R, begun_R = end_level(loss_RE), _begun(block)
     left_R = (median_around(loss_RE, half_R, width) - end_R) / np.fmax(begun_R - end_R, 1e-300)
     error_R = epoch_noise(loss_RE) / np.sqrt(width) / np.fmax(begun_R - end_R, 1e-300)
-    numbers = {
-        "left": left_R,
-        "half_epoch": half_R + 1.0,
-        "highest_rate": block.rate_RE.max(axis=1),
-        "last_rate": block.rate_RE[:, -1],
-    }
-    return left_R, (left_R > LEFT) & (left_R > ERRORS * error_R), numbers
+    numbers = {"left": left_R, "half_epoch": half_R + 1.0}
+    return left_R, left_R > np.fmax(LEFT, ERRORS * error_R), numbers
 
 
 def _begun(block: Block) -> Floats:
@@ -126,23 +124,22 @@ def _climb(curve_RE: Floats, inside_RE: Flags, least_noise: Floats | float) -> t
 
 
 def _describe_not_converged(runs: Affected) -> str:
-    fall = (
-        f"validation loss fell by {runs['fall']:.3g} ({runs['share'].percent}; "
-        f"epoch-to-epoch noise {runs['noise']:.3g})"
+    clauses = runs.clauses(
+        {
+            "fall": f"validation loss fell by {runs['fall']:.3g} ({runs['share'].percent}) over the last "
+            f"{runs['window']:.0f} epochs",
+            "gain": f"validation accuracy rose by {runs['gain']:.3f}",
+            "left": f"{runs['left'].percent} of the fall of validation loss came in the second half of the "
+            f"schedule, after epoch {runs['half_epoch']:.0f}",
+        }
     )
-    gain = f"validation accuracy rose by {runs['gain']:.3f} (epoch-to-epoch noise {runs['gain_noise']:.3f})"
-    texts = []
-    if "window" in runs:
-        clauses = " and ".join(runs.clauses({"fall": fall, "gain": gain}))
-        texts.append(f"over the last {runs['window']:.0f} epochs, {clauses}. Train for more epochs.")
-    if "left" in runs:
-        texts.append(
-            f"{runs['left'].percent} of the fall of validation loss came after epoch "
-            f"{runs['half_epoch']:.0f}, in the second half of the schedule (by the sum of its rates). The "
-            f"learning rate has decayed from {runs['highest_rate']:.3g} to {runs['last_rate']:.3g}: a longer "
-            "schedule helps, more epochs at the last rate do not."
+    help_ = "Train for more epochs."
+    if "last_rate" in runs:
+        help_ = (
+            f"The learning rate has decayed from {runs['highest_rate']:.3g} to {runs['last_rate']:.3g}: "
+            "a longer schedule helps more than epochs at the last rate."
         )
-    return f"Still improving at the end{runs.where}: {' In others, '.join(texts)}"
+    return f"Still improving at the end{runs.where}: {' and '.join(clauses)}. {help_}"
 
 
 NOT_CONVERGED = Check("not converged", in_blocks(_examine_convergence), _describe_not_converged)

@@ -90,7 +90,7 @@ def diagnose(analysis: "Analysis") -> Diagnosis:
             share = f" ({count} of {write_count(len(runs), 'run')})" if count else ""
             unchecked.append(NotChecked(check.kind, reason + share))
     findings = [*gravest_first(of_sweep), *gravest_first(of_settings), *gravest_first(of_runs)]
-    return Diagnosis(findings, unchecked, best=settings[0][0] if settings else "")
+    return Diagnosis(findings, unchecked, [label for label, _ in settings])
 
 
 def _explained(detected: dict[Check, Detections]) -> dict[Check, Detections]:

@@ -43,12 +43,12 @@ class NotChecked(NamedTuple):
 class Diagnosis:
     """`findings`: of the sweep, then of settings, then of runs; within each, the gravest first.
 
-    `best`: the label of the best setting, "" if unknown.
+    `ranked`: the labels of the settings, best first.
     """
 
     findings: list[Finding]
     unchecked: list[NotChecked]
-    best: str = ""
+    ranked: Sequence[str] = ()
 
 
 def gravest_first(findings: Sequence[Finding]) -> list[Finding]:

@@ -1,5 +1,7 @@
 """The findings for the first screen: those that change what a reader does next."""
 
+from collections.abc import Sequence
+
 from dlx.report.diagnosis.finding import SEVERITIES, Diagnosis, Finding
 from dlx.report.diagnosis.grid_edges import EDGE
 from dlx.report.diagnosis.ranking import KIND as RANKING
@@ -21,22 +23,23 @@ def most_important(diagnosis: Diagnosis, most: int = 3) -> list[Finding]:
     """
     findings = [one for one in diagnosis.findings if one.scope != "run"]
     chosen: dict[str, Finding] = {}
-    for one in sorted(findings, key=lambda one: _place(one, diagnosis.best)):
+    for one in sorted(findings, key=lambda one: _place(one, diagnosis.ranked)):
         chosen.setdefault(one.kind, one)
     return list(chosen.values())[:most]
 
 
-def _place(finding: Finding, best: str) -> tuple[int, int]:
-    """Return the finding's place in the order of `most_important`, and the rank of its severity within it."""
-    problem, of_best = finding.severity == "problem", finding.scope == "setting" and finding.subject == best
+def _place(finding: Finding, ranked: Sequence[str]) -> tuple[int, int, int]:
+    """Return the finding's place in the order of `most_important`, then its severity's and its setting's."""
+    rank = ranked.index(finding.subject) if finding.subject in ranked else 0
+    problem, of_setting = finding.severity == "problem", finding.scope == "setting"
     order = (
-        problem and of_best,
+        problem and of_setting and rank == 0,
         problem and finding.kind == EDGE,
         problem and finding.kind == RANKING,
         finding.kind == FAILING,
-        of_best,
-        problem and finding.scope == "setting",
-        finding.scope == "sweep",
+        of_setting and rank == 0,
+        problem and of_setting,
+        not of_setting,
         True,
     )
-    return order.index(True), SEVERITIES.index(finding.severity)
+    return order.index(True), SEVERITIES.index(finding.severity), rank

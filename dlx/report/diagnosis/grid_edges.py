@@ -67,13 +67,13 @@ def find_grid_edges(evidence: Evidence) -> list[Finding | NotChecked]:
         return [NotChecked(EDGE, "no key has three or more numeric values")]
     results: list[Finding | NotChecked] = []
     lines = {key: [line for line in _lines(evidence, key) if _long(evidence, line)] for key in numeric}
-    tests = sum(len(line.settings) for of_key in lines.values() for line in of_key)
+    edges_tested = 2 * sum(map(len, lines.values()))  # both ends of every line
     for key, of_key in lines.items():
         if not of_key:
             reason = f"no setting has {VALUES} values of it beside equal values of the other keys"
             results.append(NotChecked(EDGE, f"{visible(key)}: {reason}"))
             continue
-        edges = [_examine(evidence, line, LUCK / tests) for line in of_key]
+        edges = [_examine(evidence, line, LUCK / edges_tested) for line in of_key]
         if "unknown" in edges:
             reason = "only one run per setting and no accuracy, so the noise is unknown"
             results.append(NotChecked(EDGE, f"{visible(key)}: {reason}"))

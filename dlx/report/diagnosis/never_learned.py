@@ -16,7 +16,7 @@ FLAT = 0.02  # largest change of a loss after the first epochs, as a share of it
 UNEXPLAINED = 0.5  # share of the loss before training that remains: with less, much was learned at once
 SLOW = 0.6  # fall in the second half / in the first: an exponential with a time constant of the whole run
 NOISE = 8.0  # standard errors by which the loss must fall for these halves to be told apart
-LEAST = 0.02  # share of the first loss by which it must fall
+LEAST = 0.002  # share of the first loss by which it must fall
 REMAINS = 0.6  # share of the loss before training that a slow run still has at the end
 
 

@@ -19,6 +19,7 @@ from dlx.run.identity import comparable
 
 BEHIND = 0.1  # of accuracy, behind the study's best run in training, and half of this in validation
 GAP = 2.0  # standard deviations of validation accuracy
+DECAYED = 0.1  # of its highest value: the learning rate may have stopped the run
 FLAT = 0.03  # largest change of training accuracy over the last fifth
 FLAT_ERRORS = 4.0  # standard errors of the fall of training loss
 SLOW = 0.05  # of the whole fall of training loss: with more in the last fifth, the run is still learning
@@ -74,6 +75,8 @@ def _examine_fit(block: Block, best_train_R: Floats, best_val_R: Floats) -> Exam
     halfway_R = (block.chance + 1) / 2
     behind_R = (train_R < best_train_R - BEHIND) & (val_R < best_val_R - BEHIND / 2)
     no_gap_R = train_R - val_R < GAP * deviation_R
+    peak_R = block.rate_RE.max(axis=1)
+    decayed_R = block.rate_RE[:, -1] <= DECAYED * peak_R
     return Examination(
         able_R=block.finite("train_loss", "train_accuracy", "val_accuracy")
         & np.isfinite(deviation_R + halfway_R),
@@ -84,6 +87,8 @@ def _examine_fit(block: Block, best_train_R: Floats, best_val_R: Floats) -> Exam
             "val_accuracy": val_R,
             "best_train_accuracy": np.where(behind_R, best_train_R, np.nan),
             "halfway": np.where(behind_R, np.nan, halfway_R),
+            "highest_rate": np.where(decayed_R, peak_R, np.nan),
+            "last_rate": np.where(decayed_R, block.rate_RE[:, -1], np.nan),
         },
         reason="no training and validation accuracy, or the number of classes or samples is unknown",
     )
@@ -95,10 +100,15 @@ def _describe_underfitting(runs: Affected) -> str:
         if "best_train_accuracy" in runs
         else f"Halfway from guessing to perfect would be {runs['halfway']:.3f}."
     )
+    help_ = "Try a larger network, less regularisation or another learning rate."
+    if "last_rate" in runs:
+        help_ = (
+            f"The learning rate had decayed from {runs['highest_rate']:.3g} to {runs['last_rate']:.3g}: "
+            "try a higher rate or a slower decay."
+        )
     return (
         f"Underfits{runs.where}: training accuracy levels off at {runs['train_accuracy']:.3f}, and "
-        f"validation accuracy is about the same ({runs['val_accuracy']:.3f}). {compared_with} "
-        "Try a larger network, less regularisation or another learning rate."
+        f"validation accuracy is about the same ({runs['val_accuracy']:.3f}). {compared_with} {help_}"
     )
 
 

@@ -16,15 +16,17 @@ IMPORTANCE = found("importance", "sweep", "", "note")
 BEST_PROBLEM = found("not converged", "setting", "a", "problem")
 BEST_TRADE_OFF = found("overfitting", "setting", "a", "trade-off")
 RIVAL_PROBLEM = found("unstable", "setting", "b", "problem")
+WORSE_PROBLEM = found("too slow", "setting", "c", "problem")
 OF_RUN = found("diverged", "run", "a1", "problem")
 
 
 def chosen(*findings: Finding, most: int = 3) -> list[Finding]:
-    return most_important(Diagnosis(list(findings), [], best="a"), most)
+    return most_important(Diagnosis(list(findings), [], ranked=["a", "b", "c"]), most)
 
 
 def test_the_order_is_what_the_findings_change_for_the_reader() -> None:
-    order = [BEST_PROBLEM, EDGE, RANKING, FAILING, BEST_TRADE_OFF, RIVAL_PROBLEM, IMPORTANCE]
+    rivals = [RIVAL_PROBLEM, WORSE_PROBLEM]
+    order = [BEST_PROBLEM, EDGE, RANKING, FAILING, BEST_TRADE_OFF, *rivals, IMPORTANCE]
     assert chosen(*reversed(order), most=len(order)) == order
     assert chosen(*reversed(order)) == order[:3]
 

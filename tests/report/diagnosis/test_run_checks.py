@@ -79,7 +79,7 @@ def test_not_converged_gives_the_fall_over_the_last_fifth(quiet: Any) -> None:
     found = of_run(one_run(quiet, curves))["not converged"]
     assert found.numbers["window"] == 20
     assert found.numbers["fall"] == pytest.approx(0.19, abs=2e-3)
-    assert "over the last 20 epochs, validation loss fell by 0.19 (14%;" in found.sentence
+    assert "at the end: validation loss fell by 0.19 (14%) over the last 20 epochs. Train" in found.sentence
 
 
 def test_recovering_from_a_setback_is_not_progress(quiet: Any) -> None:
@@ -287,7 +287,13 @@ def test_the_schedule_is_named_where_the_rate_decayed(quiet: Any) -> None:
     assert found.numbers["half_epoch"] == pytest.approx(half, abs=1)
     begin, middle, end = (curves.val_loss[at] for at in (0, half, -1))
     assert found.numbers["left"] == pytest.approx((middle - end) / (begin - end), abs=0.05)
-    assert "has decayed from 0.099 to 0: a longer schedule helps" in found.sentence
+    assert (
+        f"{100 * found.numbers['left']:.0f}% of the fall of validation loss came in the second half of the "
+        in (found.sentence)
+    )
+    assert found.sentence.endswith(
+        "has decayed from 0.099 to 0: a longer schedule helps more than epochs at the last rate."
+    )
 
 
 def test_damaged_and_missing_probe_files_are_reported(simulator: Any, tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ def test_each_optimizers_rates_are_looked_at(made: Any) -> None:
     assert found.severity == "problem"
     assert found.sentence == (
         "sgd: validation accuracy still improves at the largest lr that was tried (0.2350 at 0.0001, 0.4650 "
-        "at 0.001, 0.6850 at 0.01, 0.7550 at 0.1). Try larger values: they could catch up with the best setting "
-        "(0.8050)."
+        "at 0.001, 0.6850 at 0.01, 0.7550 at 0.1). Try larger values: they could catch up with the best "
+        "setting (0.8050)."
     )
     assert found.numbers["value"] == 0.1
     assert found.numbers["standard_errors"] == pytest.approx(0.07 / (0.005 * np.sqrt(2 / 3)))

@@ -100,10 +100,11 @@ def _unfinished_schedule(block: Block) -> tuple[Floats, Flags, dict[str, Floats]
     loss_RE, half_R = block.curves["val_loss"], half_of_training(block.rate_RE)
     width = max(3, block.epochs // 10)
     end_R, begun_R = end_level(loss_RE), _begun(block)
-    left_R = (median_around(loss_RE, half_R, width) - end_R) / np.fmax(begun_R - end_R, 1e-300)
-    error_R = epoch_noise(loss_RE) / np.sqrt(width) / np.fmax(begun_R - end_R, 1e-300)
-    numbers = {"left": left_R, "half_epoch": half_R + 1.0}
-    return left_R, left_R > np.fmax(LEFT, ERRORS * error_R), numbers
+    fall_R = np.fmax(begun_R - end_R, 1e-300)
+    left_R: Floats = (median_around(loss_RE, half_R, width) - end_R) / fall_R
+    error_R = epoch_noise(loss_RE) / np.sqrt(width) / fall_R
+    unfinished_R = np.asarray(left_R > np.fmax(LEFT, ERRORS * error_R), dtype=np.bool_)
+    return left_R, unfinished_R, {"left": left_R, "half_epoch": half_R.astype(np.float64) + 1}
 
 
 def _begun(block: Block) -> Floats:

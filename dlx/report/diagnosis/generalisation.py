@@ -9,7 +9,7 @@ from dlx.report.diagnosis.check import Affected, Check, Examination, in_blocks
 from dlx.report.diagnosis.evidence import Block
 from dlx.report.diagnosis.trend import end_level, end_window, linear_change, linear_change_error
 
-GAP = 0.2  # of accuracy: 4 standard errors of an accuracy on 100 samples, and 4 times what healthy runs have
+GAP = 0.2  # of accuracy: 4 standard errors on 100 samples, and 4 times the gap of healthy simulated runs
 GAP_DEVIATIONS = 4.0  # of the accuracy on the validation samples
 FLAT = 0.03  # largest change of an accuracy over the last fifth
 FLAT_ERRORS = 3.0  # standard errors of this change

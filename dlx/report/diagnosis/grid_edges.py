@@ -22,7 +22,7 @@ VALUES = 3  # of a key, at least; with two, both are at an edge
 OWN_FREEDOM = 4  # degrees of freedom, at least, for a usable estimate of a line's or a pair's own variance
 LUCK = 0.01  # probability that any line is reported although its edge is no better than its interior
 STEPS = 2.0  # further values, each gaining as much as the last one, in which a line may catch up
-SHOWN = 6  # scores along a line that are written
+SHOWN = 4  # scores along a line that are written
 
 
 @dataclass(frozen=True)
@@ -128,13 +128,13 @@ def _examine(evidence: Evidence, line: Line, luck: float) -> Edge | Literal["unk
     if not np.isfinite(variance):
         return "unknown"
     runs = [len(evidence.scores[scored[each]]) for each in (value, inside)]
-    error = float(np.sqrt(max(variance, 1e-300) * (1 / runs[0] + 1 / runs[1])))
+    error = float(np.sqrt(variance * (1 / runs[0] + 1 / runs[1])))
     gain = good(value) - good(inside)
-    if gain / error <= float(stdtrit(freedom, 1 - luck)):
+    if gain <= error * float(stdtrit(freedom, 1 - luck)):
         return None
     lead = max(evidence.sign * evidence.mean(setting) for setting in evidence.scores) - good(value)
     place = "best" if lead <= 0 else "catch up" if lead <= STEPS * gain else "behind"
-    return Edge(line, value, inside, gain / error, place)
+    return Edge(line, value, inside, gain / error if error else np.inf, place)
 
 
 def _variance(evidence: Evidence, line: Sequence[int], best: int, inside: int) -> tuple[float, float]:
@@ -171,10 +171,11 @@ def _findings(evidence: Evidence, edges: Iterable[Edge], lines: int) -> list[Fin
             "highest": max(first.line.settings),
             "best": _score(evidence, first, first.value),
             "inside": _score(evidence, first, first.inside),
-            "standard_errors": first.errors,
             "edges": float(len(group)),
             "lines": float(lines),
         }
+        if np.isfinite(first.errors):  # runs without any variation have no standard error
+            numbers["standard_errors"] = first.errors
         severity: Severity = "note" if place == "behind" else "problem"
         findings.append(Finding(EDGE, "sweep", "", severity, sentence, numbers))
     return findings
@@ -194,9 +195,8 @@ def _of_line(evidence: Evidence, edge: Edge) -> str:
         beside = f" for {edge.line.name}" if edge.line.name else ""
         return (
             f"The best {name}{beside}, {write_value(edge.value)}, is the {extreme} that was tried "
-            f"({low} to {high}). Its {METRIC_NAMES[metric]} of {best} is "
-            f"{edge.errors:.1f} standard errors better than {inside} at {write_value(edge.inside)}, the best "
-            f"value inside the range. Try {more} values."
+            f"({low} to {high}). Its {METRIC_NAMES[metric]} is {best}; the best value inside the range, "
+            f"{write_value(edge.inside)}, has {inside}. Try {more} values."
         )
     scored = [value for value, setting in edge.line.settings.items() if setting in evidence.scores]
     shown = scored[-SHOWN:] if edge.largest else scored[:SHOWN]

@@ -14,8 +14,8 @@ ENTROPY_SHARE = 0.9  # of that entropy, because training and validation differ a
 FIRST = 2  # epochs in which the biases find the mean or the class shares
 FLAT = 0.02  # largest change of a loss after the first epochs, as a share of its level
 UNEXPLAINED = 0.5  # share of the loss before training that remains: with less, much was learned at once
-SLOW = 0.6  # fall in the second half / in the first: an exponential with a time constant of the whole run
-NOISE = 8.0  # standard errors by which the loss must fall for these halves to be told apart
+SLOW = 0.5  # fall in the second half / in the first; 0.6 is an exponential over one of its time constants
+NOISE = 6.0  # standard errors by which the loss must fall for these halves to be told apart
 LEAST = 0.002  # share of the first loss by which it must fall
 REMAINS = 0.6  # share of the loss before training that a slow run still has at the end
 

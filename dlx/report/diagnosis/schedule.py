@@ -12,7 +12,7 @@ REACH = 10  # epochs after a rise of the rate in which a jump is expected
 RISE = 1.25  # times its lowest value in the epochs before: the rate has risen
 STEP = 0.7  # times the value before: the rate has dropped in one step
 STEADY = 0.98  # times the value before: the rate has not changed, so that a cosine has no steps
-CHANGED = 0.5  # lowest rate / highest: below it, the rate itself moves the curves
+CHANGED = 0.8  # lowest rate / highest: below it, the rate itself moves the curves
 
 
 def just_rose(rate_RE: Floats) -> Flags:
@@ -37,7 +37,7 @@ def since_last_step(rate_RE: Floats) -> Flags:
 
 
 def changes(rate_RE: Floats, inside_RE: Flags) -> Flags:
-    """Return whether the rate changes by more than a factor of two within the epochs `inside_RE` [R]."""
+    """Return whether the rate changes by more than a fifth within the epochs `inside_RE` [R]."""
     lowest_R = np.where(inside_RE, rate_RE, np.inf).min(axis=1)
     highest_R = np.where(inside_RE, rate_RE, -np.inf).max(axis=1)
     return np.asarray(lowest_R < CHANGED * highest_R, dtype=np.bool_)

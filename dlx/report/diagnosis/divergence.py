@@ -32,7 +32,7 @@ def _detect_diverged(evidence: Evidence) -> Detections:
 
 def _describe_diverged(runs: Affected) -> str:
     when = f" at epoch {runs['epoch']:.0f}" if "epoch" in runs else ""
-    return f"Diverged{when}{runs.where}: the loss was no longer a finite number."
+    return f"Diverged{when}{runs.where}: the loss was no longer a finite number. Try a lower learning rate."
 
 
 def _examine_lost_epochs(block: Block) -> Examination:

@@ -20,7 +20,9 @@ from dlx.run.identity import comparable
 EDGE = "edge of the grid"
 VALUES = 3  # of a key, at least; with two, both are at an edge
 OWN_FREEDOM = 4  # degrees of freedom, at least, for a usable estimate of a line's or a pair's own variance
-LUCK = 0.01  # probability that any line is reported although its edge is no better than its interior
+LUCK = 0.01  # probability that any line is reported although all of its settings are equal
+LUCK_OF_STEP = 0.02  # probability that a line is reported although its edge only equals the best value inside
+ROUNDING = 1e-9  # of a gain: a smaller standard error is the rounding of equal scores
 STEPS = 2.0  # further values, each gaining as much as the last one, in which a line may catch up
 SHOWN = 4  # scores along a line that are written
 
@@ -113,7 +115,11 @@ def _long(evidence: Evidence, line: Line) -> bool:
 
 
 def _examine(evidence: Evidence, line: Line, luck: float) -> Edge | Literal["unknown"] | None:
-    """Return the line's edge; None if its best value is inside, or not shown to be better than one inside."""
+    """Return the line's edge; None if its best value is inside, or not shown to be better than the others.
+
+    It must be better than the best value inside the range, judged by the variance of these two, and than the
+    mean of all others, judged by that of the line: values that learn nothing vary more, or not at all.
+    """
     scored = {value: setting for value, setting in line.settings.items() if setting in evidence.scores}
 
     def good(value: float) -> float:
@@ -124,36 +130,49 @@ def _examine(evidence: Evidence, line: Line, luck: float) -> Edge | Literal["unk
     lowest, highest = min(line.settings), max(line.settings)
     if value not in (lowest, highest) or value == lowest == 0:  # nothing to try below 0
         return None
-    variance, freedom = _variance(evidence, list(scored.values()), scored[value], scored[inside])
-    if not np.isfinite(variance):
+    line_of, pair = list(scored.values()), [scored[value], scored[inside]]
+    rest = [each for each in line_of if each != scored[value]]
+    gain, error, freedom = _gain(
+        evidence, scored[value], [scored[inside]], _variance(evidence, pair, line_of)
+    )
+    if np.isnan(error):
         return "unknown"
-    runs = [len(evidence.scores[scored[each]]) for each in (value, inside)]
-    error = float(np.sqrt(variance * (1 / runs[0] + 1 / runs[1])))
-    gain = good(value) - good(inside)
-    if gain <= error * float(stdtrit(freedom, 1 - luck)):
+    above, above_error, above_freedom = _gain(evidence, scored[value], rest, _variance(evidence, line_of))
+    if gain <= error * float(stdtrit(freedom, 1 - LUCK_OF_STEP)):
+        return None
+    if above <= above_error * float(stdtrit(above_freedom, 1 - luck)):
         return None
     lead = max(evidence.sign * evidence.mean(setting) for setting in evidence.scores) - good(value)
     place = "best" if lead <= 0 else "catch up" if lead <= STEPS * gain else "behind"
-    return Edge(line, value, inside, gain / error if error else np.inf, place)
+    return Edge(line, value, inside, gain / error if error > ROUNDING * gain else np.inf, place)
 
 
-def _variance(evidence: Evidence, line: Sequence[int], best: int, inside: int) -> tuple[float, float]:
+def _gain(
+    evidence: Evidence, setting: int, others: Sequence[int], noise: tuple[float, float]
+) -> tuple[float, float, float]:
+    """Return how much better a setting is than the mean of others, the standard error, and its freedom."""
+    variance, freedom = noise
+    gain = evidence.sign * (evidence.mean(setting) - float(np.mean([evidence.mean(one) for one in others])))
+    shares = [1 / len(evidence.scores[one]) for one in others]
+    error = float(np.sqrt(variance * (1 / len(evidence.scores[setting]) + sum(shares) / len(others) ** 2)))
+    return gain, error, freedom
+
+
+def _variance(evidence: Evidence, *groups: Sequence[int]) -> tuple[float, float]:
     """Return the variance of a run's score and its degrees of freedom, NaN and 0 if unknown.
 
-    The variance is pooled over the line, or over all settings if the line has too few runs, or over these
-    two if they vary more and have enough runs to show it. With single runs, it is the sampling variance of
-    an accuracy on the validation set.
+    The variance is pooled over the first of the groups of settings that has enough runs, or over all
+    settings. With single runs, it is the sampling variance of an accuracy on the validation set.
     """
-    variance, freedom = pooled_variance([evidence.scores[setting] for setting in line])
-    if freedom < OWN_FREEDOM:
-        variance, freedom = pooled_variance(evidence.scores.values())
-    if freedom:
-        own, own_freedom = pooled_variance([evidence.scores[best], evidence.scores[inside]])
-        return (own, own_freedom) if own_freedom >= OWN_FREEDOM and own > variance else (variance, freedom)
-    if evidence.summary.metric.endswith("accuracy"):
-        mean = evidence.mean(inside)
-        return mean * (1 - mean) / evidence.samples(evidence.runs_of[inside][0]), np.inf
-    return float("nan"), 0.0
+    for group in (*groups, list(evidence.scores)):
+        variance, freedom = pooled_variance([evidence.scores[setting] for setting in group])
+        if freedom >= OWN_FREEDOM:
+            break
+    if not freedom and evidence.summary.metric.endswith("accuracy"):
+        setting = groups[0][-1]
+        mean = evidence.mean(setting)
+        return mean * (1 - mean) / evidence.samples(evidence.runs_of[setting][0]), np.inf
+    return variance, freedom
 
 
 def _findings(evidence: Evidence, edges: Iterable[Edge], lines: int) -> list[Finding]:

@@ -150,7 +150,10 @@ def test_divergence_has_an_epoch_if_there_is_a_history(quiet: Any) -> None:
     analysis = quiet.study([({}, curves)])
     assert only_finding(analysis).numbers["epoch"] == curves.truth["epoch"]
     without = replace(analysis, data=replace(analysis.data, histories=analysis.data.histories.iloc[:0]))
-    assert only_finding(without).sentence == "Diverged: the loss was no longer a finite number."
+    assert (
+        only_finding(without).sentence
+        == "Diverged: the loss was no longer a finite number. Try a lower learning rate."
+    )
 
 
 def test_divergence_without_validation_takes_its_epoch_from_training_loss(quiet: Any) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 from dlx.report.diagnosis.check import Affected, Check, Examination, in_blocks
 from dlx.report.diagnosis.evidence import Block
 from dlx.report.diagnosis.instability import loss_before_training
+from dlx.report.diagnosis.prediction_statistics import LUCK_DEVIATIONS
 from dlx.report.diagnosis.schedule import half_of_training
 from dlx.report.diagnosis.trend import SHORTEST, Flags, Floats, end_level, epoch_noise, median_around
 from dlx.report.text import write_value
@@ -56,7 +57,7 @@ def _examine_learning(block: Block) -> Examination:
 def _unbalanced(block: Block) -> Flags:
     """Return whether a run is as good as one that names the largest class, and blind to the others [R]."""
     best_R = block.smoothed["val_accuracy"].max(axis=1)
-    near_R = block.chance + 3 * np.sqrt(block.chance * (1 - block.chance) / block.samples_R)
+    near_R = block.chance + LUCK_DEVIATIONS * np.sqrt(block.chance * (1 - block.chance) / block.samples_R)
     return np.asarray((block.balanced_excess_R <= 0) & (best_R <= near_R), dtype=np.bool_)
 
 
@@ -150,7 +151,7 @@ def _describe_slow(runs: Affected) -> str:
         rate += f", {low if low == high else f'{low} to {high}'},"
     return (
         f"Learns too slowly{runs.where}: training loss falls almost in a straight line, only from "
-        f"{runs['first']:.3g} to {runs['last']:.3g}.{rate} is probably far too small: try ten times as much."
+        f"{runs['first']:.4g} to {runs['last']:.4g}.{rate} is probably far too small: try ten times as much."
     )
 
 

@@ -11,7 +11,7 @@ from dlx.report.load import METRICS
 
 LAST = 3  # epochs at the end that may have collapsed
 BEFORE = 10  # epochs before these, of which the median is the level to fall from
-DEVIATIONS = 6.0  # of the epoch-to-epoch noise of accuracy; 0 of 11,200 healthy simulated runs fell as far
+DEVIATIONS = 6.0  # of the epoch-to-epoch noise of accuracy; 2 of 16,800 healthy simulated runs fall as far
 SAMPLING = 4.0  # standard deviations of an accuracy on the validation samples
 
 

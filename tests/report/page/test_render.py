@@ -25,6 +25,7 @@ def html(study: Any, diagnosis: Diagnosis, *against_best: Comparison) -> str:
 def test_findings_come_before_the_table_and_problems_before_notes(study: Any) -> None:
     findings = [
         Finding("edge", "sweep", "", "note", "a remark", {}),
+        Finding("overfitting", "setting", "lr 2", "trade-off", "this for that", {}),
         Finding("overfitting", "setting", f"lr 1 {HOSTILE}", "problem", "a problem", {}),
         Finding("diverged", "run", "a", "problem", "of one run", {}),
     ]
@@ -32,6 +33,7 @@ def test_findings_come_before_the_table_and_problems_before_notes(study: Any) ->
     text = html(study, Diagnosis(findings, [("calibration", "no predictions")]), pair)
     order = [
         "a problem",
+        "this for that",
         "a remark",
         "of one run",
         "calibration: no predictions",

@@ -3,11 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from dlx.report.comparison import Comparison
 from dlx.report.comparison_text import method, sentence
+from dlx.report.effects import Effects
 from dlx.report.held_out import held_out_results
 from dlx.report.load import STATUSES
 from dlx.report.text import METRIC_NAMES, visible, write_count, write_difference, write_metric, write_names
@@ -30,6 +31,7 @@ class Answer:
     `groups`: of each setting with a completed run, by its index in Design.rows: the "best" mean; "tied" with
     it (equal, or equivalent within a declared margin); "open" (not shown to be worse); "worse"; "untested".
     `remarks`: what changes how the answer is read. `details`: what stands behind it, one paragraph each.
+    `by_effects`: whether the sentence is about the keys of a grid, not about its settings.
     """
 
     sentence: str
@@ -38,6 +40,7 @@ class Answer:
     groups: dict[int, Group] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
+    by_effects: bool = False
 
     def lines(self) -> list[str]:
         """Return what the first screen says, a paragraph each."""
@@ -56,13 +59,30 @@ def find_answer(analysis: "Analysis") -> Answer:
         return Answer(_lowest_value(rows, ranked), details=_lowest_on_the_way(rows, ranked, incomplete))
     groups = _groups(analysis, ranked)
     remarks = [each for each in (analysis.comparisons.tuned, _two_kinds(analysis, rows), incomplete) if each]
-    return Answer(
+    of_settings = Answer(
         _sentence(analysis, ranked, groups),
         _next_step(analysis, groups),
         method(analysis.comparisons),
         groups,
         remarks,
         _details(analysis),
+    )
+    effects = analysis.effects
+    return _of_effects(effects, of_settings) if isinstance(effects, Effects) else of_settings
+
+
+def _of_effects(effects: Effects, of_settings: Answer) -> Answer:
+    """Put what each key of a grid does first if that is the answer, else last."""
+    if not effects.answers:
+        return replace(of_settings, details=[*of_settings.details, " ".join(effects.sentences)])
+    definition, how = " ".join(effects.method[:2]), " ".join(effects.method[2:])
+    return replace(
+        of_settings,
+        sentence=effects.headline,
+        method=how,
+        by_effects=True,
+        remarks=[*effects.sentences[1:FEW], of_settings.sentence, *of_settings.remarks],
+        details=[*effects.sentences[FEW:], definition, of_settings.method, *of_settings.details],
     )
 
 

@@ -41,7 +41,15 @@ def main(arguments: Sequence[str]) -> int:
 
         check_installed()
     command = shlex.join(["dlx", "report", *arguments])
-    write = partial(write_report, folders, output, command, options=options, events=given.tensorboard)
+    write = partial(
+        write_report,
+        folders,
+        output,
+        command,
+        options=options,
+        events=given.tensorboard,
+        details=given.details,
+    )
     if given.watch is None:
         write()
         return 0
@@ -73,6 +81,11 @@ def _parser() -> Parser:
         type=number(0, below=1e6),
         help="update the report every SECONDS (default: 10) until all runs have ended or Ctrl-C; the open "
         "page reloads itself",
+    )
+    parser.add_argument(
+        "--details",
+        action="store_true",
+        help="also print all findings, how every setting compares, and how to read the table",
     )
     parser.add_argument(
         "--tensorboard",

@@ -1,0 +1,300 @@
+"""The picture of the answer: settings as dots with intervals, best first, below what was found about them."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dlx.report.analysis import Analysis
+from dlx.report.answer import Group
+from dlx.report.charts import Chart, Spec
+from dlx.report.curves import Axis
+from dlx.report.plots.panels import DECADES, metric_axis
+from dlx.report.plots.style import (
+    COLOURS,
+    HALO,
+    INK,
+    OF_PICKED,
+    PICKED,
+    layer,
+    layered,
+    log_ticks,
+    nominal,
+    row_axis,
+    tooltip,
+)
+from dlx.report.text import METRIC_NAMES, write_count, write_end, write_metric
+
+NAME = "answer"
+ROWS = 12  # settings at most: with three headings they leave room for findings on a first screen
+STEP = 22  # pixels of a row
+WIDTH = 960  # of a row with its name
+CUT = 10.0  # an axis is cut if it would be this many times as long as the better half of the settings needs
+KEPT = 4.0  # times that length are kept
+SAME = 1e-6  # of a value: closer ones are drawn as one, as their axis could not be read
+PALE = 0.35  # opacity of the picked setting's own interval
+COLOUR_OF = {"best": COLOURS[0], "open": COLOURS[0], "worse": COLOURS[1], "untested": INK}
+IN_WORDS = {"open": "open", "worse": "worse", "untested": "not compared"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of the picture.
+
+    `settings`: columns `label group mean low high text tooltip`, by group and then best first; `low` and
+    `high` are NaN without an interval. `runs`: columns `label group value`, the completed runs of these
+    settings. `headings`: by group, in order; {} if nothing was tested. `more`: what is not drawn, or "".
+    """
+
+    settings: pd.DataFrame
+    runs: pd.DataFrame
+    headings: dict[str, str]
+    more: str
+
+
+def answer_chart(analysis: Analysis) -> Chart | None:
+    """Draw what the report's first sentence says; None if there are fewer than two settings to draw."""
+    rows = rows_of_answer(analysis)
+    if len(rows.settings) < 2:
+        return None
+    axis = find_axis(rows, higher=analysis.summary.higher)
+    spec = dots(rows, axis, _title(analysis), analysis.answer.sentence)
+    return Chart(NAME, "Settings, best first", _caption(analysis, rows, axis), spec, wide=True, live=True)
+
+
+def rows_of_answer(analysis: Analysis) -> Rows:
+    """Collect the first settings, their runs, and the headings of their groups."""
+    summary, metric = analysis.summary, analysis.summary.metric
+    table = summary.table[np.isfinite(summary.table[f"{metric}_last_mean"])]
+    groups = drawn_groups(analysis.answer.groups, table["setting"].tolist())
+    order = [group for group in COLOUR_OF if group in groups.values()]
+    table = table.assign(group=table["setting"].map(groups))
+    table = table.sort_values("group", key=lambda column: column.map(order.index), kind="stable")
+    counts = Counter(table["group"])
+    shown = table.head(ROWS)
+    columns = {part: shown[f"{metric}_last_{part}"] for part in ("mean", "low", "high")}
+    settings = shown[["label", "group"]].assign(**columns)
+    texts = [write_metric(metric, mean) for mean in settings["mean"]]
+    tips = [_tooltip(metric, row) for row in shown.to_dict(orient="records")]
+    rest = counts - Counter(shown["group"])
+    return Rows(
+        settings.assign(text=texts, tooltip=tips),
+        _runs(analysis, dict(zip(shown["setting"], shown["group"], strict=True))),
+        _headings(analysis, counts, list(dict.fromkeys(shown["group"]))) if order != ["untested"] else {},
+        _more(rest, named=order != ["untested"]),
+    )
+
+
+def drawn_groups(groups: Mapping[int, Group], settings: list[int]) -> dict[int, str]:
+    """Return each setting's group in the picture: tied ones stand with the best, and all alike untested."""
+    if not groups or set(groups.values()) == {"best", "untested"}:
+        return dict.fromkeys(settings, "untested")
+    return {setting: "best" if groups[setting] == "tied" else groups[setting] for setting in settings}
+
+
+def _headings(analysis: Analysis, counts: Counter[str], shown: Sequence[str]) -> dict[str, str]:
+    """Name the shown groups; the best mean alone is not called best while others may be as good."""
+    found = Counter(analysis.answer.groups.values())
+    if found["tied"]:
+        best = f"Best or tied ({counts['best']})"
+    elif found["open"] or found["untested"]:
+        best = "Scored best"
+    else:
+        best = "Best"
+    texts = {
+        "best": best,
+        "open": f"Open: not shown to be worse ({counts['open']})",
+        "worse": f"Worse ({counts['worse']})",
+        "untested": f"Not compared ({counts['untested']})",
+    }
+    return {group: texts[group] for group in shown}
+
+
+def _more(rest: Counter[str], *, named: bool) -> str:
+    if not rest:
+        return ""
+    parts = ", ".join(f"{rest[group]} {word}" for group, word in IN_WORDS.items() if rest[group])
+    parts = ", ".join(filter(None, [f"{rest['best']} tied" if rest["best"] else "", parts]))
+    return f"{rest.total()} more" + (f": {parts}" if named else "")
+
+
+def _runs(analysis: Analysis, groups: Mapping[int, str]) -> pd.DataFrame:
+    design, metric = analysis.design, analysis.summary.metric
+    completed = analysis.data.runs[analysis.data.runs["status"] == "completed"]
+    values = completed[f"{metric}_last"].astype("float64")
+    rows = [
+        (design.labels[design.of_run[run]], groups[design.of_run[run]], value)
+        for run, value in values.items()
+        if design.of_run[run] in groups and math.isfinite(value)
+    ]
+    return pd.DataFrame(rows, columns=["label", "group", "value"])
+
+
+def _tooltip(metric: str, row: Mapping[str, float]) -> str:
+    mean, low, high, count = (row[f"{metric}_last_{part}"] for part in ("mean", "low", "high", "count"))
+    said = f"{write_metric(metric, mean)}, {write_count(int(count), 'run')}"
+    if not math.isfinite(low):
+        return said
+    return f"mean {said}, 95% interval {write_end(metric, low)} to {write_end(metric, high)}"
+
+
+def find_axis(rows: Rows, *, higher: bool) -> Axis:
+    """Return an axis that shows the better half of the settings well; it ends early at far worse values."""
+    settings = rows.settings
+    half = (
+        settings.nsmallest(len(settings), "mean") if not higher else settings.nlargest(len(settings), "mean")
+    )
+    half = half.head(max(2, (len(half) + 1) // 2))
+    means = half["mean"]
+    log = bool(means.min() > 0 and means.max() > DECADES * means.min())
+    near = _along(pd.concat([half["mean"], half["low"], half["high"]]), log=log)
+    every = _along(
+        pd.concat([settings["mean"], settings["low"], settings["high"], rows.runs["value"]]), log=log
+    )
+    best, worst = (every.max(), every.min()) if higher else (-every.min(), -every.max())
+    needed = best - (near.min() if higher else -near.max())
+    cut = bool(0 < needed * CUT < best - worst)
+    if cut:
+        worst = best - KEPT * needed
+    low, high = (worst, best) if higher else (-best, -worst)
+    equal = high - low <= SAME * abs(high)
+    margin = (0.01 * abs(high) or 0.01) if equal else 0.03 * (high - low)
+    low, high = low - margin, high + margin
+    if log:
+        low, high = 10**low, 10**high
+    return Axis(low, high, log, cut, tuple(log_ticks(low, high)) if log else ())
+
+
+def _along(values: pd.Series, *, log: bool) -> pd.Series:
+    """Return finite values as positions along the axis."""
+    finite = values[np.isfinite(values)]
+    return np.log10(finite[finite > 0]) if log else finite
+
+
+def dots(rows: Rows, axis: Axis, title: str, description: str) -> Spec:
+    """Draw a row for each setting below the heading of its group, with its mean as text on the right."""
+    settings = rows.settings
+    blanks = {group: " " * place for place, group in enumerate(rows.headings, start=1)}
+    places = [
+        place
+        for group in dict.fromkeys(settings["group"])
+        for place in (*([blanks[group]] if group in blanks else []), *_labels(settings, group))
+    ]
+    last = " " * (len(blanks) + 1)
+    lines = row_axis(settings["label"].tolist(), 300)
+    width = WIDTH - lines["minExtent"]
+    lines |= {
+        "labelPadding": 8,
+        "grid": True,
+        "gridOpacity": {"condition": {"test": "trim(datum.value) == ''", "value": 0}, "value": 1},
+    }
+    y = nominal("label") | {"scale": {"domain": [*places, *([last] if rows.more else [])]}, "axis": lines}
+    shown = [group for group in COLOUR_OF if group in set(settings["group"])]
+    scale = {"domain": shown, "range": [COLOUR_OF[group] for group in shown]}
+    hue = {"color": nominal("group") | {"scale": scale, "legend": None}}
+    x = metric_axis(axis, title)
+    spots = [
+        *_runs_and_intervals(rows, axis, x, {"y": y} | hue),
+        *_means(settings, axis, x, {"y": y} | hue),
+    ]
+    beside = {"y": y, "x": {"value": "width"}, "text": nominal("text")}
+    mean = {"type": "text", "align": "left", "dx": 10, "fontSize": 12, "color": INK}
+    texts = pd.DataFrame(
+        [
+            *((blank, rows.headings[group], True) for group, blank in blanks.items()),
+            *([(last, rows.more, False)] if rows.more else []),
+        ],
+        columns=["label", "text", "bold"],
+    )
+    above = {"y": y, "x": {"value": 0}, "text": nominal("text")}
+    words = {"type": "text", "align": "left", "fontSize": 12, "color": INK}
+    layers = [
+        *spots,
+        layer(settings, mean, beside),
+        layer(texts[texts["bold"]], words | {"fontWeight": "bold", "dy": 3}, above),
+        layer(texts[~texts["bold"]], words, above),
+    ]
+    return layered(description, width, {"step": STEP}, layers, {"name": PICKED, "value": []})
+
+
+def _labels(settings: pd.DataFrame, group: str) -> list[str]:
+    return settings.loc[settings["group"] == group, "label"].tolist()
+
+
+def _runs_and_intervals(rows: Rows, axis: Axis, x: Spec, encoding: Spec) -> list[Spec]:
+    """Return the layers behind the means: single runs, and intervals, paler for the one that was picked."""
+    runs = rows.runs if rows.runs["label"].duplicated().any() else rows.runs.head(0)
+    inside = runs["value"].between(axis.low, axis.high)
+    runs = runs.assign(value=runs["value"].clip(axis.low, axis.high))
+    spans = rows.settings[np.isfinite(rows.settings["low"])]
+    spans = spans.assign(
+        low=spans["low"].clip(axis.low, axis.high), high=spans["high"].clip(axis.low, axis.high)
+    )
+    picked = spans["group"].eq("best") & ~spans["group"].duplicated()
+    ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}} | encoding
+    at = {"x": x | {"field": "value"}} | encoding
+    faint = {"type": "point", "filled": True, "size": 16, "opacity": 0.5, "yOffset": 6}  # below the line
+    rule = {"type": "rule", "strokeWidth": 2.2}
+    return [
+        layer(runs[inside], faint, at),
+        layer(runs[~inside], faint | {"shape": _arrow(axis, runs[~inside]), "size": 30}, at),
+        layer(spans[picked], rule | {"opacity": PALE}, ends),
+        layer(spans[~picked], rule, ends),
+    ]
+
+
+def _means(settings: pd.DataFrame, axis: Axis, x: Spec, encoding: Spec) -> list[Spec]:
+    """Return the layers of the means: full dots, rings for what is open, arrows at the edge."""
+    inside, is_open = settings["mean"].between(axis.low, axis.high), settings["group"] == "open"
+    settings = settings.assign(mean=settings["mean"].clip(axis.low, axis.high))
+    at = {"x": x | {"field": "mean"}, "opacity": OF_PICKED} | encoding | tooltip("label", "tooltip")
+    full = {"type": "point", "filled": True, "size": 85}
+    ring = {"type": "point", "filled": False, "fill": HALO, "size": 70, "strokeWidth": 2.2}
+    return [
+        layer(part, mark, at, also=["tooltip"])
+        for part, mark in (
+            (settings[inside & ~is_open], full),
+            (settings[inside & is_open], ring),
+            (
+                settings[~inside],
+                full | {"shape": _arrow(axis, settings[~inside].rename(columns={"mean": "value"}))},
+            ),
+        )
+    ]
+
+
+def _arrow(axis: Axis, beyond: pd.DataFrame) -> str:
+    """Return the shape of values beyond the axis, which are drawn at its edge and all on one side."""
+    return "triangle-left" if len(beyond) and (beyond["value"] <= axis.low).all() else "triangle-right"
+
+
+def _title(analysis: Analysis) -> str:
+    if analysis.summary.exact:
+        return "value of f after the last step"
+    return f"{METRIC_NAMES[analysis.summary.metric]}, last epoch"
+
+
+def _caption(analysis: Analysis, rows: Rows, axis: Axis) -> str:
+    """Say what the marks are, in words that need no course in statistics."""
+    metric = METRIC_NAMES[analysis.summary.metric]
+    intervals = bool(np.isfinite(rows.settings["low"]).any())
+    if analysis.summary.exact:
+        said = ["Each dot is the value of f after the last step."]
+    elif rows.runs["label"].duplicated().any():
+        said = [f"Dots are means of {metric} over runs, faint dots single runs."]
+    else:
+        said = [f"Each dot is the {metric} of one run."]
+    if intervals:
+        said.append("Lines are 95% intervals: they probably hold the mean of many more runs.")
+        if "best" in rows.headings:
+            said.append(
+                "The first line is paler: that setting was picked for its score, so the score is optimistic."
+            )
+    if axis.cut:
+        said.append("Triangles at the edge stand for values further out.")
+    if axis.log:
+        said.append("The axis is logarithmic.")
+    return " ".join(said)

@@ -122,6 +122,7 @@ class Settings(_Closed):
     output_root: Annotated[str, Field(min_length=1)]
     slug: str | None
     rerun: bool
+    baseline: str | None = None
     model: ModelSettings
     optimizer: Component
     schedule: ScheduleSettings

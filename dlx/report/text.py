@@ -63,7 +63,7 @@ def write_interval(name: str, low: float, high: float) -> str:
 def write_difference(name: str, *values: float) -> str:
     """Write a difference in prose, or both ends of its interval: points for accuracies, "1.2 points".
 
-    Two significant digits, and no more than hundredths of a point.
+    Tenths of a point from one point on, hundredths below.
     """
     if not all(math.isfinite(value) for value in values):
         return MISSING
@@ -71,7 +71,7 @@ def write_difference(name: str, *values: float) -> str:
         return " to ".join(f"{value:.2g}" for value in values)
     points = [100 * value for value in values]
     largest = max(abs(value) for value in points)
-    digits = 0 if largest >= 10 else 1 if largest >= 1 else 2
+    digits = 1 if largest >= 1 else 2
     written = [f"{value:.{digits}f}" for value in points]
     return f"{' to '.join(written)} point{'' if written == ['1'] or written == ['1.0'] else 's'}"
 

@@ -18,7 +18,7 @@ from dlx.report.design import Design, find_design, find_key
 from dlx.report.load import StudyData
 from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.summary import Summary, summarise
-from dlx.report.text import visible, write_count
+from dlx.report.text import visible
 from dlx.run.identity import comparable
 from dlx.stats.tests import holm
 
@@ -59,7 +59,7 @@ def compare_tuned(
         settings={run: data.settings[run] for run in chosen},
         histories=data.histories[data.histories["run"].isin(chosen)],
     )
-    own_design = find_design(kept.settings)
+    own_design = find_design(kept.settings, _varying([*keys, *tuned], kept))
     own_summary = summarise(kept, own_design, summary.metric)
     index_of = {design.of_run[run]: own_design.of_run[run] for run in chosen}
     compared = _compare(groups, scores, all_pairs(scores), index_of, level, higher=summary.higher)
@@ -79,6 +79,11 @@ def _groups(design: Design, summary: Summary, keys: Sequence[str]) -> list[list[
     for setting in map(int, completed["setting"]):
         groups.setdefault(tuple(comparable(design.rows[setting][key]) for key in keys), []).append(setting)
     return list(groups.values())
+
+
+def _varying(keys: Sequence[str], data: StudyData) -> list[str]:
+    values = [[comparable(settings.get(key)) for settings in data.settings.values()] for key in keys]
+    return [key for key, of_runs in zip(keys, values, strict=True) if len(set(of_runs)) > 1]
 
 
 def _compare(
@@ -165,8 +170,8 @@ def _interval(
 
 def _note(groups: list[list[int]], tuned: Sequence[str]) -> str:
     counts = sorted({len(group) for group in groups})
-    many = write_count(counts[0], "setting") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} settings"
+    many = " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]])))
     return (
-        f"Each is shown at its best of {many} of {' and '.join(tuned)}. It is called better only if one of "
-        "its settings is better than all of the other's."
+        f"Each is shown with the best {' and '.join(tuned)} of {many} tried. One is called better only if it "
+        "beats the other at every value tried."
     )

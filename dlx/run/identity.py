@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # Where results go and how they are named
-OUTPUT_KEYS = ("name", "output_root", "slug", "rerun")
+OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline")
 
 
 def identity(config: Mapping[str, Any]) -> str:

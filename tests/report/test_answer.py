@@ -1,17 +1,22 @@
-"""The headline: the best setting, how the others compare, how certain that is, held-out data."""
+"""The answer: the best setting, which others may be as good, what to do next, and what stands behind it."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dlx.report.answer import Answer
 from dlx.run.evaluations import Evaluation, append_evaluation
 from dlx.run.predictions import write_predictions
 
 
-def said(study: Any, baseline: str = "") -> list[str]:
-    text: str = study.analysis(baseline=baseline).headline
-    return text.splitlines()
+def answered(study: Any, **options: Any) -> Answer:
+    answer: Answer = study.analysis(**options).answer
+    return answer
+
+
+def details(study: Any, **options: Any) -> list[str]:
+    return answered(study, **options).details
 
 
 def grid(study: Any, finals: dict[float, list[float]]) -> None:
@@ -21,106 +26,134 @@ def grid(study: Any, finals: dict[float, list[float]]) -> None:
 
 
 HIGH = [0.90, 0.92, 0.91, 0.93, 0.90, 0.89]
+LOW = [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]
+NEAR = [value - 0.001 + 0.01 * (-1) ** seed for seed, value in enumerate(HIGH)]
 
 
-def test_the_headline_says_that_the_best_setting_is_better(study: Any) -> None:
-    grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
-    best, others, bias = said(study)
-    assert best == (
-        "Highest mean validation accuracy at the last epoch: 0.9083 with lr 0.1 "
-        "(6 runs, 95% interval 0.8929 to 0.9238)."
+def test_a_setting_that_is_better_than_all_others_is_best(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.01: LOW, 0.001: [value - 0.1 for value in LOW]})
+    answer = answered(study)
+    assert answer.sentence == (
+        "lr 0.1 is best: validation accuracy 0.9083 on average over 6 runs, better than each of the other 2 "
+        "settings."
     )
-    assert others == (
-        "It is better than the other setting (p at most 0.031). lr 0.01 is worse than lr 0.1: 0.1250 lower "
-        "over 6 shared seeds (95% interval -0.1446 to -0.1054; p = 0.031)."
+    assert list(answer.groups.values()) == ["best", "worse", "worse"]
+    assert answer.next_step == ""
+    assert answer.details[0].startswith("lr 0.01 is worse than lr 0.1: 12.5 points lower over 6 seeds (95% ")
+
+
+def test_few_settings_that_may_be_best_are_named(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.2: NEAR, 0.01: LOW})
+    answer = answered(study)
+    assert answer.sentence == (
+        "2 of 3 settings may be the best, lr 0.1 (0.9083) or lr 0.2 (0.9073); the other one is worse than lr 0.1."
     )
-    assert bias.startswith(
-        "Because it was picked as the best of 2, its score is probably about 0.0000 too high."
+    assert list(answer.groups.values()) == ["best", "open", "worse"]
+
+
+def test_many_settings_that_may_be_best_are_counted(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.2: NEAR, 0.3: NEAR, 0.4: NEAR, 0.01: LOW})
+    assert answered(study).sentence == (
+        "lr 0.1 scored best (validation accuracy 0.9083 on average over 6 runs); 3 of the other 4 settings "
+        "may be as good, and 1 is worse."
     )
 
 
-def test_two_seeds_do_not_settle_the_ranking(study: Any) -> None:
-    grid(study, {0.1: [0.90, 0.92], 0.01: [0.80, 0.81]})
-    text = said(study)
-    assert text[1].startswith("The ranking is not settled: the other setting is not shown to be worse.")
-    assert "p = 0.5). If the estimate is right, 4 more seeds would show a difference with" in text[1]
-    assert text[2] == (
-        "2 seeds cannot show any difference: the smallest possible p is 2/2^2 = 0.5. "
-        "To show a difference between two settings, at least 6 seeds are needed."
+def test_without_a_worse_setting_none_is_called_best(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.2: NEAR})
+    assert answered(study).sentence == (
+        "No setting is shown to be best: lr 0.1 scored highest (validation accuracy 0.9083 on average over 6 "
+        "runs), but the other setting is not shown to be worse."
     )
 
 
-def test_settings_that_only_a_t_test_finds_worse_are_named(study: Any) -> None:
+def test_clear_differences_of_three_seeds_are_said(study: Any) -> None:
     rng = np.random.default_rng(0)
-    finals = {
-        lr: list(level + rng.normal(0, 0.004, 4)) for lr, level in ((0.1, 0.9), (0.2, 0.896), (0.3, 0.3))
-    }
-    grid(study, finals)
-    others = said(study)[1]
-    assert "none of the other 2 settings is shown to be worse. It is equivalent to 1 of them." in others
-    assert others.endswith(
-        "A t test with the same correction, which assumes normal differences, finds 1 of the undecided "
-        "settings worse: lr 0.3. Deciding the undecided setting would take 3 more seeds."
+    levels = {0.1: 0.81, 0.2: 0.80, 0.3: 0.79, 0.4: 0.78, 0.5: 0.75, 0.6: 0.7, 0.01: 0.23, 0.001: 0.11}
+    grid(study, {lr: list(level + rng.normal(0, 0.01, 3)) for lr, level in levels.items()})
+    groups = answered(study).groups
+    assert list(groups.values())[-2:] == ["worse", "worse"]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_or_two_seeds_may_be_chance(study: Any, seeds: int) -> None:
+    grid(study, {0.1: HIGH[:seeds], 0.01: LOW[:seeds]})
+    answer = answered(study)
+    assert answer.sentence.endswith(
+        f"but with {seeds} seed{'s' * (seeds > 1)} per setting this may be chance."
     )
+    assert answer.next_step == "Train each setting with at least 3 seeds; 5 or more tell much more."
+    assert list(answer.groups.values()) == ["best", "untested"]
 
 
-def test_equivalent_settings_are_chosen_by_cost(study: Any) -> None:
+def test_settings_with_equal_scores_are_tied(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.01: HIGH})
+    answer = answered(study)
+    assert answer.sentence == (
+        "lr 0.01 and the other setting are tied: validation accuracy 0.9083 on average over 6 runs."
+    )
+    assert list(answer.groups.values()) == ["best", "tied"]
+
+
+def test_equivalence_needs_a_declared_margin(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.001 * (seed % 2) for seed, value in enumerate(HIGH)]})
-    assert said(study)[1].startswith("It is equivalent to the other setting, so choose by cost.")
-
-
-def test_mixed_verdicts_are_counted(study: Any) -> None:
-    ten = [0.9 + value / 1000 for value in (3, -4, 8, 1, -6, 2, 5, -1, 0, -7)]
-    wobble = np.array([1, -1, 1, -1, 1, -1, 1, -1, 1, -1]) / 20
-    worse, alike = (
-        [value - 0.2 - seed / 99 for seed, value in enumerate(ten)],
-        [value - 1e-4 for value in ten],
-    )
-    grid(study, {0.1: ten, 0.2: alike, 0.3: list(ten + wobble - 0.03), 0.4: worse})
-    assert said(study)[1].startswith(
-        "Of the other 3 settings, 1 is worse, 1 is equivalent and 1 is undecided."
-    )
+    assert list(answered(study).groups.values()) == ["best", "open"]
+    assert list(answered(study, margin=0.01).groups.values()) == ["best", "tied"]
 
 
 def test_the_baseline_has_a_paragraph_that_names_better_settings(study: Any) -> None:
-    grid(study, {0.1: HIGH, 0.01: [value - 0.1 - seed / 100 for seed, value in enumerate(HIGH)]})
-    assert said(study, baseline="lr 0.01")[2].startswith(
-        "Against the baseline (lr 0.01): 1 better. lr 0.1 is better than lr 0.01: 0.1250 higher"
+    grid(study, {0.1: HIGH, 0.01: LOW})
+    assert details(study, baseline="lr 0.01")[1].startswith(
+        "Against the baseline (lr 0.01): 1 better. lr 0.1 is better than lr 0.01: 12.5 points higher"
     )
-    assert said(study, baseline="lr 0.1")[2] == "Against the baseline (lr 0.1): 1 worse."
+    assert details(study, baseline="lr 0.1")[1] == "Against the baseline (lr 0.1): 1 worse."
 
 
-def test_single_runs_are_not_tested(study: Any) -> None:
-    study.run("a", study.curve(0.9), {"optimizer.lr": 0.1})
-    study.run("b", study.curve(0.8), {"optimizer.lr": 0.01})
+def test_runs_of_two_kinds_are_counted(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.01: [*LOW[:5], 0.1]})
+    (remark,) = answered(study).remarks
+    assert remark == (
+        "1 of 6 runs of lr 0.01 scored far below the others. Means and tests mix two kinds of runs there."
+    )
+
+
+def test_runs_that_did_not_complete_are_counted(study: Any) -> None:
+    grid(study, {0.1: HIGH[:1], 0.01: HIGH[:1]})
     study.run("c", study.curve(0.8), {"optimizer.lr": 9.0}, status="diverged")
-    text = said(study)
-    assert text[1] == (
-        "The next best is lr 0.01, with a difference of 0.1000. It cannot be tested, because the two share "
-        "fewer than two seeds."
+    answer = answered(study)
+    assert answer.remarks == ["Of 3 runs, 1 diverged."]
+    assert len(answer.groups) == 2
+
+
+def test_a_single_setting_has_an_interval(study: Any) -> None:
+    grid(study, {0.1: HIGH})
+    assert answered(study).sentence == (
+        "Validation accuracy is 0.9083 on average over 6 runs (95% interval 0.8929 to 0.9238)."
     )
-    assert text[-1] == "Of 3 runs, 1 diverged."
 
 
-def test_a_single_run_is_not_compared(study: Any) -> None:
+def test_a_single_run_has_none(study: Any) -> None:
     study.run("a", study.curve(0.9))
-    (text,) = said(study)
-    assert text == (
-        "Validation accuracy at the last epoch: 0.9000 (1 run). With a single run, the variation between "
-        "seeds cannot be estimated."
-    )
+    assert answered(study).sentence == "Validation accuracy is 0.9000."
 
 
 def test_losses_are_lowest_first(study: Any) -> None:
     for lr, loss in ((0.1, 3.0), (0.01, 2.0)):
         epochs = [(None, None, 9.0, None), (1.0, None, loss, None)]
         study.run(f"lr{lr}", epochs, {"optimizer.lr": lr, "monitor": "val_loss"})
-    assert said(study)[0] == "Lowest mean validation loss at the last epoch: 2.0000 with lr 0.01 (1 run)."
+    assert answered(study).sentence.startswith("lr 0.01 scored best (validation loss 2.0000)")
 
 
 def test_without_a_completed_run_there_is_nothing_to_compare(study: Any) -> None:
     study.run("a", study.curve(0.9), status="diverged")
-    assert said(study) == ["No run completed, so there is nothing to compare. Of 1 run, 1 diverged."]
+    assert answered(study).sentence == (
+        "No run completed, so there is nothing to compare. Of 1 run, 1 diverged."
+    )
+
+
+def test_numbers_that_would_be_zero_are_not_said(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.01: LOW})
+    assert not any("Because it was picked" in line for line in details(study))
 
 
 def predicted(study: Any, right: float, lr: float, seed: int) -> Any:
@@ -137,9 +170,8 @@ def test_variance_is_split_if_predictions_are_stored(study: Any) -> None:
     for seed in range(4):
         predicted(study, 0.9, 0.1, seed)
         predicted(study, 0.8, 0.2, seed)
-    (line,) = [line for line in said(study) if line.startswith("The best setting's score varies")]
-    assert "between sets of 200 validation samples (0.0" in line
-    assert "Between sets of samples its lead varies with a standard deviation of 0.0" in line
+    (line,) = [line for line in details(study) if line.startswith("The best setting's score varies")]
+    assert "between sets of 200 validation samples (2." in line
     assert "by picking on random halves of the seeds and validation samples and scoring on the others" in line
 
 
@@ -150,7 +182,7 @@ def test_held_out_scores_are_shown_with_how_often_the_split_was_used(study: Any,
         time = f"2026-11-2{day}T00:00:00+00:00"
         append_evaluation(folder, Evaluation(time, "test", 263, 2, 0.5, 81 / 263, "0" * 64, 8))
     append_evaluation(folder, Evaluation("2026-11-29T00:00:00+00:00", "val", 100, 2, 0.5, 0.9, "0" * 64, 1))
-    line = said(study)[-1]
+    line = details(study)[-1]
     assert "test accuracy 0.3080 (95% interval 0.2553 to 0.3662, 263 test samples)" in line
     assert "the best of 8 runs by validation" in line
     assert ("was evaluated once" if times == 1 else "was evaluated 3 times. It no longer tests") in line
@@ -160,7 +192,7 @@ def test_an_evaluation_of_another_setting_is_marked_and_damage_is_reported(study
     predicted(study, 0.9, 0.1, 0)
     other = predicted(study, 0.7, 0.2, 0)
     append_evaluation(other, Evaluation("2026-11-20T00:00:00+00:00", "test", 10, 2, 0.5, None, "0" * 64, 1))
-    line = said(study)[-1]
+    line = details(study)[-1]
     assert "test loss 0.5000 (10 test samples) with lr 0.2, which is not the best setting here" in line
     (other / "evaluations.csv").write_text("torn")
-    assert "Recorded evaluations cannot be read" in said(study)[-1]
+    assert "Recorded evaluations cannot be read" in details(study)[-1]

@@ -1,14 +1,15 @@
 """Uncertainty from stored predictions, and from scores only where predictions cannot be used."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dlx.report.uncertainty import estimate_uncertainty
+from dlx.report.uncertainty import Uncertainty, estimate_uncertainty, uncertainty_sentences
 from dlx.run.predictions import write_predictions
-from dlx.stats.variance import selection_bias, variance_components
+from dlx.stats.variance import VarianceComponents, selection_bias, variance_components
 
 RIGHT_CSN = np.random.default_rng(0).random((3, 4, 120)) < np.array([0.6, 0.9, 0.8])[:, None, None]
 LABELS_N = np.random.default_rng(1).integers(0, 3, 120)
@@ -52,6 +53,22 @@ def test_settings_without_all_seeds_of_the_best_are_ignored(study: Any) -> None:
     found = estimate_uncertainty(study.analysis())
     assert found is not None
     assert (found.settings, found.seeds, found.samples) == (2, 4, 120)
+
+
+def test_sentences_leave_out_what_would_be_written_as_zero(study: Any) -> None:
+    write_study(study, RIGHT_CSN)
+    summary = study.analysis().summary
+    lead = VarianceComponents(seeds=1e-4, samples=0.02, rest=0.1, sample_count=200)
+    some = Uncertainty(None, lead, 0.012, settings=8, seeds=3, samples=200)
+    said = uncertainty_sentences(some, summary)
+    assert said == [
+        "The tests cover other seeds but the same validation samples. On others its lead varies by 1.0 point "
+        "(standard deviation), whatever the seeds.",
+        "Because it was picked as the best of 8, its score is probably about 1.2 points too high. This is "
+        "estimated by picking on random halves of the seeds and validation samples and scoring on the others.",
+    ]
+    none = replace(some, of_lead=replace(lead, samples=0.0), selection_bias=0.0)
+    assert uncertainty_sentences(none, summary) == []
 
 
 def test_with_very_many_settings_only_scores_are_used(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:

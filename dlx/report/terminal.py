@@ -1,4 +1,4 @@
-"""The report in a terminal: the answer, three findings, the columns that fit, the page's path; more if asked."""
+"""The report in a terminal: the answer, three findings, the columns that fit, the page's path."""
 
 import sys
 from collections.abc import Mapping
@@ -35,7 +35,9 @@ def print_report(
     for line in (f"Next: {answer.next_step}" if answer.next_step else "", *answer.remarks):
         if line:
             console.print(Text(line))
-    for finding in most_important(analysis.diagnosis):
+    if important := most_important(analysis.diagnosis):
+        console.print()
+    for finding in important:
         subject = f"{visible(finding.subject)}: " if finding.subject else ""
         _print_item(console, f"{subject}{visible(finding.sentence)}")
     console.print()
@@ -53,9 +55,9 @@ def print_report(
 
 def _print_item(console: Console, text: str) -> None:
     """Print an item of a list, its lines indented below the first."""
-    grid = Grid.grid(padding=(0, 1, 0, 0))
-    grid.add_row(Text("-"), Text(text))
-    console.print(grid)
+    for index, line in enumerate(Text(text).wrap(console, console.width - 2)):
+        line.rstrip()
+        console.print(Text("  " if index else "- ") + line)
 
 
 def _print_details(console: Console, analysis: Analysis) -> None:
@@ -116,7 +118,9 @@ def _grid(table: Table, shown: list[int]) -> Grid:
     grid = Grid(box=SIMPLE_HEAD, pad_edge=False, header_style="", show_edge=False, padding=(0, 1, 0, 0))
     for index in shown:
         column = table.columns[index]
-        heading = Text(column.heading, style="bold")
+        widest = column.rule or max((row[index] for row in table.rows[:ROWS]), key=len, default="")
+        narrow = len(widest) < len(column.heading)
+        heading = Text(column.heading.replace(" ", "\n") if narrow else column.heading, style="bold")
         for line in column.rule.split(", ") if column.rule else ():
             heading.append(f"\n{line}", style="dim")
         grid.add_column(

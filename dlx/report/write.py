@@ -46,8 +46,8 @@ def write_report(
     """Report the runs below `folders` into the folder `output`; the page quotes `command`.
 
     `study`: their runs, if they have been read already. `events`: write TensorBoard's files. `refresh`:
-    seconds after which the page reloads itself. `show`: print the report, with everything behind it if `details`.
-    Raises RequestError if no run can be reported.
+    seconds after which the page reloads itself. `show`: print the report, and what is behind it if
+    `details`. Raises RequestError if no run can be reported.
     """
     from rich.console import Console
 
@@ -100,7 +100,7 @@ def _texts(analysis: Analysis, title: str, command: str) -> dict[str, str]:
 
 
 def report_json(analysis: Analysis, facts: Mapping[str, object], tables: Mapping[str, Table]) -> str:
-    """Return the report as strict JSON: `facts` first, the answer, then settings best first, runs, and the tables.
+    """Return the report as strict JSON: `facts`, the answer, settings best first, runs, and the tables.
 
     `settings` has the columns of table.csv, with the swept values under `values`. Each of `runs` names its
     setting by `setting`, an index into that list. Numbers have full precision; missing ones are null.

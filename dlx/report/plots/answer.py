@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dlx.report.analysis import Analysis
 from dlx.report.answer import Group
@@ -37,7 +38,7 @@ KEPT = 4.0  # times that length are kept
 SAME = 1e-6  # of a value: closer ones are drawn as one, as their axis could not be read
 PALE = 0.35  # opacity of the picked setting's own interval
 COLOUR_OF = {"best": COLOURS[0], "open": COLOURS[0], "worse": COLOURS[1], "untested": INK}
-IN_WORDS = {"open": "open", "worse": "worse", "untested": "not compared"}
+IN_WORDS = {"best": "tied", "open": "open", "worse": "worse", "untested": "not compared"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def rows_of_answer(analysis: Analysis) -> Rows:
     shown = table.head(ROWS)
     columns = {part: shown[f"{metric}_last_{part}"] for part in ("mean", "low", "high")}
     settings = shown[["label", "group"]].assign(**columns)
+    if metric.endswith("accuracy"):
+        settings = settings.assign(low=settings["low"].clip(0, 1), high=settings["high"].clip(0, 1))
     texts = [write_metric(metric, mean) for mean in settings["mean"]]
     tips = [_tooltip(metric, row) for row in shown.to_dict(orient="records")]
     rest = counts - Counter(shown["group"])
@@ -117,7 +120,6 @@ def _more(rest: Counter[str], *, named: bool) -> str:
     if not rest:
         return ""
     parts = ", ".join(f"{rest[group]} {word}" for group, word in IN_WORDS.items() if rest[group])
-    parts = ", ".join(filter(None, [f"{rest['best']} tied" if rest["best"] else "", parts]))
     return f"{rest.total()} more" + (f": {parts}" if named else "")
 
 
@@ -127,7 +129,7 @@ def _runs(analysis: Analysis, groups: Mapping[int, str]) -> pd.DataFrame:
     values = completed[f"{metric}_last"].astype("float64")
     rows = [
         (design.labels[design.of_run[run]], groups[design.of_run[run]], value)
-        for run, value in values.items()
+        for run, value in zip(completed.index.map(str), values, strict=True)
         if design.of_run[run] in groups and math.isfinite(value)
     ]
     return pd.DataFrame(rows, columns=["label", "group", "value"])
@@ -143,23 +145,17 @@ def _tooltip(metric: str, row: Mapping[str, float]) -> str:
 
 def find_axis(rows: Rows, *, higher: bool) -> Axis:
     """Return an axis that shows the better half of the settings well; it ends early at far worse values."""
-    settings = rows.settings
-    half = (
-        settings.nsmallest(len(settings), "mean") if not higher else settings.nlargest(len(settings), "mean")
-    )
-    half = half.head(max(2, (len(half) + 1) // 2))
-    means = half["mean"]
-    log = bool(means.min() > 0 and means.max() > DECADES * means.min())
-    near = _along(pd.concat([half["mean"], half["low"], half["high"]]), log=log)
-    every = _along(
-        pd.concat([settings["mean"], settings["low"], settings["high"], rows.runs["value"]]), log=log
-    )
-    best, worst = (every.max(), every.min()) if higher else (-every.min(), -every.max())
-    needed = best - (near.min() if higher else -near.max())
+    sign, settings = 1 if higher else -1, rows.settings
+    half = settings.iloc[(-sign * settings["mean"]).argsort()].head(max(2, (len(settings) + 1) // 2))
+    log = bool(half["mean"].min() > 0 and half["mean"].max() > DECADES * half["mean"].min())
+    near = sign * _along(half, log=log)
+    every = sign * np.concatenate([_along(settings, log=log), _along(rows.runs, log=log)])
+    best, worst = every.max(), every.min()
+    needed = best - near.min()
     cut = bool(0 < needed * CUT < best - worst)
     if cut:
         worst = best - KEPT * needed
-    low, high = (worst, best) if higher else (-best, -worst)
+    low, high = sorted((sign * best, sign * worst))
     equal = high - low <= SAME * abs(high)
     margin = (0.01 * abs(high) or 0.01) if equal else 0.03 * (high - low)
     low, high = low - margin, high + margin
@@ -168,9 +164,10 @@ def find_axis(rows: Rows, *, higher: bool) -> Axis:
     return Axis(low, high, log, cut, tuple(log_ticks(low, high)) if log else ())
 
 
-def _along(values: pd.Series, *, log: bool) -> pd.Series:
-    """Return finite values as positions along the axis."""
-    finite = values[np.isfinite(values)]
+def _along(frame: pd.DataFrame, *, log: bool) -> NDArray[np.float64]:
+    """Return the finite numbers of a table as positions along the axis."""
+    numbers = frame.select_dtypes("float64").to_numpy().ravel()
+    finite: NDArray[np.float64] = numbers[np.isfinite(numbers)]
     return np.log10(finite[finite > 0]) if log else finite
 
 

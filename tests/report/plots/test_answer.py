@@ -95,6 +95,13 @@ def test_intervals_are_those_of_the_table_and_the_picked_one_is_pale(study: Any,
     assert [each["mark"].get("opacity") for each in rules] == [PALE, None]
 
 
+def test_an_interval_of_accuracies_ends_at_0_and_1(study: Any, analysed: Analysed) -> None:
+    many(study, [0.9, 0.88], seeds=1)
+    study.run("other", study.curve(0.3), {"model.width": 8}, seed=1)
+    settings = rows_of_answer(answered(analysed(), {0: "best", 1: "open"})).settings.set_index("label")
+    assert settings.loc["width 8", ["low", "high"]].tolist() == [0, 1]
+
+
 def test_every_run_is_a_faint_dot(study: Any, analysed: Analysed) -> None:
     many(study, [0.9, 0.88], seeds=3)
     study.run("collapsed", study.curve(0.3), {"model.width": 8}, seed=3)

@@ -36,7 +36,7 @@ WIDTH = 960  # of a row with its name
 CUT = 10.0  # an axis is cut if it would be this many times as long as the better half of the settings needs
 KEPT = 4.0  # times that length are kept
 SAME = 1e-6  # of a value: closer ones are drawn as one, as their axis could not be read
-PALE = 0.35  # opacity of the picked setting's own interval
+PALE, FAINT = 0.35, 0.5  # opacity of the picked setting's own interval, and of single runs
 COLOUR_OF = {"best": COLOURS[0], "open": COLOURS[0], "worse": COLOURS[1], "untested": INK}
 IN_WORDS = {"best": "tied", "open": "open", "worse": "worse", "untested": "not compared"}
 
@@ -57,7 +57,10 @@ class Rows:
 
 
 def answer_chart(analysis: Analysis) -> Chart | None:
-    """Draw what the report's first sentence says; None if there are fewer than two settings to draw."""
+    """Draw what the report's first sentence says; None if there are fewer than two settings to draw.
+
+    The page has this picture alone on its first screen; an answer of another kind brings its own here.
+    """
     rows = rows_of_answer(analysis)
     if len(rows.settings) < 2:
         return None
@@ -232,15 +235,20 @@ def _runs_and_intervals(rows: Rows, axis: Axis, x: Spec, encoding: Spec) -> list
     )
     picked = spans["group"].eq("best") & ~spans["group"].duplicated()
     ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}} | encoding
-    at = {"x": x | {"field": "value"}} | encoding
-    faint = {"type": "point", "filled": True, "size": 16, "opacity": 0.5, "yOffset": 6}  # below the line
+    at = {"x": x | {"field": "value"}, "opacity": _seen(FAINT)} | encoding
+    dot = {"type": "point", "filled": True, "size": 16, "yOffset": 6}  # below the line
     rule = {"type": "rule", "strokeWidth": 2.2}
     return [
-        layer(runs[inside], faint, at),
-        layer(runs[~inside], faint | {"shape": _arrow(axis, runs[~inside]), "size": 30}, at),
-        layer(spans[picked], rule | {"opacity": PALE}, ends),
-        layer(spans[~picked], rule, ends),
+        layer(runs[inside], dot, at),
+        layer(runs[~inside], dot | {"shape": _arrow(axis, runs[~inside]), "size": 30}, at),
+        layer(spans[picked], rule, ends | {"opacity": _seen(PALE)}),
+        layer(spans[~picked], rule, ends | {"opacity": OF_PICKED}),
     ]
+
+
+def _seen(opacity: float) -> Spec:
+    """Return the opacity of marks that are paler than others, also while rows are picked."""
+    return OF_PICKED | {"condition": OF_PICKED["condition"] | {"value": opacity}}
 
 
 def _means(settings: pd.DataFrame, axis: Axis, x: Spec, encoding: Spec) -> list[Spec]:

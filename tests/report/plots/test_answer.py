@@ -8,7 +8,7 @@ import pytest
 from dlx.report.analysis import Analysis
 from dlx.report.answer import Answer
 from dlx.report.charts import Chart
-from dlx.report.plots.answer import PALE, ROWS, answer_chart, find_axis, rows_of_answer
+from dlx.report.plots.answer import FAINT, PALE, ROWS, answer_chart, find_axis, rows_of_answer
 
 Analysed = Callable[[], Analysis]
 
@@ -34,6 +34,12 @@ def layers(chart: Chart | None) -> list[dict[str, Any]]:
     pytest.importorskip("altair").Chart.from_dict(chart.spec, validate=True)
     drawn: list[dict[str, Any]] = chart.spec["layer"]
     return drawn
+
+
+def opacity(layer: dict[str, Any]) -> float | None:
+    """Return the opacity of a layer's marks while nothing is picked."""
+    value: float | None = layer["encoding"].get("opacity", {}).get("condition", {}).get("value")
+    return value
 
 
 def texts(chart: Chart | None) -> list[str]:
@@ -92,7 +98,7 @@ def test_intervals_are_those_of_the_table_and_the_picked_one_is_pale(study: Any,
     table = analysis.summary.table
     assert [best["low"], other["low"]] == table["val_accuracy_last_low"].tolist()
     assert [best["high"], other["high"]] == table["val_accuracy_last_high"].tolist()
-    assert [each["mark"].get("opacity") for each in rules] == [PALE, None]
+    assert [opacity(each) for each in rules] == [PALE, 0.9]
 
 
 def test_an_interval_of_accuracies_ends_at_0_and_1(study: Any, analysed: Analysed) -> None:
@@ -106,7 +112,7 @@ def test_every_run_is_a_faint_dot(study: Any, analysed: Analysed) -> None:
     many(study, [0.9, 0.88], seeds=3)
     study.run("collapsed", study.curve(0.3), {"model.width": 8}, seed=3)
     chart = answer_chart(answered(analysed(), {0: "best", 1: "open"}))
-    faint = [each for each in layers(chart) if each["mark"].get("opacity") == 0.5]
+    faint = [each for each in layers(chart) if opacity(each) == FAINT]
     values = [row["value"] for each in faint for row in each["data"]["values"]]
     assert sorted(values) == pytest.approx([0.3, 0.88, 0.881, 0.882, 0.9, 0.901, 0.902])
 

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,49 +10,19 @@ from numpy.typing import NDArray
 
 from dlx.report.analysis import Analysis
 from dlx.report.answer import Group
-from dlx.report.charts import Chart, Spec
+from dlx.report.charts import Chart
 from dlx.report.curves import Axis
-from dlx.report.plots.panels import DECADES, metric_axis
-from dlx.report.plots.style import (
-    COLOURS,
-    HALO,
-    INK,
-    OF_PICKED,
-    PICKED,
-    layer,
-    layered,
-    log_ticks,
-    nominal,
-    row_axis,
-    tooltip,
-)
+from dlx.report.plots.dot_rows import COLOUR_OF, Rows, dots
+from dlx.report.plots.panels import DECADES
+from dlx.report.plots.style import log_ticks
 from dlx.report.text import METRIC_NAMES, write_count, write_end, write_metric
 
 NAME = "answer"
 ROWS = 12  # settings at most: with three headings they leave room for findings on a first screen
-STEP = 22  # pixels of a row
-WIDTH = 960  # of a row with its name
 CUT = 10.0  # an axis is cut if it would be this many times as long as the better half of the settings needs
 KEPT = 4.0  # times that length are kept
 SAME = 1e-6  # of a value: closer ones are drawn as one, as their axis could not be read
-PALE, FAINT = 0.35, 0.5  # opacity of the picked setting's own interval, and of single runs
-COLOUR_OF = {"best": COLOURS[0], "open": COLOURS[0], "worse": COLOURS[1], "untested": INK}
 IN_WORDS = {"best": "tied", "open": "open", "worse": "worse", "untested": "not compared"}
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of the picture.
-
-    `settings`: columns `label group mean low high text tooltip`, by group and then best first; `low` and
-    `high` are NaN without an interval. `runs`: columns `label group value`, the completed runs of these
-    settings. `headings`: by group, in order; {} if nothing was tested. `more`: what is not drawn, or "".
-    """
-
-    settings: pd.DataFrame
-    runs: pd.DataFrame
-    headings: dict[str, str]
-    more: str
 
 
 def answer_chart(analysis: Analysis) -> Chart | None:
@@ -174,108 +143,6 @@ def _along(frame: pd.DataFrame, *, log: bool) -> NDArray[np.float64]:
     return np.log10(finite[finite > 0]) if log else finite
 
 
-def dots(rows: Rows, axis: Axis, title: str, description: str) -> Spec:
-    """Draw a row for each setting below the heading of its group, with its mean as text on the right."""
-    settings = rows.settings
-    blanks = {group: " " * place for place, group in enumerate(rows.headings, start=1)}
-    places = [
-        place
-        for group in dict.fromkeys(settings["group"])
-        for place in (*([blanks[group]] if group in blanks else []), *_labels(settings, group))
-    ]
-    last = " " * (len(blanks) + 1)
-    lines = row_axis(settings["label"].tolist(), 300)
-    width = WIDTH - lines["minExtent"]
-    lines |= {
-        "labelPadding": 8,
-        "grid": True,
-        "gridOpacity": {"condition": {"test": "trim(datum.value) == ''", "value": 0}, "value": 1},
-    }
-    y = nominal("label") | {"scale": {"domain": [*places, *([last] if rows.more else [])]}, "axis": lines}
-    shown = [group for group in COLOUR_OF if group in set(settings["group"])]
-    scale = {"domain": shown, "range": [COLOUR_OF[group] for group in shown]}
-    hue = {"color": nominal("group") | {"scale": scale, "legend": None}}
-    x = metric_axis(axis, title)
-    spots = [
-        *_runs_and_intervals(rows, axis, x, {"y": y} | hue),
-        *_means(settings, axis, x, {"y": y} | hue),
-    ]
-    beside = {"y": y, "x": {"value": "width"}, "text": nominal("text")}
-    mean = {"type": "text", "align": "left", "dx": 10, "fontSize": 12, "color": INK}
-    texts = pd.DataFrame(
-        [
-            *((blank, rows.headings[group], True) for group, blank in blanks.items()),
-            *([(last, rows.more, False)] if rows.more else []),
-        ],
-        columns=["label", "text", "bold"],
-    )
-    above = {"y": y, "x": {"value": 0}, "text": nominal("text")}
-    words = {"type": "text", "align": "left", "fontSize": 12, "color": INK}
-    layers = [
-        *spots,
-        layer(settings, mean, beside),
-        layer(texts[texts["bold"]], words | {"fontWeight": "bold", "dy": 3}, above),
-        layer(texts[~texts["bold"]], words, above),
-    ]
-    return layered(description, width, {"step": STEP}, layers, {"name": PICKED, "value": []})
-
-
-def _labels(settings: pd.DataFrame, group: str) -> list[str]:
-    return settings.loc[settings["group"] == group, "label"].tolist()
-
-
-def _runs_and_intervals(rows: Rows, axis: Axis, x: Spec, encoding: Spec) -> list[Spec]:
-    """Return the layers behind the means: single runs, and intervals, paler for the one that was picked."""
-    runs = rows.runs if rows.runs["label"].duplicated().any() else rows.runs.head(0)
-    inside = runs["value"].between(axis.low, axis.high)
-    runs = runs.assign(value=runs["value"].clip(axis.low, axis.high))
-    spans = rows.settings[np.isfinite(rows.settings["low"])]
-    spans = spans.assign(
-        low=spans["low"].clip(axis.low, axis.high), high=spans["high"].clip(axis.low, axis.high)
-    )
-    picked = spans["group"].eq("best") & ~spans["group"].duplicated()
-    ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}} | encoding
-    at = {"x": x | {"field": "value"}, "opacity": _seen(FAINT)} | encoding
-    dot = {"type": "point", "filled": True, "size": 16, "yOffset": 6}  # below the line
-    rule = {"type": "rule", "strokeWidth": 2.2}
-    return [
-        layer(runs[inside], dot, at),
-        layer(runs[~inside], dot | {"shape": _arrow(axis, runs[~inside]), "size": 30}, at),
-        layer(spans[picked], rule, ends | {"opacity": _seen(PALE)}),
-        layer(spans[~picked], rule, ends | {"opacity": OF_PICKED}),
-    ]
-
-
-def _seen(opacity: float) -> Spec:
-    """Return the opacity of marks that are paler than others, also while rows are picked."""
-    return OF_PICKED | {"condition": OF_PICKED["condition"] | {"value": opacity}}
-
-
-def _means(settings: pd.DataFrame, axis: Axis, x: Spec, encoding: Spec) -> list[Spec]:
-    """Return the layers of the means: full dots, rings for what is open, arrows at the edge."""
-    inside, is_open = settings["mean"].between(axis.low, axis.high), settings["group"] == "open"
-    settings = settings.assign(mean=settings["mean"].clip(axis.low, axis.high))
-    at = {"x": x | {"field": "mean"}, "opacity": OF_PICKED} | encoding | tooltip("label", "tooltip")
-    full = {"type": "point", "filled": True, "size": 85}
-    ring = {"type": "point", "filled": False, "fill": HALO, "size": 70, "strokeWidth": 2.2}
-    return [
-        layer(part, mark, at, also=["tooltip"])
-        for part, mark in (
-            (settings[inside & ~is_open], full),
-            (settings[inside & is_open], ring),
-            (
-                settings[~inside],
-                full | {"shape": _arrow(axis, settings[~inside].rename(columns={"mean": "value"}))},
-            ),
-        )
-    ]
-
-
-def _arrow(axis: Axis, beyond: pd.DataFrame) -> str:
-    """Return the shape of values beyond the axis, which are drawn at its edge and all on one side."""
-    return "triangle-left" if len(beyond) and (beyond["value"] <= axis.low).all() else "triangle-right"
-
-
 def _title(analysis: Analysis) -> str:
     if analysis.summary.exact:
         return "value of f after the last step"
@@ -285,16 +152,15 @@ def _title(analysis: Analysis) -> str:
 def _caption(analysis: Analysis, rows: Rows, axis: Axis) -> str:
     """Say what the marks are, in words that need no course in statistics."""
     metric = METRIC_NAMES[analysis.summary.metric]
-    intervals = bool(np.isfinite(rows.settings["low"]).any())
     if analysis.summary.exact:
         said = ["Each dot is the value of f after the last step."]
     elif rows.runs["label"].duplicated().any():
         said = [f"Dots are means of {metric} over runs, faint dots single runs."]
     else:
         said = [f"Each dot is the {metric} of one run."]
-    if intervals:
+    if np.isfinite(rows.settings["low"]).any():
         said.append("Lines are 95% intervals: they probably hold the mean of many more runs.")
-        if "best" in rows.headings:
+        if "best" in rows.headings and np.isfinite(rows.settings["low"].iloc[0]):
             said.append(
                 "The first line is paler: that setting was picked for its score, so the score is optimistic."
             )

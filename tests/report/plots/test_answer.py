@@ -8,7 +8,8 @@ import pytest
 from dlx.report.analysis import Analysis
 from dlx.report.answer import Answer
 from dlx.report.charts import Chart
-from dlx.report.plots.answer import FAINT, PALE, ROWS, answer_chart, find_axis, rows_of_answer
+from dlx.report.plots.answer import ROWS, answer_chart, find_axis, rows_of_answer
+from dlx.report.plots.dot_rows import FAINT, PALE
 
 Analysed = Callable[[], Analysis]
 

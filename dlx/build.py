@@ -15,6 +15,7 @@ from dlx import rng
 from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
+from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import select_device
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
@@ -42,7 +43,8 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     """
     device, dtype = select_device(settings.device), getattr(torch, settings.dtype)
     torch.set_num_threads(settings.threads or threads or CORES)
-    data = _load_cached(json.dumps(settings.data.model_dump()), dtype, device)
+    files = json.dumps(data_fingerprints(settings.data))
+    data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
     if settings.monitor == "val_accuracy" and not loss.classifies:
         raise RequestError(
@@ -81,8 +83,12 @@ def build(settings: Settings, threads: int | None = None) -> Run:
 
 
 @functools.lru_cache(maxsize=2)  # runs share one copy; a study may alternate between two data sets
-def _load_cached(settings_json: str, dtype: torch.dtype, device: torch.device) -> Dataset:
-    return load(DataSettings.model_validate_json(settings_json), dtype=dtype, device=device)
+def _load_cached(settings_json: str, files: str, dtype: torch.dtype, device: torch.device) -> Dataset:
+    del files  # the fingerprints of the user's own, which tell versions apart
+    settings = DataSettings.model_validate_json(settings_json)
+    data = load(settings, dtype=dtype, device=device)
+    check_unchanged(settings)
+    return data
 
 
 def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:

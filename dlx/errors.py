@@ -34,6 +34,12 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
+def list_words(words: Iterable[str]) -> str:
+    """Write "a", "a and b" or "a, b and c"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def unknown(what: str, given: str, allowed: Iterable[str]) -> RequestError:
     """Build the error for a name that does not exist: what was given, the nearest name, what is allowed."""
     names = sorted(allowed)

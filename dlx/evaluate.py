@@ -8,12 +8,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dlx.compose.fingerprints import fingerprints_of, look_again, target_of
 from dlx.config import Settings
 from dlx.errors import RequestError
+from dlx.model.own_code import own_sources
 from dlx.registry import describe
 from dlx.run.evaluations import Evaluation, append_evaluation, read_evaluations
 from dlx.run.paths import HYDRA, find_runs
 from dlx.run.result import Result, read_result
+from dlx.study.changes import describe_change
+from dlx.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def score_runs(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:
     for run in chosen:
         if run.result.checkpoint_sha256 is None:
             raise RequestError(f"{run.folder}: has no checkpoint; train it with keep=best or keep=last")
+    look_again()  # at the user's own files
     return [score_run(run, split) for run in chosen]
 
 
@@ -68,10 +73,10 @@ def score_run(run: Chosen, split: str) -> Evaluation:
     from dlx.engine.evaluation import evaluate_checkpoint
 
     try:
-        settings = Settings.model_validate_json(json.dumps(run.result.config))
-    except ValidationError as error:
-        raise RequestError(f"{run.folder}: cannot be rebuilt: {describe(error)}") from error
-    scored = evaluate_checkpoint(build(settings), run.folder, run.result, split)
+        scored = evaluate_checkpoint(build(_settings(run)), run.folder, run.result, split)
+    except RequestError as error:
+        reason = change_since(run)
+        raise RequestError(f"{str(error).rstrip('.')}; {reason}" if reason else str(error)) from error
     look = Evaluation(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         split=split,
@@ -84,6 +89,22 @@ def score_run(run: Chosen, split: str) -> Evaluation:
     )
     append_evaluation(run.folder, look)
     return look
+
+
+def change_since(run: Chosen) -> str:
+    """Say which of the user's own files have changed since a run was trained; "" if none is known to have."""
+    before, settings = run.result.fingerprints, _settings(run)
+    if not before:
+        return ""
+    copies, sources = Study(run.folder.parent).source_folder, own_sources(target_of(settings))
+    return describe_change(before, fingerprints_of(settings), "this run was trained", copies, sources)
+
+
+def _settings(run: Chosen) -> Settings:
+    try:
+        return Settings.model_validate_json(json.dumps(run.result.config))
+    except ValidationError as error:
+        raise RequestError(f"{run.folder}: cannot be rebuilt: {describe(error)}") from error
 
 
 def earlier_looks(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:

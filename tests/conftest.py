@@ -24,6 +24,7 @@ SLOW = (
     "report/test_write.py",
     "reproduce/test_claim.py",
     "stats/test_power.py",
+    "study/test_changes.py",
     "study/test_launch.py",
     "study/test_training.py",
     "surface/test_descent.py",

@@ -61,7 +61,7 @@ WITHOUT_TORCH += [
     "dlx.data.source",
     "dlx.stats",
 ]
-WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity"]
+WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity", "dlx.run.units"]
 WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]
 
 
@@ -117,6 +117,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.history",
         "dlx.run.result",
         "dlx.run.identity",
+        "dlx.run.units",
         "dlx.surface.formula",
         "dlx.surface.terrain",
         "dlx.surface.plot",
@@ -124,6 +125,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.probes",
         "dlx.run.formats",
         "dlx.run.evaluations",
+        "dlx.study.study",
         "dlx.stats",
         "dlx.errors",
     ]

@@ -72,6 +72,7 @@ def _show(
     from rich.table import Table
     from rich.text import Text
 
+    from dlx.evaluate import change_since
     from dlx.report.text import write_count
 
     console = Console(highlight=False)
@@ -88,6 +89,9 @@ def _show(
         if run.chosen_from > 1:
             monitor = str(run.result.config["monitor"]).replace("_", " ")
             console.print(Text(f"the best of {run.chosen_from} runs by {monitor}"))
+    for run in chosen:
+        if said := change_since(run):
+            console.print(Text(said if len(chosen) == 1 else f"{run.folder.name}: {said}", style="yellow"))
     if not earlier:
         console.print(Text(f"the first recorded look at this study's {split} split"))
         return

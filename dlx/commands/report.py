@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     from dlx.report.load import find_folders
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT
+    from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
     options = Options(by, tune, given.baseline, given.metric or "", given.margin)
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 
         check_installed()
     command = shlex.join(["dlx", "report", *arguments])
+    looks = Looks(folders[0]) if len(folders) == 1 else None
     write = partial(
         write_report,
         folders,
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         options=options,
         events=given.tensorboard,
         details=given.details,
+        looks=looks,
     )
     if given.watch is None:
         write()
@@ -100,7 +103,8 @@ def _parser() -> Parser:
         "--by",
         metavar="KEY,...",
         default="",
-        help="group the runs by these keys (default: every key that varies, except seeds)",
+        help="group the runs by these keys, or by a group such as augment (default: every key that varies, "
+        "except seeds)",
     )
     group.add_argument(
         "--tune",
@@ -112,7 +116,7 @@ def _parser() -> Parser:
         "--baseline",
         metavar="SETTING",
         default="",
-        help="also compare every setting with this one: 'KEY=VALUE,...' or its label in the table",
+        help="also compare with this one: 'KEY=VALUE,...' or a label in the table",
     )
     group.add_argument(
         "--metric",
@@ -124,7 +128,7 @@ def _parser() -> Parser:
         "--margin",
         metavar="M",
         type=number(0),
-        help="differences below M do not matter (default: 0.01 for accuracies, no margin for losses)",
+        help="differences below M do not matter, so settings can be called equivalent (default: no margin)",
     )
     return parser
 

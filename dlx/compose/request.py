@@ -8,10 +8,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlx.compose.composer import PRIMARY, Composed, explain, initialised
+from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.compose.grid import OF_REQUEST, expand, labels
 from dlx.config import LauncherSettings, Settings, check_launcher, check_values
 from dlx.errors import RequestError
-from dlx.run.identity import folder_name
+from dlx.run.identity import Fingerprints, folder_name
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class ComposedRun:
     choices: Mapping[str, str]  # by group
     config: dict[str, Any]  # resolved
     settings: Settings
+    fingerprints: Fingerprints  # of the user's own code and data, as they are now
     folder: Path
 
 
@@ -42,6 +44,7 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
     the command line overrides both. Points with the same configuration are one run. Raises RequestError for
     whatever is wrong with the words or with a YAML file.
     """
+    look_again()
     with initialised(words, config_name, config_dir) as composer:
         asked = composer.compose(composer.of_request).config
         grid = expand(asked, composer.given, composer.parse)
@@ -82,8 +85,9 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
         settings = check_values(values)
     except Exception as error:
         raise with_label(RequestError(explain(error)), label) from error
-    folder = Path(settings.output_root).expanduser() / settings.name / folder_name(values)
-    return ComposedRun(label, tuple(words), composed.choices, values, settings, folder)
+    fingerprints = fingerprints_of(settings)
+    folder = Path(settings.output_root).expanduser() / settings.name / folder_name(values, fingerprints)
+    return ComposedRun(label, tuple(words), composed.choices, values, settings, fingerprints, folder)
 
 
 def with_label(error: RequestError, label: str) -> RequestError:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlx import device
+from dlx.data.own_files import sizes_and_times
 from dlx.data.source import cache_root
 from dlx.errors import RequestError
 
@@ -131,9 +132,7 @@ def fingerprint(folder: Path, files: Sequence[str], settings: object) -> str:
     """
     from PIL import __version__  # another version may decode a JPEG to slightly different pixels
 
-    stats = [(folder / file).stat() for file in files]
-    listed = [(file, stat.st_size, stat.st_mtime_ns) for file, stat in zip(files, stats, strict=True)]
-    return _hash([__version__, settings, listed])
+    return _hash([__version__, settings, sizes_and_times(folder, files)])
 
 
 def cached(folder: Path, settings: object, expected: str, decode: Callable[[], Images]) -> Images:

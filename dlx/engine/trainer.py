@@ -27,7 +27,7 @@ from dlx.errors import is_storage_error
 from dlx.run.checkpoint import write_checkpoint
 from dlx.run.formats import TableWriter
 from dlx.run.history import EpochRow, HistoryWriter
-from dlx.run.identity import identity
+from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT
 from dlx.run.predictions import write_predictions
 from dlx.run.probes import FILES, TABLES, Images, Logits, write_images, write_logits
@@ -79,8 +79,8 @@ def execute_together(recorders: "Sequence[Recorder]") -> list[Result]:
 class Recorder:
     """Writes the files of `run` into `folder`: history and probes after each epoch, the result last.
 
-    `config` is the resolved configuration, stored unchanged. `on_epoch` is called with each row of the
-    history. `log` writes to the run's train.log.
+    `config` is the resolved configuration, stored unchanged, like the `fingerprints` of the user's own code
+    and data. `on_epoch` is called with each row of the history. `log` writes to the run's train.log.
     """
 
     def __init__(
@@ -91,9 +91,11 @@ class Recorder:
         folder: Path,
         on_epoch: Callable[[EpochRow], None],
         log: logging.Logger,
+        fingerprints: Fingerprints | None = None,
     ) -> None:
         self.run = run
-        self._config, self._identity, self._folder = config, identity(config), folder
+        self._config, self._folder = config, folder
+        self._fingerprints, self._identity = fingerprints or None, identity(config, fingerprints)
         self._keep, self._on_epoch, self._log = settings.keep, on_epoch, log
         # An interrupted attempt, or the one that rerun=true replaces, may have left files.
         for name in (RESULT, HISTORY, PREDICTIONS, CHECKPOINT, *FILES):
@@ -141,6 +143,7 @@ class Recorder:
         result = Result(
             status="diverged" if self._monitor.diverged else "completed",
             identity=self._identity,
+            fingerprints=self._fingerprints,
             config=self._config,
             last=asdict(end.row) | dict(end.extra),
             best=asdict(best.row) | dict(best.extra),
@@ -161,8 +164,16 @@ class Recorder:
             return
         self._log.error("the run failed", exc_info=error)
         line = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        failed = Result(status="failed", identity=self._identity, config=self._config, error=line)
-        write_result(self._folder, failed)
+        write_result(
+            self._folder,
+            Result(
+                status="failed",
+                identity=self._identity,
+                fingerprints=self._fingerprints,
+                config=self._config,
+                error=line,
+            ),
+        )
 
     def _write_checkpoint(self, last: EpochEnd) -> str | None:
         """Write the checkpoint, if any is to be kept, and return its SHA-256, else None."""

@@ -4,9 +4,9 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 from torch import nn
@@ -14,7 +14,10 @@ from torch.nn.parameter import is_lazy
 
 from dlx.errors import RequestError, nearest
 from dlx.model.models import models
+from dlx.model.own_code import current_folder_importable, own_sources
 from dlx.registry import check_arguments
+
+_imported: dict[str, tuple[Path, str]] = {}  # by module of the user's: its file, and the fingerprint of that
 
 
 @models.register("custom")
@@ -25,7 +28,7 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
     (F,)) and `outputs`, they are passed as well. Raises RequestError for all that the user can put right,
     including exceptions of their own code.
     """
-    with _current_folder_importable():
+    with current_folder_importable():
         builder = _import_target(target)
         parameters = inspect.signature(builder).parameters
         offered = {"input_shape": input_shape, "outputs": outputs}
@@ -51,24 +54,13 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {first} (HYDRA_FULL_ERROR=1 shows where)"
 
 
-@contextmanager
-def _current_folder_importable() -> Iterator[None]:
-    """Put the current folder first on the import path, as `python script.py` would."""
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-
-
 def _import_target(target: str) -> Callable[..., Any]:
     """Return the class or function `target`. Raises RequestError that says which part of it is wrong."""
     if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", target):
         raise RequestError(f"model.target={target}: write it as package.module:Name, for example mynet:Net")
     module_name, name = target.split(":")
     try:
-        module = importlib.import_module(module_name)
+        module = _import_current(module_name)
     except Exception as error:
         raise RequestError(
             f"model.target={target}: importing '{module_name}' failed: {one_line(error)}"
@@ -83,3 +75,23 @@ def _import_target(target: str) -> Callable[..., Any]:
     if not (inspect.isclass(builder) or inspect.isfunction(builder)):
         raise RequestError(f"model.target={target}: is a {type(builder).__name__}, not a class or a function")
     return cast("Callable[..., Any]", builder)
+
+
+def _import_current(name: str) -> ModuleType:
+    """Import a module; the user's own files are run again if they have changed since they were imported.
+
+    Python keeps a module for the life of the process, and its bytecode for as long as a file's size and
+    second of change are the same. Either could be an earlier version than the run's fingerprints say.
+    """
+    now = {source.module: (source.path, source.fingerprint) for source in own_sources(name).values()}
+    if any(module in sys.modules and _imported.get(module) != version for module, version in now.items()):
+        for module in now:
+            sys.modules.pop(module, None)
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = before or bool(now)
+    try:
+        imported = importlib.import_module(name)
+    finally:
+        sys.dont_write_bytecode = before
+    _imported.update(now)
+    return imported

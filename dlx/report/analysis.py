@@ -62,8 +62,8 @@ class Analysis:
         return settings_table(self)
 
 
-def analyse(data: StudyData, options: Options, level: float = LEVEL) -> Analysis:
-    """Group the runs into settings and compare these; `level`: of the tests.
+def analyse(data: StudyData, options: Options, level: float = LEVEL, later: float = LEVEL) -> Analysis:
+    """Group the runs into settings and compare these; `level`: of the tests; `later`: with more units.
 
     Raises RequestError for options that fit no run.
     """
@@ -84,6 +84,7 @@ def analyse(data: StudyData, options: Options, level: float = LEVEL) -> Analysis
         declared=asked == declared,
         margin=options.margin,
         level=level,
+        later=later,
     )
     return Analysis(data, design, summary, comparisons)
 

@@ -1,5 +1,6 @@
 """The answer: what a report says first, and what stands behind it."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from dlx.report.held_out import held_out_results
 from dlx.report.load import STATUSES
 from dlx.report.text import METRIC_NAMES, visible, write_count, write_difference, write_metric, write_names
 from dlx.report.uncertainty import estimate_uncertainty, uncertainty_sentences
+from dlx.stats.power import detectable_difference, pairs_to_decide
 from dlx.stats.tests import FEWEST
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 Group = Literal["best", "tied", "open", "worse", "untested"]
 FEW = 3  # settings that a sentence names
+MORE = 10  # seeds in all that are suggested at least
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,23 @@ def _next_step(analysis: "Analysis", groups: dict[int, Group]) -> str:
         return f"Compare every setting (leave out --by), or each at its best ({tune})."
     if count["untested"] == len(groups) - 1:
         return f"Train each setting with at least {FEWEST} {comparisons.unit}s; 5 or more tell much more."
-    return ""
+    open_pairs = [each for each in comparisons.against_best if groups.get(each.setting) == "open"]
+    return _what_more_would_show(open_pairs[0], analysis) if open_pairs else ""
+
+
+def _what_more_would_show(pair: Comparison, analysis: "Analysis") -> str:
+    """Say how many more seeds would probably decide the nearest rival, or what they could find at all."""
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    level = comparisons.later / max(1, comparisons.undecided)  # Holm's correction spares the decided ones
+    if math.isnan(pair.std) or pair.std == 0:
+        return ""
+    needed = pairs_to_decide(pair.difference, pair.std, pair.pairs, level, pair.freedom)
+    if needed is not None:
+        names = f"{labels[pair.reference]} and {labels[pair.setting]}"
+        return f"About {needed} {comparisons.unit}s in all would probably tell {names} apart."
+    more = max(MORE, 2 * pair.pairs)
+    size = write_difference(comparisons.metric, detectable_difference(pair.std, pair.freedom, more, level))
+    return f"With {more} {comparisons.unit}s in all, differences of about {size} would be found."
 
 
 def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:

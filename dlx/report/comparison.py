@@ -6,15 +6,16 @@ Axes: C settings, U units (seeds or splits), M tests of a family.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.design import Design, is_seed
+from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.summary import Summary
+from dlx.run.identity import is_seed
 from dlx.stats.intervals import LEVEL
 from dlx.stats.tests import FEWEST, PairedTests, holm, paired_tests, resolution, tost_p
 
@@ -31,7 +32,8 @@ class Comparison:
     `verdict` on the setting: "worse" than the best, "better" than a baseline; "equal" if every pair is.
 
     For the sentence only: `lost`: seeds that one side did not complete. `tests`: the size of the family.
-    `p_equivalent`: of TOST, after Holm's correction over the settings compared with this reference.
+    `p_equivalent`: of TOST, after Holm's correction over the settings compared with this reference. `std`:
+    the moderated standard deviation of the pairs' differences, with its degrees of freedom, `freedom`.
     """
 
     setting: int
@@ -46,6 +48,8 @@ class Comparison:
     lost: int = 0
     tests: int = 0
     p_equivalent: float = math.nan
+    std: float = math.nan
+    freedom: float = math.nan
 
     @property
     def tested(self) -> bool:
@@ -58,8 +62,9 @@ class Comparisons:
     """`against_best`: every other setting against the best, best first; `against_baseline`: [] without one.
 
     `metric`: the compared values, those of the last epoch. `margin`: the declared equivalence margin, NaN for
-    none. `level`: of the tests. `unit`: what pairs the runs, "seed" or "split". `averaged`: keys other than
-    seeds that differ between runs of one setting, which are then not compared.
+    none. `level`: of the tests. `later`: what is left of it for a report on twice as many units. `unit`: what
+    pairs the runs, "seed" or "split". `undecided`: the pairs of the whole family that no test has decided.
+    `averaged`: keys other than seeds that differ between runs of one setting, which are then not compared.
     `tuned`: what was tuned before comparing, in a sentence; "" if nothing.
     """
 
@@ -68,7 +73,9 @@ class Comparisons:
     metric: str
     margin: float
     level: float = LEVEL
+    later: float = LEVEL
     unit: str = "seed"
+    undecided: int = 0
     averaged: list[str] = field(default_factory=list)
     tuned: str = ""
 
@@ -97,6 +104,7 @@ def compare(
     declared: bool = False,
     margin: float | None = None,
     level: float = LEVEL,
+    later: float = LEVEL,
 ) -> Comparisons:
     """Compare all settings with the one that has the best mean, and some with a baseline.
 
@@ -107,7 +115,8 @@ def compare(
     family of all.
     """
     metric, averaged = summary.metric, [key for key in design.seeds if not is_seed(key)]
-    nothing = Comparisons([], [], metric, math.nan if margin is None else margin, level, averaged=averaged)
+    margin = math.nan if margin is None else margin
+    nothing = Comparisons([], [], metric, margin, level, later, averaged=averaged)
     if summary.exact or len(design.rows) < 2 or math.isnan(summary.table[f"{metric}_last_mean"].iloc[0]):
         return nothing
     if averaged:  # the average depends on which values were tried
@@ -115,7 +124,7 @@ def compare(
     scores = scores_by_unit(data, design, f"{metric}_last")
     family = all_pairs(scores)
     collapsed = set(summary.table.loc[summary.table["collapsed"] > 0, "setting"])
-    compared = _Compared(scores, family, collapsed, summary.higher, nothing.margin, level)
+    compared = _Compared(scores, family, collapsed, summary.higher, margin, level)
     best = int(summary.table["setting"].iloc[0])
     others = [setting for setting in map(int, summary.table["setting"]) if setting != best]
     own = sorted((baselines or {}).items(), key=lambda pair: summary.ranks[pair[0]])
@@ -123,9 +132,11 @@ def compare(
         compared.pairs([(setting, best) for setting in others]),
         compared.pairs(own, alone=declared),
         metric,
-        nothing.margin,
+        margin,
         level,
+        later,
         scores.unit_name,
+        int((family.p_holm_M > level).sum()),
     )
 
 
@@ -161,36 +172,43 @@ class _Compared:
         row_M = self.family.row_CC[setting_M, reference_M]
         tested_M, tests = row_M >= 0, self.family.tests
         size = int(tested_M.sum()) if alone else len(self.family.p_holm_M)
-        p_M, p_holm_M, half_M = (
-            np.where(tested_M, values_M[row_M], np.nan) if len(values_M) else np.full(len(row_M), np.nan)
-            for values_M in (tests.p_M, self.family.p_holm_M, tests.half_widths(self.level, size))
-        )
-        if alone:
-            p_holm_M = holm(p_M)
+
+        def of_pairs(values_M: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.where(tested_M, np.append(values_M, np.nan)[row_M], np.nan)
+
         differences = [
             each_U[~np.isnan(each_U)] for each_U in self.scores.differences(setting_M, reference_M)
         ]
-        p_equivalent_M = self._equivalence(pairs, differences)
+        half_M, p_M = of_pairs(tests.half_widths(self.level, size)), of_pairs(tests.p_M)
+        numbers = {
+            "p": p_M,
+            "p_holm": holm(p_M) if alone else of_pairs(self.family.p_holm_M),
+            "p_equivalent": self._equivalence(pairs, differences),
+            "std": of_pairs(tests.error_M * np.sqrt(tests.counts_M)),
+            "freedom": of_pairs(tests.freedom_M),
+        }
         return [
-            self._compare(pair, each_U, float(p), float(p_holm), float(half), float(p_equivalent), size)
-            for pair, each_U, p, p_holm, half, p_equivalent in zip(
-                pairs, differences, p_M, p_holm_M, half_M, p_equivalent_M, strict=True
+            self._compare(
+                pair,
+                each_U,
+                float(half_M[index]),
+                size,
+                {name: float(values_M[index]) for name, values_M in numbers.items()},
             )
+            for index, (pair, each_U) in enumerate(zip(pairs, differences, strict=True))
         ]
 
     def _compare(
         self,
         pair: tuple[int, int],
         differences_U: NDArray[np.float64],
-        p: float,
-        p_holm: float,
         half: float,
-        p_equivalent: float,
-        size: int,
+        tests: int,
+        numbers: dict[str, Any],
     ) -> Comparison:
         difference = float(differences_U.mean()) if len(differences_U) else math.nan
         low, high = difference - half, difference + half
-        if p_holm <= self.level:  # Holm's own interval ends at 0 (Strassburger and Bretz, 2008)
+        if numbers["p_holm"] <= self.level:  # Holm's own interval ends at 0 (Strassburger and Bretz, 2008)
             low, high = (max(low, 0.0), high) if difference > 0 else (low, min(high, 0.0))
         return Comparison(
             *pair,
@@ -198,12 +216,10 @@ class _Compared:
             difference=difference,
             low=low,
             high=high,
-            p=p,
-            p_holm=p_holm,
-            verdict=self._verdict(differences_U, difference, p_holm, p_equivalent),
+            verdict=self._verdict(differences_U, difference, numbers["p_holm"], numbers["p_equivalent"]),
             lost=self.scores.lost(*pair),
-            tests=size,
-            p_equivalent=p_equivalent,
+            tests=tests,
+            **numbers,
         )
 
     def _verdict(

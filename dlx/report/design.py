@@ -7,9 +7,8 @@ from typing import Any
 
 from dlx.errors import RequestError, nearest
 from dlx.report.text import visible, write_value
-from dlx.run.identity import comparable, requested
+from dlx.run.identity import comparable, is_seed, requested
 
-SEED_KEYS = ("seed", "data.split_seed")
 LABEL_PARTS = 12  # studies of different data sets differ in dozens of keys, and a legend has one line
 
 
@@ -95,11 +94,6 @@ def find_key(given: str, keys: Sequence[str], names: Mapping[str, str], option: 
         f"{option}: no key '{visible(given)}' differs between the runs{nearest(given, [*by_name, *allowed])} "
         f"(those that do: {', '.join(allowed)})"
     )
-
-
-def is_seed(key: str) -> bool:
-    """Return whether a key is a seed, to be averaged over."""
-    return key in SEED_KEYS or key.startswith("seeds.")
 
 
 def _write(key: str, value: object) -> str:

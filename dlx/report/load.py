@@ -10,8 +10,9 @@ from dlx.errors import RequestError, nearest
 from dlx.report.design import find_design
 from dlx.report.reader import Reader, Unended, write_error
 from dlx.report.text import visible, write_metric, write_seconds
+from dlx.report.versions import find_superseded, forget_moves, name_versions
 from dlx.run.history import COLUMNS
-from dlx.run.identity import comparable, flatten, requested
+from dlx.run.identity import Fingerprints, comparable, flatten, requested
 from dlx.run.paths import RESULT, find_runs, newest_study
 from dlx.run.result import Result
 
@@ -136,6 +137,7 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
     rows: dict[str, dict[str, Any]] = {}
     settings: dict[str, dict[str, Any]] = {}
     histories: dict[str, History] = {}
+    fingerprints: dict[str, Fingerprints] = {}
     left_out: dict[str, str] = {}
     running: dict[str, str] = {}
     now = reader.clock()
@@ -150,11 +152,17 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
             continue
         rows[run] = _row(folder, read.result)
         settings[run] = flatten(read.result.config)
+        fingerprints[run] = read.result.fingerprints or Fingerprints()
         if read.history is not None:
             histories[run] = read.history
-    for run, reason in _repeats(rows, settings).items():
+    folders_of = {run: Path(row["folder"]) for run, row in rows.items()}
+    forget_moves(settings, fingerprints)
+    superseded = find_superseded(settings, fingerprints, folders_of)
+    remaining = {run: values for run, values in settings.items() if run not in superseded}
+    for run, reason in (superseded | _repeats(rows, remaining)).items():
         left_out[run] = reason
         del rows[run], settings[run]
+    name_versions(settings, fingerprints, folders_of)
     return StudyData(
         pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("run"),
         settings,
@@ -240,7 +248,7 @@ def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]
     """
     kept: dict[str, str] = {}
     repeats: dict[str, str] = {}
-    for run in sorted(rows, key=lambda run: STATUSES.index(rows[run]["status"])):
+    for run in sorted(settings, key=lambda run: STATUSES.index(rows[run]["status"])):
         first = kept.setdefault(comparable(requested(settings[run])), run)
         if first != run:
             repeats[run] = f"the same settings and seeds as {first}"

@@ -5,15 +5,15 @@ Axes: C settings, S seeds (combinations of all seed keys), U units, M pairs of s
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.report.design import Design, is_seed
+from dlx.report.design import Design
 from dlx.report.load import StudyData
-from dlx.run.identity import comparable
-
-SPLIT = "data.split_seed"
+from dlx.run.identity import comparable, is_seed
+from dlx.run.units import units
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Scores:
 
     def by_unit(self, values_MS: NDArray[np.float64]) -> NDArray[np.float64]:
         """Average values of seeds over each unit [M, U], leaving out NaN."""
-        units = int(self.unit_S.max(initial=-1)) + 1
-        if units == len(self.unit_S):
+        count = int(self.unit_S.max(initial=-1)) + 1
+        if count == len(self.unit_S):
             return values_MS[:, np.argsort(self.unit_S)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a unit without any value
-            means = [np.nanmean(values_MS[:, self.unit_S == unit], axis=1) for unit in range(units)]
+            means = [np.nanmean(values_MS[:, self.unit_S == unit], axis=1) for unit in range(count)]
         return np.stack(means, axis=1)
 
     def lost(self, setting: int, reference: int) -> int:
@@ -55,50 +55,46 @@ class Scores:
         return int((either_S & trained_CS[setting] & trained_CS[reference]).sum())
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """Where each run belongs: its setting and its seed, both [R]; the unit of each seed [S]."""
+
+    setting_R: NDArray[np.int64]
+    seed_R: NDArray[np.int64]
+    unit_S: NDArray[np.int64]
+    unit_name: str
+
+
 def scores_by_unit(data: StudyData, design: Design, column: str) -> Scores:
     """Collect a column of StudyData.runs, for example `val_accuracy_last`, by setting and seed."""
-    indices: dict[str, int] = {}
-    seeds = {run: seed_of(data, design, run) for run in data.runs.index}
-    for seed in seeds.values():
-        indices.setdefault(seed, len(indices))
-    shape = (len(design.rows), len(indices))
+    cells = _cells(data, design)
+    shape = (len(design.rows), len(cells.unit_S))
+    completed_R = (data.runs["status"] == "completed").to_numpy()
+    value_R = data.runs[column].to_numpy(dtype=np.float64)
     sums_CS, counts_CS, lost_CS = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool)
-    for run, status, value in data.runs[["status", column]].itertuples(name=None):
-        cell = design.of_run[run], indices[seeds[run]]
-        if status == "completed":
-            sums_CS[cell] += value
-            counts_CS[cell] += 1
-        else:
-            lost_CS[cell] = True
+    done = cells.setting_R[completed_R], cells.seed_R[completed_R]
+    np.add.at(sums_CS, done, value_R[completed_R])
+    np.add.at(counts_CS, done, 1)
+    lost_CS[cells.setting_R[~completed_R], cells.seed_R[~completed_R]] = True
     whole_CS = (counts_CS > 0) & ~lost_CS & np.isfinite(sums_CS)
     values_CS = np.divide(sums_CS, counts_CS, out=np.full(shape, np.nan), where=whole_CS)
-    return Scores(values_CS, lost_CS, *_units(data, design, seeds, indices))
+    return Scores(values_CS, lost_CS, cells.unit_S, cells.unit_name)
 
 
-def _units(
-    data: StudyData, design: Design, seeds: dict[str, str], indices: dict[str, int]
-) -> tuple[NDArray[np.int64], str]:
-    """Return the unit of each seed [S], and what a unit is called.
-
-    Runs on one split share its luck, and so do runs with one initialisation in a crossed design. Scores of
-    different splits are independent; with several splits a unit is a split. Without, it is a value of the
-    seed key with the fewest values, if these are crossed with others.
-    """
-    keys = [key for key in design.seeds if is_seed(key)]
-    values = {
-        key: {seed: comparable(data.settings[run].get(key)) for run, seed in seeds.items()} for key in keys
-    }
-    distinct = {key: len(set(by_seed.values())) for key, by_seed in values.items()}
-    crossed = [key for key in keys if distinct[key] < len(indices)]
-    if SPLIT in keys:
-        unit = SPLIT
-    elif crossed:
-        unit = min(crossed, key=distinct.__getitem__)
-    else:
-        return np.arange(len(indices)), "seed"
-    numbers: dict[str, int] = {}
-    unit_S = [numbers.setdefault(values[unit][seed], len(numbers)) for seed in indices]
-    return np.array(unit_S, dtype=np.int64), "split" if unit == SPLIT else unit.removeprefix("seeds.")
+@lru_cache(maxsize=2)  # a report asks for several columns
+def _cells(data: StudyData, design: Design) -> _Cells:
+    runs = [str(run) for run in data.runs.index]
+    seeds = [seed_of(data, design, run) for run in runs]
+    of_run, unit_name = units([data.settings[run] for run in runs])
+    unit_of_seed = dict(zip(seeds, of_run, strict=True))
+    seed_numbers = {seed: number for number, seed in enumerate(unit_of_seed)}
+    unit_numbers = {unit: number for number, unit in enumerate(dict.fromkeys(unit_of_seed.values()))}
+    return _Cells(
+        np.array([design.of_run[run] for run in runs], dtype=np.int64),
+        np.array([seed_numbers[seed] for seed in seeds], dtype=np.int64),
+        np.array([unit_numbers[unit] for unit in unit_of_seed.values()], dtype=np.int64),
+        unit_name,
+    )
 
 
 def seed_of(data: StudyData, design: Design, run: str) -> str:

@@ -68,7 +68,7 @@ def compare_tuned(
         kept,
         own_design,
         own_summary,
-        Comparisons(compared, [], summary.metric, float("nan"), level, scores.unit_name, tuned=note),
+        Comparisons(compared, [], summary.metric, float("nan"), level, unit=scores.unit_name, tuned=note),
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LEAST = 5e-5  # smaller numbers would be written as 0
 SETTINGS = 60  # whose predictions are read, best first; with more, the selection bias uses scores only
+SINGLE = 500  # the same if every setting has one run: then scores alone say nothing, and the bias is largest
 
 # By seed: which samples a run got right, [N], and the labels.
 Right = Mapping[str, tuple[NDArray[np.bool_], NDArray[np.integer]]]
@@ -52,8 +53,11 @@ def estimate_uncertainty(analysis: "Analysis") -> Uncertainty | None:
     Predictions on different validation samples cannot be compared. Scores are used then, and the variance
     between samples is part of that between seeds. None if nothing is repeated.
     """
-    right_CSN, scores_CS1 = _right(analysis), _scores(analysis)
-    values_CSN = scores_CS1 if right_CSN is None or len(analysis.design.rows) > SETTINGS else right_CSN
+    single = analysis.summary.table["runs"].max() == 1
+    most = SINGLE if single else SETTINGS
+    right_CSN, scores_CS1 = _right(analysis, most), _scores(analysis)
+    few = len(analysis.design.rows) <= most or single
+    values_CSN = right_CSN if right_CSN is not None and few else scores_CS1
     settings, seeds, samples = values_CSN.shape
     if min(values_CSN.shape) == 0 or seeds * samples < 2:
         return None
@@ -65,12 +69,12 @@ def estimate_uncertainty(analysis: "Analysis") -> Uncertainty | None:
     return Uncertainty(of_best, of_lead, bias, settings, seeds, samples)
 
 
-def _right(analysis: "Analysis") -> NDArray[np.float64] | None:
+def _right(analysis: "Analysis", most: int) -> NDArray[np.float64] | None:
     """Return which samples runs got right at their last epoch, [C, S, N], best setting first; or None."""
     data, design, summary = analysis.data, analysis.design, analysis.summary
     if summary.metric != "val_accuracy":
         return None
-    found = read_first(analysis, PREDICTIONS, _read_right, SETTINGS).by_setting
+    found = read_first(analysis, PREDICTIONS, _read_right, most).by_setting
     by_setting: list[Right] = [
         {seed_of(data, design, run): right for run, right in runs.items()} for runs in found.values()
     ]

@@ -22,9 +22,12 @@ from dlx.report.tables import comparisons_csv, comparisons_table, settings_csv
 from dlx.report.terminal import print_report
 from dlx.report.text import visible
 from dlx.run.paths import write_atomically
+from dlx.stats.intervals import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dlx.study.looks import Looks
 
 PAGE = "index.html"
 EVENTS = "tensorboard"
@@ -42,12 +45,14 @@ def write_report(
     refresh: int | None = None,
     show: bool = True,
     details: bool = False,
+    looks: "Looks | None" = None,
 ) -> None:
     """Report the runs below `folders` into the folder `output`; the page quotes `command`.
 
     `study`: their runs, if they have been read already. `events`: write TensorBoard's files. `refresh`:
     seconds after which the page reloads itself. `show`: print the report, and what is behind it if
-    `details`. Raises RequestError if no run can be reported.
+    `details`. `looks`: those of the study, which decide the level of the tests; this one is added. Raises
+    RequestError if no run can be reported.
     """
     from rich.console import Console
 
@@ -55,12 +60,15 @@ def write_report(
     if study.runs.empty:
         raise _no_run(study, folders)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
-    analysis = analyse(study, options)
+    level = looks.level(study.settings.values()) if looks else LEVEL
+    analysis = analyse(study, options, level, looks.level_with_more() if looks else LEVEL)
     html = render_page(analysis, output, title, command, refresh)
     files = _texts(analysis, title, command) | {PAGE: html}  # the page last, as it links to the others
     for name, text in files.items():
         # Bytes of names that are not UTF-8 become escapes.
         write_atomically(output / name, text.encode(errors="backslashreplace"))
+    if looks:
+        looks.record()
     if events:
         from dlx.report.tensorboard import write_events
 

@@ -17,7 +17,7 @@ from dlx.registry import describe
 
 FOLDER = Path(__file__).resolve().parent.parent / "claims"
 ALL = "all"
-SEEDS = 5  # the fewest whose permutation test can reach 0.05
+SEEDS = 5  # by default
 
 SET_BY_KEY = {"seed": "seeds", "name": "claim"}
 

@@ -5,10 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dlx.reproduce.claim import Figure, Order
 from dlx.stats.intervals import LEVEL, PredictionInterval, prediction_interval
-from dlx.stats.power import MAX_SEEDS, pairs_for_sign, seeds_for_width, widest_limit
-from dlx.stats.tests import beyond_p, equivalence_p, sign_flip_p, smallest_p
+from dlx.stats.power import (
+    FEWEST_PAIRS,
+    MAX_SEEDS,
+    MOST_PAIRS,
+    pairs_to_decide,
+    seeds_for_width,
+    widest_limit,
+)
+from dlx.stats.tests import FEWEST, beyond_p, paired_tests, resolution, tost_p
 
 Word = Literal["REPRODUCED", "NOT REPRODUCED", "UNDERPOWERED"]
 
@@ -70,18 +80,25 @@ def _judge_bound(interval: PredictionInterval, low: float, high: float, _: float
 
 
 def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, float]) -> Judgement:
-    """Judge an order by the values of its two sides, keyed by seed; a seed counts if it has both."""
+    """Judge an order by the values of its two sides, keyed by seed; a seed counts if it has both.
+
+    By the same two-sided paired t test as `dlx report`.
+    """
     sign = -1 if order.lower_is_better and order.equal is None else 1
-    differences_K = [sign * (first[seed] - second[seed]) for seed in first if seed in second]
-    if not differences_K:
+    differences_K = np.array([sign * (first[seed] - second[seed]) for seed in first if seed in second])
+    if not len(differences_K):
         return Judgement("UNDERPOWERED", "no seed completed both runs")
-    mean = math.fsum(differences_K) / len(differences_K)
+    mean = float(differences_K.mean())
+    step = resolution([*first.values(), *second.values()])
     if order.margin is None:
-        p, against = sign_flip_p(differences_K), sign_flip_p([-d for d in differences_K])
+        two_sided = float(paired_tests(differences_K[None], settings=2, resolution=step).p_M[0])
+        p, against = (two_sided, 1.0) if mean > 0 else (1.0, two_sided)
         effect = mean
     else:
-        p, against = (test(differences_K, order.margin) for test in (equivalence_p, beyond_p))
+        p, against = (test(differences_K, order.margin, step) for test in (tost_p, beyond_p))
         effect = order.margin - abs(mean)
+    if math.isnan(p) or math.isnan(against):
+        return Judgement("UNDERPOWERED", f"a test needs at least {FEWEST} pairs of runs", sign * mean)
     if p <= LEVEL:
         return Judgement("REPRODUCED", mean=sign * mean, p=p)
     if against <= LEVEL:
@@ -89,16 +106,12 @@ def judge_order(order: Order, first: Mapping[int, float], second: Mapping[int, f
     return Judgement("UNDERPOWERED", _needed(differences_K, effect), sign * mean, p=p)
 
 
-def _needed(differences_K: Sequence[float], effect: float) -> str:
-    """Say how many seeds would decide an order, and whether this many could have done so."""
+def _needed(differences_K: NDArray[np.float64], effect: float) -> str:
+    """Say how many seeds would decide an order; "" if these are too few to say."""
     count = len(differences_K)
-    best = smallest_p(count)
-    words = [f"{count} pairs cannot reach p {LEVEL:g}, at best {best:.2g}"] if best > LEVEL else []
-    if count > 1:
-        needed = pairs_for_sign(effect, prediction_interval(differences_K).std, LEVEL)
-        words.append(
-            "no feasible number of seeds would decide it"
-            if needed is None
-            else f"about {max(needed, count + 1)} seeds would decide it"
-        )
-    return "; ".join(words)
+    if count < FEWEST_PAIRS:
+        return ""
+    needed = pairs_to_decide(effect, float(differences_K.std(ddof=1)), count, LEVEL)
+    if needed is None:
+        return f"even {MOST_PAIRS} seeds would probably not decide it"
+    return f"{needed} seeds would probably decide it"

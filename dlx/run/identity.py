@@ -1,24 +1,71 @@
-"""Identifies a run by a hash of its configuration, without the keys that only say where results go."""
+"""Identifies a run by a hash of what it computes: its settings, and the user's own code and data.
+
+The keys that only say where results go do not count.
+"""
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 # Where results go and how they are named
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline")
+SEED_KEYS = ("seed", "data.split_seed")
+# Where the user's own data lies, which does not count where its content is known
+LOCATION_KEYS = ("data.root", "data.path")
+CONTENT = "sha256:"  # begins the fingerprint of a content; any other is of sizes and times
 
 
-def identity(config: Mapping[str, Any]) -> str:
-    """Return the SHA-256 (hex) of the settings in a resolved configuration that decide what is computed."""
-    return hashlib.sha256(comparable(requested(flatten(config))).encode()).hexdigest()
+@dataclass(frozen=True)
+class Fingerprints:
+    """The versions of the user's own files that a run reads: a fingerprint of each, by name.
+
+    `code`: the source files of their module. `data`: their arrays, or their folder of images. Both are empty
+    for a run that reads only what dlx and installed packages bring.
+    """
+
+    code: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether the run reads anything of the user's own."""
+        return bool(self.code or self.data)
+
+    @property
+    def content_of_data_known(self) -> bool:
+        """Whether the data is identified by its content, so that it may be moved."""
+        return bool(self.data) and all(value.startswith(CONTENT) for value in self.data.values())
 
 
-def folder_name(config: Mapping[str, Any]) -> str:
+def identity(config: Mapping[str, Any], fingerprints: Fingerprints | None = None) -> str:
+    """Return the SHA-256 (hex) of all that decides what is computed: settings, the user's own code and data.
+
+    Without fingerprints it is of the settings alone.
+    """
+    values = requested(flatten(config))
+    if fingerprints:
+        if fingerprints.content_of_data_known:
+            values = {key: value for key, value in values.items() if key not in LOCATION_KEYS}
+        values |= {"own code": dict(fingerprints.code), "own data": sorted(fingerprints.data.values())}
+    return hashlib.sha256(comparable(values).encode()).hexdigest()
+
+
+def folder_name(config: Mapping[str, Any], fingerprints: Fingerprints | None = None) -> str:
     """Return the name of a run's folder, `<slug>-<hash>`; equal requests have the same folder."""
     slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config))).strip("-.")[:100]
-    return f"{slug}-{identity(config)[:10]}"
+    return f"{slug}-{identity(config, fingerprints)[:10]}"
+
+
+def changed_files(before: Fingerprints, now: Fingerprints) -> list[str]:
+    """Return the names of the user's own files that differ between two versions, the code's first."""
+    return [
+        name
+        for one, other in ((before.code, now.code), (before.data, now.data))
+        for name in dict.fromkeys([*other, *one])
+        if one.get(name) != other.get(name)
+    ]
 
 
 def requested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +76,16 @@ def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     ignored = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
     return {key: value for key, value in values.items() if key not in ignored}
+
+
+def is_seed(key: str) -> bool:
+    """Return whether a key, dotted, is a seed, to be averaged over."""
+    return key in SEED_KEYS or key.startswith("seeds.")
+
+
+def setting_of(values: Mapping[str, Any]) -> str:
+    """Return a text that is equal for runs, by their flat configurations, that differ in seeds alone."""
+    return comparable({key: value for key, value in requested(values).items() if not is_seed(key)})
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from dlx.run.identity import Fingerprints
 from dlx.run.paths import RESULT, write_atomically
 
 Status = Literal["completed", "diverged", "failed"]
@@ -18,7 +19,8 @@ class Result(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     status: Status
-    identity: str  # SHA-256 of the configuration, see run/identity.py
+    identity: str  # SHA-256 of what was computed, see run/identity.py
+    fingerprints: Fingerprints | None = None  # of the user's own code and data, if the run read any
     config: dict[str, Any]  # the resolved configuration
     last: dict[str, float | int | None] = {}  # the last epoch's history row
     best: dict[str, float | int | None] = {}  # the row that is best by config["monitor"]
@@ -39,7 +41,8 @@ class Result(BaseModel):
 
 def write_result(folder: Path, result: Result) -> None:
     """Write `folder`/result.json, with null for values that are not finite."""
-    text = json.dumps(_finite(result.model_dump()), indent=2, allow_nan=False)
+    unused = {"fingerprints"} if result.fingerprints is None else set()
+    text = json.dumps(_finite(result.model_dump(exclude=unused)), indent=2, allow_nan=False)
     write_atomically(folder / RESULT, (text + "\n").encode())
 
 

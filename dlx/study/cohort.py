@@ -6,9 +6,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.errors import is_storage_error
+from dlx.compose.fingerprints import fingerprints_of, look_again
+from dlx.errors import RequestError, is_storage_error, list_words
 from dlx.run.history import EpochRow
-from dlx.run.identity import identity
+from dlx.run.identity import changed_files, identity
 from dlx.run.paths import HYDRA, LOG
 from dlx.run.result import Result, write_result
 from dlx.study.progress import RunDisplay
@@ -47,6 +48,7 @@ def _prepared(
     write_composition(folder, run)
     log = stack.enter_context(_log(folder))
     try:
+        _check_version(run)
         built = build(run.settings, threads)
     except Exception as error:  # noqa: BLE001 - a user's module may raise any; it is in the run's result
         write_failure(folder, run, error, log)
@@ -54,7 +56,23 @@ def _prepared(
     if display is not None:
         display.start(built, run.settings, folder)
     on_epoch = display.epoch if display is not None else _unseen
-    return [Recorder(built, run.settings, run.config, folder, on_epoch, log)]
+    return [Recorder(built, run.settings, run.config, folder, on_epoch, log, run.fingerprints)]
+
+
+def _check_version(run: StudyRun) -> None:
+    """Raise RequestError if the user's own code or data is not what it was when the run was asked for.
+
+    A process that has imported that version goes on with it, however the files are edited meanwhile.
+    """
+    if not run.fingerprints:  # it reads nothing of the user's own, or an older dlx asked for it
+        return
+    if changed_files(run.fingerprints, fingerprints_of(run.settings)):
+        look_again()  # this process may have trained another request's runs
+    if names := changed_files(run.fingerprints, fingerprints_of(run.settings)):
+        have = "have" if len(names) > 1 else "has"
+        raise RequestError(
+            f"{list_words(names)} {have} changed since this run was asked for; give the command again"
+        )
 
 
 def _train(recorders: "list[Recorder]") -> None:
@@ -92,7 +110,14 @@ def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Lo
     log.error("the run failed", exc_info=error)
     line = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     write_result(
-        folder, Result(status="failed", identity=identity(run.config), config=run.config, error=line)
+        folder,
+        Result(
+            status="failed",
+            identity=identity(run.config, run.fingerprints),
+            fingerprints=run.fingerprints or None,
+            config=run.config,
+            error=line,
+        ),
     )
 
 

@@ -72,7 +72,7 @@ def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
     of_key: dict[Hashable, Run] = {}
     sketches: dict[int, Sketch] = {}
     for index, run in enumerate(runs):
-        if not run.settings.rerun and finished_result(run.folder, run.config) is not None:
+        if not run.settings.rerun and finished_result(run.folder, run.config, run.fingerprints) is not None:
             continue
         alike = json.dumps({key: value for key, value in run.config.items() if key not in HARMLESS})
         if alike not in built or run.settings.model.name == "custom":

@@ -4,17 +4,19 @@ It is a folder that anybody may read at any time, and that several processes ext
 
     outputs/<study>/<run>/                the files of a run; its result.json says that it has ended
     outputs/<study>/.study/requests/      0001.json, 0002.json, ...: each request, never changed
+    outputs/<study>/.study/source/        what the requests ran on: own source files, packages, changes to git
     outputs/<study>/.study/cohorts.json   which runs train together, and on how many threads
     outputs/<study>/.study/held/          a lock for each cohort, released by the kernel when its holder dies
+    outputs/<study>/.study/looks.json     when its report was read, and with how many seeds (see looks.py)
 """
 
 import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +25,7 @@ from typing import Any, Literal
 from dlx.config import Settings, check_values
 from dlx.errors import RequestError
 from dlx.run.history import read_last
-from dlx.run.identity import identity
+from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import HISTORY, RESULT, write_atomically
 from dlx.run.result import Result, Status, read_result
 
@@ -55,10 +57,17 @@ class StudyRun:
     label: str  # what told it from the other runs of its request
     words: list[str]  # the overrides that composed it
     config: dict[str, Any]  # resolved
+    fingerprints: Fingerprints = field(default_factory=Fingerprints)  # of the user's own code and data
 
     def entry(self) -> dict[str, Any]:
         """Return what a request's file says of the run."""
-        return {"name": self.name, "label": self.label, "words": self.words, "config": self.config}
+        own = {"fingerprints": asdict(self.fingerprints)} if self.fingerprints else {}
+        return {"name": self.name, "label": self.label, "words": self.words, "config": self.config} | own
+
+    @classmethod
+    def from_entry(cls, entry: dict[str, Any]) -> "StudyRun":
+        """Return the run that `entry` described."""
+        return cls(**entry | {"fingerprints": Fingerprints(**entry.get("fingerprints", {}))})
 
     @cached_property
     def settings(self) -> Settings:
@@ -90,14 +99,22 @@ class Study:
     # --- reading
 
     @property
+    def source_folder(self) -> Path:
+        """Where `dlx.study.source` keeps what the requests ran on."""
+        return self._own / "source"
+
+    @property
     def requests(self) -> list[dict[str, Any]]:
-        """The requests in order: each with `time`, `dlx`, `words`, and `runs`, which have a `name` each."""
+        """The requests in order: each with `time`, `dlx`, `words`, and `runs`, which have a `name` each.
+
+        `source` says what it ran on (see `dlx.study.source`).
+        """
         for path in sorted((self._own / "requests").glob("*.json"))[len(self._requests) :]:
             request = json.loads(path.read_text(encoding="utf-8"))
             self._requests.append(request)
             for run in request["runs"]:
                 if "config" in run:  # else an earlier request has asked for it already
-                    self._runs.setdefault(run["name"], StudyRun(**run))
+                    self._runs.setdefault(run["name"], StudyRun.from_entry(run))
         return self._requests
 
     @property
@@ -130,7 +147,8 @@ class Study:
         A diverged one stands, because it would diverge again. Raises RequestError if the file is damaged, or
         belongs to another configuration.
         """
-        return finished_result(self.folder / name, self.runs[name].config)
+        run = self.runs[name]
+        return finished_result(self.folder / name, run.config, run.fingerprints)
 
     def states(self) -> list[RunState]:
         """Say of every run where it is."""
@@ -159,11 +177,22 @@ class Study:
         with FileLock(self._own / "lock"):
             yield
 
-    def add_request(self, words: Sequence[str], version: str, runs: Sequence[StudyRun]) -> None:
-        """Write down what is asked for, under `locked`; a request for the same runs is not written twice."""
+    def add_request(
+        self,
+        words: Sequence[str],
+        version: str,
+        runs: Sequence[StudyRun],
+        record_source: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        """Write down what is asked for, under `locked`; a request for the same runs is not written twice.
+
+        One that reads the user's own code or data is, unless it is the last: it may return to an earlier
+        version, and the last request says which counts. `record_source` is called when one is written.
+        """
         names = [run.name for run in runs]
         before = self.requests
-        if any([run["name"] for run in request["runs"]] == names for request in before):
+        asked = [[run["name"] for run in request["runs"]] for request in before]
+        if names in asked[-1:] or (names in asked and not any(run.fingerprints for run in runs)):
             return
         known = self.runs
         request = {
@@ -171,6 +200,7 @@ class Study:
             "time": _now(),
             "dlx": version,
             "words": list(words),
+            "source": record_source(),
             "runs": [run.entry() if run.name not in known else {"name": run.name} for run in runs],
         }
         folder = self._own / "requests"
@@ -245,8 +275,8 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def finished_result(folder: Path, config: dict[str, Any]) -> Result | None:
-    """Return the result in `folder` of a run with this configuration that need not be trained; else None.
+def finished_result(folder: Path, config: dict[str, Any], fingerprints: Fingerprints) -> Result | None:
+    """Return the result in `folder` of a run with this identity that need not be trained; else None.
 
     Raises RequestError if the result cannot be read, or is another configuration's.
     """
@@ -256,6 +286,6 @@ def finished_result(folder: Path, config: dict[str, Any]) -> Result | None:
         raise RequestError(f"{error}; rerun=true trains the run again") from error
     if result is None or result.status == "failed":
         return None
-    if result.identity != identity(config):
+    if result.identity != identity(config, fingerprints):
         raise RequestError(f"{folder / RESULT}: belongs to another configuration; rerun=true replaces it")
     return result

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from dlx import __version__
+from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, Request
 from dlx.run.paths import RESULT
 from dlx.run.result import read_result
 from dlx.study import launch
+from dlx.study.changes import changes_before_training
+from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
 from dlx.study.progress import Progress, checking
+from dlx.study.source import record_source
 from dlx.study.study import Study, StudyRun
 from dlx.study.summary import Outcome, print_outcomes
 
@@ -28,9 +33,11 @@ def train_request(request: Request) -> list[Outcome]:
         launch.warm_up()
     with checking(len(runs)):
         sketches = sketch_runs(runs)
-        plan = _add_to_studies(request, planner, sketches)
+        plan, notices = _add_to_studies(request, planner, sketches)
     by_folder = {run.folder: run for run in runs}
     with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
+        for line in notices:
+            progress.print(line)
         outcomes = {
             run.folder: _tell(run, progress, before=True) for i, run in enumerate(runs) if i not in sketches
         }
@@ -43,8 +50,14 @@ def train_request(request: Request) -> list[Outcome]:
     return in_order
 
 
-def _add_to_studies(request: Request, planner: Planner, sketches: dict[int, Sketch]) -> Plan:
-    """Write the request and its cohorts into the studies of its runs: most often one."""
+def _add_to_studies(
+    request: Request, planner: Planner, sketches: dict[int, Sketch]
+) -> tuple[Plan, list[str]]:
+    """Write the request and its cohorts into the studies of its runs: most often one.
+
+    Returns the plan, and what to say before training.
+    """
+    notices: list[str] = []
     studies = [Study(folder) for folder in sorted(_studies(request.runs))]
     with ExitStack() as stack:
         for study in studies:  # sorted, so that two requests cannot wait for each other
@@ -52,14 +65,19 @@ def _add_to_studies(request: Request, planner: Planner, sketches: dict[int, Sket
         recorded = {study.folder: study.cohorts for study in studies}
         plan = planner.plan(request.runs, sketches, recorded)
         for study in studies:
-            runs = [run for run in request.runs if run.folder.parent == study.folder]
-            study.add_request(request.words, __version__, [_asked(run) for run in runs])
+            asked = [_asked(run) for run in request.runs if run.folder.parent == study.folder]
+            notices += notice_of_extension(study, asked)
+            to_train = [request.runs[i] for i in sketches if request.runs[i].folder.parent == study.folder]
+            notices += changes_before_training(study, to_train)
+            targets = sorted({target_of(run.settings) for run in request.runs} - {""})
+            record = partial(record_source, study.source_folder, targets)
+            study.add_request(request.words, __version__, asked, record)
             cohorts = [cohort for folder, cohort in plan.cohorts if folder == study.folder]
             if set(cohorts) - set(recorded[study.folder]):
                 study.add_cohorts(cohorts)
         for run in (request.runs[i] for i in sketches if request.runs[i].settings.rerun):
             (run.folder / RESULT).unlink(missing_ok=True)
-    return plan
+    return plan, notices
 
 
 def _studies(runs: Iterable[ComposedRun]) -> list[Path]:
@@ -67,7 +85,7 @@ def _studies(runs: Iterable[ComposedRun]) -> list[Path]:
 
 
 def _asked(run: ComposedRun) -> StudyRun:
-    return StudyRun(run.folder.name, run.label, list(run.words), run.config)
+    return StudyRun(run.folder.name, run.label, list(run.words), run.config, run.fingerprints)
 
 
 def _tell(run: ComposedRun, progress: Progress, *, before: bool = False) -> Outcome:

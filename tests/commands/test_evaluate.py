@@ -144,3 +144,29 @@ def test_a_lower_monitored_loss_is_better():
         result = Result(status="completed", identity="", config={"monitor": monitor}, parameters=1, **rows)
         assert monitored(result, "best") > monitored(result, "last")
         assert monitored(result.model_copy(update={"best": {}}), "best") < monitored(result, "last")
+
+
+def test_a_module_that_has_changed_since_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    net = "import torch\ndef Net(): return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))\n"
+    Path("evaluated.py").write_text(net)
+    own = [
+        "model=custom",
+        "model.target=evaluated:Net",
+        "data.train_size=200",
+        "data.val_size=100",
+        "epochs=1",
+    ]
+    assert main(["train", *own, "keep=last", "name=own"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "outputs/own"]) == 0
+    assert "changed" not in capsys.readouterr().out
+    said = "evaluated.py has changed since this run was trained (1 line)"
+    Path("evaluated.py").write_text(f"{net}unused = True\n")
+    assert main(["evaluate", "outputs/own"]) == 0
+    assert said in " ".join(capsys.readouterr().out.split())
+    Path("evaluated.py").write_text(net.replace("Flatten()", "Flatten(), torch.nn.Linear(64, 64)"))
+    assert main(["evaluate", "outputs/own"]) == 2
+    error = capsys.readouterr().err
+    assert "Missing key(s) in state_dict" in error
+    assert error.endswith(f"; {said}\n")

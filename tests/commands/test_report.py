@@ -26,13 +26,14 @@ def test_words_become_options(calls):
     [((folders, output, command), named)] = calls
     assert (folders, output) == ([Path("s")], Path("s/report"))
     assert command == "dlx report --by 'optimizer, lr' s --baseline lr=0.1 --metric val_loss --margin 0.02"
-    assert named["options"] == Options(("optimizer", "lr"), "lr=0.1", "val_loss", 0.02)
+    assert named["options"] == Options(("optimizer", "lr"), (), "lr=0.1", "val_loss", 0.02)
 
 
 def test_without_options_the_choice_is_left_to_the_report(calls):
     assert main(["report", "s", "--output", "there"]) == 0
     [((_, output, _), named)] = calls
     assert output == Path("there")
+    assert named.pop("looks")
     assert named == {"options": Options(), "events": False}
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from dlx import device
 from dlx.data import image_folder
-from dlx.data.image_folder import list_images
+from dlx.data.image_files import list_images
 from dlx.data.source import sources
 from dlx.errors import RequestError
 

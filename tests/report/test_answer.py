@@ -46,7 +46,8 @@ def test_few_settings_that_may_be_best_are_named(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.2: NEAR, 0.01: LOW})
     answer = answered(study)
     assert answer.sentence == (
-        "2 of 3 settings may be the best, lr 0.1 (0.9083) or lr 0.2 (0.9073); the other one is worse than lr 0.1."
+        "2 of 3 settings may be the best, lr 0.1 (0.9083) or lr 0.2 (0.9073); the other one is worse than "
+        "lr 0.1."
     )
     assert list(answer.groups.values()) == ["best", "open", "worse"]
 

@@ -66,7 +66,8 @@ def test_the_numbers_are_those_of_the_differences_by_seed():
     assert compared.p == pytest.approx(stats.ttest_rel(OTHER, EIGHT).pvalue, rel=1e-10)
     assert compared.verdict == verdict_cell(compared) == "worse"
     assert said(found) == (
-        "lr 0 is worse than lr 1: 3.0 points lower over 8 seeds (95% interval -4.1 to -1.9 points; p = 0.00034)."
+        "lr 0 is worse than lr 1: 3.0 points lower over 8 seeds "
+        "(95% interval -4.1 to -1.9 points; p = 0.00034)."
     )
     assert method(found) == (
         "Paired t tests over 8 seeds. They assume that scores vary roughly normally over seeds."

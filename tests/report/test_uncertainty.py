@@ -60,13 +60,16 @@ def test_sentences_leave_out_what_would_be_written_as_zero(study: Any) -> None:
     summary = study.analysis().summary
     lead = VarianceComponents(seeds=1e-4, samples=0.02, rest=0.1, sample_count=200)
     some = Uncertainty(None, lead, 0.012, settings=8, seeds=3, samples=200)
-    said = uncertainty_sentences(some, summary)
-    assert said == [
+    of_lead, of_best = uncertainty_sentences(some, summary)
+    assert of_lead == (
         "The tests cover other seeds but the same validation samples. On others its lead varies by 1.0 point "
-        "(standard deviation), whatever the seeds.",
+        "(standard deviation), whatever the seeds."
+    )
+    assert of_best == (
         "Because it was picked as the best of 8, its score is probably about 1.2 points too high. This is "
-        "estimated by picking on random halves of the seeds and validation samples and scoring on the others.",
-    ]
+        "estimated by picking on random halves of the seeds and validation samples and scoring on the "
+        "others."
+    )
     none = replace(some, of_lead=replace(lead, samples=0.0), selection_bias=0.0)
     assert uncertainty_sentences(none, summary) == []
 
@@ -78,6 +81,18 @@ def test_with_very_many_settings_only_scores_are_used(study: Any, monkeypatch: p
     assert found is not None
     assert (found.settings, found.seeds, found.samples) == (3, 4, 1)
     assert found.of_best == variance_components(RIGHT_CSN[1].astype(float))
+
+
+def test_the_best_of_very_many_single_runs_is_biased_most(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlx.report.uncertainty.SETTINGS", 2)
+    equal_CSN = np.random.default_rng(3).random((3, 1, 120)) < 0.8
+    write_study(study, equal_CSN)
+    found = estimate_uncertainty(study.analysis())
+    assert found is not None
+    assert (found.settings, found.seeds, found.samples) == (3, 1, 120)
+    assert found.selection_bias > 0
 
 
 @pytest.mark.parametrize("why", ["other samples", "no predictions of the best"])

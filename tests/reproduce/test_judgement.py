@@ -1,9 +1,12 @@
 """Judgements of figures, bounds and orders: reproduced, not reproduced, or underpowered."""
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from dlx.reproduce.claim import Figure, Order
 from dlx.reproduce.judgement import judge_figure, judge_order
+from dlx.stats.power import pairs_to_decide
 
 FIVE = [0.80, 0.81, 0.79, 0.805, 0.795]  # interval 0.7760 to 0.8240
 WIDE = [0.70, 0.90, 0.75, 0.85, 0.80]
@@ -94,27 +97,39 @@ def order(first, second, **keys):
     return judge_order(Order(**{"metric": "val_accuracy", **keys}), by_seed(first), by_seed(second))
 
 
-LOW = [value - 0.1 for value in FIVE]
+LOW = [value - 0.1 - seed / 100 for seed, value in enumerate(FIVE)]
 
 
 def test_an_order_is_reproduced_refuted_or_open():
-    assert order(FIVE, LOW).word == "REPRODUCED"
-    assert order(FIVE, LOW).p == 1 / 32
-    assert order(FIVE, LOW).mean == pytest.approx(0.1)
+    found = order(FIVE, LOW)
+    assert found.word == "REPRODUCED"
+    assert found.p == pytest.approx(stats.ttest_rel(FIVE, LOW).pvalue, rel=1e-10)
+    assert found.mean == pytest.approx(0.12)
     assert order(LOW, FIVE).word == "NOT REPRODUCED"
+    assert order(LOW, FIVE).note.startswith("the opposite has p 7")
     assert order(FIVE, [0.81, 0.80, 0.80, 0.79, 0.80]).word == "UNDERPOWERED"
 
 
 def test_a_lower_loss_is_better():
     losses = {"better": {"a": 1}, "worse": {"a": 2}, "metric": "val_loss"}
     assert order(LOW, FIVE, **losses).word == "REPRODUCED"
-    assert order(LOW, FIVE, **losses).mean == pytest.approx(-0.1)
+    assert order(LOW, FIVE, **losses).mean == pytest.approx(-0.12)
 
 
-def test_the_note_says_if_there_are_too_few_pairs_to_reach_significance():
-    judgement = order(FIVE[:4], [0.70, 0.72, 0.69, 0.71])
+def test_three_pairs_can_decide_and_two_cannot():
+    assert order(FIVE[:3], LOW[:3]).word == "REPRODUCED"
+    judgement = order(FIVE[:2], LOW[:2])
     assert judgement.word == "UNDERPOWERED"
-    assert judgement.note == "4 pairs cannot reach p 0.05, at best 0.062; about 5 seeds would decide it"
+    assert judgement.note == "a test needs at least 3 pairs of runs"
+
+
+def test_the_note_says_how_many_seeds_would_probably_decide():
+    near = [value - 0.01 * (1 + (-1) ** seed) for seed, value in enumerate(FIVE)]
+    judgement = order(FIVE, near)
+    assert judgement.word == "UNDERPOWERED"
+    needed = pairs_to_decide(0.012, np.std([0.02, 0, 0.02, 0, 0.02], ddof=1), 5, 0.05)
+    assert judgement.note == f"{needed} seeds would probably decide it"
+    assert order(FIVE, [0.81, 0.80, 0.80, 0.79, 0.80]).note == "even 100 seeds would probably not decide it"
 
 
 def test_runs_are_paired_by_seed_and_incomplete_pairs_do_not_count():
@@ -128,6 +143,4 @@ def test_equality_needs_a_test_of_its_own_not_just_no_significant_difference():
     near = [value + 0.001 * sign for value, sign in zip(FIVE, (1, -1, 1, 1, -1), strict=True)]
     assert order(FIVE, near, **alike, margin=0.01).word == "REPRODUCED"
     assert order(FIVE, near, **alike, margin=0.0005).word == "UNDERPOWERED"
-    six = [*FIVE, 0.8]  # two-sided, so five pairs are too few
-    assert order(six, [value - 0.1 for value in six], **alike, margin=0.01).word == "NOT REPRODUCED"
-    assert order(FIVE, LOW, **alike, margin=0.01).word == "UNDERPOWERED"
+    assert order(FIVE, LOW, **alike, margin=0.01).word == "NOT REPRODUCED"

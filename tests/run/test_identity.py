@@ -2,7 +2,15 @@
 
 import pytest
 
-from dlx.run.identity import comparable, flatten, requested
+from dlx.run.identity import (
+    Fingerprints,
+    changed_files,
+    comparable,
+    flatten,
+    identity,
+    requested,
+    setting_of,
+)
 
 
 def test_nested_groups_become_dotted_keys_and_lists_stay():
@@ -28,3 +36,49 @@ def test_numbers_are_equal_by_value_but_sizes_also_by_type(one, other, equal):
 def test_the_data_root_counts_only_for_the_users_own_files():
     assert requested({"name": "a", "data.root": "/a", "seed": 1}) == {"seed": 1}
     assert requested({"data.root": "/a", "data.path": "b"}) == {"data.root": "/a", "data.path": "b"}
+
+
+CONFIG = {"data": {"name": "npz", "root": "/a", "path": "b.npz"}, "seed": 1, "name": "study"}
+KNOWN, TIMES = "sha256:12", "5 bytes:34"
+
+
+def test_the_identity_of_a_run_without_own_files_is_that_of_its_settings():
+    """Folders that were trained before own files counted keep their names."""
+    expected = "a4bbadc1c789"
+    assert identity({"seed": 1, "name": "a"}) == identity({"seed": 1, "name": "b"}, Fingerprints())
+    assert identity({"seed": 1})[:12] == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        (Fingerprints({"a.py": "1"}), Fingerprints(), False),
+        (Fingerprints({"a.py": "1"}), Fingerprints({"a.py": "2"}), False),
+        (Fingerprints({"a.py": "1", "b.py": "2"}), Fingerprints({"b.py": "2", "a.py": "1"}), True),
+        (Fingerprints({"a.py": "1"}), Fingerprints({"a.py": "1", "b.py": "2"}), False),
+        (Fingerprints(data={"b.npz": KNOWN}), Fingerprints(data={"b.npz": TIMES}), False),
+    ],
+)
+def test_own_code_and_data_belong_to_the_identity(one, other, equal):
+    assert (identity(CONFIG, one) == identity(CONFIG, other)) is equal
+
+
+@pytest.mark.parametrize(("fingerprint", "equal"), [(KNOWN, True), (TIMES, False)])
+def test_data_whose_content_is_known_may_be_moved(fingerprint, equal):
+    moved = {**CONFIG, "data": {"name": "npz", "root": "/c", "path": "d/e.npz"}}
+    here, there = Fingerprints(data={"b.npz": fingerprint}), Fingerprints(data={"e.npz": fingerprint})
+    assert (identity(CONFIG, here) == identity(moved, there)) is equal
+
+
+def test_changed_files_are_named_the_code_first():
+    before = Fingerprints({"a.py": "1", "b.py": "2", "c.py": "3"}, {"x.npz": "4"})
+    now = Fingerprints({"a.py": "1", "b.py": "5", "d.py": "6"}, {"x.npz": "7"})
+    assert changed_files(before, now) == ["b.py", "d.py", "c.py", "x.npz"]
+    assert changed_files(before, before) == []
+
+
+def test_a_setting_is_what_seeds_do_not_change():
+    values = {"seed": 0, "seeds.order": 0, "data.split_seed": 0, "optimizer.lr": 0.1, "name": "a"}
+    others = {"seed": 1, "seeds.order": 1, "data.split_seed": 1, "optimizer.lr": 0.1, "name": "b"}
+    assert setting_of(values) == setting_of(others)
+    assert setting_of(values) != setting_of(values | {"optimizer.lr": 0.2})

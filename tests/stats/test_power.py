@@ -1,72 +1,82 @@
-"""Seeds that would decide: the tests, simulated with that many pairs, find what was promised."""
+"""What more seeds would show: promises are kept in simulated studies, effects are the noncentral t's."""
 
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.stats import nct, t
 
 from dlx.stats.power import (
+    FEWEST_PAIRS,
+    MOST_PAIRS,
     POWER,
-    critical_effect,
-    pairs_for_equivalence,
-    pairs_for_sign,
+    detectable_difference,
+    pairs_to_decide,
+    probability_to_decide,
     seeds_for_width,
     smallest,
-    tost_power,
     widest_limit,
 )
-from dlx.stats.tests import sign_flip_ps, tost_p
+from tests.studies.promises import as_observed, effect_found, kept
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("tests", [1, 7, 28, 120])
-@pytest.mark.parametrize("count", [6, 9, 11, 13, 16, 17, 18])
-def test_the_critical_effect_is_found_with_probability_0_8(count, tests):
-    level = 0.025 / tests
-    effect = critical_effect(count, level)
-    if 0.5**count > level:
-        assert effect == math.inf
-        return
-    draws = np.random.default_rng(7).normal(effect, 1, (2000, count))
-    assert (sign_flip_ps(draws) <= level).mean() == pytest.approx(POWER, abs=0.045)
+@pytest.mark.parametrize(("pairs", "count", "mean"), [(7, 5, 1.4), (20, 5, -1.0), (30, 8, 0.5)])
+def test_the_probability_is_that_of_studies_drawn_from_what_the_pilot_leaves_unknown(pairs, count, mean):
+    random = np.random.default_rng(1)
+    studies = 20_000
+    pilot = np.array(random.standard_normal(count))
+    pilot = (pilot - pilot.mean()) / pilot.std(ddof=1) + mean
+    deviation = np.sqrt((count - 1) / random.chisquare(count - 1, studies))
+    true = mean + deviation * random.standard_normal(studies) / math.sqrt(count)
+    new = true[:, None] + deviation[:, None] * random.standard_normal((studies, pairs - count))
+    whole = np.hstack([np.tile(pilot, (studies, 1)), new])
+    p = stats.ttest_1samp(whole, 0.0, axis=1, alternative="greater" if mean > 0 else "less").pvalue
+    expected = (p <= 0.01 / 2).mean()
+    assert 0.02 < expected < 0.98
+    assert probability_to_decide(pairs, mean, 1.0, count, 0.01, count - 1) == pytest.approx(
+        expected, abs=0.02
+    )
 
 
-def test_with_many_pairs_the_critical_effect_is_that_of_the_noncentral_t():
-    effect = critical_effect(50, 0.01)
-    assert nct.sf(t.ppf(0.99, 49), 49, effect * math.sqrt(50)) == pytest.approx(0.8, rel=1e-6)
+def test_the_number_of_pairs_is_the_smallest_with_power_0_8():
+    needed = pairs_to_decide(0.8, 1.0, 6, 0.05)
+    assert 6 < needed < MOST_PAIRS
+    assert probability_to_decide(needed, 0.8, 1.0, 6, 0.05, 5) >= POWER
+    assert probability_to_decide(needed - 1, 0.8, 1.0, 6, 0.05, 5) < POWER
+    assert needed > as_observed(0.8, 1.0, 6, 0.05)  # which takes the pilot for the truth
+    assert pairs_to_decide(-8.0, 10.0, 6, 0.05) == needed  # neither sign nor unit matters
 
 
-@pytest.mark.parametrize(("mean", "std"), [(0.01, 0.015), (-0.01, 0.008), (0.01, 0.012)])
-def test_pairs_for_sign_are_the_fewest_with_power_0_8(mean, std):
-    needed = pairs_for_sign(mean, std, 0.025)
-    draws = np.random.default_rng(1).normal(abs(mean), std, (2000, needed))
-    assert (sign_flip_ps(draws) <= 0.025).mean() > POWER - 0.04
-    assert (sign_flip_ps(draws[:, 1:]) <= 0.025).mean() < POWER + 0.04
+def test_a_deviation_that_is_known_better_needs_fewer_pairs():
+    assert pairs_to_decide(1.0, 1.0, 5, 0.002, freedom=50) < pairs_to_decide(1.0, 1.0, 5, 0.002)
 
 
-def test_an_effect_that_no_number_of_pairs_shows_gives_none():
-    assert pairs_for_sign(0.0, 0.1, 0.025) is None
-    assert pairs_for_sign(1e-9, 0.1, 0.025) is None
-    assert pairs_for_sign(math.nan, math.nan, 0.025) is None
-    assert pairs_for_equivalence(0.01, 0.001, 0.01, 0.05) is None
+@pytest.mark.parametrize(
+    ("mean", "std", "count"),
+    [(0.0, 1.0, 8), (math.nan, 1.0, 8), (1.0, 0.0, 8), (0.1, 1.0, 8), (1.0, 1.0, FEWEST_PAIRS - 1)],
+)
+def test_where_it_would_be_a_guess_nothing_is_promised(mean, std, count):
+    assert pairs_to_decide(mean, std, count, 0.05) is None
 
 
-def test_equal_differences_need_as_many_pairs_as_their_signs():
-    assert pairs_for_sign(-0.1, 0.0, 0.05) == 5
-    assert pairs_for_sign(0.1, 0.0, 0.025) == 6
-    assert pairs_for_sign(0.1, 0.0, 0.025 / 28) == 11
+@pytest.mark.parametrize("pilot", [5, 8])
+def test_promises_are_kept_more_often_than_by_taking_the_pilot_for_the_truth(pilot):
+    studies, level = 250, 0.05 / 28
+    ours, theirs = (kept(rule, pilot, 1.0, level, studies)[1] for rule in (pairs_to_decide, as_observed))
+    assert ours > max(0.78, theirs)
 
 
-@pytest.mark.parametrize(("mean", "std"), [(0.0, 0.01), (0.004, 0.01), (-0.007, 0.008), (0.0, 0.05)])
-def test_pairs_for_equivalence_have_power_0_8(mean, std):
-    needed = pairs_for_equivalence(mean, std, 0.01, 0.05)
-    draws = np.random.default_rng(2).normal(mean, std, (1500, needed))
-    found = np.mean([tost_p(row, 0.01) <= 0.05 for row in draws])
-    assert found == pytest.approx(tost_power(needed, mean, std, 0.01, 0.05), abs=0.035)
-    assert found > POWER - 0.035
-    assert tost_power(needed - 1, mean, std, 0.01, 0.05) < POWER
+def test_the_detectable_difference_is_found_with_probability_0_8():
+    found = detectable_difference(0.02, 1e9, 10, 0.05)
+    noncentral = stats.nct(9, found / 0.02 * math.sqrt(10))
+    assert noncentral.sf(stats.t.ppf(0.975, 9)) == pytest.approx(0.8, rel=1e-4)
+    assert found == pytest.approx(0.02 * effect_found(10, 0.05), rel=1e-4)
+
+
+def test_the_detectable_difference_uses_the_upper_limit_of_the_deviation():
+    limit = math.sqrt(4 / stats.chi2.ppf(0.2, 4))
+    ratio = detectable_difference(0.02, 4, 10, 0.05) / detectable_difference(0.02, 1e9, 10, 0.05)
+    assert ratio == pytest.approx(limit, rel=1e-4)
 
 
 def test_seeds_for_width_are_the_fewest_that_reach_it():
@@ -84,9 +94,10 @@ def test_no_number_of_seeds_makes_an_interval_narrower_than_the_spread_of_runs()
 
 @pytest.mark.parametrize("edge", [3, 4, 57, 10_000])
 def test_bisection_finds_the_smallest_count_that_holds(edge):
-    assert smallest(lambda count: count >= edge, 3) == edge
+    assert smallest(lambda count: count >= edge, 3, 10_000) == edge
 
 
 def test_bisection_returns_none_if_nothing_holds_and_the_least_if_all_do():
-    assert smallest(lambda count: False, 3) is None
-    assert smallest(lambda count: True, 3) == 3
+    assert smallest(lambda count: False, 3, 10) is None
+    assert smallest(lambda count: True, 3, 10) == 3
+    assert smallest(lambda count: True, 11, 10) is None

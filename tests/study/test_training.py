@@ -250,6 +250,21 @@ def test_a_checkpoint_holds_the_weights_of_its_epoch(keep):
         read_checkpoint(folder, result.checkpoint_sha256)
 
 
+def test_seeds_added_after_the_report_was_read_are_announced_before_they_train(capsys):
+    words = ["optimizer.lr=0.1,0.2", "epochs=1", "name=s"]
+    assert dlx_train(*words, "seed=0,1") == 0
+    assert dlx_train(*words, "seed=0,1,2") == 0
+    assert "was read" not in capsys.readouterr().out
+    assert main(["report", "outputs/s"]) == 0
+    capsys.readouterr()
+    assert dlx_train(*words, "seed=0,1,2,3,4") == 0
+    before, _, after = capsys.readouterr().out.partition("The report of this study was read at 3 seeds.")
+    assert before == ""
+    assert after.count("completed before") == 6
+    assert dlx_train(*words, "seed=0,1,2,3,4") == 0
+    assert "was read" not in capsys.readouterr().out
+
+
 def test_early_stopping_ends_a_run_that_no_longer_improves():
     assert dlx_train("epochs=50", "early_stopping.patience=2", "optimizer.lr=0") == 0
     result = read_result(only_run())

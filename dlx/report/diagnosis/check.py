@@ -1,12 +1,13 @@
 """A check of runs: it detects one pathology in each run, and describes it for one run or several."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from dlx.report.diagnosis.evidence import Block, Evidence
+from dlx.report.diagnosis.finding import SEVERITIES, Severity
 from dlx.report.diagnosis.trend import SHORTEST, Flags, Floats
 from dlx.report.text import MISSING
 
@@ -15,14 +16,22 @@ Numbers = dict[str, float]
 
 @dataclass
 class Detections:
-    """`numbers`: for each run with the finding. `problems`: the runs where it is more than a note.
+    """`numbers`: for each run with the finding. `severities`: of those where it is more than a note.
 
     `unchecked`: by reason, how many runs could not be checked, or 0 if the reason applies to all runs.
     """
 
     numbers: dict[str, Numbers] = field(default_factory=dict)
-    problems: set[str] = field(default_factory=set)
+    severities: dict[str, Severity] = field(default_factory=dict)
     unchecked: Counter[str] = field(default_factory=Counter)
+
+    def add(self, run: str, severity: Severity, numbers: Numbers) -> None:
+        """Add a run with the finding."""
+        self.numbers[run], self.severities[run] = numbers, severity
+
+    def without(self, runs: Collection[str]) -> "Detections":
+        """Return the detections in the other runs."""
+        return replace(self, numbers={run: each for run, each in self.numbers.items() if run not in runs})
 
 
 @dataclass(frozen=True)
@@ -75,14 +84,16 @@ class Affected:
 class Check:
     """One pathology: `detect` examines all runs, `describe` writes the sentence for one or several.
 
-    `training_failure`: whether its problems mean that training failed. `on_surfaces`: whether it applies to
-    gradient descent on a surface, which uses no data.
+    `training_failure`: whether its problems mean that training failed. `instead_of`: kinds that are left out
+    where this one is found, because it explains them. `on_surfaces`: whether it applies to gradient descent
+    on a surface, which uses no data.
     """
 
     kind: str
     detect: Callable[[Evidence], Detections]
     describe: Callable[[Affected], str]
     training_failure: bool = False
+    instead_of: tuple[str, ...] = ()
     on_surfaces: bool = False
 
 
@@ -90,15 +101,17 @@ class Check:
 class Examination:
     """What a check found in a block of runs [R].
 
-    `able_R`: which runs can be checked. `fires_R`: which of them have the finding. `numbers`: NaN where a
-    run does not have that number. `reason`: why the other runs cannot be checked.
+    `able_R`: which runs can be checked. `fires_R`: which of them have the finding, as a problem where
+    `problem_R`, as a trade-off where `trade_off_R`, else as a note. `numbers`: NaN where a run does not have
+    that number. `reason`: why the other runs cannot be checked.
     """
 
     able_R: Flags
     fires_R: Flags
-    problem_R: Flags
+    problem_R: Flags | bool
     numbers: Mapping[str, Floats]
     reason: str
+    trade_off_R: Flags | bool = False
 
 
 def in_blocks(
@@ -116,12 +129,12 @@ def in_blocks(
                 seen = examine(block)
             if not seen.able_R.all():
                 detections.unchecked[seen.reason] += int((~seen.able_R).sum())
+            rank_R = np.where(seen.problem_R, 0, np.where(seen.trade_off_R, 1, 2))
+            rank_R = np.broadcast_to(rank_R, len(block.runs))
             for index in np.flatnonzero(seen.able_R & seen.fires_R):
                 numbers = {name: float(values_R[index]) for name, values_R in seen.numbers.items()}
-                run = block.runs[index]
-                detections.numbers[run] = {name: each for name, each in numbers.items() if np.isfinite(each)}
-                if seen.problem_R[index]:
-                    detections.problems.add(run)
+                finite = {name: each for name, each in numbers.items() if np.isfinite(each)}
+                detections.add(block.runs[index], SEVERITIES[rank_R[index]], finite)
         return detections
 
     return detect

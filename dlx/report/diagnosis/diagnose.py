@@ -5,20 +5,35 @@ sweep, write a function like those in SWEEP_CHECKS and add it there.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dlx.report.diagnosis.check import Affected, Check, Detections, Numbers
+from dlx.report.diagnosis.convergence import NOT_CONVERGED
+from dlx.report.diagnosis.divergence import COLLAPSED, DIVERGED, LOST_EPOCHS
 from dlx.report.diagnosis.evidence import Evidence
-from dlx.report.diagnosis.finding import Diagnosis, Finding, NotChecked, Severity, problems_first
-from dlx.report.diagnosis.hyperparameters import find_grid_edges, find_importance, find_stability_limits
+from dlx.report.diagnosis.finding import (
+    SEVERITIES,
+    Diagnosis,
+    Finding,
+    NotChecked,
+    Severity,
+    gravest_first,
+)
+from dlx.report.diagnosis.generalisation import GROKS, MEMORISES
+from dlx.report.diagnosis.grid_edges import find_grid_edges
+from dlx.report.diagnosis.importance import find_importance
+from dlx.report.diagnosis.instability import UNSTABLE
 from dlx.report.diagnosis.layer_statistics import DEAD_UNITS, EXPLODING_ACTIVATIONS
-from dlx.report.diagnosis.overfitting import OVER_CONFIDENT, OVERFITTING
+from dlx.report.diagnosis.never_learned import NEVER_LEARNED, TOO_SLOW
+from dlx.report.diagnosis.over_confidence import OVER_CONFIDENT
+from dlx.report.diagnosis.overfitting import OVERFITTING
 from dlx.report.diagnosis.ranking import find_rank_reversals
-from dlx.report.diagnosis.training_failures import DIVERGED, NEVER_LEARNED, UNSTABLE
-from dlx.report.diagnosis.underfitting import NOT_CONVERGED, UNDERFITTING
+from dlx.report.diagnosis.stability import find_failing_settings, find_stability_limits
+from dlx.report.diagnosis.underfitting import UNDERFITTING
+from dlx.report.diagnosis.validation_size import find_small_validation
 from dlx.report.text import write_count
 
 if TYPE_CHECKING:
@@ -26,18 +41,25 @@ if TYPE_CHECKING:
 
 RUN_CHECKS: tuple[Check, ...] = (
     DIVERGED,
+    COLLAPSED,
+    LOST_EPOCHS,
     NEVER_LEARNED,
+    TOO_SLOW,
     UNSTABLE,
     DEAD_UNITS,
     EXPLODING_ACTIVATIONS,
     OVERFITTING,
+    MEMORISES,
+    GROKS,
     NOT_CONVERGED,
     UNDERFITTING,
     OVER_CONFIDENT,
 )
 SWEEP_CHECKS: tuple[Callable[[Evidence], Iterable[Finding | NotChecked]], ...] = (
-    find_rank_reversals,
     find_grid_edges,
+    find_rank_reversals,
+    find_failing_settings,
+    find_small_validation,
     find_stability_limits,
     find_importance,
 )
@@ -51,10 +73,11 @@ def diagnose(analysis: "Analysis") -> Diagnosis:
     checks = [check for check in RUN_CHECKS if check.on_surfaces or not analysis.summary.exact]
     skipped = [check.kind for check in RUN_CHECKS if check not in checks]
     unchecked = [NotChecked(kind, "runs on a surface use no data") for kind in skipped]
-    detected = {check: check.detect(evidence) for check in checks}
+    detected = _explained({check: check.detect(evidence) for check in checks})
     for check in checks:
-        for run in detected[check].problems if check.training_failure else ():
-            evidence.training_failures.setdefault(run, check.kind)
+        for run in detected[check].numbers if check.training_failure else ():
+            if detected[check].severities.get(run) == "problem":
+                evidence.training_failures.setdefault(run, check.kind)
     results = [result for find in SWEEP_CHECKS for result in find(evidence)]
     of_sweep = [result for result in results if isinstance(result, Finding)]
     unchecked += [result for result in results if isinstance(result, NotChecked)]
@@ -66,8 +89,20 @@ def diagnose(analysis: "Analysis") -> Diagnosis:
         for reason, count in detections.unchecked.items():
             share = f" ({count} of {write_count(len(runs), 'run')})" if count else ""
             unchecked.append(NotChecked(check.kind, reason + share))
-    findings = [*problems_first(of_sweep), *problems_first(of_settings), *problems_first(of_runs)]
-    return Diagnosis(findings, unchecked)
+    findings = [*gravest_first(of_sweep), *gravest_first(of_settings), *gravest_first(of_runs)]
+    return Diagnosis(findings, unchecked, [label for label, _ in settings])
+
+
+def _explained(detected: dict[Check, Detections]) -> dict[Check, Detections]:
+    """Leave out the findings of a run that another finding of it explains."""
+    explains = {
+        kind: [check for check in detected if kind in check.instead_of]
+        for kind in (check.kind for check in detected)
+    }
+    return {
+        check: detections.without({run for other in explains[check.kind] for run in detected[other].numbers})
+        for check, detections in detected.items()
+    }
 
 
 def _settings(analysis: "Analysis") -> list[Setting]:
@@ -85,7 +120,7 @@ def _of_runs(check: Check, detections: Detections, runs: Iterable[str]) -> list[
             check.kind,
             "run",
             run,
-            "problem" if run in detections.problems else "note",
+            detections.severities.get(run, "note"),
             check.describe(Affected([detections.numbers[run]], 1)),
             detections.numbers[run],
         )
@@ -102,11 +137,16 @@ def _of_settings(check: Check, detections: Detections, settings: Iterable[Settin
         if 2 * len(having) <= len(runs):
             continue
         affected = Affected([detections.numbers[run] for run in having], len(runs))
-        problems = detections.problems.intersection(having)
-        severity: Severity = "problem" if 2 * len(problems) >= len(having) else "note"
+        severity = _gravest_of_most([detections.severities.get(run, "note") for run in having])
         numbers = {"fired": float(len(having)), "runs": float(len(runs))} | _medians(affected)
         findings.append(Finding(check.kind, "setting", label, severity, check.describe(affected), numbers))
     return findings
+
+
+def _gravest_of_most(severities: Sequence[Severity]) -> Severity:
+    """Return the gravest severity that at least half of the runs reach or exceed."""
+    ranks = sorted(SEVERITIES.index(severity) for severity in severities)
+    return SEVERITIES[ranks[(len(ranks) - 1) // 2]]
 
 
 def _medians(affected: Affected) -> Numbers:

@@ -1,7 +1,6 @@
 """What the checks look at: learning curves as arrays, stored predictions, and each setting's final scores.
 
-Axes: R runs, E epochs (the first is epoch 1), n completed runs of a setting, N samples, K outputs, B bins of
-confidence.
+Axes: R runs, E epochs (the first is epoch 1), M columns of a history, n completed runs of a setting.
 """
 
 from collections.abc import Collection
@@ -11,34 +10,46 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dlx.report.diagnosis.prediction_statistics import (
+    LUCK_DEVIATIONS,
+    PredictionStatistics,
+    prediction_statistics,
+)
 from dlx.report.diagnosis.trend import Flags, Floats, running_median
 from dlx.report.load import METRICS
-from dlx.run.predictions import Predictions, read_predictions
+from dlx.run.predictions import read_predictions
 
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis
 
 LARGEST = 1e100  # larger values overflow when they are squared
+GAPS = 0.1  # share of epochs without a finite value, at most, that are bridged by straight lines
 CLASSIFYING = ("cross_entropy", "binary_cross_entropy")
-BINS = 15  # of the expected calibration error
+COLUMNS = [*METRICS, "lr"]  # of a history, in the order of Evidence.histories
 
 
 @dataclass(frozen=True)
 class Block:
     """Completed runs with the same number of epochs.
 
-    `curves`: by metric [R, E], NaN where missing. `untrained`: by metric [R], before training. `chance_R`:
-    the accuracy of guessing, the larger of 1 / classes and the largest class's share. `samples_R`: the
-    number of validation samples. The last two are NaN where unknown.
+    `curves`: by metric [R, E], NaN where missing; a few lost epochs are bridged by a straight line. `lost`:
+    by metric [R, E], the epochs without a finite value in curves that have one at most epochs. `untrained`:
+    by metric [R], before training. `rate_RE`: the learning rate, 1 where none was recorded. `uniform_R`: the
+    accuracy of guessing, 1 / classes. `largest_class_R`: the largest class's share of the validation
+    labels. `samples_R`: the number of validation samples. `balanced_excess_R`: how far the balanced accuracy
+    of the last epoch exceeds what guessing reaches by luck. The last four are NaN where unknown.
     """
 
     runs: list[str]
     curves: dict[str, Floats]
+    lost: dict[str, Flags]
     untrained: dict[str, Floats]
-    chance_R: Floats
+    rate_RE: Floats
+    uniform_R: Floats
+    largest_class_R: Floats
     samples_R: Floats
+    balanced_excess_R: Floats
 
     @property
     def epochs(self) -> int:
@@ -49,6 +60,28 @@ class Block:
     def smoothed(self) -> dict[str, Floats]:
         """Return the curves' running medians over five epochs."""
         return {name: running_median(curve_RE, 2) for name, curve_RE in self.curves.items()}
+
+    @cached_property
+    def chance(self) -> Floats:
+        """The accuracy of the better of two guessers [R]: any class, or always the largest."""
+        return np.fmax(self.uniform_R, self.largest_class_R)
+
+    @cached_property
+    def guessing_bound(self) -> Floats:
+        """Return the highest accuracy that guessing reaches [R]; NaN if the number of classes is unknown.
+
+        Guessing any class needs luck, which one run in 740 has. Always naming the largest class does not:
+        it scores exactly that class's share. Half a sample more allows for rounding.
+        """
+        deviation_R = np.sqrt(self.uniform_R * (1 - self.uniform_R) / self.samples_R)
+        by_luck_R = self.uniform_R + LUCK_DEVIATIONS * deviation_R
+        return np.fmax(by_luck_R, self.largest_class_R + 0.5 / self.samples_R)
+
+    @cached_property
+    def learned(self) -> Flags:
+        """Return whether the best smoothed validation accuracy is above what guessing reaches [R]."""
+        best_R = self.smoothed["val_accuracy"].max(axis=1)
+        return np.asarray(best_R > self.guessing_bound, dtype=np.bool_)
 
     def finite(self, *metrics: str) -> Flags:
         """Return for each run whether these curves have a value at every epoch [R]."""
@@ -76,11 +109,11 @@ class Evidence:
 
     @cached_property
     def histories(self) -> dict[str, Floats]:
-        """Return each run's history [epochs with epoch 0, metrics in the order of METRICS]."""
+        """Return each run's history [epochs with epoch 0, COLUMNS]."""
         frame = self.data.histories
         if frame.empty:
             return {}
-        values = frame[[*METRICS]].to_numpy(dtype=np.float64)
+        values = frame.reindex(columns=COLUMNS).to_numpy(dtype=np.float64)
         values = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.nan)
         names = frame["run"].to_numpy()
         starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
@@ -98,28 +131,35 @@ class Evidence:
 
     def _block(self, runs: list[str]) -> Block:
         values_REM = np.stack([self.histories[run] for run in runs])
+        recorded = {name: values_REM[:, 1:, index] for index, name in enumerate(METRICS)}
+        lost = {name: _lost(curve_RE) for name, curve_RE in recorded.items()}
+        rate_RE = values_REM[:, 1:, len(METRICS)]
+        known = [self.predictions.get(run) for run in runs]
         return Block(
             runs,
-            {name: values_REM[:, 1:, index] for index, name in enumerate(METRICS)},
+            {name: _bridge(curve_RE, lost[name]) for name, curve_RE in recorded.items()},
+            lost,
             {name: values_REM[:, 0, index] for index, name in enumerate(METRICS)},
-            np.array([self._chance(run) for run in runs], dtype=np.float64),
-            np.array([self._samples(run) for run in runs], dtype=np.float64),
+            np.where((rate_RE >= 0).all(axis=1, keepdims=True), rate_RE, 1.0),
+            np.array([self._uniform(run) for run in runs], dtype=np.float64),
+            np.array([each.largest_class if each else np.nan for each in known], dtype=np.float64),
+            np.array([self.samples(run) for run in runs], dtype=np.float64),
+            np.array([each.balanced_excess if each else np.nan for each in known], dtype=np.float64),
         )
 
-    def _chance(self, run: str) -> float:
-        classes, known = self.classes[run], self.predictions.get(run)
-        uniform = 1 / len(classes) if isinstance(classes, list) and len(classes) > 1 else np.nan
-        return float(np.fmax(uniform, known.largest_class)) if known else uniform
+    def _uniform(self, run: str) -> float:
+        classes = self.classes[run]
+        return 1 / len(classes) if isinstance(classes, list) and len(classes) > 1 else np.nan
 
-    def _samples(self, run: str) -> float:
-        """Count the stored predictions: the setting may be a fraction of the data, or missing."""
+    def samples(self, run: str) -> float:
+        """Count a run's validation samples: the setting may be a fraction of the data, or missing."""
         known, size = self.predictions.get(run), self.data.settings[run].get("data.val_size")
         if known:
             return known.samples
         return size if isinstance(size, int) and size > 1 else np.nan
 
     @cached_property
-    def predictions(self) -> "dict[str, PredictionStatistics | None]":
+    def predictions(self) -> dict[str, PredictionStatistics | None]:
         """Return statistics of completed classifiers' predictions by run, None where they are damaged."""
         statistics: dict[str, PredictionStatistics | None] = {}
         for run in self.completed:
@@ -140,6 +180,14 @@ class Evidence:
                 scores.setdefault(self.design.of_run[run], []).append(float(self.last_scores[run]))
         return {setting: np.array(scores[setting]) for setting in sorted(scores)}
 
+    @cached_property
+    def runs_of(self) -> dict[int, list[str]]:
+        """Return the completed runs of each setting, by index in Design.rows."""
+        runs: dict[int, list[str]] = {}
+        for run in self.completed:
+            runs.setdefault(self.design.of_run[run], []).append(run)
+        return runs
+
     def mean(self, setting: int) -> float:
         """Return a setting's mean score."""
         return float(self.scores[setting].mean())
@@ -150,81 +198,24 @@ class Evidence:
         return 1 if self.summary.higher else -1
 
 
+def _lost(curve_RE: Floats) -> Flags:
+    finite_RE = np.isfinite(curve_RE)
+    mostly_R = 2 * finite_RE.sum(axis=1) > curve_RE.shape[1]
+    return np.asarray(~finite_RE & mostly_R[:, None], dtype=np.bool_)
+
+
+def _bridge(curve_RE: Floats, lost_RE: Flags) -> Floats:
+    """Fill lost epochs by straight lines between their neighbours, in curves that lost few of them."""
+    epoch_E, lost_R = np.arange(curve_RE.shape[1]), lost_RE.sum(axis=1)
+    filled_RE = curve_RE.copy()
+    for row in np.flatnonzero((lost_R > 0) & (lost_R <= max(1, GAPS * len(epoch_E)))):
+        lost_E = lost_RE[row]
+        filled_RE[row, lost_E] = np.interp(epoch_E[lost_E], epoch_E[~lost_E], curve_RE[row, ~lost_E])
+    return filled_RE
+
+
 def pooled_variance(groups: Collection[Floats]) -> tuple[float, int]:
     """Return the variance within groups (NaN if none has two values) and its degrees of freedom."""
     freedom = sum(len(group_n) - 1 for group_n in groups)
     within = sum(float(((group_n - group_n.mean()) ** 2).sum()) for group_n in groups)
     return (within / freedom if freedom else float("nan")), freedom
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """The expected calibration error of a model, and what a perfectly calibrated model would have.
-
-    `by_chance`, `deviation`: mean and standard deviation of the error of a perfectly calibrated model on
-    the same number of samples. `confidence`, `accuracy`: means over samples.
-    """
-
-    error: float
-    by_chance: float
-    deviation: float
-    confidence: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class PredictionStatistics:
-    """Statistics of the predictions of the last epoch.
-
-    `largest_class`: its share of the validation labels. `calibration`: None if an output is not finite.
-    """
-
-    samples: int
-    largest_class: float
-    calibration: Calibration | None
-
-
-def prediction_statistics(predictions: Predictions) -> PredictionStatistics:
-    """Compute the statistics of the last epoch's outputs."""
-    labels_N, outputs_NK = predictions.labels.astype(np.int64), predictions.last_outputs
-    finite = bool(np.isfinite(outputs_NK).all())
-    return PredictionStatistics(
-        samples=len(labels_N),
-        largest_class=float(np.bincount(labels_N).max() / len(labels_N)),
-        calibration=measure_calibration(softmax(outputs_NK), labels_N) if finite else None,
-    )
-
-
-def measure_calibration(
-    probabilities_NK: Floats, labels_N: NDArray[np.integer], bins: int = BINS
-) -> Calibration:
-    """Return the expected calibration error of Guo et al. (2017), "On calibration of modern neural networks".
-
-    Samples are sorted by their largest probability into bins (m-1, m] / bins; the error is the mean over
-    samples of their bin's |accuracy - confidence|. Even a perfectly calibrated model has an error above 0.
-    Its sum of (right - confidence) in a bin is close to normal, with variance sum of confidence
-    (1 - confidence). The absolute value of a normal variable has a mean of sqrt(2 / pi) deviations and
-    (1 - 2 / pi) of the variance.
-    """
-    confidence_N = probabilities_NK.max(axis=1)
-    right_N = (probabilities_NK.argmax(axis=1) == labels_N).astype(np.float64)
-    bin_N = np.clip(np.ceil(confidence_N * bins).astype(np.int64) - 1, 0, bins - 1)
-    gap_B = np.bincount(bin_N, weights=right_N - confidence_N, minlength=bins)
-    variance_B = np.bincount(bin_N, weights=confidence_N * (1 - confidence_N), minlength=bins)
-    samples = len(labels_N)
-    return Calibration(
-        error=float(np.abs(gap_B).sum() / samples),
-        by_chance=float(np.sqrt(2 / np.pi * variance_B).sum() / samples),
-        deviation=float(np.sqrt((1 - 2 / np.pi) * variance_B.sum()) / samples),
-        confidence=float(confidence_N.mean()),
-        accuracy=float(right_N.mean()),
-    )
-
-
-def softmax(outputs_NK: NDArray[np.floating]) -> Floats:
-    """Return the probabilities of K logits; a single logit becomes the probabilities of two classes."""
-    logits_NK = outputs_NK.astype(np.float64)
-    if logits_NK.shape[1] == 1:
-        logits_NK = np.concatenate([np.zeros_like(logits_NK), logits_NK], axis=1)
-    shifted_NK = np.exp(logits_NK - logits_NK.max(axis=1, keepdims=True))
-    return np.asarray(shifted_NK / shifted_NK.sum(axis=1, keepdims=True), dtype=np.float64)

@@ -9,7 +9,8 @@ from dlx.report.formats import write_csv
 from dlx.report.text import visible, write_count
 
 Scope = Literal["run", "setting", "sweep"]
-Severity = Literal["problem", "note"]
+Severity = Literal["problem", "trade-off", "note"]
+SEVERITIES: tuple[Severity, ...] = ("problem", "trade-off", "note")  # the gravest first
 OWN_LINES = 2  # settings with the same finding get a line each; more of them share one
 
 
@@ -17,9 +18,10 @@ OWN_LINES = 2  # settings with the same finding get a line each; more of them sh
 class Finding:
     """One thing that a careful reader of the curves would point out.
 
-    `subject`: the run's name, the setting's label, or "" for the sweep. `numbers`: by name, those in
-    `sentence` and others. For a setting they are medians over the runs with the finding, with `<name>_min`
-    and `<name>_max`; `fired` of its `runs` runs have the finding.
+    `severity`: a problem makes a score worse or a conclusion wrong; a trade-off gives up one thing for
+    another; a note is good to know. `subject`: the run's name, the setting's label, or "" for the sweep.
+    `numbers`: by name, those in `sentence` and others. For a setting they are medians over the runs with
+    the finding, with `<name>_min` and `<name>_max`; `fired` of its `runs` runs have the finding.
     """
 
     kind: str
@@ -39,15 +41,19 @@ class NotChecked(NamedTuple):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`findings`: of the sweep, then of settings, then of runs; within each, problems first."""
+    """`findings`: of the sweep, then of settings, then of runs; within each, the gravest first.
+
+    `ranked`: the labels of the settings, best first.
+    """
 
     findings: list[Finding]
     unchecked: list[NotChecked]
+    ranked: Sequence[str] = ()
 
 
-def problems_first(findings: Sequence[Finding]) -> list[Finding]:
+def gravest_first(findings: Sequence[Finding]) -> list[Finding]:
     """Sort by severity, keeping the order within each."""
-    return sorted(findings, key=lambda one: one.severity != "problem")
+    return sorted(findings, key=lambda one: SEVERITIES.index(one.severity))
 
 
 def single_runs(diagnosis: Diagnosis, design: Design) -> list[Finding]:
@@ -65,7 +71,7 @@ def single_runs(diagnosis: Diagnosis, design: Design) -> list[Finding]:
 
 
 def terminal_lines(diagnosis: Diagnosis, design: Design, most: int = 8) -> list[str]:
-    """Write the most important findings in at most `most` lines, problems first.
+    """Write the most important findings in at most `most` lines, the gravest first.
 
     If several runs or more than two settings have the same kind of finding, they share a line. It names the
     first one (of settings the best, because they come in the table's order) and counts the others.
@@ -75,22 +81,23 @@ def terminal_lines(diagnosis: Diagnosis, design: Design, most: int = 8) -> list[
     for one in shown:
         groups.setdefault((one.scope, one.kind), []).append(one)
     pairs = [pair for group in groups.values() for pair in _lines(group)]
-    lines = [line for _, line in sorted(pairs, key=lambda pair: not pair[0])]
+    lines = [line for _, line in sorted(pairs, key=lambda pair: pair[0])]
     if len(lines) > most:
         lines = [*lines[: most - 1], f"and {len(lines) - most + 1} more on the page"]
     return lines
 
 
-def _lines(group: Sequence[Finding]) -> list[tuple[bool, str]]:
-    """Return (whether it is a problem, line) for findings of one scope and kind."""
-    scope = group[0].scope
+def _lines(group: Sequence[Finding]) -> list[tuple[int, str]]:
+    """Return (rank of its severity, line) for findings of one scope and kind."""
+    scope, ranks = group[0].scope, [SEVERITIES.index(one.severity) for one in group]
     if scope == "sweep":
-        return [(one.severity == "problem", one.sentence) for one in group]
+        return [(rank, one.sentence) for rank, one in zip(ranks, group, strict=True)]
     if scope == "setting" and len(group) <= OWN_LINES:
-        return [(one.severity == "problem", f"{visible(one.subject)}: {one.sentence}") for one in group]
+        return [
+            (rank, f"{visible(one.subject)}: {one.sentence}") for rank, one in zip(ranks, group, strict=True)
+        ]
     more = f" (and {write_count(len(group) - 1, f'more {scope}')})" if len(group) > 1 else ""
-    serious = any(one.severity == "problem" for one in group)
-    return [(serious, f"{visible(group[0].subject)}{more}: {group[0].sentence}")]
+    return [(min(ranks), f"{visible(group[0].subject)}{more}: {group[0].sentence}")]
 
 
 def diagnosis_csv(diagnosis: Diagnosis) -> str:

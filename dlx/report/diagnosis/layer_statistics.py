@@ -25,7 +25,7 @@ def _detect_dead_units(evidence: Evidence) -> Detections:
     gradients = _detect_in(evidence, GRADIENTS, read_gradients, still_weights)
     for run, numbers in gradients.numbers.items():
         dead.numbers[run] = dead.numbers.get(run, {}) | numbers
-    dead.problems |= gradients.problems
+    dead.severities |= gradients.severities
     if dead.unchecked or gradients.unchecked:
         dead.unchecked["single units are not recorded, so only whole dead layers are found"] = 0
     dead.unchecked.update(gradients.unchecked)
@@ -54,8 +54,7 @@ def _detect_in(
             probe = file.removesuffix(".csv")
             detections.unchecked[f"no {file} (probes.{probe}=true records it)"] += 1
         elif numbers := examine(table):
-            detections.numbers[run] = numbers
-            detections.problems.add(run)
+            detections.add(run, "problem", numbers)
     return detections
 
 

@@ -1,16 +1,16 @@
-"""Overfitting and over-confidence: validation loss rises while training loss falls.
+"""Overfitting: validation loss rises while training loss falls.
 
 Axes: R runs, E epochs.
 """
 
 import numpy as np
 
-from dlx.report.diagnosis.check import Affected, Check, Detections, Examination, Numbers, in_blocks
-from dlx.report.diagnosis.evidence import BINS, CLASSIFYING, Block, Evidence
-from dlx.report.diagnosis.training_failures import NEVER_LEARNED
+from dlx.report.diagnosis.check import Affected, Check, Examination, in_blocks
+from dlx.report.diagnosis.evidence import Block
 from dlx.report.diagnosis.trend import (
     Flags,
     Floats,
+    end_epochs,
     end_level,
     epoch_noise,
     find_breakpoint,
@@ -23,13 +23,9 @@ ERRORS = 5.0  # standard errors by which the loss must rise
 AVERAGED = 5  # epochs averaged for the levels of the minimum and the end
 SHARE = 0.05  # of its minimum by which the loss must rise
 TRAIN_SHARE = 0.1  # by which training loss must fall after the upturn, as a share of its value there
-SERIOUS = 0.25  # share of its minimum: a larger rise is a problem
+SERIOUS = 0.25  # share of its minimum: without accuracies, a larger rise is a problem
 WAY_UP = 0.35  # part of the rise searched for the upturn, because a loss that accelerates breaks late
 DROP = 0.03  # of validation accuracy: a larger one is a problem
-
-CALIBRATION_ERROR = 0.05  # smallest expected calibration error that is reported
-DEVIATIONS = 4.0  # above the error of a perfectly calibrated model
-STAYS = 0.02  # largest fall of an accuracy that counts as unchanged
 
 
 def find_upturn(block: Block) -> tuple[Flags, Floats, dict[str, Floats]]:
@@ -79,94 +75,42 @@ def _around(smoothed_RE: Floats, bottom_R: Floats, upper_R: Floats) -> Flags:
 
 
 def _examine_overfitting(block: Block) -> Examination:
-    """Find upturns; they are a problem if the loss rose by a quarter of its minimum or accuracy fell."""
+    """Find upturns: a problem where accuracy falls, a trade-off against the loss where it does not."""
     real_R, accuracy_change_R, numbers = find_upturn(block)
+    accurate_R = block.finite("val_accuracy")
+    costs_R = np.where(accurate_R, accuracy_change_R < -DROP, numbers["share"] >= SERIOUS)
     return Examination(
         able_R=block.finite("val_loss", "train_loss"),
         fires_R=real_R,
-        problem_R=(numbers["share"] >= SERIOUS) | (accuracy_change_R < -DROP),
-        numbers=numbers,
+        problem_R=costs_R,
+        trade_off_R=accurate_R,
+        numbers=numbers
+        | {
+            "window": np.full(len(real_R), float(end_epochs(block.epochs))),
+            "fallen_accuracy": np.where(accurate_R & costs_R, accuracy_change_R, np.nan),
+            "kept_accuracy": np.where(accurate_R & ~costs_R, accuracy_change_R, np.nan),
+        },
         reason="no validation and training loss at every epoch",
     )
 
 
 def _describe_overfitting(runs: Affected) -> str:
-    return (
+    text = (
         f"Overfits from epoch {runs['epoch']:.0f}{runs.where}: validation loss rises from "
-        f"{runs['lowest']:.3g} to {runs['end']:.3g} (by {runs['share'].percent}) while training loss falls "
-        f"from {runs['train_loss']:.3g} to {runs['train_loss_end']:.3g}. "
-        f"Epoch-to-epoch noise of validation loss: {runs['noise']:.3g}."
+        f"{runs['lowest']:.3g} to {runs['end']:.3g} (by {runs['share'].percent}; median of the last "
+        f"{runs['window']:.0f} epochs), while training loss falls from {runs['train_loss']:.3g} to "
+        f"{runs['train_loss_end']:.3g}."
     )
+    if "fallen_accuracy" in runs:
+        return f"{text} Accuracy changes by {runs['fallen_accuracy']:+.3f}. Stop earlier, or regularise more."
+    if "kept_accuracy" in runs:
+        return (
+            f"{text} Accuracy changes by {runs['kept_accuracy']:+.3f} meanwhile: stop earlier only if "
+            "probabilities matter."
+        )
+    return f"{text} Stop earlier, or regularise more."
 
 
-def _detect_over_confidence(evidence: Evidence) -> Detections:
-    """Measure the calibration error of stored predictions; without them, judge a run by its curves."""
-    detections, rising = Detections(), _detect_rise(evidence).numbers
-    guessing = NEVER_LEARNED.detect(evidence).numbers
-    for run in evidence.completed:
-        loss = evidence.data.settings[run].get("loss.name", CLASSIFYING[0])
-        if loss not in CLASSIFYING:
-            detections.unchecked[f"outputs trained with {loss} are not logits"] += 1
-            continue
-        measured = _measure(evidence, run)
-        if isinstance(measured, str):
-            detections.unchecked[f"{measured}, so the calibration error is unknown"] += 1
-            measured = rising.get(run, {})
-        elif measured:
-            measured |= rising.get(run, {})
-        if measured and run not in guessing:
-            detections.numbers[run] = measured
-    return detections
-
-
-def _measure(evidence: Evidence, run: str) -> Numbers | str:
-    """Return the numbers of an over-confident run, {} for a calibrated one, or why they are unknown."""
-    if run not in evidence.predictions:
-        return "no predictions.npz"
-    statistics = evidence.predictions[run]
-    if statistics is None or statistics.calibration is None:
-        return f"{'outputs that are not finite in' if statistics else 'damaged'} predictions.npz"
-    seen = statistics.calibration
-    beyond = seen.error > max(CALIBRATION_ERROR, seen.by_chance + DEVIATIONS * seen.deviation)
-    if not beyond or seen.confidence <= seen.accuracy:
-        return {}
-    return {
-        "calibration_error": seen.error,
-        "by_chance": seen.by_chance,
-        "confidence": seen.confidence,
-        "accuracy": seen.accuracy,
-    }
-
-
-def _examine_rise(block: Block) -> Examination:
-    """Find runs whose validation loss rose by a quarter of its minimum while accuracy did not fall."""
-    real_R, change_R, numbers = find_upturn(block)
-    stays_R = change_R > -np.fmax(STAYS, 2 * epoch_noise(block.curves["val_accuracy"]))
-    return Examination(
-        able_R=block.finite("val_loss", "train_loss", "val_accuracy"),
-        fires_R=real_R & stays_R & (numbers["end"] > (1 + SERIOUS) * numbers["lowest"]),
-        problem_R=np.zeros(len(stays_R), dtype=bool),
-        numbers={name: numbers[name] for name in ("epoch", "lowest", "end")} | {"accuracy_change": change_R},
-        reason="no losses and accuracy at every epoch",
-    )
-
-
-_detect_rise = in_blocks(_examine_rise)
-
-
-def _describe_over_confidence(runs: Affected) -> str:
-    error = (
-        f"at the last epoch, mean confidence is {runs['confidence']:.3f} but accuracy is "
-        f"{runs['accuracy']:.3f}; expected calibration error is {runs['calibration_error']:.3f} "
-        f"({BINS} bins), where a perfectly calibrated model would have {runs['by_chance']:.3f}"
-    )
-    rise = (
-        f"validation loss rises from {runs['lowest']:.3g} (at epoch {runs['epoch']:.0f}) to "
-        f"{runs['end']:.3g} while accuracy does not fall (change {runs['accuracy_change']:+.3f})"
-    )
-    clauses = runs.clauses({"calibration_error": error, "lowest": rise})
-    return f"Over-confident{runs.where}: {'; '.join(clauses)}."
-
-
-OVERFITTING = Check("overfitting", in_blocks(_examine_overfitting), _describe_overfitting)
-OVER_CONFIDENT = Check("over-confident", _detect_over_confidence, _describe_over_confidence)
+OVERFITTING = Check(
+    "overfitting", in_blocks(_examine_overfitting), _describe_overfitting, instead_of=("memorising",)
+)

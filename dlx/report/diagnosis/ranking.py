@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 
 from dlx.report.diagnosis.evidence import Evidence, pooled_variance
 from dlx.report.diagnosis.finding import Finding, NotChecked
+from dlx.report.diagnosis.schedule import changes as rate_changes
 from dlx.report.diagnosis.trend import SHORTEST, Flags, Floats
 from dlx.report.text import visible, write_metric
 
@@ -56,6 +57,9 @@ def rank_twice(evidence: Evidence) -> TwoRankings | str:
     (block,) = evidence.blocks
     if block.epochs < SHORTEST:
         return f"fewer than {SHORTEST} epochs"
+    late_RE = np.broadcast_to(np.arange(block.epochs) >= EARLIER * block.epochs - 1, block.rate_RE.shape)
+    if rate_changes(block.rate_RE, late_RE).any():
+        return "the learning rate changes during the last epochs, which moves the ranking by itself"
     curve_RE = block.curves[evidence.summary.metric]
     window, cut = max(2, block.epochs // 10), round(EARLIER * block.epochs)
     earlier_R, end_R = curve_RE[:, cut - window : cut].mean(axis=1), curve_RE[:, -window:].mean(axis=1)

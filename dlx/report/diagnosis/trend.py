@@ -53,10 +53,14 @@ def end_window(epochs: int) -> int:
     return min(max(10, -(-epochs // 5)), epochs // 2)
 
 
+def end_epochs(epochs: int) -> int:
+    """Return how many epochs `end_level` covers: the last tenth, at least three."""
+    return max(3, epochs // 10)
+
+
 def end_level(curve_RE: Floats) -> Floats:
-    """Return the median over the last tenth of the epochs, at least three [R]."""
-    epochs = curve_RE.shape[1]
-    return np.asarray(np.median(curve_RE[:, -max(3, epochs // 10) :], axis=1), dtype=np.float64)
+    """Return the median over the last `end_epochs` [R]."""
+    return np.asarray(np.median(curve_RE[:, -end_epochs(curve_RE.shape[1]) :], axis=1), dtype=np.float64)
 
 
 def linear_change(curve_RE: Floats) -> Floats:
@@ -80,6 +84,29 @@ def linear_change_error(curve_RE: Floats, least: Floats | float = 0.0) -> Floats
     residual_R = np.sqrt(((curve_RE - line_RE) ** 2).sum(axis=1) / max(1, epochs - 2))
     deviation_R = np.fmax(residual_R, least)
     return np.asarray(deviation_R * (epochs - 1) / np.sqrt(centred_E @ centred_E), dtype=np.float64)
+
+
+def line_change(curve_RE: Floats, inside_RE: Flags, least_R: Floats) -> tuple[Floats, Floats]:
+    """Return the `linear_change` over the epochs inside [R], and its error; see `linear_change_error`."""
+    count_R = np.fmax(1, inside_RE.sum(axis=1))
+
+    def centre(values_RE: Floats) -> Floats:
+        mean_R = np.where(inside_RE, values_RE, 0.0).sum(axis=1) / count_R
+        return np.where(inside_RE, values_RE - mean_R[:, None], 0.0)
+
+    epoch_RE, values_RE = centre(np.arange(curve_RE.shape[1], dtype=np.float64)[None]), centre(curve_RE)
+    square_R = np.fmax((epoch_RE**2).sum(axis=1), 1e-300)
+    slope_R = (epoch_RE * values_RE).sum(axis=1) / square_R
+    residual_RE = values_RE - slope_R[:, None] * epoch_RE
+    deviation_R = np.fmax(np.sqrt((residual_RE**2).sum(axis=1) / np.fmax(1, count_R - 2)), least_R)
+    return slope_R * (count_R - 1), deviation_R * (count_R - 1) / np.sqrt(square_R)
+
+
+def median_around(curve_RE: Floats, centre_R: NDArray[np.int64], width: int) -> Floats:
+    """Return the median over `width` epochs around each run's epoch of index `centre_R` [R]."""
+    begin_R = np.clip(centre_R - width // 2, 0, curve_RE.shape[1] - width)
+    columns_RW = begin_R[:, None] + np.arange(width)
+    return np.asarray(np.median(np.take_along_axis(curve_RE, columns_RW, axis=1), axis=1), dtype=np.float64)
 
 
 def find_breakpoint(curve_RE: Floats, inside_RE: Flags) -> NDArray[np.int64]:

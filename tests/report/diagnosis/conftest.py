@@ -181,11 +181,13 @@ def make_study(runs: list[Recorded]) -> Analysis:
     histories = [history for _, _, history in runs]
     lengths = [len(history) for history in histories]
     columns = {"run": np.repeat(names, lengths), "epoch": np.concatenate([*map(np.arange, lengths)])}
-    columns |= dict(zip(METRICS, np.concatenate(histories).T, strict=True))
+    columns |= dict(zip((*METRICS, "lr"), np.concatenate(histories).T, strict=False))  # lr may be missing
     table = {
         "folder": ["/nowhere"] * len(runs),
         "status": [status for _, status, _ in runs],
-        "classes": [[str(label) for label in range(CLASSES)]] * len(runs),
+        "classes": [
+            [str(label) for label in range(values.get("classes", CLASSES))] for values in settings.values()
+        ],
     }
     for column, metric in enumerate(METRICS):
         table[f"{metric}_last"] = [history[-1, column] for history in histories]

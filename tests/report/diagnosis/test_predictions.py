@@ -8,8 +8,9 @@ import pytest
 
 from dlx.report.analysis import Analysis
 from dlx.report.diagnosis.diagnose import diagnose
-from dlx.report.diagnosis.evidence import measure_calibration, softmax
-from dlx.run.predictions import write_predictions
+from dlx.report.diagnosis.finding import Finding
+from dlx.report.diagnosis.prediction_statistics import measure_calibration, prediction_statistics, softmax
+from dlx.run.predictions import Predictions, write_predictions
 
 
 def test_the_error_equals_a_hand_computed_example() -> None:
@@ -98,13 +99,43 @@ def test_unusable_predictions_are_reported_as_not_checked(simulator: Any, tmp_pa
     assert reasons["over-confident"] == "outputs trained with mean_squared_error are not logits (1 of 1 run)"
 
 
-def test_guessing_reaches_the_share_of_the_largest_class(simulator: Any, tmp_path: Path) -> None:
-    analysis = with_predictions(simulator, tmp_path / "run", 1.0)
-    labels = np.where(np.arange(500) < 350, 0, np.arange(500) % 10)
-    outputs = np.zeros((500, 10), dtype=np.float32)
+def imbalanced(simulator: Any, folder: Path, named: int, accuracy: float) -> list[Finding]:
+    """Diagnose a run on 475 and 25 samples of two classes that names `named` of the 25 at the last epoch."""
+    folder.mkdir(exist_ok=True)
+    labels = (np.arange(500) >= 475).astype(int)
+    outputs = np.stack([np.ones(500), np.where(np.arange(500) >= 500 - named, 2.0, 0.0)], axis=1)
     write_predictions(
-        tmp_path / "run", last=outputs, best=outputs, labels=labels, last_epoch=60, best_epoch=60
+        folder,
+        last=outputs.astype(np.float32),
+        best=outputs.astype(np.float32),
+        labels=labels,
+        last_epoch=60,
+        best_epoch=60,
     )
-    analysis.data.histories["val_accuracy"] = 0.7
-    found = [one for one in diagnose(analysis).findings if one.kind == "never learned"]
-    assert found[0].numbers["chance"] == pytest.approx(0.7 + 0.03)
+    made = simulator(0, 60, 500)
+    analysis = made.study([({"classes": 2}, made.clean(accuracy=0.9))])
+    analysis.data.runs["folder"] = str(folder)
+    analysis.data.histories["val_accuracy"] = accuracy
+    return [one for one in diagnose(analysis).findings if one.kind == "never learned" and one.scope == "run"]
+
+
+@pytest.mark.parametrize(
+    ("named", "accuracy", "learned"),
+    [(0, 0.95, False), (0, 0.952, False), (15, 0.98, True), (25, 1.0, True), (15, 0.953, True)],
+)
+def test_only_the_share_of_the_largest_class_is_nothing_learned(
+    simulator: Any, tmp_path: Path, named: int, accuracy: float, learned: bool
+) -> None:
+    found = imbalanced(simulator, tmp_path / "run", named, accuracy)
+    assert bool(found) != learned
+    if found:
+        assert "The largest class alone makes up 0.950 of the samples." in found[0].sentence
+        assert "by luck" not in found[0].sentence
+
+
+def test_balanced_accuracy_is_held_against_guessing() -> None:
+    labels = np.array([0] * 90 + [1] * 10)
+    outputs = np.stack([np.zeros(100), np.where(np.arange(100) >= 95, 1.0, -1.0)], axis=1)
+    seen = prediction_statistics(Predictions(outputs, outputs, labels, 1, 1))
+    deviation = np.sqrt(0.25 * (1 / 90 + 1 / 10)) / 2
+    assert seen.balanced_excess == pytest.approx((1 + 0.5) / 2 - 0.5 - 3 * deviation, abs=1e-12)

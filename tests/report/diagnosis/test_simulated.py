@@ -94,7 +94,8 @@ class Counts:
             self.found[plan] += plan in kinds
         else:
             self.clean_studies += 1
-            self.findings_of_clean_studies += len(kinds)
+            # That the best setting leads by a sample or two is true of most equal settings.
+            self.findings_of_clean_studies += len(kinds - {"small validation set"})
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis, Finding
-from dlx.report.diagnosis.hyperparameters import main_effects
+from dlx.report.diagnosis.importance import main_effects
 
 
 def of_sweep(diagnosis: Diagnosis) -> dict[str, Finding]:
@@ -53,8 +53,18 @@ def test_the_best_value_at_the_edge_is_reported_if_no_interior_value_is_as_good(
 def test_an_edge_is_reported_with_its_lead_in_standard_errors(made: Any) -> None:
     found = of_sweep(swept(made, "optimizer.lr", {1: 0.7, 2: 0.8, 3: 0.81}))["edge of the grid"]
     assert found.numbers["standard_errors"] == pytest.approx(0.01 / (0.001 * np.sqrt(2 / 3)))
-    assert "The best lr, 3, is the largest that was tried (1 to 3)" in found.sentence
-    assert "Try larger values" in found.sentence
+    assert found.sentence == (
+        "The best lr, 3, is the largest that was tried (1 to 3). Its validation accuracy is 0.8110; "
+        "the best value inside the range, 2, has 0.8010. Try larger values."
+    )
+
+
+def test_an_edge_without_any_variation_has_no_standard_errors(made: Any) -> None:
+    runs = [({"optimizer.lr": rate}, made.clean()) for rate in (1, 2, 3) for _ in range(3)]
+    analysis = made.study(runs)
+    analysis.data.runs["val_accuracy_last"] = [score for score in (0.7, 0.8, 0.9) for _ in range(3)]
+    found = of_sweep(diagnose(analysis))["edge of the grid"]
+    assert "standard_errors" not in found.numbers
 
 
 def test_single_runs_are_compared_with_the_noise_of_the_validation_sample(made: Any) -> None:
@@ -68,6 +78,116 @@ def test_single_runs_are_compared_with_the_noise_of_the_validation_sample(made: 
 def test_choices_have_no_edge(made: Any) -> None:
     diagnosis = swept(made, "model.norm", {"none": 0.7, "batch": 0.8, "layer": 0.9})
     assert ("edge of the grid", "no key has three or more numeric values") in diagnosis.unchecked
+
+
+GRID = {  # by optimizer: the mean accuracy at each learning rate
+    "sgd": {0.0001: 0.23, 0.001: 0.46, 0.01: 0.68, 0.1: 0.75},
+    "adam": {0.0001: 0.76, 0.001: 0.80, 0.01: 0.77, 0.1: 0.30},
+}
+
+
+def crossed(
+    made: Any, grid: dict[str, dict[float, float]], lost: set[tuple[str, float]] = frozenset()
+) -> list[Finding]:
+    """Find the edges of optimizers by rates with 3 seeds 0.005 apart; the runs in `lost` diverged."""
+    cells = [(name, rate, mean) for name, line in grid.items() for rate, mean in line.items()]
+    analysis = made.study(
+        [
+            (
+                {"optimizer.name": name, "optimizer.lr": rate},
+                made.diverged() if (name, rate) in lost else made.clean(accuracy=mean),
+            )
+            for name, rate, mean in cells
+            for _ in range(3)
+        ]
+    )
+    analysis.data.runs["val_accuracy_last"] = [m + 0.005 * seed for _, _, m in cells for seed in range(3)]
+    return [one for one in diagnose(analysis).findings if one.kind == "edge of the grid"]
+
+
+def test_each_optimizers_rates_are_looked_at(made: Any) -> None:
+    (found,) = crossed(made, GRID)
+    assert found.severity == "problem"
+    assert found.sentence == (
+        "sgd: validation accuracy still improves at the largest lr that was tried (0.2350 at 0.0001, 0.4650 "
+        "at 0.001, 0.6850 at 0.01, 0.7550 at 0.1). Try larger values: they could catch up with the best "
+        "setting (0.8050)."
+    )
+    assert found.numbers["value"] == 0.1
+    assert found.numbers["standard_errors"] == pytest.approx(0.07 / (0.005 * np.sqrt(2 / 3)))
+
+
+def test_an_edge_that_cannot_catch_up_is_a_note(made: Any) -> None:
+    slow = {0.0001: 0.23, 0.001: 0.30, 0.01: 0.36, 0.1: 0.40}
+    (found,) = crossed(made, GRID | {"sgd": slow})
+    assert found.severity == "note"
+    assert found.sentence.endswith("(0.8050) is too far ahead for larger values to catch up soon.")
+
+
+def test_a_value_beyond_the_edge_that_diverged_was_tried(made: Any) -> None:
+    grid = {name: line | {1.0: 0.1} for name, line in GRID.items()}
+    assert crossed(made, grid, lost={("sgd", 1.0), ("adam", 1.0)}) == []
+
+
+def test_several_lines_share_a_sentence_and_the_best_has_its_own(made: Any) -> None:
+    rising = {0.001: 0.60, 0.01: 0.70, 0.1: 0.76}
+    grid = {"adam": {0.001: 0.6, 0.01: 0.7, 0.1: 0.8}} | {f"sgd{index}": rising for index in range(5)}
+    best, others = crossed(made, grid)
+    assert best.sentence.startswith(
+        "The best lr for adam, 0.1, is the largest that was tried (0.001 to 0.1)."
+    )
+    assert others.sentence == (
+        "In 5 of 6 combinations of the other keys, validation accuracy still improves at the largest lr that "
+        "was tried: sgd0; sgd1; sgd2 and 2 more. Try larger values: they could catch up with the best "
+        "setting (0.8050)."
+    )
+    assert (others.numbers["edges"], others.numbers["lines"]) == (5, 6)
+
+
+def test_half_of_the_settings_failing_is_a_problem_of_the_sweep(made: Any) -> None:
+    def failing(lost: int) -> Finding | None:
+        runs = [
+            ({"optimizer.lr": rate}, made.never_learned() if rate < lost else made.clean(0.8))
+            for rate in range(4)
+            for _ in range(2)
+        ]
+        return of_sweep(diagnose(made.study(runs))).get("failing settings")
+
+    assert failing(1) is None
+    assert (found := failing(2)) is not None
+    assert found.sentence == (
+        "Training fails in most runs of 2 of 4 settings: lr 0; lr 1. "
+        "Only the other 2 settings can be compared."
+    )
+
+
+@pytest.mark.parametrize(
+    ("samples", "lead", "words"),
+    [
+        (18, 0.3, "With 18 validation samples, one sample is 5.6 points of accuracy. A larger"),
+        (18, 1 / 18, "leads by 5.6 points, at most one sample."),
+        (500, 0.004, "leads by 0.4 points, 2 samples."),
+        (500, 0.006, None),
+    ],
+)
+def test_what_a_validation_sample_is_worth_is_said_if_it_matters(
+    simulator: Any, samples: int, lead: float, words: str | None
+) -> None:
+    found = of_sweep(swept(simulator(0, 60, samples), "optimizer.lr", {1: 0.6, 2: 0.6 + lead}))
+    assert (words in found["small validation set"].sentence) if words else "small validation set" not in found
+
+
+def test_a_rate_that_decays_moves_the_ranking_by_itself(made: Any) -> None:
+    runs = [
+        ({"optimizer.lr": rate}, made.overtaking() if rate == 1 else made.clean(0.7))
+        for rate in (1, 2)
+        for _ in range(3)
+    ]
+    analysis = made.study(runs)
+    analysis.data.histories["lr"] = 1.0 - analysis.data.histories["epoch"] / 60
+    diagnosis = diagnose(analysis)
+    assert "ranking not settled" not in of_sweep(diagnosis)
+    assert "the learning rate changes" in dict(diagnosis.unchecked)["ranking not settled"]
 
 
 def test_a_rank_reversal_is_reported_with_both_scores(made: Any) -> None:

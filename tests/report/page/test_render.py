@@ -29,6 +29,7 @@ def html(study: Any, diagnosis: Diagnosis, settings: int = 1) -> str:
 def test_the_answer_comes_first_and_what_is_behind_it_folds(study: Any) -> None:
     findings = [
         Finding("edge", "sweep", "", "note", "a note", {}),
+        Finding("gap", "setting", "lr 2", "trade-off", "this for that", {}),
         Finding("overfitting", "setting", f"lr 1 {HOSTILE}", "problem", "a problem", {}),
         Finding("diverged", "run", "a", "problem", "of one run", {}),
     ]
@@ -37,7 +38,15 @@ def test_the_answer_comes_first_and_what_is_behind_it_folds(study: Any) -> None:
     positions = [text.index(words) for words in order]
     assert positions == sorted(positions)
     folded = text[text.index("<details") :]
-    behind = ["a detail", "Compared with the best", "a problem", "a note", "of one run", "no predictions"]
+    behind = [
+        "a detail",
+        "Compared with the best",
+        "a problem",
+        "this for that",
+        "a note",
+        "of one run",
+        "no predictions",
+    ]
     positions = [folded.index(words) for words in behind]
     assert positions == sorted(positions)
     assert "of one run" not in text[: text.index("<details")]

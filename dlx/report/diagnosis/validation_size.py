@@ -1,0 +1,35 @@
+"""Small validation sets: what one sample is worth."""
+
+from dlx.report.diagnosis.evidence import Evidence
+from dlx.report.diagnosis.finding import Finding, NotChecked
+from dlx.report.text import METRIC_NAMES
+
+KIND = "small validation set"
+SMALL = 100  # samples; with fewer, one sample is more than a point of accuracy
+CLOSE = 2.0  # samples by which the best setting leads
+
+
+def find_small_validation(evidence: Evidence) -> list[Finding | NotChecked]:
+    """Report what a sample is worth if there are few, or if the best setting leads by at most two."""
+    metric = evidence.summary.metric
+    if metric != "val_accuracy":
+        return [NotChecked(KIND, "settings are not ranked by validation accuracy")]
+    sizes = {size for run in evidence.completed if (size := evidence.samples(run)) > 1}
+    if not sizes:
+        return [NotChecked(KIND, "the number of validation samples is unknown")]
+    samples = min(sizes)
+    means = sorted((evidence.mean(setting) for setting in evidence.scores), reverse=True)
+    lead = means[0] - means[1] if len(means) > 1 else float("nan")
+    worth = round(lead * samples, 1)  # samples; a mean over seeds may be a fraction of one
+    close = 0 < worth <= CLOSE
+    if samples >= SMALL and not close:
+        return []
+    sentence = (
+        f"With {samples:,.0f} validation samples, one sample is {100 / samples:.2g} points of accuracy."
+    )
+    if close:
+        bound = "at most one sample" if worth <= 1 else f"{worth:.2g} samples"
+        sentence += f" The best setting leads by {100 * lead:.2g} points, {bound}."
+    sentence += f" A larger validation set would measure {METRIC_NAMES[metric]} more finely."
+    numbers = {"samples": float(samples), "sample": 1 / samples}
+    return [Finding(KIND, "sweep", "", "note", sentence, numbers | ({"lead": lead} if close else {}))]

@@ -7,7 +7,9 @@
 const live = [];
 
 const PAUSE = 120; // milliseconds without a change, so that drawing does not slow down typing
+const PHONE = 480; // pixels of a room, below which panels stand below each other
 const NARROWEST = 140; // pixels of a panel
+const AROUND = 90; // pixels of axis and padding around a panel
 const NAMES = 0.3; // of the room for the names of rows; longer ones stand above their rows
 const TALL = 31; // pixels of such a row
 const MARGIN = 14; // pixels between the pointer and its tooltip
@@ -135,21 +137,31 @@ function dataOf(node, name, rows) {
  * @param {number} room pixels
  */
 function narrow(specification, room) {
-  let around = 90; // axis and padding
-  each(specification, ({ axis }) => {
+  each(specification, (part) => {
+    if (part.hconcat && room < PHONE) {
+      part.vconcat = part.hconcat;
+      delete part.hconcat;
+    }
+    if (part.width && (part.layer || part.mark)) fit(part, room);
+    if (part.legend?.orient === "bottom" && room < PHONE) Object.assign(part.legend, { columns: 1, labelLimit: room - AROUND });
+  });
+}
+
+/**
+ * @param {any} panel
+ * @param {number} room pixels
+ */
+function fit(panel, room) {
+  let names = 0;
+  each(panel, ({ axis }) => {
     if (!axis?.minExtent) return;
-    around = 90 + axis.minExtent;
-    if (axis.minExtent <= NAMES * room) return;
-    around = 90;
-    Object.assign(axis, { minExtent: 0, labelAlign: "left", labelPadding: 0, labelOffset: -10, labelLimit: room - 60 }); // above its row
-    if (specification.height?.step) specification.height = { step: TALL };
+    if (axis.minExtent <= NAMES * room) names = axis.minExtent;
+    else {
+      Object.assign(axis, { minExtent: 0, labelAlign: "left", labelPadding: 0, labelOffset: -10, labelLimit: room - 60 });
+      if (panel.height?.step) panel.height = { step: TALL };
+    }
   });
-  const panels = [specification, ...(specification.vconcat ?? [])].filter((panel) => panel.width);
-  for (const panel of panels) panel.width = Math.max(NARROWEST, Math.min(panel.width, room - around));
-  if (room >= 480) return;
-  each(specification, ({ legend }) => {
-    if (legend?.orient === "bottom") Object.assign(legend, { columns: 1, labelLimit: room - around });
-  });
+  panel.width = Math.max(NARROWEST, Math.min(panel.width, room - names - AROUND));
 }
 
 /**

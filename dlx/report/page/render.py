@@ -11,7 +11,7 @@ from typing import Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
-from dlx.report.charts import DrawnChart, discard_earlier, draw_charts
+from dlx.report.charts import Chart, DrawnChart, discard_earlier, draw_charts
 from dlx.report.comparison_text import sentence
 from dlx.report.diagnosis.first_screen import most_important
 from dlx.report.page.assets import environment, now, policy, script, vega
@@ -37,7 +37,8 @@ def render_page(
     discard_earlier(plots)
     with ThreadPoolExecutor(max_workers=1) as pool:
         libraries = pool.submit(vega)  # takes a second, during the drawing
-        answer, charts = answer_chart(analysis), gallery(analysis)
+        answer = answer_chart(analysis)
+        charts = _without(gallery(analysis), answer.name) if answer else gallery(analysis)
         every = [*([answer] if answer else []), *(chart for each in charts.values() for chart in each)]
         drawn = iter(draw_charts(every, plots))
         picture = next(drawn) if answer else None
@@ -109,6 +110,12 @@ def fill(
             ],
         )
     )
+
+
+def _without(charts: Mapping[str, Sequence[Chart]], name: str) -> dict[str, Sequence[Chart]]:
+    """Leave out the chart that is the picture of the answer, and its section if nothing else is there."""
+    rest = {heading: [chart for chart in each if chart.name != name] for heading, each in charts.items()}
+    return {heading: each for heading, each in rest.items() if each or not charts[heading]}
 
 
 def _first_row(charts: Sequence[DrawnChart]) -> Sequence[DrawnChart]:

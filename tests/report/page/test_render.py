@@ -3,12 +3,16 @@
 import re
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from dlx.report.answer import Answer
+from dlx.report.charts import Chart
 from dlx.report.diagnosis.finding import Diagnosis, Finding
+from dlx.report.page import render
 from dlx.report.page.assets import SCRIPTS, policy, script
 from dlx.report.page.render import fill
+from dlx.report.plots.style import SCHEMA
 
 HOSTILE = "<script>alert(1)</script>\n"
 
@@ -75,6 +79,17 @@ def test_without_findings_there_are_no_problems(study: Any) -> None:
     text = html(study, Diagnosis([], []))
     assert "No problems found" in text
     assert 'id="important"' not in text
+
+
+def test_the_picture_of_the_answer_is_not_drawn_again(study: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    study.run("a", study.curve(0.5))
+    spec = {"$schema": SCHEMA, "data": {"values": [{}]}, "mark": "point"}
+    both = [Chart("one", "One", "", spec), Chart("two", "Two", "", spec)]
+    monkeypatch.setattr(render, "gallery", lambda _: {"Curves": both, "Effects": [both[0]]})
+    monkeypatch.setattr(render, "answer_chart", lambda _: both[0])
+    text = render.render_page(study.analysis(), tmp_path, "t", "dlx report")
+    assert text.count("plots/one.png") == text.count("plots/two.png") == 1
+    assert "<h2>Effects</h2>" not in text
 
 
 def test_every_file_is_part_of_the_script() -> None:

@@ -11,7 +11,7 @@ const PHONE = 480; // pixels of a room, below which panels stand below each othe
 const NARROWEST = 140; // pixels of a panel
 const AROUND = 90; // pixels of axis and padding around a panel
 const NAMES = 0.3; // of the room for the names of rows; longer ones stand above their rows
-const TALL = 31; // pixels of such a row
+const TALL = 34; // pixels of such a row
 const MARGIN = 14; // pixels between the pointer and its tooltip
 
 /** Draw every live chart as soon as it comes near the window, which folded ones never do. */
@@ -157,7 +157,7 @@ function fit(panel, room) {
     if (!axis?.minExtent) return;
     if (axis.minExtent <= NAMES * room) names = axis.minExtent;
     else {
-      Object.assign(axis, { minExtent: 0, labelAlign: "left", labelPadding: 0, labelOffset: -10, labelLimit: room - 60 });
+      Object.assign(axis, { minExtent: 0, labelAlign: "left", labelPadding: 0, labelOffset: -12, labelLimit: room - 60 });
       if (panel.height?.step) panel.height = { step: TALL };
     }
   });

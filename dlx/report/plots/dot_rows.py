@@ -22,7 +22,7 @@ from dlx.report.plots.style import (
     tooltip,
 )
 
-STEP = 22  # pixels of a row
+STEP = 21  # pixels of a row
 WIDTH = 960  # of a row with its name
 PALE, FAINT = 0.35, 0.5  # opacity of the picked setting's own interval, and of single runs
 COLOUR_OF = {"best": COLOURS[0], "open": COLOURS[0], "worse": COLOURS[1], "untested": INK}

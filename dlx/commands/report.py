@@ -44,7 +44,14 @@ def main(arguments: Sequence[str]) -> int:
     command = shlex.join(["dlx", "report", *arguments])
     looks = Looks(folders[0]) if len(folders) == 1 else None
     write = partial(
-        write_report, folders, output, command, options=options, events=given.tensorboard, looks=looks
+        write_report,
+        folders,
+        output,
+        command,
+        options=options,
+        events=given.tensorboard,
+        details=given.details,
+        looks=looks,
     )
     if given.watch is None:
         write()
@@ -77,6 +84,11 @@ def _parser() -> Parser:
         type=number(0, below=1e6),
         help="update the report every SECONDS (default: 10) until all runs have ended or Ctrl-C; the open "
         "page reloads itself",
+    )
+    parser.add_argument(
+        "--details",
+        action="store_true",
+        help="also print all findings, how every setting compares, and how to read the table",
     )
     parser.add_argument(
         "--tensorboard",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dlx.report.comparison import Comparison, Comparisons
+from dlx.report.comparison import Comparison
 from dlx.report.comparison_text import sentence, verdict_cell
 from dlx.report.design import Design
 from dlx.report.formats import Column, Table, write_csv
@@ -40,7 +40,7 @@ def settings_table(analysis: "Analysis") -> Table:
     """Return the settings as text, with verdicts, without columns that are empty in every row."""
     summary = analysis.summary
     ranking, *others = _metric_columns(summary)
-    parts = [*_setting_columns(analysis.design), ranking, *_verdict_columns(analysis.comparisons), *others]
+    parts = [*_setting_columns(analysis.design), ranking, *_verdict_columns(analysis), *others]
     cells = [[write(row) for _, write in parts] for row in summary.table.to_dict(orient="records")]
     kept = [index for index in range(len(parts)) if any(row[index] != MISSING for row in cells)]
     return Table(
@@ -91,20 +91,26 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
     return parts
 
 
-def _verdict_columns(comparisons: Comparisons) -> list[tuple[Column, Write]]:
-    columns = (("best", comparisons.against_best, 1), ("baseline", comparisons.against_baseline, 2))
-    return [
-        (Column(f"against {name}", "", rank), _verdict(compared, name))
-        for name, compared, rank in columns
-        if compared
-    ]
+def _verdict_columns(analysis: "Analysis") -> list[tuple[Column, Write]]:
+    """Return the groups of the answer, and the verdicts on a baseline."""
+    comparisons, groups = analysis.comparisons, analysis.answer.groups
+    words = {setting: MISSING if group == "untested" else group for setting, group in groups.items()}
+    if set(words.values()) == {"best", MISSING}:  # nothing was tested
+        words = {}
+    columns: list[tuple[Column, Write]] = []
+    if comparisons.against_best:
+        columns.append((Column("against best", "", 1), lambda row: words.get(int(row["setting"]), MISSING)))
+    if comparisons.against_baseline:
+        write = _verdict(comparisons.against_baseline)
+        columns.append((Column("against baseline", "", 2), write))
+    return columns
 
 
-def _verdict(compared: list[Comparison], reference: str) -> Write:
+def _verdict(compared: list[Comparison]) -> Write:
     cells = {each.setting: verdict_cell(each) for each in compared}
     if all(cell == MISSING for cell in cells.values()):
         return lambda row: MISSING  # noqa: ARG005
-    cells |= {each.reference: reference for each in compared}
+    cells |= {each.reference: "baseline" for each in compared}
     return lambda row: cells.get(int(row["setting"]), MISSING)
 
 

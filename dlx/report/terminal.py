@@ -1,5 +1,6 @@
-"""The report in a terminal: the columns that fit, the diagnosis, runs left out, the page's path."""
+"""The report in a terminal: the answer, three findings, the columns that fit, the page's path."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from dlx.report.analysis import Analysis
+from dlx.report.comparison_text import sentence
 from dlx.report.diagnosis.finding import terminal_lines
+from dlx.report.diagnosis.first_screen import most_important
 from dlx.report.formats import Table
 from dlx.report.text import visible, write_count
 
@@ -19,17 +22,62 @@ ROWS = 40  # of the table: more would scroll away
 TEXTS = 8  # columns of settings; folded to fit, more would be one letter wide
 
 
-def print_report(console: Console, analysis: Analysis, title: str, page: Path) -> None:
-    """Print the report. All text goes through `Text`, as rich's markup would act on a name like `[/]`."""
-    console.print(Text(visible(title), style="bold"))
-    console.print(Text("\n".join([*analysis.answer.lines(), ""])))
+def print_report(
+    console: Console, analysis: Analysis, title: str, page: Path, *, details: bool = False
+) -> None:
+    """Print the report; with `details`, also everything that stands behind the answer.
+
+    All text goes through `Text`, as rich's markup would act on a name like `[/]`.
+    """
+    answer = analysis.answer
+    console.print(Text(visible(title), style="dim"))
+    console.print(Text(answer.sentence, style="bold"))
+    for line in (f"Next: {answer.next_step}" if answer.next_step else "", *answer.remarks):
+        if line:
+            console.print(Text(line))
+    if important := most_important(analysis.diagnosis):
+        console.print()
+    for finding in important:
+        subject = f"{visible(finding.subject)}: " if finding.subject else ""
+        _print_item(console, f"{subject}{visible(finding.sentence)}")
+    console.print()
     print_table(console, analysis.table)
-    if diagnosis := terminal_lines(analysis.diagnosis, analysis.design):
-        console.print(Text("\n".join(["", *(f"- {line}" for line in diagnosis)])))
+    more = [] if details else ["All findings, comparisons and notes: dlx report --details"]
+    for line in filter(None, [answer.method, *more]):
+        console.print(Text(line, style="dim"))
+    if details:
+        _print_details(console, analysis)
     name_runs(console, "Running", "cyan", analysis.data.running)
     name_runs(console, "Left out", "yellow", analysis.data.left_out)
     # Not wrapped: a path that is broken over two lines can be neither copied nor clicked.
     console.print(Text(f"\n{visible(str(page))}", style="bold"), soft_wrap=True)
+
+
+def _print_item(console: Console, text: str) -> None:
+    """Print an item of a list, its lines indented below the first."""
+    for index, line in enumerate(Text(text).wrap(console, console.width - 2)):
+        line.rstrip()
+        console.print(Text("  " if index else "- ") + line)
+
+
+def _print_details(console: Console, analysis: Analysis) -> None:
+    """Print how the settings compare, all findings, checks that were not made, and the table's notes."""
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    parts = {
+        "How this was compared": analysis.answer.details,
+        "Compared with the best": [sentence(each, labels, comparisons) for each in comparisons.against_best],
+        "Compared with the baseline": [
+            sentence(each, labels, comparisons) for each in comparisons.against_baseline
+        ],
+        "All findings": terminal_lines(analysis.diagnosis, analysis.design, most=sys.maxsize),
+        "Not checked": [f"{kind}: {reason}" for kind, reason in analysis.diagnosis.unchecked],
+        "The table": analysis.table.notes,
+    }
+    for heading, lines in parts.items():
+        if lines:
+            console.print(Text(f"\n{heading}", style="bold"))
+        for line in lines:
+            _print_item(console, visible(line))
 
 
 def name_runs(console: Console, heading: str, style: str, runs: Mapping[str, str]) -> None:
@@ -43,13 +91,13 @@ def name_runs(console: Console, heading: str, style: str, runs: Mapping[str, str
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print the table's first rows and the columns that fit, its notes, and how much is hidden."""
+    """Print the table's first rows and the columns that fit, and how much is hidden."""
     fitting = _fitting(console, table)
     console.print(_grid(table, fitting))
     counts = {"row": len(table.rows) - ROWS, "column": len(table.columns) - len(fitting)}
     parts = [write_count(count, f"more {noun}") for noun, count in counts.items() if count > 0]
-    hidden = [f"{' and '.join(parts)} on the page and in table.csv."] if parts else []
-    console.print(Text("\n".join(["", *table.notes, *hidden]), style="dim"))
+    hidden = f"\n{' and '.join(parts)} on the page and in table.csv." if parts else ""
+    console.print(Text(hidden, style="dim"))
 
 
 def _fitting(console: Console, table: Table) -> list[int]:
@@ -70,7 +118,9 @@ def _grid(table: Table, shown: list[int]) -> Grid:
     grid = Grid(box=SIMPLE_HEAD, pad_edge=False, header_style="", show_edge=False, padding=(0, 1, 0, 0))
     for index in shown:
         column = table.columns[index]
-        heading = Text(column.heading, style="bold")
+        widest = column.rule or max((row[index] for row in table.rows[:ROWS]), key=len, default="")
+        narrow = len(widest) < len(column.heading)
+        heading = Text(column.heading.replace(" ", "\n") if narrow else column.heading, style="bold")
         for line in column.rule.split(", ") if column.rule else ():
             heading.append(f"\n{line}", style="dim")
         grid.add_column(

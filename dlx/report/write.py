@@ -5,6 +5,7 @@ import math
 import platform
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 PAGE = "index.html"
 EVENTS = "tensorboard"
-FORMAT = 1  # of report.json; increases when a key is removed or changes its meaning
+FORMAT = 2  # of report.json; increases when a key is removed or changes its meaning
 
 
 def write_report(
@@ -43,13 +44,15 @@ def write_report(
     events: bool = False,
     refresh: int | None = None,
     show: bool = True,
+    details: bool = False,
     looks: "Looks | None" = None,
 ) -> None:
     """Report the runs below `folders` into the folder `output`; the page quotes `command`.
 
     `study`: their runs, if they have been read already. `events`: write TensorBoard's files. `refresh`:
-    seconds after which the page reloads itself. `show`: print the table. `looks`: those of the study, which
-    decide the level of the tests; this one is added. Raises RequestError if no run can be reported.
+    seconds after which the page reloads itself. `show`: print the report, and what is behind it if
+    `details`. `looks`: those of the study, which decide the level of the tests; this one is added. Raises
+    RequestError if no run can be reported.
     """
     from rich.console import Console
 
@@ -72,7 +75,7 @@ def write_report(
         write_events(analysis, output / EVENTS)
     if not show:
         return
-    print_report(Console(highlight=False), analysis, title, output / PAGE)
+    print_report(Console(highlight=False), analysis, title, output / PAGE, details=details)
     if events:
         print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
 
@@ -100,12 +103,12 @@ def _texts(analysis: Analysis, title: str, command: str) -> dict[str, str]:
     for name, table in tables.items():
         if table.rows:
             texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}
-    facts = {"title": title, "command": command, "answer": analysis.answer.sentence}
+    facts = {"title": title, "command": command}
     return texts | {"report.json": report_json(analysis, facts, tables)}
 
 
 def report_json(analysis: Analysis, facts: Mapping[str, object], tables: Mapping[str, Table]) -> str:
-    """Return the report as strict JSON: `facts` first, then settings best first, runs, and the tables.
+    """Return the report as strict JSON: `facts`, the answer, settings best first, runs, and the tables.
 
     `settings` has the columns of table.csv, with the swept values under `values`. Each of `runs` names its
     setting by `setting`, an index into that list. Numbers have full precision; missing ones are null.
@@ -114,6 +117,7 @@ def report_json(analysis: Analysis, facts: Mapping[str, object], tables: Mapping
     report = {
         "format": FORMAT,
         **facts,
+        "answer": _answer(analysis),
         "written": datetime.now().astimezone().isoformat(timespec="seconds"),
         "versions": {
             "dlx": __version__,
@@ -152,6 +156,12 @@ def report_json(analysis: Analysis, facts: Mapping[str, object], tables: Mapping
         },
     }
     return json.dumps(_strict(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _answer(analysis: Analysis) -> dict[str, object]:
+    """Return the answer with its groups by label, best first."""
+    answer, labels = analysis.answer, analysis.design.labels
+    return asdict(answer) | {"groups": {labels[setting]: group for setting, group in answer.groups.items()}}
 
 
 def _rows(frame: "pd.DataFrame") -> list[dict[Any, Any]]:

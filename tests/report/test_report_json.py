@@ -27,7 +27,7 @@ def test_settings_and_runs_are_at_full_precision_and_belong_together(study: Any)
             study.run(
                 f"{name}{seed}", study.curve(0.95, final + seed / 7), {"optimizer.name": name}, seed=seed
             )
-    report = exported(study, finding="none")
+    report = exported(study, title="a study")
     assert [row["values"] for row in report["settings"]] == [
         {"optimizer.name": "sgd"},
         {"optimizer.name": "adam"},
@@ -38,9 +38,20 @@ def test_settings_and_runs_are_at_full_precision_and_belong_together(study: Any)
     assert (by_run["adam1"]["setting"], by_run["sgd0"]["setting"]) == (1, 0)
     assert by_run["adam1"]["seeds"] == {"seed": 1}
     assert (report["metric"], report["higher_is_better"]) == ("val_accuracy", True)
-    assert (report["finding"], report["equal_in_all_runs"]["epochs"]) == ("none", 4)
+    assert (report["title"], report["equal_in_all_runs"]["epochs"]) == ("a study", 4)
     assert report["versions"]["torch_of_runs"] == ["2.10"]
     assert report["tables"]["table"]["rows"][0][0] == "sgd"
+
+
+def test_the_answer_has_its_groups_by_label(study: Any) -> None:
+    for name, final in (("adam", 0.5), ("sgd", 0.9)):
+        for seed in range(4):
+            study.run(f"{name}{seed}", study.curve(final + seed / 100), {"optimizer.name": name}, seed=seed)
+    answer = exported(study)["answer"]
+    assert answer["groups"] == {"sgd": "best", "adam": "worse"}
+    assert answer["sentence"].startswith("sgd is best")
+    assert answer["method"].startswith("Paired t test")
+    assert set(answer) == {"sentence", "next_step", "method", "groups", "remarks", "details"}
 
 
 def test_missing_and_infinite_values_are_null(study: Any) -> None:

@@ -84,17 +84,16 @@ def test_the_report_mentions_f_and_steps_but_no_seeds(
     monkeypatch.setenv("COLUMNS", "200")
     descents(study, 1)
     study.descent("swings", PATH, [13.0, 0.25, 2.0], {"optimizer.lr": 5.0})
-    assert main([str(study.folder)]) == 0
-    printed = capsys.readouterr().out
-    assert (
-        "Lowest value of f after the last step: 0.8125 with lr 0.1. Next lowest: 2.0000 with lr 5" in printed
-    )
-    assert "higher by 1.1875" in printed
-    assert "Lowest value on the way: 0.2500 with lr 5, after step 1." in printed
+    assert main([str(study.folder), "--details"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "lr 0.1 ends lowest: f is 0.8125 after the last step." in printed
+    assert "The next lowest is lr 5, 1.2 higher." in printed
+    assert "The lowest value on the way was 0.2500 with lr 5, after step 1." in printed
     for word in ("accuracy", "chance,", "seed", "±", "flatters", "train loss"):
         assert word not in printed
     report = study.folder / "report"
     assert sorted(file.name for file in (report / "plots").glob("*.svg")) == [
+        "answer.svg",
         "loss.svg",
         "loss_by_setting.svg",
         "surface_by_setting.svg",
@@ -109,11 +108,10 @@ def test_one_run_and_one_that_never_had_a_height_are_reported(
     study: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     study.descent("one", PATH, [13.0, 0.5, 0.8125])
-    assert main([str(study.folder)]) == 0
-    assert (
-        "Value of f after the last step: 0.8125. Lowest value on the way: 0.5000, after step 1."
-        in " ".join(capsys.readouterr().out.split())
-    )
+    assert main([str(study.folder), "--details"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The value of f after the last step is 0.8125." in said
+    assert "The lowest value on the way was 0.5000, after step 1." in said
     study.descent("nan", [(3.0, 2.0)], [float("nan")], {"loss.function": "log(x - 5)"}, "diverged")
     nan = study.folder / "nan"
     assert main([str(nan), "--output", str(tmp_path / "report")]) == 0

@@ -6,13 +6,13 @@ from datetime import datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from dlx.report.text import visible
+from dlx.report.text import visible, write_count
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 # In this order: each file uses only those above it, and main.js starts them.
-SCRIPTS = ("data", "state", "tables", "filter", "curves", "charts", "dialog", "main")
+SCRIPTS = ("data", "state", "tables", "folds", "filter", "curves", "charts", "dialog", "main")
 
 
 def environment(*packages: str) -> "Environment":
@@ -27,6 +27,7 @@ def environment(*packages: str) -> "Environment":
         lstrip_blocks=True,
     )
     made.filters["visible"] = visible
+    made.globals["counted"] = write_count
     return made
 
 

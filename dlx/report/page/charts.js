@@ -7,21 +7,31 @@
 const live = [];
 
 const PAUSE = 120; // milliseconds without a change, so that drawing does not slow down typing
-const NARROWEST = 180; // pixels of a panel
+const PHONE = 480; // pixels of a room, below which panels stand below each other
+const NARROWEST = 140; // pixels of a panel
+const AROUND = 90; // pixels of axis and padding around a panel
+const NAMES = 0.3; // of the room for the names of rows; longer ones stand above their rows
+const TALL = 34; // pixels of such a row
 const MARGIN = 14; // pixels between the pointer and its tooltip
 
-/** Draw every live chart as soon as it comes near the window; until then the page shows its SVG. */
+/** Draw every live chart as soon as it comes near the window, which folded ones never do. */
 function charts() {
+  /** @type {Map<Element, Live>} */
+  const waiting = new Map();
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
       near.unobserve(entry.target);
-      const box = /** @type {HTMLElement} */ (entry.target);
-      const chart = { name: box.dataset.chart ?? "", box, note: box.parentElement?.querySelector("[data-shown]") ?? null, view: null, data: [] };
-      live.push(chart);
-      void draw(chart);
+      const chart = waiting.get(entry.target);
+      if (chart) void draw(chart);
     }
   }, { rootMargin: "600px" });
-  for (const box of document.querySelectorAll("[data-chart]")) near.observe(box);
+  for (const each of document.querySelectorAll("[data-chart]")) {
+    const box = /** @type {HTMLElement} */ (each);
+    const chart = { name: box.dataset.chart ?? "", box, note: box.parentElement?.querySelector("[data-shown]") ?? null, view: null, data: [] };
+    live.push(chart);
+    waiting.set(box, chart);
+    near.observe(box);
+  }
   let soon = 0;
   listeners.push(() => {
     clearTimeout(soon);
@@ -31,7 +41,7 @@ function charts() {
   addEventListener("resize", () => {
     if (innerWidth === width) return; // a phone's address bar changes the height only
     width = innerWidth;
-    for (const chart of live) void draw(chart);
+    for (const { box } of live) near.observe(box); // in a closed fold there is no width yet
   });
 }
 
@@ -122,21 +132,47 @@ function dataOf(node, name, rows) {
 }
 
 /**
- * Limit panels to the width of the room, so that text keeps its size on a phone.
+ * Limit panels, and the names beside them, to the width of the room, so that text keeps its size on a phone.
  * @param {any} specification
  * @param {number} room pixels
  */
 function narrow(specification, room) {
-  const around = 90; // axis and padding
-  const panels = [specification, ...(specification.vconcat ?? [])].filter((panel) => panel.width);
-  for (const panel of panels) panel.width = Math.max(NARROWEST, Math.min(panel.width, room - around));
-  if (room >= 480) return;
-  const legend = (/** @type {any} */ node) => {
-    if (!node || typeof node !== "object") return;
-    if (node.legend?.orient === "bottom") Object.assign(node.legend, { columns: 1, labelLimit: room - around });
-    Object.values(node).forEach(legend);
-  };
-  legend(specification);
+  each(specification, (part) => {
+    if (part.hconcat && room < PHONE) {
+      part.vconcat = part.hconcat;
+      delete part.hconcat;
+    }
+    if (part.width && (part.layer || part.mark)) fit(part, room);
+    if (part.legend?.orient === "bottom" && room < PHONE) Object.assign(part.legend, { columns: 1, labelLimit: room - AROUND });
+  });
+}
+
+/**
+ * @param {any} panel
+ * @param {number} room pixels
+ */
+function fit(panel, room) {
+  let names = 0;
+  each(panel, ({ axis }) => {
+    if (!axis?.minExtent) return;
+    if (axis.minExtent <= NAMES * room) names = axis.minExtent;
+    else {
+      Object.assign(axis, { minExtent: 0, labelAlign: "left", labelPadding: 0, labelOffset: -12, labelLimit: room - 60 });
+      if (panel.height?.step) panel.height = { step: TALL };
+    }
+  });
+  panel.width = Math.max(NARROWEST, Math.min(panel.width, room - names - AROUND));
+}
+
+/**
+ * Do something with every part of a specification.
+ * @param {any} node
+ * @param {(node: any) => void} act
+ */
+function each(node, act) {
+  if (!node || typeof node !== "object") return;
+  act(node);
+  for (const child of Object.values(node)) each(child, act);
 }
 
 /**

@@ -5,7 +5,7 @@ Axes: S settings (in the order of the table), R runs (in the order of `ordered_r
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -26,9 +26,7 @@ FACETS = 6  # keys that the tables can be filtered by
 CHOICES = 30  # values of such a key
 
 
-def page_data(
-    analysis: Analysis, sections: Mapping[str, Sequence[DrawnChart]], runs: Sequence[RunDetails]
-) -> dict[str, Any]:
+def page_data(analysis: Analysis, charts: Sequence[DrawnChart], runs: Sequence[RunDetails]) -> dict[str, Any]:
     """Return the data; the keys are those of the typedefs in data.js."""
     data, design, table = analysis.data, analysis.design, analysis.summary.table
     rows = [design.rows[setting] for setting in table["setting"]]
@@ -46,7 +44,7 @@ def page_data(
         "curves": _curves(data, len(table), trace(analysis, apart=True), names),
         "colours": list(COLOURS),
         "greys": GREYS,
-        "charts": {chart.name: chart.live for each in sections.values() for chart in each if chart.live},
+        "charts": {chart.name: chart.live for chart in charts if chart.live},
     }
 
 

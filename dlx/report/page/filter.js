@@ -87,7 +87,7 @@ function picking(settings, runs, colours) {
   const clear = make("button", { type: "button", class: "button" }, "Clear selection");
   const bar = make("div", { class: "bar", hidden: "" }, words, to, clear);
   element("main").append(bar);
-  to.addEventListener("click", () => document.querySelector("[data-chart]")?.closest("section")?.scrollIntoView());
+  to.addEventListener("click", () => reveal(document.querySelector("[data-shown]")?.closest("figure")));
   clear.addEventListener("click", () => {
     state.settings.clear();
     state.runs.clear();

@@ -8,6 +8,7 @@ function main() {
   filter(settings, runs);
   picking(settings, runs, data.colours);
   dialogs(runs);
+  folds();
   charts();
   changed();
   document.documentElement.dataset.ready = "";

@@ -1,8 +1,9 @@
 """An analysis -> its plots, and one index.html that opens offline: styles, script and charts are inline."""
 
+import itertools
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
-from dlx.report.charts import DrawnChart, discard_earlier, draw_charts
+from dlx.report.charts import Chart, DrawnChart, discard_earlier, draw_charts
 from dlx.report.comparison_text import sentence
+from dlx.report.diagnosis.first_screen import most_important
 from dlx.report.page.assets import environment, now, policy, script, vega
 from dlx.report.page.data import page_data, script_json
 from dlx.report.page.runs import counts, data_facts, environments, run_details, runs_table, train_commands
+from dlx.report.plots.answer import answer_chart
 from dlx.report.plots.gallery import gallery
 from dlx.report.tables import layer_tables
 from dlx.report.text import visible, write_value
@@ -34,16 +37,22 @@ def render_page(
     discard_earlier(plots)
     with ThreadPoolExecutor(max_workers=1) as pool:
         libraries = pool.submit(vega)  # takes a second, during the drawing
-        charts = gallery(analysis)
-        drawn = iter(draw_charts([chart for each in charts.values() for chart in each], plots))
+        answer = answer_chart(analysis)
+        charts = _without(gallery(analysis), answer.name) if answer else gallery(analysis)
+        every = [*([answer] if answer else []), *(chart for each in charts.values() for chart in each)]
+        drawn = iter(draw_charts(every, plots))
+        picture = next(drawn) if answer else None
         sections = {heading: [next(drawn) for _ in each] for heading, each in charts.items()}
     details = run_details(analysis, output)
-    data = page_data(analysis, sections, details)
-    return fill(analysis, sections, title, command, refresh, data, script(libraries.result()))
+    data = page_data(
+        analysis, [*([picture] if picture else []), *itertools.chain(*sections.values())], details
+    )
+    return fill(analysis, picture, sections, title, command, refresh, data, script(libraries.result()))
 
 
 def fill(
     analysis: Analysis,
+    chart: DrawnChart | None,
     sections: Mapping[str, list[DrawnChart]],
     title: str,
     command: str,
@@ -53,7 +62,8 @@ def fill(
 ) -> str:
     """Fill the template. All text is escaped, except the script and the charts, which the renderer escaped.
 
-    `sections`: the charts by heading. `data`: what the `script` works on (see data.py).
+    `chart`: the picture of the answer. `sections`: the other charts by heading. `data`: what the `script`
+    works on (see data.py).
     """
     from markupsafe import Markup
 
@@ -69,16 +79,18 @@ def fill(
             counts=counts(analysis),
             answer=analysis.answer,
             compared=_compared(analysis),
+            important=most_important(analysis.diagnosis),
             diagnosis=analysis.diagnosis,
             table=analysis.table,
             setting_columns=max(1, len(design.keys)),
             running=_pairs(study.running),
             left_out=_pairs(study.left_out),
+            chart=chart,
+            opening=_first_row(next(iter(sections.values()), [])),
             sections=sections,
             charts={
-                chart.name: Markup(_own_ids(chart))  # noqa: S704
-                for charts in sections.values()
-                for chart in charts
+                each.name: Markup(_own_ids(each))  # noqa: S704
+                for each in [*([chart] if chart else []), *itertools.chain(*sections.values())]
             },
             runs=runs_table(analysis),
             layers=layer_tables(analysis),
@@ -98,6 +110,17 @@ def fill(
             ],
         )
     )
+
+
+def _without(charts: Mapping[str, Sequence[Chart]], name: str) -> dict[str, Sequence[Chart]]:
+    """Leave out the chart that is the picture of the answer, and its section if nothing else is there."""
+    rest = {heading: [chart for chart in each if chart.name != name] for heading, each in charts.items()}
+    return {heading: each for heading, each in rest.items() if each or not charts[heading]}
+
+
+def _first_row(charts: Sequence[DrawnChart]) -> Sequence[DrawnChart]:
+    """Return the charts that fill the first row of a section: a wide one, or two."""
+    return charts[:1] if any(chart.wide for chart in charts[:2]) else charts[:2]
 
 
 def _compared(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:

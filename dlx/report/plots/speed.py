@@ -123,7 +123,7 @@ def cost_panels(costs: CostCurves, metric: str, *, exact: bool) -> Spec:
             colours,
             x=_cost_axis(costs, field, TITLES[field] if split == splits[-1] else None),
             y=metric_axis(
-                curves.axes[metric], metric_title(metric, split, exact=exact) if field == "epoch" else None
+                curves.axes[metric], _title(metric, split, exact=exact) if field == "epoch" else None
             ),
         )
         for split in splits
@@ -131,6 +131,11 @@ def cost_panels(costs: CostCurves, metric: str, *, exact: bool) -> Spec:
     ]
     description = f"{metric} against {', '.join(TITLES[field] for field in costs.spans)}"
     return chart(description, {"concat": panels, "columns": len(costs.spans)})
+
+
+def _title(metric: str, split: str, *, exact: bool) -> str:
+    """Return an axis's title without its unit, as the panels are low."""
+    return metric_title(metric, exact=True) if exact else f"{split} {metric}"
 
 
 def _without_epoch_0(curves: Curves, log: tuple[str, ...], field: str) -> Curves:

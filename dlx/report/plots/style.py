@@ -86,6 +86,7 @@ def legend_below(labels: Sequence[str], *, wide: bool = False) -> Spec:
         # A vertical legend with several columns gets the order wrong if its last row is not full.
         "direction": "horizontal",
         "columns": 2 * columns if wide else columns,
+        "columnPadding": 24,  # in a browser with wider letters (see row_axis) entries would touch
         "labelLimit": 440 if longest > 30 else 210,
         "title": None,
     }

@@ -1,6 +1,7 @@
 """The page in a browser: it draws, sorts, filters and picks by mouse and keyboard, and asks for nothing."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,11 @@ pytestmark = pytest.mark.slow
 CURVES = '[data-chart="accuracy"]'
 SETTINGS = 'table[data-table="settings"] tbody tr'
 RUNS = 'table[data-table="runs"] tbody tr'
+
+
+def unfold(page: Any, heading: str) -> None:
+    """Open a folded part of the page."""
+    page.locator("summary", has=page.get_by_role("heading", name=heading, exact=True)).click()
 
 
 def drawn(page: Any) -> Any:
@@ -42,8 +48,10 @@ def column(page: Any, rows: str, index: int) -> list[str]:
 @pytest.mark.parametrize("size", SIZES)
 def test_the_page_fits_every_window_in_either_colour_scheme(visit: Open, size: str, scheme: str) -> None:
     page = visit(size, scheme)
+    for fold in page.locator("details.fold > summary").all():
+        fold.click()
     charts = page.locator("[data-chart]")
-    assert charts.count() >= 3
+    assert charts.count() >= 4
     for index in range(charts.count()):
         charts.nth(index).scroll_into_view_if_needed()
         page.wait_for_selector(f"[data-chart] >> nth={index} >> .vega-embed svg")
@@ -53,6 +61,53 @@ def test_the_page_fits_every_window_in_either_colour_scheme(visit: Open, size: s
     assert (brightness < 60) == (scheme == "dark")
     page.get_by_role("button", name="Theme: auto").click()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 250)"
+
+
+def test_the_first_screen_is_the_answer(visit: Open, eight: Path) -> None:
+    page = visit(file=eight)
+    page.wait_for_selector('[data-chart="answer"] .vega-embed svg')
+    parts = [".answer", "#answer", "#important", "table", "#curves", ".fold"]
+    tops = [page.locator(part).first.bounding_box()["y"] for part in parts]
+    assert tops == sorted(tops)
+    assert tops[parts.index("table")] < 1100
+    important = page.locator("#important").bounding_box()
+    assert important["y"] + important["height"] < 900
+    assert not page.locator("details[open]").count()
+    words = page.locator('[data-chart="answer"] svg text').all_text_contents()
+    assert {"Scored best", "Open: not shown to be worse (1)", "Worse (6)"} <= set(words)
+
+
+@pytest.mark.parametrize("size", ["phone", "desktop"])
+def test_a_folded_chart_is_drawn_as_wide_as_its_room_when_it_opens(
+    visit: Open, eight: Path, size: str
+) -> None:
+    page = visit(size, file=eight)
+    chart = page.locator('[data-chart="differences"]')
+    page.wait_for_selector('[data-chart="answer"] .vega-embed svg')
+    page.set_viewport_size({"width": SIZES[size][0] - 20, "height": SIZES[size][1]})
+    assert not page.locator('[data-chart="differences"] .vega-embed').count()
+    unfold(page, "Differences")
+    page.wait_for_selector('[data-chart="differences"] .vega-embed svg')
+    room, svg = chart.bounding_box(), chart.locator("svg").first.bounding_box()
+    assert 0.5 * room["width"] < svg["width"] <= room["width"] + 1
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size][0] - 20
+
+
+def test_names_too_long_for_a_phone_stand_above_their_rows(visit: Open, report: Path) -> None:
+    page = visit("phone")
+    page.wait_for_selector('[data-chart="answer"] .vega-embed svg')
+    names = page.locator('[data-chart="answer"] .role-axis-label text').all_text_contents()
+    assert "width 16, norm none, lr 0.0001" in names
+
+
+def test_links_open_the_fold_they_lead_into(visit: Open, eight: Path) -> None:
+    page = visit(file=eight)
+    sentence = page.get_by_text("sgd, lr 0.1 is worse than adam, lr 1", exact=False).first
+    assert not sentence.is_visible()
+    page.get_by_role("link", name="How this was compared").click()
+    assert sentence.is_visible()
+    assert page.locator("#comparisons").bounding_box()["y"] < SIZES["desktop"][1]
+    assert visit(file=eight, anchor="#findings").locator("#findings").is_visible()
 
 
 def test_words_filter_settings_and_runs_and_the_count_is_announced(visit: Open) -> None:
@@ -104,6 +159,8 @@ def test_selected_settings_are_drawn_in_colour(visit: Open) -> None:
     assert "1 setting in colour, 11 in grey, 2 single runs" in page.locator("[data-shown]").first.inner_text()
     page.locator(SETTINGS).nth(3).locator("td").last.click()
     assert page.get_by_text("2 settings selected").is_visible()
+    page.get_by_role("button", name="Show the curves").click()
+    sync_api.expect(page.locator(CURVES)).to_be_in_viewport()
     page.get_by_role("button", name="Clear selection").click()
     coloured(page, 8)
 
@@ -111,6 +168,7 @@ def test_selected_settings_are_drawn_in_colour(visit: Open) -> None:
 def test_a_selected_run_has_its_own_curve(visit: Open) -> None:
     page = visit()
     drawn(page)
+    unfold(page, "Runs")
     row = page.locator(RUNS, has=page.get_by_role("button", name="run4-1", exact=True))
     row.locator("input").check()
     coloured(page, 1)
@@ -135,6 +193,7 @@ def test_curves_show_only_filtered_settings(visit: Open) -> None:
 
 def test_the_dialog_of_a_run_has_its_settings_command_and_files(visit: Open) -> None:
     page = visit()
+    unfold(page, "Runs")
     page.get_by_role("button", name="run0-0", exact=True).press("Enter")
     dialog = page.get_by_role("dialog", name="run0-0")
     text = dialog.inner_text()
@@ -153,6 +212,7 @@ def test_hostile_names_are_text_in_tables_charts_and_dialogs(visit: Open, size: 
     drawn(page)
     page.get_by_label("Find").fill("onerror")
     coloured(page, 1)
+    unfold(page, "Runs")
     page.get_by_role("button", name=SHOWN.replace("/", ""), exact=True).click()
     assert SHOWN in page.get_by_role("dialog").inner_text()
     page.keyboard.press("Escape")

@@ -17,7 +17,7 @@ from dlx.report.page.runs import run_details
 def made(study: Any, tmp_path: Path) -> Callable[[], dict[str, Any]]:
     def make() -> dict[str, Any]:
         analysis = study.analysis()
-        return data.page_data(analysis, {}, run_details(analysis, tmp_path / "report"))
+        return data.page_data(analysis, [], run_details(analysis, tmp_path / "report"))
 
     return make
 

@@ -1,70 +1,95 @@
-"""The page's HTML: findings come first, problems before notes, every sentence as text; and its script."""
+"""The page's HTML: the answer comes first, the rest folds, every sentence is text; and its script."""
 
 import re
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from dlx.report.comparison import Comparison, Comparisons
+from dlx.report.answer import Answer
+from dlx.report.charts import Chart
 from dlx.report.diagnosis.finding import Diagnosis, Finding
+from dlx.report.page import render
 from dlx.report.page.assets import SCRIPTS, policy, script
 from dlx.report.page.render import fill
+from dlx.report.plots.style import SCHEMA
 
 HOSTILE = "<script>alert(1)</script>\n"
 
 
-def html(study: Any, diagnosis: Diagnosis, *against_best: Comparison) -> str:
-    """The page of one run, with this diagnosis and these comparisons."""
-    study.run("a", study.curve(0.5))
-    compared = Comparisons([*against_best], [], "val_accuracy", 0.01, ["a note on seeds"])
-    analysis = replace(study.analysis(), comparisons=compared)
-    vars(analysis).update(diagnosis=diagnosis, headline="the answer")
-    return fill(analysis, {"Curves": []}, "t", "dlx report").partition("<body>")[2]
+def html(study: Any, diagnosis: Diagnosis, settings: int = 1) -> str:
+    """The page of some settings of three runs, with this diagnosis."""
+    for index in range(settings):
+        for seed in range(3):
+            end = 0.5 - (index + seed) / 100
+            name = f"{index} {HOSTILE}"
+            study.run(f"r{index}-{seed}", study.curve(end), {"model.norm": name}, seed=seed)
+    analysis = replace(study.analysis())
+    answer = Answer("the answer", "the next step", "the method", {}, ["a remark"], ["a detail"])
+    vars(analysis).update(diagnosis=diagnosis, answer=answer)
+    return fill(analysis, None, {"Curves": []}, "t", "dlx report").partition("<body>")[2]
 
 
-def test_findings_come_before_the_table_and_problems_before_notes(study: Any) -> None:
+def test_the_answer_comes_first_and_what_is_behind_it_folds(study: Any) -> None:
     findings = [
-        Finding("edge", "sweep", "", "note", "a remark", {}),
-        Finding("overfitting", "setting", "lr 2", "trade-off", "this for that", {}),
+        Finding("edge", "sweep", "", "note", "a note", {}),
+        Finding("gap", "setting", "lr 2", "trade-off", "this for that", {}),
         Finding("overfitting", "setting", f"lr 1 {HOSTILE}", "problem", "a problem", {}),
         Finding("diverged", "run", "a", "problem", "of one run", {}),
     ]
-    pair = Comparison(0, 0, 5, -0.1, -0.2, -0.05, 0.06, 0.12, "undecided", 3, f"b may be worse {HOSTILE}")
-    text = html(study, Diagnosis(findings, [("calibration", "no predictions")]), pair)
-    order = [
-        "a problem",
-        "this for that",
-        "a remark",
-        "of one run",
-        "calibration: no predictions",
-        "undecided",
-        "a note on seeds",
-        "<table",
-    ]
+    text = html(study, Diagnosis(findings, [("calibration", "no predictions")]), 2)
+    order = ["the answer", "the next step", "a remark", "the method", "a problem", "a note", "<table"]
     positions = [text.index(words) for words in order]
     assert positions == sorted(positions)
+    folded = text[text.index("<details") :]
+    behind = [
+        "a detail",
+        "Compared with the best",
+        "a problem",
+        "this for that",
+        "a note",
+        "of one run",
+        "no predictions",
+    ]
+    positions = [folded.index(words) for words in behind]
+    assert positions == sorted(positions)
+    assert "of one run" not in text[: text.index("<details")]
     assert "<strong>lr 1 &lt;script&gt;alert(1)&lt;/script&gt;\\n</strong> a problem" in text
+    assert "norm 1 &lt;script&gt;alert(1)&lt;/script&gt;\\n is" in text
     assert "1 single-run finding<" in text
-    assert "b may be worse &lt;script&gt;alert(1)&lt;/script&gt;\\n" in text
     assert "<script" not in text
 
 
-def test_many_findings_are_folded(study: Any) -> None:
-    findings = [Finding("diverged", "setting", "a", "problem", f"problem {index}", {}) for index in range(20)]
-    assert re.search(r"<summary>12 more problems</summary>", html(study, Diagnosis(findings, [])))
+def test_the_first_screen_has_three_findings_at_most(study: Any) -> None:
+    findings = [
+        Finding(f"kind {index}", "setting", "a", "problem", f"problem {index}", {}) for index in range(20)
+    ]
+    text = html(study, Diagnosis(findings, []))
+    first = text[: text.index("<table")]
+    assert [index for index in range(20) if f"problem {index}<" in first] == [0, 1, 2]
+    assert 'href="#findings">All 20 findings</a>' in first
+    assert re.search(r"<summary>12 more problems</summary>", text)
 
 
-def test_without_comparisons_they_have_no_card(study: Any) -> None:
+def test_without_pairs_there_is_nothing_to_compare(study: Any) -> None:
     assert "comparisons.csv" not in html(study, Diagnosis([], []))
 
 
-def test_problems_of_single_runs_alone_are_named_as_such(study: Any) -> None:
-    of_run = Finding("diverged", "run", "a", "problem", "of one run", {})
-    assert "Problems of single runs only" in html(study, Diagnosis([of_run], []))
-
-
 def test_without_findings_there_are_no_problems(study: Any) -> None:
-    assert "No problems found" in html(study, Diagnosis([], []))
+    text = html(study, Diagnosis([], []))
+    assert "No problems found" in text
+    assert 'id="important"' not in text
+
+
+def test_the_picture_of_the_answer_is_not_drawn_again(study: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    study.run("a", study.curve(0.5))
+    spec = {"$schema": SCHEMA, "data": {"values": [{}]}, "mark": "point"}
+    both = [Chart("one", "One", "", spec), Chart("two", "Two", "", spec)]
+    monkeypatch.setattr(render, "gallery", lambda _: {"Curves": both, "Effects": [both[0]]})
+    monkeypatch.setattr(render, "answer_chart", lambda _: both[0])
+    text = render.render_page(study.analysis(), tmp_path, "t", "dlx report")
+    assert text.count("plots/one.png") == text.count("plots/two.png") == 1
+    assert "<h2>Effects</h2>" not in text
 
 
 def test_every_file_is_part_of_the_script() -> None:

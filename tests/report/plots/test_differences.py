@@ -9,7 +9,7 @@ from dlx.report.analysis import Analysis
 from dlx.report.comparison import Comparison, Comparisons
 from dlx.report.plots.differences import COLOUR_OF, differences, rows_of_pairs
 
-PAIR = Comparison(1, 0, 5, -0.1, -0.2, -0.05, 0.06, 0.12, "worse", None, "b is worse <script>\n")
+PAIR = Comparison(1, 0, 5, -0.1, -0.2, -0.05, 0.006, 0.012, "worse", 0, 3)
 
 
 @pytest.fixture
@@ -17,14 +17,14 @@ def compared(study: Any, analysed: Any) -> Analysis:
     for index in range(3):
         study.run(f"r{index}", study.curve(0.9 - index / 10), {"optimizer.lr": 0.1 + index})
     pairs = [PAIR, replace(PAIR, setting=2, verdict="undecided", low=float("-inf"), high=float("inf"))]
-    return replace(analysed(), comparisons=Comparisons(pairs, [], "val_accuracy", 0.01, []))
+    return replace(analysed(), comparisons=Comparisons(pairs, [], "val_accuracy", 0.01))
 
 
 def test_a_row_is_a_pair_and_an_infinite_interval_is_not_drawn(compared: Analysis) -> None:
     altair = pytest.importorskip("altair")
-    frame = rows_of_pairs(compared.design.labels, compared.comparisons.against_best)
+    frame = rows_of_pairs(compared.design.labels, compared.comparisons, compared.comparisons.against_best)
     assert frame["label"].tolist() == ["lr 1.1", "lr 2.1"]
-    assert frame["tooltip"].iloc[0] == "b is worse <script>\\n"
+    assert frame["tooltip"].iloc[0].startswith("lr 1.1 is worse than lr 0.1: 10.0 points lower over 5 seeds")
     (chart,) = differences(compared)
     altair.Chart.from_dict(chart.spec, validate=True)
     strip, _, intervals, points = (layer["data"]["values"] for layer in chart.spec["layer"])
@@ -45,6 +45,6 @@ def test_without_a_margin_there_is_no_strip(compared: Analysis) -> None:
 
 def test_pairs_without_a_shared_seed_are_not_drawn(compared: Analysis) -> None:
     nan = float("nan")
-    apart = Comparison(1, 0, 0, nan, nan, nan, nan, nan, "undecided", None, "no seed is shared")
-    nothing = Comparisons([apart], [], "val_accuracy", 0.01, [])
+    apart = Comparison(1, 0, 0, nan, nan, nan, nan, nan, "undecided")
+    nothing = Comparisons([apart], [], "val_accuracy", 0.01)
     assert differences(replace(compared, comparisons=nothing)) == []

@@ -76,9 +76,12 @@ def _of_effects(effects: Effects, of_settings: Answer) -> Answer:
     if not effects.answers:
         return replace(of_settings, details=[*of_settings.details, " ".join(effects.sentences)])
     definition, how = " ".join(effects.method[:2]), " ".join(effects.method[2:])
+    untested = "untested" in of_settings.groups.values()
+    more = f"Train at least {FEWEST} {effects.unit}s to compare single settings, too." if untested else ""
     return replace(
         of_settings,
         sentence=effects.headline,
+        next_step=more or of_settings.next_step,
         method=how,
         by_effects=True,
         remarks=[*effects.sentences[1:FEW], of_settings.sentence, *of_settings.remarks],
@@ -139,11 +142,10 @@ def _remaining(
     metric = analysis.summary.metric
     remain = [row for row in ranked if groups[int(row["setting"])] != "worse"]
     worse = len(ranked) - len(remain)
-    tail = f"{f'the other {worse} are' if worse > 1 else 'the other one is'} worse than {remain[0]['label']}."
     if len(remain) <= FEW:
         scores = [f"{row['label']} ({write_metric(metric, row[f'{metric}_last_mean'])})" for row in remain]
-        names = f"{', '.join(scores[:-1])} or {scores[-1]}"
-        return f"{len(remain)} of {len(ranked)} settings may be the best, {names}; {tail}"
+        rest = f"The other {worse} are worse." if worse > 1 else "The other one is worse."
+        return f"{len(remain)} of {len(ranked)} settings may be the best: {'; '.join(scores)}. {rest}"
     return (
         f"{remain[0]['label']} scored best ({METRIC_NAMES[metric]} {score}); {len(remain) - 1} of the other "
         f"{len(ranked) - 1} settings may be as good, and {worse} {'are' if worse > 1 else 'is'} worse."
@@ -191,10 +193,10 @@ def _what_more_would_show(pair: Comparison, analysis: "Analysis") -> str:
     needed = pairs_to_decide(pair.difference, pair.std, pair.pairs, level, pair.freedom)
     if needed is not None:
         names = f"{labels[pair.reference]} and {labels[pair.setting]}"
-        return f"About {needed} {comparisons.unit}s in all would probably tell {names} apart."
+        return f"Train more {comparisons.unit}s: {needed} in all would probably tell {names} apart."
     more = max(MORE, 2 * pair.pairs)
     size = write_difference(comparisons.metric, detectable_difference(pair.std, pair.freedom, more, level))
-    return f"With {more} {comparisons.unit}s in all, differences of about {size} would be found."
+    return f"Train more {comparisons.unit}s: {more} in all would show differences of about {size}."
 
 
 def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:

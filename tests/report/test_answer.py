@@ -8,6 +8,7 @@ import pytest
 from dlx.report.answer import Answer
 from dlx.run.evaluations import Evaluation, append_evaluation
 from dlx.run.predictions import write_predictions
+from dlx.stats.power import detectable_difference, pairs_to_decide
 
 
 def answered(study: Any, **options: Any) -> Answer:
@@ -46,10 +47,28 @@ def test_few_settings_that_may_be_best_are_named(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.2: NEAR, 0.01: LOW})
     answer = answered(study)
     assert answer.sentence == (
-        "2 of 3 settings may be the best, lr 0.1 (0.9083) or lr 0.2 (0.9073); the other one is worse than "
-        "lr 0.1."
+        "2 of 3 settings may be the best: lr 0.1 (0.9083); lr 0.2 (0.9073). The other one is worse."
     )
     assert list(answer.groups.values()) == ["best", "open", "worse"]
+
+
+def test_the_next_step_says_what_more_seeds_would_show(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.2: NEAR})
+    pair = study.analysis().comparisons.against_best[0]
+    size = detectable_difference(pair.std, 5, 12, 0.05)
+    assert answered(study).next_step == (
+        f"Train more seeds: 12 in all would show differences of about {100 * size:.1f} points."
+    )
+
+
+def test_the_next_step_says_how_many_seeds_would_probably_decide(study: Any) -> None:
+    worse = [value - 0.01 + 0.012 * (-1) ** seed for seed, value in enumerate(HIGH)]
+    grid(study, {0.1: HIGH, 0.2: worse})
+    pair = study.analysis().comparisons.against_best[0]
+    needed = pairs_to_decide(pair.difference, pair.std, 6, 0.05)
+    assert answered(study).next_step == (
+        f"Train more seeds: {needed} in all would probably tell lr 0.1 and lr 0.2 apart."
+    )
 
 
 def test_many_settings_that_may_be_best_are_counted(study: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dlx.report.diagnosis.finding import SEVERITIES, Diagnosis, Finding
 from dlx.report.diagnosis.grid_edges import EDGE
+from dlx.report.diagnosis.importance import IMPORTANCE
 from dlx.report.diagnosis.ranking import KIND as RANKING
 from dlx.report.diagnosis.stability import FAILING
 
@@ -19,9 +20,10 @@ def most_important(diagnosis: Diagnosis, most: int = 3) -> list[Finding]:
     6. Problems of other settings, the better ones first: a rival may have been judged unfairly.
     7. Everything else about the sweep, then about settings.
 
-    Single runs are left out: their settings have the finding if most of their runs do.
+    Single runs are left out: their settings have the finding if most of their runs do. So is which key
+    matters most, because the answer says what each key does.
     """
-    findings = [one for one in diagnosis.findings if one.scope != "run"]
+    findings = [one for one in diagnosis.findings if one.scope != "run" and one.kind != IMPORTANCE]
     chosen: dict[str, Finding] = {}
     for one in sorted(findings, key=lambda one: _place(one, diagnosis.ranked)):
         chosen.setdefault(one.kind, one)

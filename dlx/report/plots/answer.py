@@ -13,6 +13,7 @@ from dlx.report.answer import Group
 from dlx.report.charts import Chart
 from dlx.report.curves import Axis
 from dlx.report.plots.dot_rows import COLOUR_OF, Rows, dots
+from dlx.report.plots.effects import effects
 from dlx.report.plots.panels import DECADES
 from dlx.report.plots.style import log_ticks
 from dlx.report.text import METRIC_NAMES, write_count, write_end, write_metric
@@ -30,6 +31,8 @@ def answer_chart(analysis: Analysis) -> Chart | None:
 
     The page has this picture alone on its first screen; an answer of another kind brings its own here.
     """
+    if analysis.answer.by_effects:
+        return effects(analysis)[0]
     rows = rows_of_answer(analysis)
     if len(rows.settings) < 2:
         return None

@@ -26,7 +26,7 @@ from dlx.stats.factorial import FEWEST
 
 ROWS = 24  # effects, at most
 PANELS = 3  # interactions, at most, side by side
-WIDTH = 640  # of the effects
+WIDTH, NARROW = 640, 430  # of the effects; the second beside an interaction
 BESIDE = (210, 150)  # width and height of an interaction's panel
 POINT: Spec = {"type": "point", "filled": True, "opacity": 1}
 
@@ -57,19 +57,27 @@ def rows_of_effects(found: Effects) -> pd.DataFrame:
 
 
 def _draw(found: Effects) -> Spec:
-    parts = [_forest(rows_of_effects(found), found.metric)]
-    if found.interactions:
-        shown = found.interactions[:PANELS]
-        title = f"mean {METRIC_NAMES[found.metric]}"
-        panels = [_panel(both, title if both is shown[0] else None) for both in shown]
-        parts.append(
-            {"hconcat": panels, "spacing": 56, "resolve": {"scale": {"color": "independent", "y": "shared"}}}
-        )
-    whole: Spec = {"vconcat": parts, "spacing": 96, "resolve": {"scale": {"color": "independent"}}}
-    return chart("effect of each key, with its 95% interval", whole if len(parts) > 1 else parts[0])
+    """Draw the effects, and the interactions: a single one beside them, several below."""
+    shown = found.interactions[:PANELS]
+    beside = len(shown) == 1
+    forest = _forest(rows_of_effects(found), found.metric, NARROW if beside else WIDTH)
+    title = f"mean {METRIC_NAMES[found.metric]}"
+    panels = [_panel(both, title if both is shown[0] else None) for both in shown]
+    resolve = {"scale": {"color": "independent"}}
+    whole = forest
+    if beside:
+        whole = {"hconcat": [forest, *panels], "spacing": 72, "resolve": resolve}
+    elif shown:
+        row = {
+            "hconcat": panels,
+            "spacing": 56,
+            "resolve": {"scale": {"color": "independent", "y": "shared"}},
+        }
+        whole = {"vconcat": [forest, row], "spacing": 72, "resolve": resolve}
+    return chart("effect of each key, with its 95% interval", whole)
 
 
-def _forest(frame: pd.DataFrame, metric: str) -> Spec:
+def _forest(frame: pd.DataFrame, metric: str, width: int) -> Spec:
     """Draw a row for each effect: the difference and its interval, and a line at zero."""
     verdicts = [verdict for verdict in COLOUR_OF if verdict in set(frame["verdict"])]
     symbol = {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolSize": 80}
@@ -94,7 +102,7 @@ def _forest(frame: pd.DataFrame, metric: str) -> Spec:
         ),
     ]
     return {
-        "width": WIDTH,
+        "width": width,
         "height": {"step": 24},
         "layer": [each for each in layers if each["data"]["values"]],
     }
@@ -132,13 +140,11 @@ def _panel(both: Interaction, title: str | None) -> Spec:
 def _caption(found: Effects) -> str:
     both = len(found.interactions)
     name = METRIC_NAMES[found.metric]
-    said = [
-        f"{'Above, a' if both else 'A'} row for each pair of a key's values: the mean difference in {name}"
-    ]
+    said = [f"A row for each pair of a key's values: the mean difference in {name}"]
     said[0] += " at the last epoch, over the grid's values of the other keys. The 95% intervals hold together"
     if len(found.main) > ROWS:
         said.append(f"Only the {ROWS} largest of {len(found.main)} effects are drawn")
     if both:
         which = f"the {PANELS} clearest of {both} pairs" if both > PANELS else "the pairs"
-        said.append(f"Below, {which} of keys that interact: their lines are not parallel")
+        said.append(f"The lines are of {which} of keys that interact: they are not parallel")
     return ". ".join(said) + "."

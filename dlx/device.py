@@ -29,6 +29,9 @@ def select_device(name: str) -> torch.device:
             raise RequestError(
                 f"device={name}: torch finds {count} CUDA device(s), cuda:0 to cuda:{count - 1}"
             )
+        # Without these, convolutions on an H100 gave other bits each time, in either engine.
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise RequestError("device=mps: torch finds no Apple GPU here (allowed: auto, cpu)")
     return device

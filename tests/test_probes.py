@@ -137,7 +137,7 @@ def test_the_files_of_a_run_with_all_probes():
     run.model.load_state_dict(read_checkpoint(folder, result.checkpoint_sha256)["model"])
     run.model.eval()
     with torch.no_grad():
-        outputs = run.model(run.data.train.inputs).numpy()
+        outputs = run.model(run.data.train.inputs).cpu().numpy()
     np.testing.assert_allclose(logits.outputs[1], outputs, rtol=1e-3, atol=1e-3)
     assert logits.labels.tolist() == run.data.train.labels.tolist()
     assert images.before.shape == (4, 1, 8, 8)

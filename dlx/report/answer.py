@@ -211,12 +211,9 @@ def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:
 
 
 def _details(analysis: "Analysis") -> list[str]:
-    comparisons, labels = analysis.comparisons, analysis.design.labels
-    nearest = comparisons.against_best[:1]
     paragraphs = [
-        " ".join(sentence(each, labels, comparisons) for each in nearest),
         _against_baseline(analysis),
-        _lost(comparisons.against_best, labels),
+        _lost(analysis.comparisons.against_best, analysis.design.labels),
         " ".join(uncertainty_sentences(estimate_uncertainty(analysis), analysis.summary)),
         " ".join(held_out_results(analysis)),
     ]

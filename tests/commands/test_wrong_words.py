@@ -96,6 +96,7 @@ report --frobnicate           | there is no flag --frobnicate (allowed: --help, 
 report --metric=val_acuracy   | train_accuracy, val_loss, val_accuracy; did you mean 'val_accuracy'?
 report STUDY --by optimizer.lrr | lrr
 report STUDY --baseline lr=7  | --baseline: no setting is 'lr=7'
+report STUDY --by lr --tune lrr | lrr
 report STUDY --baseline lrr=7 | --baseline
 report STUDY --output mine.yaml | --output: 'mine.yaml' is a file, not a folder
 report --margin 0             | --margin: '0' is not a number above 0

@@ -40,7 +40,6 @@ def test_a_setting_that_is_better_than_all_others_is_best(study: Any) -> None:
     )
     assert list(answer.groups.values()) == ["best", "worse", "worse"]
     assert answer.next_step == ""
-    assert answer.details[0].startswith("lr 0.01 is worse than lr 0.1: 12.5 points lower over 6 seeds (95% ")
 
 
 def test_few_settings_that_may_be_best_are_named(study: Any) -> None:
@@ -123,10 +122,10 @@ def test_equivalence_needs_a_declared_margin(study: Any) -> None:
 
 def test_the_baseline_has_a_paragraph_that_names_better_settings(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: LOW})
-    assert details(study, baseline="lr 0.01")[1].startswith(
+    assert details(study, baseline="lr 0.01")[0].startswith(
         "Against the baseline (lr 0.01): 1 better. lr 0.1 is better than lr 0.01: 12.5 points higher"
     )
-    assert details(study, baseline="lr 0.1")[1] == "Against the baseline (lr 0.1): 1 worse."
+    assert details(study, baseline="lr 0.1")[0] == "Against the baseline (lr 0.1): 1 worse."
 
 
 def test_runs_of_two_kinds_are_counted(study: Any) -> None:

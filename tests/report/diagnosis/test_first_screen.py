@@ -26,8 +26,8 @@ def chosen(*findings: Finding, most: int = 3) -> list[Finding]:
 
 def test_the_order_is_what_the_findings_change_for_the_reader() -> None:
     rivals = [RIVAL_PROBLEM, WORSE_PROBLEM]
-    order = [BEST_PROBLEM, EDGE, RANKING, FAILING, BEST_TRADE_OFF, *rivals, IMPORTANCE]
-    assert chosen(*reversed(order), most=len(order)) == order
+    order = [BEST_PROBLEM, EDGE, RANKING, FAILING, BEST_TRADE_OFF, *rivals]
+    assert chosen(IMPORTANCE, *reversed(order), most=len(order) + 1) == order
     assert chosen(*reversed(order)) == order[:3]
 
 

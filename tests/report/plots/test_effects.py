@@ -28,12 +28,11 @@ def test_rows_have_the_better_value_first_in_points(study: Any, analysed: Any) -
     assert frame["tooltip"].str.contains("matched pairs").all()
 
 
-def test_the_forest_stands_above_the_interactions(study: Any, drawn: Any) -> None:
+def test_a_single_interaction_stands_beside_the_effects(study: Any, drawn: Any) -> None:
     write(study)
     (chart,) = drawn(effects).values()
-    forest, below = chart.spec["vconcat"]
+    forest, panel = chart.spec["hconcat"]
     assert [layer["mark"]["type"] for layer in forest["layer"]] == ["rule", "rule", "point"]
-    (panel,) = below["hconcat"]
     line = panel["layer"][1]["data"]["values"]
     assert {(row["value"], row["by"]): round(row["mean"], 2) for row in line}["batch", "0.2"] == 0.80
     assert "not parallel" in chart.caption
@@ -47,7 +46,7 @@ def test_without_interactions_only_the_forest_is_drawn(study: Any, drawn: Any) -
                 f"r{number}_{seed}", study.curve(score), {"model.norm": norm, "optimizer.lr": lr}, seed=seed
             )
     (chart,) = drawn(effects).values()
-    assert "vconcat" not in chart.spec
+    assert "layer" in chart.spec
     assert "not parallel" not in chart.caption
 
 

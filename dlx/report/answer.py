@@ -42,10 +42,6 @@ class Answer:
     details: list[str] = field(default_factory=list)
     by_effects: bool = False
 
-    def lines(self) -> list[str]:
-        """Return what the first screen says, a paragraph each."""
-        return [line for line in (self.sentence, self.next_step, *self.remarks, self.method) if line]
-
 
 def find_answer(analysis: "Analysis") -> Answer:
     """Say which setting is best, and how sure that is."""

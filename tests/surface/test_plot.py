@@ -84,11 +84,10 @@ def test_the_report_mentions_f_and_steps_but_no_seeds(
     monkeypatch.setenv("COLUMNS", "200")
     descents(study, 1)
     study.descent("swings", PATH, [13.0, 0.25, 2.0], {"optimizer.lr": 5.0})
-    assert main([str(study.folder), "--details"]) == 0
+    assert main([str(study.folder)]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "lr 0.1 ends lowest: f is 0.8125 after the last step." in printed
     assert "The next lowest is lr 5, 1.2 higher." in printed
-    assert "The lowest value on the way was 0.2500 with lr 5, after step 1." in printed
     for word in ("accuracy", "chance,", "seed", "±", "flatters", "train loss"):
         assert word not in printed
     report = study.folder / "report"
@@ -99,6 +98,7 @@ def test_the_report_mentions_f_and_steps_but_no_seeds(
         "surface_by_setting.svg",
     ]
     page = (report / "index.html").read_text()
+    assert "The lowest value on the way was 0.2500 with lr 5, after step 1." in page
     assert "The path over f = x**2 + y**2" in page
     assert "training" not in page.split("<h2>Curves</h2>")[1].split("</figure>")[0]
 

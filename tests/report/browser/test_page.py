@@ -110,6 +110,16 @@ def test_links_open_the_fold_they_lead_into(visit: Open, eight: Path) -> None:
     assert visit(file=eight, anchor="#findings").locator("#findings").is_visible()
 
 
+def test_folds_stay_open_when_the_page_reloads(visit: Open, eight: Path) -> None:
+    page = visit(file=eight)
+    unfold(page, "Runs")
+    sync_api.expect(page.locator(RUNS).first).to_be_visible()
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator(RUNS).first.is_visible()
+    assert page.locator("details.fold[open]").count() == 1
+
+
 def test_words_filter_settings_and_runs_and_the_count_is_announced(visit: Open) -> None:
     page = visit()
     assert (shown(page, SETTINGS), shown(page, RUNS)) == (12, 22)

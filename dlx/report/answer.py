@@ -19,7 +19,7 @@ from dlx.stats.tests import FEWEST
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis
 
-Group = Literal["best", "tied", "open", "worse", "untested"]
+Group = Literal["best", "tied", "undecided", "worse", "untested"]
 FEW = 3  # settings that a sentence names
 MORE = 10  # seeds in all that are suggested at least
 
@@ -29,7 +29,8 @@ class Answer:
     """`sentence`: the answer. `next_step`: what to do now, "" if nothing. `method`: how it was found.
 
     `groups`: of each setting with a completed run, by its index in Design.rows: the "best" mean; "tied" with
-    it (equal, or equivalent within a declared margin); "open" (not shown to be worse); "worse"; "untested".
+    it (equal, or equivalent within a declared margin); "undecided" (not shown to be worse); "worse";
+    "untested".
     `remarks`: what changes how the answer is read. `details`: what stands behind it, one paragraph each.
     `by_effects`: whether the sentence is about the keys of a grid, not about its settings.
     """
@@ -96,7 +97,7 @@ def _groups(analysis: "Analysis", ranked: Sequence[dict[Any, Any]]) -> dict[int,
         elif pair is None or not (pair.tested or pair.verdict == "equal"):
             groups[setting] = "untested"
         else:
-            groups[setting] = of_verdict.get(pair.verdict, "open")
+            groups[setting] = of_verdict.get(pair.verdict, "undecided")
     return groups
 
 
@@ -136,15 +137,19 @@ def _remaining(
 ) -> str:
     """Say how many settings may be the best, and name them if they are few."""
     metric = analysis.summary.metric
-    remain = [row for row in ranked if groups[int(row["setting"])] != "worse"]
-    worse = len(ranked) - len(remain)
+    remain = [row for row in ranked if groups[int(row["setting"])] not in ("worse", "untested")]
+    worse = sum(group == "worse" for group in groups.values())
+    untested = sum(group == "untested" for group in groups.values())
+    not_compared = f" {untested} could not be compared." if untested else ""
     if len(remain) <= FEW:
         scores = [f"{row['label']} ({write_metric(metric, row[f'{metric}_last_mean'])})" for row in remain]
         rest = f"The other {worse} are worse." if worse > 1 else "The other one is worse."
-        return f"{len(remain)} of {len(ranked)} settings may be the best: {'; '.join(scores)}. {rest}"
+        may_be = f"{len(remain)} of {len(ranked)} settings may be the best: {'; '.join(scores)}."
+        return f"{may_be} {rest}{not_compared}"
     return (
         f"{remain[0]['label']} scored best ({METRIC_NAMES[metric]} {score}); {len(remain) - 1} of the other "
         f"{len(ranked) - 1} settings may be as good, and {worse} {'are' if worse > 1 else 'is'} worse."
+        f"{not_compared}"
     )
 
 
@@ -176,7 +181,7 @@ def _next_step(analysis: "Analysis", groups: dict[int, Group]) -> str:
         return f"Compare every setting (leave out --by), or each at its best ({tune})."
     if count["untested"] == len(groups) - 1:
         return f"Train each setting with at least {FEWEST} {comparisons.unit}s; 5 or more tell much more."
-    open_pairs = [each for each in comparisons.against_best if groups.get(each.setting) == "open"]
+    open_pairs = [each for each in comparisons.against_best if groups.get(each.setting) == "undecided"]
     return _what_more_would_show(open_pairs[0], analysis) if open_pairs else ""
 
 

@@ -15,6 +15,7 @@ from dlx.report.effects_text import write_findings, write_method
 from dlx.report.text import visible
 from dlx.stats.factorial import (
     FEWEST,
+    PAIRED_LEVELS,
     Contrast,
     ContrastTests,
     check_contrasts,
@@ -139,9 +140,17 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
         left_out=grid.left_out,
         tests=len(tests.p_M),
         undecided_up_to=_undecided_up_to(tests, len(singles), grid.level),
-        answers=units >= FEWEST and (settings > FEW_SETTINGS or units <= FEW_UNITS),
+        answers=_answers(settings, units, max(grid.levels)),
     )
     return replace(whole, sentences=write_findings(whole), method=write_method(whole))
+
+
+def _answers(settings: int, units: int, values: int) -> bool:
+    """Return whether effects are what to read first: of too many settings, or with too few seeds for pairs.
+
+    A key of many values is read better from its settings: "worse than the other values" names no best one.
+    """
+    return units >= FEWEST and (units <= FEW_UNITS or (settings > FEW_SETTINGS and values <= PAIRED_LEVELS))
 
 
 def _effect(grid: Crossing, contrast: Contrast, tests: ContrastTests, index: int) -> Effect:

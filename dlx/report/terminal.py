@@ -32,7 +32,7 @@ def print_report(
     answer = analysis.answer
     console.print(Text(visible(title), style="dim"))
     console.print(Text(answer.sentence, style="bold"))
-    for line in (f"Next: {answer.next_step}" if answer.next_step else "", *answer.remarks):
+    for line in (*answer.remarks, f"Next: {answer.next_step}" if answer.next_step else ""):
         if line:
             console.print(Text(line))
     if important := most_important(analysis.diagnosis):

@@ -48,7 +48,7 @@ def test_few_settings_that_may_be_best_are_named(study: Any) -> None:
     assert answer.sentence == (
         "2 of 3 settings may be the best: lr 0.1 (0.9083); lr 0.2 (0.9073). The other one is worse."
     )
-    assert list(answer.groups.values()) == ["best", "open", "worse"]
+    assert list(answer.groups.values()) == ["best", "undecided", "worse"]
 
 
 def test_the_next_step_says_what_more_seeds_would_show(study: Any) -> None:
@@ -116,7 +116,7 @@ def test_settings_with_equal_scores_are_tied(study: Any) -> None:
 
 def test_equivalence_needs_a_declared_margin(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [value - 0.001 * (seed % 2) for seed, value in enumerate(HIGH)]})
-    assert list(answered(study).groups.values()) == ["best", "open"]
+    assert list(answered(study).groups.values()) == ["best", "undecided"]
     assert list(answered(study, margin=0.01).groups.values()) == ["best", "tied"]
 
 

@@ -51,7 +51,7 @@ def test_the_answer_has_its_groups_by_label(study: Any) -> None:
     assert answer["groups"] == {"sgd": "best", "adam": "worse"}
     assert answer["sentence"].startswith("sgd is best")
     assert answer["method"].startswith("Paired t test")
-    assert set(answer) == {"sentence", "next_step", "method", "groups", "remarks", "details"}
+    assert set(answer) == {"sentence", "next_step", "method", "groups", "remarks", "details", "by_effects"}
 
 
 def test_missing_and_infinite_values_are_null(study: Any) -> None:

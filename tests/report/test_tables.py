@@ -135,7 +135,7 @@ def test_the_results_have_a_column_for_the_best_and_one_for_the_baseline(compare
     assert [row[best] for row in table.rows][::2] == ["best", "worse"]
     assert [row[baseline] for row in table.rows][::2] == ["better", "baseline"]
     assert table.rows[3][best] == "\N{EN DASH}"
-    assert table.rows[1][best] == "open"
+    assert table.rows[1][best] == "undecided"
     alone = replace(compared, comparisons=replace(compared.comparisons, against_best=[]))
     assert "against best" not in [column.heading for column in alone.table.columns]
 

@@ -52,7 +52,7 @@ def eight(study: Any) -> Analysis:
     findings = [
         Finding(f"kind {index}", "setting", "sgd", "note", f"finding {index}", {}) for index in range(8)
     ]
-    groups: dict[int, Any] = {1: "best", 0: "open"}
+    groups: dict[int, Any] = {1: "best", 0: "undecided"}
     answer = Answer("the answer", "do this", "the method", groups, ["a remark"], ["a detail"])
     vars(analysis).update(answer=answer, diagnosis=Diagnosis(findings, []))
     return analysis
@@ -62,8 +62,8 @@ def test_the_answer_comes_first_and_the_rest_on_request(eight: Analysis) -> None
     text = report(eight, 80)
     first = [
         "the answer",
-        "Next: do this",
         "a remark",
+        "Next: do this",
         "- sgd: finding 0",
         "- sgd: finding 2",
         "0.9100",
@@ -81,7 +81,7 @@ def test_the_answer_comes_first_and_the_rest_on_request(eight: Analysis) -> None
 
 def test_a_row_says_which_group_the_answer_puts_it_in(eight: Analysis) -> None:
     rows = [line.split() for line in report(eight, 80).splitlines() if line.startswith(("sgd", "adam"))]
-    assert [(row[0], "open" in row, "best" in row) for row in rows] == [
+    assert [(row[0], "undecided" in row, "best" in row) for row in rows] == [
         ("sgd", False, True),
         ("adam", True, False),
     ]

@@ -23,7 +23,7 @@ ROWS = 12  # settings at most: with three headings they leave room for findings 
 CUT = 10.0  # an axis is cut if it would be this many times as long as the better half of the settings needs
 KEPT = 4.0  # times that length are kept
 SAME = 1e-6  # of a value: closer ones are drawn as one, as their axis could not be read
-IN_WORDS = {"best": "tied", "open": "open", "worse": "worse", "untested": "not compared"}
+IN_WORDS = {"best": "tied", "undecided": "undecided", "worse": "worse", "untested": "not compared"}
 
 
 def answer_chart(analysis: Analysis) -> Chart | None:
@@ -78,13 +78,13 @@ def _headings(analysis: Analysis, counts: Counter[str], shown: Sequence[str]) ->
     found = Counter(analysis.answer.groups.values())
     if found["tied"]:
         best = f"Best or tied ({counts['best']})"
-    elif found["open"] or found["untested"]:
+    elif found["undecided"] or found["untested"]:
         best = "Scored best"
     else:
         best = "Best"
     texts = {
         "best": best,
-        "open": f"Open: not shown to be worse ({counts['open']})",
+        "undecided": f"Undecided: not shown to be worse ({counts['undecided']})",
         "worse": f"Worse ({counts['worse']})",
         "untested": f"Not compared ({counts['untested']})",
     }

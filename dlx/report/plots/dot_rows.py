@@ -25,7 +25,7 @@ from dlx.report.plots.style import (
 STEP = 21  # pixels of a row
 WIDTH = 960  # of a row with its name
 PALE, FAINT = 0.35, 0.5  # opacity of the picked setting's own interval, and of single runs
-COLOUR_OF = {"best": COLOURS[0], "open": COLOURS[0], "worse": COLOURS[1], "untested": INK}
+COLOUR_OF = {"best": COLOURS[0], "undecided": COLOURS[0], "worse": COLOURS[1], "untested": INK}
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _seen(opacity: float) -> Spec:
 
 def _means(settings: pd.DataFrame, axis: Axis, x: Spec, encoding: Spec) -> list[Spec]:
     """Return the layers of means: full dots, rings for what is open, arrows at the edge."""
-    inside, is_open = settings["mean"].between(axis.low, axis.high), settings["group"] == "open"
+    inside, is_open = settings["mean"].between(axis.low, axis.high), settings["group"] == "undecided"
     settings = settings.assign(mean=settings["mean"].clip(axis.low, axis.high))
     at = {"x": x | {"field": "mean"}, "opacity": OF_PICKED} | encoding | tooltip("label", "tooltip")
     full = {"type": "point", "filled": True, "size": 85}

@@ -74,7 +74,7 @@ def test_the_first_screen_is_the_answer(visit: Open, eight: Path) -> None:
     assert important["y"] + important["height"] < 900
     assert not page.locator("details[open]").count()
     words = page.locator('[data-chart="answer"] svg text').all_text_contents()
-    assert {"Scored best", "Open: not shown to be worse (1)", "Worse (6)"} <= set(words)
+    assert {"Scored best", "Undecided: not shown to be worse (1)", "Worse (6)"} <= set(words)
 
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])

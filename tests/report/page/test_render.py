@@ -38,7 +38,7 @@ def test_the_answer_comes_first_and_what_is_behind_it_folds(study: Any) -> None:
         Finding("diverged", "run", "a", "problem", "of one run", {}),
     ]
     text = html(study, Diagnosis(findings, [("calibration", "no predictions")]), 2)
-    order = ["the answer", "the next step", "a remark", "the method", "a problem", "a note", "<table"]
+    order = ["the answer", "a remark", "the next step", "the method", "a problem", "a note", "<table"]
     positions = [text.index(words) for words in order]
     assert positions == sorted(positions)
     folded = text[text.index("<details") :]

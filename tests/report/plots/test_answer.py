@@ -51,10 +51,10 @@ def texts(chart: Chart | None) -> list[str]:
 
 def test_settings_stand_below_the_heading_of_their_group_best_first(study: Any, analysed: Analysed) -> None:
     many(study, [0.9, 0.88, 0.86, 0.84])
-    chart = answer_chart(answered(analysed(), {0: "best", 1: "worse", 2: "open", 3: "worse"}))
+    chart = answer_chart(answered(analysed(), {0: "best", 1: "worse", 2: "undecided", 3: "worse"}))
     means, words = texts(chart)[:4], texts(chart)[4:]
     assert means == ["0.9005", "0.8605", "0.8805", "0.8405"]
-    assert words == ["Scored best", "Open: not shown to be worse (1)", "Worse (2)"]
+    assert words == ["Scored best", "Undecided: not shown to be worse (1)", "Worse (2)"]
     domain = layers(chart)[0]["encoding"]["y"]["scale"]["domain"]
     assert [place.strip() for place in domain] == [
         *("", "width 8"),
@@ -81,19 +81,21 @@ def test_only_a_setting_that_others_cannot_match_is_called_best(
 
 def test_settings_beyond_the_first_rows_are_counted_by_group(study: Any, analysed: Analysed) -> None:
     many(study, [0.9 - index / 100 for index in range(ROWS + 4)], seeds=1)
-    groups: dict[int, Any] = {index: "open" if index < ROWS + 1 else "worse" for index in range(ROWS + 4)}
+    groups: dict[int, Any] = {
+        index: "undecided" if index < ROWS + 1 else "worse" for index in range(ROWS + 4)
+    }
     chart = answer_chart(answered(analysed(), groups | {0: "best"}))
     assert texts(chart)[ROWS:] == [
         "Scored best",
-        f"Open: not shown to be worse ({ROWS})",
-        "4 more: 1 open, 3 worse",
+        f"Undecided: not shown to be worse ({ROWS})",
+        "4 more: 1 undecided, 3 worse",
     ]
     assert "width 8" in layers(chart)[0]["encoding"]["y"]["scale"]["domain"]
 
 
 def test_intervals_are_those_of_the_table_and_the_picked_one_is_pale(study: Any, analysed: Analysed) -> None:
     many(study, [0.9, 0.88])
-    analysis = answered(analysed(), {0: "best", 1: "open"})
+    analysis = answered(analysed(), {0: "best", 1: "undecided"})
     rules = [each for each in layers(answer_chart(analysis)) if each["mark"]["type"] == "rule"]
     (best,), (other,) = (each["data"]["values"] for each in rules)
     table = analysis.summary.table
@@ -105,14 +107,14 @@ def test_intervals_are_those_of_the_table_and_the_picked_one_is_pale(study: Any,
 def test_an_interval_of_accuracies_ends_at_0_and_1(study: Any, analysed: Analysed) -> None:
     many(study, [0.9, 0.88], seeds=1)
     study.run("other", study.curve(0.3), {"model.width": 8}, seed=1)
-    settings = rows_of_answer(answered(analysed(), {0: "best", 1: "open"})).settings.set_index("label")
+    settings = rows_of_answer(answered(analysed(), {0: "best", 1: "undecided"})).settings.set_index("label")
     assert settings.loc["width 8", ["low", "high"]].tolist() == [0, 1]
 
 
 def test_every_run_is_a_faint_dot(study: Any, analysed: Analysed) -> None:
     many(study, [0.9, 0.88], seeds=3)
     study.run("collapsed", study.curve(0.3), {"model.width": 8}, seed=3)
-    chart = answer_chart(answered(analysed(), {0: "best", 1: "open"}))
+    chart = answer_chart(answered(analysed(), {0: "best", 1: "undecided"}))
     faint = [each for each in layers(chart) if opacity(each) == FAINT]
     values = [row["value"] for each in faint for row in each["data"]["values"]]
     assert sorted(values) == pytest.approx([0.3, 0.88, 0.881, 0.882, 0.9, 0.901, 0.902])

@@ -13,7 +13,7 @@ from dlx.report.held_out import held_out_results
 from dlx.report.load import STATUSES
 from dlx.report.text import METRIC_NAMES, visible, write_count, write_difference, write_metric, write_names
 from dlx.report.uncertainty import estimate_uncertainty, uncertainty_sentences
-from dlx.stats.power import detectable_difference, pairs_to_decide
+from dlx.stats.power import MOST_PAIRS, detectable_difference, pairs_to_decide, smallest
 from dlx.stats.tests import FEWEST
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Group = Literal["best", "tied", "undecided", "worse", "untested"]
 FEW = 3  # settings that a sentence names
-MORE = 10  # seeds in all that are suggested at least
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def _of_effects(effects: Effects, of_settings: Answer) -> Answer:
         return replace(of_settings, details=[*of_settings.details, " ".join(effects.sentences)])
     definition, how = " ".join(effects.method[:2]), " ".join(effects.method[2:])
     untested = "untested" in of_settings.groups.values()
-    more = f"Train at least {FEWEST} {effects.unit}s to compare single settings, too." if untested else ""
+    more = f"To compare single settings, train at least {FEWEST} {effects.unit}s." if untested else ""
     return replace(
         of_settings,
         sentence=effects.headline,
@@ -82,7 +81,7 @@ def _of_effects(effects: Effects, of_settings: Answer) -> Answer:
         method=how,
         by_effects=True,
         remarks=[*effects.sentences[1:FEW], of_settings.sentence, *of_settings.remarks],
-        details=[*effects.sentences[FEW:], definition, of_settings.method, *of_settings.details],
+        details=[" ".join(effects.sentences), definition, of_settings.method, *of_settings.details],
     )
 
 
@@ -181,23 +180,34 @@ def _next_step(analysis: "Analysis", groups: dict[int, Group]) -> str:
         return f"Compare every setting (leave out --by), or each at its best ({tune})."
     if count["untested"] == len(groups) - 1:
         return f"Train each setting with at least {FEWEST} {comparisons.unit}s; 5 or more tell much more."
-    open_pairs = [each for each in comparisons.against_best if groups.get(each.setting) == "undecided"]
-    return _what_more_would_show(open_pairs[0], analysis) if open_pairs else ""
+    undecided = [each for each in comparisons.against_best if groups.get(each.setting) == "undecided"]
+    return _what_more_would_show(undecided, analysis) if undecided else ""
 
 
-def _what_more_would_show(pair: Comparison, analysis: "Analysis") -> str:
-    """Say how many more seeds would probably decide the nearest rival, or what they could find at all."""
+def _what_more_would_show(undecided: Sequence[Comparison], analysis: "Analysis") -> str:
+    """Say how many seeds would probably decide the nearest rival, or else the farthest undecided one."""
     comparisons, labels = analysis.comparisons, analysis.design.labels
     level = comparisons.later / max(1, comparisons.undecided)  # Holm's correction spares the decided ones
+    pair, unit = undecided[0], comparisons.unit
     if math.isnan(pair.std) or pair.std == 0:
         return ""
     needed = pairs_to_decide(pair.difference, pair.std, pair.pairs, level, pair.freedom)
     if needed is not None:
         names = f"{labels[pair.reference]} and {labels[pair.setting]}"
-        return f"Train more {comparisons.unit}s: {needed} in all would probably tell {names} apart."
-    more = max(MORE, 2 * pair.pairs)
-    size = write_difference(comparisons.metric, detectable_difference(pair.std, pair.freedom, more, level))
-    return f"Train more {comparisons.unit}s: {more} in all would show differences of about {size}."
+        return f"Train more {unit}s: {needed} in all would probably tell {names} apart."
+    farthest = max(undecided, key=lambda each: abs(each.difference))
+    gap = write_difference(comparisons.metric, abs(farthest.difference))
+    those = "They differ" if len(undecided) == 1 else "The undecided settings differ from the best"
+    enough = smallest(
+        lambda pairs: (
+            detectable_difference(farthest.std, farthest.freedom, pairs, level) <= abs(farthest.difference)
+        ),
+        farthest.pairs + 1,
+        MOST_PAIRS,
+    )
+    if enough is None:
+        return f"{those} by {gap} at most, which even {MOST_PAIRS} {unit}s may not find. Choose by cost."
+    return f"{those} by {gap} at most. To find such a difference may take {enough} {unit}s in all."
 
 
 def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dlx.report.crossing import Crossing, NotCrossed, find_crossing
-from dlx.report.effects_text import write_findings, write_method
+from dlx.report.effects_text import write_findings, write_headline, write_method
 from dlx.report.text import visible
 from dlx.stats.factorial import (
     FEWEST,
@@ -88,7 +88,7 @@ class Effects:
     `tests`: how many were done. `undecided_up_to`: by how much an effect may still differ between values of
     another key, where no interaction was found; NaN if unknown.
     `answers`: whether these are what the report should say first. `sentences`: the findings, most important
-    first; `method`: how they were tested and what that assumes.
+    first; `headline`: the first of them in short; `method`: how they were tested and what that assumes.
     """
 
     main: list[Effect]
@@ -106,10 +106,7 @@ class Effects:
     sentences: list[str] = field(default_factory=list)
     method: list[str] = field(default_factory=list)
 
-    @property
-    def headline(self) -> str:
-        """Return the most important finding."""
-        return self.sentences[0]
+    headline: str = ""
 
 
 def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
@@ -142,7 +139,12 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
         undecided_up_to=_undecided_up_to(tests, len(singles), grid.level),
         answers=_answers(settings, units, max(grid.levels)),
     )
-    return replace(whole, sentences=write_findings(whole), method=write_method(whole))
+    return replace(
+        whole,
+        sentences=write_findings(whole),
+        headline=write_headline(whole),
+        method=write_method(whole),
+    )
 
 
 def _answers(settings: int, units: int, values: int) -> bool:

@@ -32,6 +32,15 @@ def write_findings(effects: "Effects") -> list[str]:
     return first + [sentence for _, sentence in said] + _undecided_sentences(effects) + _may_differ(effects)
 
 
+def write_headline(effects: "Effects") -> str:
+    """Return the most important finding; of an interaction without the intervals, which follow below."""
+    sentences = write_findings(effects)
+    for both in effects.interactions:
+        if sentences[0] == _interaction_sentence(both, effects):
+            return _interaction_sentence(both, effects, short=True)
+    return sentences[0]
+
+
 def _against_best(effects: "Effects") -> list["Effect"]:
     """Return the effects that were found, better value first; of a key's pairs only those with its best."""
     turned_M = [
@@ -52,20 +61,21 @@ def _main_sentence(effect: "Effect", effects: "Effects") -> str:
     side, count = ("higher", effect.higher) if effect.difference > 0 else ("lower", effect.lower)
     depends = any(effect.key in (both.key, both.by) for both in effects.interactions)
     average = "On average over this grid, " if depends else ""
-    than = f"{effect.value} is {effect.verdict} than {effect.other or OTHERS}"
+    other = f"{effect.name} {effect.other}" if effect.other else OTHERS
+    than = f"{effect.value} is {effect.verdict} than {other}"
     pairs = f"{side} in {count} of {write_count(effect.pairs, 'matched pair')}"
     return f"{average}{effect.name} {than}: {write_effect(effects.metric, effect)}, {pairs}."
 
 
-def _interaction_sentence(both: "Interaction", effects: "Effects") -> str:
-    """Say what one key does at each value of the other, the largest effect first."""
+def _interaction_sentence(both: "Interaction", effects: "Effects", *, short: bool = False) -> str:
+    """Say what one key does at each value of the other, the largest effect first; `short`: no intervals."""
     at = sorted(both.at.items(), key=lambda each: -abs(each[1].difference))
     if (at[0][1].difference > 0) != effects.higher and both.other:  # the better value first
         at = [(value, turned(effect)) for value, effect in at]
     if len(at) > MOST_AT:
         at = [at[0], at[-1]]
     parts = [
-        _clause(effects.metric, effect, f"with {both.by_name} {value}", first=index == 0)
+        _clause(effects.metric, effect, f"with {both.by_name} {value}", first=index == 0, short=short)
         for index, (value, effect) in enumerate(at)
     ]
     return (
@@ -74,7 +84,10 @@ def _interaction_sentence(both: "Interaction", effects: "Effects") -> str:
     )
 
 
-def _clause(metric: str, effect: "Effect", where: str, *, first: bool) -> str:
+def _clause(metric: str, effect: "Effect", where: str, *, first: bool, short: bool) -> str:
+    if short:
+        unclear = effect.low <= 0 <= effect.high and effect.verdict == "undecided"
+        return f"{'no clear difference' if unclear else _signed(metric, effect.difference)} {where}"
     interval = _interval(metric, effect, "95% interval " if first else "")
     if effect.low <= 0 <= effect.high and effect.verdict == "undecided":
         return f"no clear difference {where} ({_signed(metric, effect.difference)}, {interval})"

@@ -51,12 +51,20 @@ def test_few_settings_that_may_be_best_are_named(study: Any) -> None:
     assert list(answer.groups.values()) == ["best", "undecided", "worse"]
 
 
-def test_the_next_step_says_what_more_seeds_would_show(study: Any) -> None:
-    grid(study, {0.1: HIGH, 0.2: NEAR})
+def test_the_next_step_says_how_many_seeds_would_find_the_gap(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.2: [value - 0.006 + 0.01 * (-1) ** seed for seed, value in enumerate(HIGH)]})
     pair = study.analysis().comparisons.against_best[0]
-    size = detectable_difference(pair.std, 5, 12, 0.05)
+    sizes = {count: detectable_difference(pair.std, 5, count, 0.05) for count in range(7, 101)}
+    enough = min(count for count, size in sizes.items() if size <= 0.006)
     assert answered(study).next_step == (
-        f"Train more seeds: 12 in all would show differences of about {100 * size:.1f} points."
+        f"They differ by 0.60 points at most. To find such a difference may take {enough} seeds in all."
+    )
+
+
+def test_the_next_step_does_not_promise_what_no_number_of_seeds_finds(study: Any) -> None:
+    grid(study, {0.1: HIGH, 0.2: NEAR})
+    assert answered(study).next_step == (
+        "They differ by 0.10 points at most, which even 100 seeds may not find. Choose by cost."
     )
 
 

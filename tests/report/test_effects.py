@@ -73,7 +73,7 @@ def test_values_are_in_their_natural_order(grid: Effects) -> None:
 
 
 def test_the_headline_says_which_value_is_better(grid: Effects) -> None:
-    assert grid.headline.startswith("norm batch is better than none: +")
+    assert grid.headline.startswith("norm batch is better than norm none: +")
     assert grid.headline.endswith("higher in 18 of 18 matched pairs.")
     assert " points (95% interval " in grid.headline
     assert sum(each.startswith("No effect of") for each in grid.sentences) == 2
@@ -93,7 +93,11 @@ def test_an_interaction_is_named_before_the_average(study: Any) -> None:
     assert both.at["0.001"].difference == pytest.approx(0, abs=0.005)
     assert both.means["batch", "0.1"] == pytest.approx(0.75, abs=0.005)
     assert found.headline.startswith("What norm does depends on lr: batch instead of none gives +")
-    assert "points with lr 0.1 (95% interval" in found.headline
+    assert "points with lr 0.1 (95% interval" in found.sentences[0]
+    assert found.headline == (
+        "What norm does depends on lr: batch instead of none gives +5.1 points with lr 0.1 and no clear "
+        "difference with lr 0.001."
+    )
     assert "no clear difference with lr 0.001 (" in found.headline
     assert any(each.startswith("On average over this grid, norm batch is better") for each in found.sentences)
 
@@ -101,7 +105,7 @@ def test_an_interaction_is_named_before_the_average(study: Any) -> None:
 def test_a_lower_loss_is_better(helped: Any) -> None:
     found = effects_of(helped.analysis(metric="val_loss"))
     assert found.main[0].verdict == "better"
-    assert found.headline.startswith("norm batch is better than none: -0.0")
+    assert found.headline.startswith("norm batch is better than norm none: -0.0")
     assert found.headline.endswith("lower in 18 of 18 matched pairs.")
 
 
@@ -109,7 +113,7 @@ def test_a_value_that_is_worse_is_named_second(study: Any) -> None:
     write_grid(study, lambda norm, lr: -0.03 * (norm == "batch"), TWO)
     found = effects_of(study.analysis())
     assert found.main[0].verdict == "worse"
-    assert found.headline.startswith("norm none is better than batch: +")
+    assert found.headline.startswith("norm none is better than norm batch: +")
 
 
 def test_many_values_are_compared_with_the_others(study: Any) -> None:
@@ -149,10 +153,10 @@ def test_of_three_values_the_best_is_told_against_the_others(study: Any) -> None
     write_grid(study, lambda width, norm: width / 1000, keys)
     said = effects_of(study.analysis()).sentences
     assert [each.partition(":")[0] for each in said[:2]] == [
-        "width 128 is better than 32",
-        "width 128 is better than 64",
+        "width 128 is better than width 32",
+        "width 128 is better than width 64",
     ]
-    assert not any("64 is better than 32" in each for each in said)
+    assert not any("64 is better than width 32" in each for each in said)
 
 
 def test_where_nothing_is_found_the_headline_says_so(study: Any) -> None:

@@ -162,11 +162,13 @@ def _caption(analysis: Analysis, rows: Rows, axis: Axis) -> str:
     else:
         said = [f"Each dot is the {metric} of one run."]
     if np.isfinite(rows.settings["low"]).any():
-        said.append("Lines are 95% intervals: they probably hold the mean of many more runs.")
+        said.append("Lines are 95% intervals: the mean of many more runs probably lies inside.")
         if "best" in rows.headings and np.isfinite(rows.settings["low"].iloc[0]):
             said.append(
                 "The first line is paler: that setting was picked for its score, so the score is optimistic."
             )
+    if analysis.summary.metric.endswith("accuracy"):
+        said.append("A point is 0.01.")
     if axis.cut:
         said.append("Triangles at the edge stand for values further out.")
     if axis.log:

@@ -98,7 +98,7 @@ def test_an_interaction_is_named_before_the_average(study: Any) -> None:
         "What norm does depends on lr: batch instead of none gives +5.1 points with lr 0.1 and no clear "
         "difference with lr 0.001."
     )
-    assert "no clear difference with lr 0.001 (" in found.headline
+    assert "no clear difference with lr 0.001 (" in found.sentences[0]
     assert any(each.startswith("On average over this grid, norm batch is better") for each in found.sentences)
 
 

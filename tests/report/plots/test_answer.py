@@ -125,7 +125,7 @@ def test_with_one_run_a_setting_there_are_dots_alone(study: Any, analysed: Analy
     chart = answer_chart(analysed())
     assert [each["mark"]["type"] for each in layers(chart)] == ["point", "text"]
     assert chart is not None
-    assert chart.caption == "Each dot is the validation accuracy of one run."
+    assert chart.caption == "Each dot is the validation accuracy of one run. A point is 0.01."
 
 
 def test_one_setting_has_no_picture(study: Any, analysed: Analysed) -> None:

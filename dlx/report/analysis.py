@@ -4,7 +4,7 @@ Every part of the report (tables, plots, diagnosis, page, files, terminal) is gi
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dlx.errors import RequestError, nearest
@@ -14,6 +14,7 @@ from dlx.report.crossing import NotCrossed
 from dlx.report.design import Design, find_design, find_key
 from dlx.report.diagnosis.diagnose import diagnose
 from dlx.report.diagnosis.finding import Diagnosis
+from dlx.report.diagnosis.grid_edges import EDGE
 from dlx.report.effects import Effects, find_effects
 from dlx.report.formats import Table
 from dlx.report.load import StudyData
@@ -40,6 +41,8 @@ class Options:
 class Analysis:
     """`data`: what was loaded; `design`: the settings; `summary`: what each setting achieved.
 
+    `whole`: the analysis of all runs, if these are of the best settings only (--tune).
+
     The properties are computed when they are first used.
     """
 
@@ -47,11 +50,15 @@ class Analysis:
     design: Design
     summary: Summary
     comparisons: Comparisons
+    whole: "Analysis | None" = None
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """Return what is noteworthy about single runs, settings and the sweep."""
-        return diagnose(self)
+        if self.whole is None:
+            return diagnose(self)
+        own, edges = diagnose(self), [one for one in self.whole.diagnosis.findings if one.kind == EDGE]
+        return replace(own, findings=[*edges, *own.findings])
 
     @cached_property
     def answer(self) -> Answer:
@@ -78,7 +85,8 @@ def analyse(data: StudyData, options: Options, level: float = LEVEL, later: floa
         if options.baseline or options.margin is not None:
             raise RequestError("--tune: cannot be combined with --baseline or --margin")
         tuned = compare_tuned(data, options.by, options.tune, options.metric, level)
-        return Analysis(tuned.data, tuned.design, tuned.summary, tuned.comparisons)
+        whole = analyse(data, Options(metric=options.metric), level)
+        return Analysis(tuned.data, tuned.design, tuned.summary, tuned.comparisons, whole)
     design = find_design(data.settings, options.by)
     summary = summarise(data, design, options.metric)
     declared = _declared_baseline(data)

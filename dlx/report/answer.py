@@ -1,9 +1,9 @@
 """The answer: what a report says first, and what stands behind it."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 from typing import TYPE_CHECKING, Any, Literal
 
 from dlx.report.comparison import Comparison
@@ -54,7 +54,8 @@ def find_answer(analysis: "Analysis") -> Answer:
     if summary.exact:
         return Answer(_lowest_value(rows, ranked), details=_lowest_on_the_way(rows, ranked, incomplete))
     groups = _groups(analysis, ranked)
-    remarks = [each for each in (analysis.comparisons.tuned, _two_kinds(analysis, rows), incomplete) if each]
+    notes = (analysis.comparisons.tuned, _baseline(analysis), _two_kinds(analysis, rows), incomplete)
+    remarks = [each for each in notes if each]
     of_settings = Answer(
         _sentence(analysis, ranked, groups),
         _next_step(analysis, groups),
@@ -80,7 +81,7 @@ def _of_effects(effects: Effects, of_settings: Answer) -> Answer:
         next_step=more or of_settings.next_step,
         method=how,
         by_effects=True,
-        remarks=[*effects.sentences[1:FEW], of_settings.sentence, *of_settings.remarks],
+        remarks=[*effects.together, *effects.apart[: FEW - 1], of_settings.sentence, *of_settings.remarks],
         details=[" ".join(effects.sentences), definition, of_settings.method, *of_settings.details],
     )
 
@@ -113,22 +114,32 @@ def _sentence(analysis: "Analysis", ranked: list[dict[Any, Any]], groups: dict[i
     if comparisons.averaged:
         keys = ", ".join(visible(key) for key in comparisons.averaged)
         return (
-            f"{label} has the best average {name}, {score}, but that depends on which values of {keys} were "
-            "tried."
+            f"{label} has the best {name} on average ({score}), but that depends on which values of {keys} "
+            "were tried."
         )
     if count["untested"] == others:
-        return f"{label} scored best ({name} {score}), but {_why_untested(analysis)}."
-    rest = f"the other {others} settings" if others > 1 else "the other setting"
+        return f"{label} scored best ({name} {score}), but {_why_untested(analysis, ranked)}."
     if count["worse"] == others:
-        return f"{label} is best: {name} {score}, better than {f'each of {rest}' if others > 1 else rest}."
+        return f"{label} is best: {name} {score}, {_lead(analysis, ranked)}."
     if not count["worse"]:
+        rest = f"any of the other {others} settings" if others > 1 else ranked[1]["label"]
+        if count["tied"] == others and isnan(comparisons.margin):
+            return f"{label} and {rest.replace('any of ', '')} are tied: {name} {score}."
         if count["tied"] == others:
-            return f"{label} and {rest} are tied: {name} {score}."
-        shown = f"none of {rest} is" if others > 1 else f"{rest} is not"
+            margin = write_difference(summary.metric, comparisons.margin)
+            near = f"{rest} differs by less than your margin of {margin}"
+            return f"{label} scored best ({name} {score}), but {near}."
         end = "highest" if summary.higher else "lowest"
-        scored = f"{label} scored {end} ({name} {score})"
-        return f"No setting is shown to be best: {scored}, but {shown} shown to be worse."
+        return f"{label} scored {end} ({name} {score}), but {rest} may be as good."
     return _remaining(analysis, ranked, groups, score)
+
+
+def _lead(analysis: "Analysis", ranked: list[dict[Any, Any]]) -> str:
+    """Say what the best setting is better than; than a single other one, by how much."""
+    if len(ranked) > 2:
+        return f"better than each of the other {len(ranked) - 1} settings"
+    size = write_difference(analysis.summary.metric, abs(analysis.comparisons.against_best[0].difference))
+    return f"{size} better than {ranked[1]['label']}"
 
 
 def _remaining(
@@ -163,12 +174,14 @@ def _score(analysis: "Analysis", row: dict[Any, Any]) -> str:
     return f"{write_metric(metric, mean)} on average over {runs} (95% interval {ends})"
 
 
-def _why_untested(analysis: "Analysis") -> str:
+def _why_untested(analysis: "Analysis", ranked: list[dict[Any, Any]]) -> str:
     comparisons = analysis.comparisons
     most, unit = comparisons.most_pairs, comparisons.unit
-    if most:
+    if not most:
+        return f"it shares no {unit} with the others, so they cannot be compared"
+    if max(row["runs"] for row in ranked) <= most:
         return f"with {write_count(most, unit)} per setting this may be chance"
-    return f"no two settings share a {unit}, so they cannot be compared"
+    return f"it shares only {write_count(most, unit)} with the others, so this may be chance"
 
 
 def _next_step(analysis: "Analysis", groups: dict[int, Group]) -> str:
@@ -176,72 +189,89 @@ def _next_step(analysis: "Analysis", groups: dict[int, Group]) -> str:
     if len(groups) < 2:
         return ""
     if comparisons.averaged:
-        tune = f"--tune {visible(comparisons.averaged[0])}"
-        return f"Compare every setting (leave out --by), or each at its best ({tune})."
+        tune = f"--tune {','.join(visible(key) for key in comparisons.averaged)}"
+        return f"Leave out --by to compare every setting, or add {tune} to compare each at its best."
     if count["untested"] == len(groups) - 1:
-        return f"Train each setting with at least {FEWEST} {comparisons.unit}s; 5 or more tell much more."
+        return (
+            f"Train all settings with the same {comparisons.unit}s: {FEWEST} at least, 5 or more if you can."
+        )
     undecided = [each for each in comparisons.against_best if groups.get(each.setting) == "undecided"]
     return _what_more_would_show(undecided, analysis) if undecided else ""
 
 
 def _what_more_would_show(undecided: Sequence[Comparison], analysis: "Analysis") -> str:
-    """Say how many seeds would probably decide the nearest rival, or else the farthest undecided one."""
+    """Say how many seeds would probably decide the nearest rival, or find a gap like that to the farthest.
+
+    What was seen is not the truth, and nothing is said of differences that no feasible number of seeds finds.
+    """
     comparisons, labels = analysis.comparisons, analysis.design.labels
     level = comparisons.later / max(1, comparisons.undecided)  # Holm's correction spares the decided ones
-    pair, unit = undecided[0], comparisons.unit
-    if math.isnan(pair.std) or pair.std == 0:
+    pair, unit, table = undecided[0], comparisons.unit, analysis.summary.table
+    if isnan(pair.std) or pair.std == 0 or table["collapsed"].any():
         return ""
     needed = pairs_to_decide(pair.difference, pair.std, pair.pairs, level, pair.freedom)
     if needed is not None:
         names = f"{labels[pair.reference]} and {labels[pair.setting]}"
-        return f"Train more {unit}s: {needed} in all would probably tell {names} apart."
-    farthest = max(undecided, key=lambda each: abs(each.difference))
-    gap = write_difference(comparisons.metric, abs(farthest.difference))
-    those = "They differ" if len(undecided) == 1 else "The undecided settings differ from the best"
+        return f"Train more {unit}s, all at once: {needed} in all would probably tell {names} apart."
+    gap = max(undecided, key=lambda each: abs(each.difference))
+    seen = write_difference(comparisons.metric, abs(gap.difference))
     enough = smallest(
-        lambda pairs: (
-            detectable_difference(farthest.std, farthest.freedom, pairs, level) <= abs(farthest.difference)
-        ),
-        farthest.pairs + 1,
+        lambda pairs: detectable_difference(gap.std, gap.freedom, pairs, level) <= abs(gap.difference),
+        gap.pairs + 1,
         MOST_PAIRS,
     )
-    if enough is None:
-        return f"{those} by {gap} at most, which even {MOST_PAIRS} {unit}s may not find. Choose by cost."
-    return f"{those} by {gap} at most. To find such a difference may take {enough} {unit}s in all."
+    those = "the undecided settings" if len(undecided) > 1 else labels[gap.setting]
+    many = f"over {MOST_PAIRS}" if enough is None else f"about {enough}"
+    return f"In these runs {those} came within {seen}. To find such a gap would take {many} {unit}s in all."
 
 
 def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:
     """Name the settings where some runs collapsed: their mean describes neither kind."""
     affected = [row for row in rows if row["collapsed"]]
-    if not affected:
+    if not affected or analysis.comparisons.averaged:
         return ""
-    first, metric = affected[0], analysis.summary.metric
-    of = f"{first['collapsed']} of {first[f'{metric}_last_count']} runs of {first['label']}"
-    more = f" (and some of {write_count(len(affected) - 1, 'other setting')})" if affected[1:] else ""
-    return f"{of} scored far below the others{more}. Means and tests mix two kinds of runs there."
+    metric = analysis.summary.metric
+    parts = [
+        f"{row['collapsed']} of {row[f'{metric}_last_count']} runs of {row['label']}" for row in affected
+    ]
+    more = f" (also of {write_count(len(affected) - FEW, 'other setting')})" if affected[FEW:] else ""
+    return (
+        f"{' and '.join(parts[:FEW])} collapsed{more}: they scored far below the others, so the mean "
+        "describes neither kind. Find out why before you train more."
+    )
 
 
 def _details(analysis: "Analysis") -> list[str]:
     paragraphs = [
-        _against_baseline(analysis),
+        " ".join(_better_than_baseline(analysis)),
         _lost(analysis.comparisons.against_best, analysis.design.labels),
-        " ".join(uncertainty_sentences(estimate_uncertainty(analysis), analysis.summary)),
+        " ".join(uncertainty_sentences(estimate_uncertainty(analysis.whole or analysis), analysis.summary)),
         " ".join(held_out_results(analysis)),
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
-def _against_baseline(analysis: "Analysis") -> str:
-    comparisons, labels = analysis.comparisons, analysis.design.labels
-    pairs = [each for each in comparisons.against_baseline if each.tested]
+def _baseline(analysis: "Analysis") -> str:
+    """Count the verdicts against the baseline, or against the baseline of each setting."""
+    pairs = [each for each in analysis.comparisons.against_baseline if each.tested]
     if not pairs:
         return ""
     counts = Counter(each.verdict for each in pairs)
-    references = {each.reference for each in comparisons.against_baseline}
-    name = labels[pairs[0].reference] if len(references) == 1 else f"{len(references)} settings"
-    parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    better = [sentence(each, labels, comparisons) for each in pairs if each.verdict == "better"]
-    return " ".join([f"Against the baseline ({name}): {parts}.", *better[:FEW]])
+    references = {each.reference for each in pairs}
+    of = (
+        analysis.design.labels[pairs[0].reference]
+        if len(references) == 1
+        else "with otherwise equal settings"
+    )
+    return (
+        f"Against the baseline ({of}): {', '.join(f'{n} {verdict}' for verdict, n in counts.most_common())}."
+    )
+
+
+def _better_than_baseline(analysis: "Analysis") -> list[str]:
+    comparisons, labels = analysis.comparisons, analysis.design.labels
+    better = [each for each in comparisons.against_baseline if each.verdict == "better"]
+    return [sentence(each, labels, comparisons) for each in better[:FEW]]
 
 
 def _lost(pairs: Sequence[Comparison], labels: Sequence[str]) -> str:
@@ -258,6 +288,8 @@ def _incomplete(rows: list[dict[Any, Any]]) -> str:
     runs = sum(row["runs"] for row in rows)
     counts = {status: sum(row[status] for row in rows) for status in STATUSES[1:]}
     parts = [f"{count} {status}" for status, count in counts.items() if count]
+    if runs > 1 and runs in counts.values():
+        return f"All {runs} runs {parts[0].partition(' ')[2]}."
     return f"Of {write_count(runs, 'run')}, {' and '.join(parts)}." if parts else ""
 
 

@@ -25,7 +25,7 @@ def sentence(pair: Comparison, labels: Sequence[str], comparisons: Comparisons) 
         return f"{than}. A test needs at least {FEWEST} {unit}s."
     evidence = f"({_interval(pair, comparisons)}; {_p_value(pair)})"
     if pair.verdict == "equivalent":
-        within = f"within ±{write_difference(metric, comparisons.margin)}, p = {write_p(pair.p_equivalent)}"
+        within = f"within ±{write_difference(metric, comparisons.margin)}, {write_p(pair.p_equivalent)}"
         real = " The small difference is real." if pair.p_holm <= comparisons.level else ""
         return f"{setting} is equivalent to {reference} ({within}): {side} {over} {evidence}.{real}"
     if pair.verdict == "undecided":
@@ -39,7 +39,7 @@ def _interval(pair: Comparison, comparisons: Comparisons) -> str:
 
 
 def _p_value(pair: Comparison) -> str:
-    return f"p = {write_p(pair.p_holm)}" + (f", corrected for {pair.tests:,} tests" if pair.tests > 1 else "")
+    return write_p(pair.p_holm) + (f", corrected for {pair.tests:,} tests" if pair.tests > 1 else "")
 
 
 def verdict_cell(pair: Comparison) -> str:
@@ -54,5 +54,8 @@ def method(comparisons: Comparisons) -> str:
         return ""
     over = f"Paired t tests over {write_count(comparisons.most_pairs, comparisons.unit)}"
     family = f", corrected for {pair.tests:,} comparisons" if pair.tests > 1 else ""
-    level = f" at a level of {comparisons.level:.2g}" if comparisons.level != LEVEL else ""
-    return f"{over}{family}{level}. They assume that scores vary roughly normally over {comparisons.unit}s."
+    level = ""
+    if comparisons.level != LEVEL:
+        level = f" Only p below {comparisons.level:.2g} counts, because the report was read before."
+    assumed = f"They assume that differences vary roughly normally over {comparisons.unit}s."
+    return f"{over}{family}. {assumed}{level}"

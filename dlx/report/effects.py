@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dlx.report.crossing import Crossing, NotCrossed, find_crossing
-from dlx.report.effects_text import write_findings, write_headline, write_method
+from dlx.report.effects_text import write_apart, write_findings, write_headline, write_method, write_together
 from dlx.report.text import visible
 from dlx.stats.factorial import (
     FEWEST,
@@ -88,7 +88,9 @@ class Effects:
     `tests`: how many were done. `undecided_up_to`: by how much an effect may still differ between values of
     another key, where no interaction was found; NaN if unknown.
     `answers`: whether these are what the report should say first. `sentences`: the findings, most important
-    first; `headline`: the first of them in short; `method`: how they were tested and what that assumes.
+    first; `headline`: the first of them in short; `together`: the best values of the keys that interact most;
+    `apart`: further findings on keys that do not interact; `method`: how they were tested and what that
+    assumes.
     """
 
     main: list[Effect]
@@ -107,6 +109,8 @@ class Effects:
     method: list[str] = field(default_factory=list)
 
     headline: str = ""
+    together: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
 
 
 def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
@@ -143,6 +147,8 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
         whole,
         sentences=write_findings(whole),
         headline=write_headline(whole),
+        together=write_together(whole),
+        apart=write_apart(whole),
         method=write_method(whole),
     )
 

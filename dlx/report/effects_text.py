@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dlx.report.text import METRIC_NAMES, write_count, write_difference, write_names
+from dlx.report.text import METRIC_NAMES, write_count, write_difference, write_metric, write_names
 from dlx.stats.factorial import FEWEST
 
 if TYPE_CHECKING:
@@ -39,6 +39,24 @@ def write_headline(effects: "Effects") -> str:
         if sentences[0] == _interaction_sentence(both, effects):
             return _interaction_sentence(both, effects, short=True)
     return sentences[0]
+
+
+def write_together(effects: "Effects") -> list[str]:
+    """Name the best values of the two keys that interact most clearly; [] if none do."""
+    if not effects.interactions:
+        return []
+    both = effects.interactions[0]
+    best = max if effects.higher else min
+    (value, by), mean = best(both.means.items(), key=lambda each: each[1])
+    score = write_metric(effects.metric, mean)
+    return [f"Best together: {both.name} {value} with {both.by_name} {by} ({score} on average)."]
+
+
+def write_apart(effects: "Effects") -> list[str]:
+    """Return what was found of keys that do not interact, apart from the headline."""
+    interacting = {key for both in effects.interactions for key in (both.key, both.by)}
+    alone = [_main_sentence(each, effects) for each in _against_best(effects) if each.key not in interacting]
+    return [sentence for sentence in alone if sentence != write_headline(effects)]
 
 
 def _against_best(effects: "Effects") -> list["Effect"]:

@@ -143,6 +143,8 @@ def _estimate(metric: str, rule: str) -> Write:
     def write(row: dict[Any, Any]) -> str:
         mean, *ends = (row[f"{metric}_{rule}_{part}"] for part in ("mean", "low", "high"))
         interval = MISSING.join(write_end(metric, end) for end in ends)
+        if row["collapsed"] and rule == "last":  # an interval for the mean of two kinds would say nothing
+            interval = f"{row['collapsed']} of {row[f'{metric}_last_count']} collapsed"
         return write_metric(metric, mean) + (f" ({interval})" if math.isfinite(ends[0]) else "")
 
     return write
@@ -168,8 +170,8 @@ def comparisons_table(analysis: "Analysis") -> Table:
             str(each.pairs),
             write_metric(comparisons.metric, each.difference),
             write_interval(comparisons.metric, each.low, each.high),
-            write_p(each.p),
-            write_p(each.p_holm),
+            write_p(each.p).removeprefix("p ").removeprefix("= "),
+            write_p(each.p_holm).removeprefix("p ").removeprefix("= "),
             verdict_cell(each),
         ]
         for each in [*comparisons.against_best, *comparisons.against_baseline]

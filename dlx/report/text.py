@@ -77,8 +77,10 @@ def write_difference(name: str, *values: float) -> str:
 
 
 def write_p(p: float) -> str:
-    """Write a p value with two digits."""
-    return f"{p:.2g}" if math.isfinite(p) else MISSING
+    """Write a p value with two digits, as in a sentence: "p = 0.031", or "p < 0.001"."""
+    if not math.isfinite(p):
+        return MISSING
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def write_seconds(value: float) -> str:

@@ -44,6 +44,8 @@ def compare_tuned(
     summary = summarise(data, design, metric)
     keys = [find_key(key, design.keys, design.names, "--by") for key in by]
     tuned = [find_key(key, design.keys, design.names, "--tune") for key in over]
+    if both := [visible(key) for key in keys if key in tuned]:
+        raise RequestError(f"--tune: {', '.join(both)} cannot be in --by and in --tune")
     if not keys:
         raise RequestError("--tune: say with --by what to compare")
     if rest := [visible(key) for key in design.keys if key not in (*keys, *tuned)]:
@@ -172,6 +174,6 @@ def _note(groups: list[list[int]], tuned: Sequence[str]) -> str:
     counts = sorted({len(group) for group in groups})
     many = " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]])))
     return (
-        f"Each is shown with the best {' and '.join(tuned)} of {many} tried. One is called better only if it "
-        "beats the other at every value tried."
+        f"Each is shown with the best {' and '.join(tuned)} of {many} tried. One counts as better only if "
+        "one of its values beats all of the other's."
     )

@@ -130,5 +130,6 @@ def notice_of_extension(study: Study, runs: Sequence[StudyRun]) -> list[str]:
     now, whole = f"{100 * level:.2g}%", f"{100 * LEVEL:g}%"
     return [
         f"The report of this study was read at {read} {after.unit}s. With more, it tests at {now} instead of",
-        f"{whole}, so that looking again does not create findings. A new study (name=...) keeps the {whole}.",
+        f"{whole}, because repeated looks produce false findings. A new study (name=...) of seeds that were",
+        f"not used before has its own {whole}.",
     ]

@@ -57,14 +57,15 @@ def test_the_next_step_says_how_many_seeds_would_find_the_gap(study: Any) -> Non
     sizes = {count: detectable_difference(pair.std, 5, count, 0.05) for count in range(7, 101)}
     enough = min(count for count, size in sizes.items() if size <= 0.006)
     assert answered(study).next_step == (
-        f"They differ by 0.60 points at most. To find such a difference may take {enough} seeds in all."
+        f"In these runs lr 0.2 came within 0.60 points. To find such a gap would take about {enough} seeds "
+        "in all."
     )
 
 
 def test_the_next_step_does_not_promise_what_no_number_of_seeds_finds(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.2: NEAR})
     assert answered(study).next_step == (
-        "They differ by 0.10 points at most, which even 100 seeds may not find. Choose by cost."
+        "In these runs lr 0.2 came within 0.10 points. To find such a gap would take over 100 seeds in all."
     )
 
 
@@ -74,7 +75,7 @@ def test_the_next_step_says_how_many_seeds_would_probably_decide(study: Any) -> 
     pair = study.analysis().comparisons.against_best[0]
     needed = pairs_to_decide(pair.difference, pair.std, 6, 0.05)
     assert answered(study).next_step == (
-        f"Train more seeds: {needed} in all would probably tell lr 0.1 and lr 0.2 apart."
+        f"Train more seeds, all at once: {needed} in all would probably tell lr 0.1 and lr 0.2 apart."
     )
 
 
@@ -89,8 +90,8 @@ def test_many_settings_that_may_be_best_are_counted(study: Any) -> None:
 def test_without_a_worse_setting_none_is_called_best(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.2: NEAR})
     assert answered(study).sentence == (
-        "No setting is shown to be best: lr 0.1 scored highest (validation accuracy 0.9083 on average over 6 "
-        "runs), but the other setting is not shown to be worse."
+        "lr 0.1 scored highest (validation accuracy 0.9083 on average over 6 runs), but lr 0.2 may be as "
+        "good."
     )
 
 
@@ -109,7 +110,7 @@ def test_one_or_two_seeds_may_be_chance(study: Any, seeds: int) -> None:
     assert answer.sentence.endswith(
         f"but with {seeds} seed{'s' * (seeds > 1)} per setting this may be chance."
     )
-    assert answer.next_step == "Train each setting with at least 3 seeds; 5 or more tell much more."
+    assert answer.next_step == ("Train all settings with the same seeds: 3 at least, 5 or more if you can.")
     assert list(answer.groups.values()) == ["best", "untested"]
 
 
@@ -117,7 +118,7 @@ def test_settings_with_equal_scores_are_tied(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: HIGH})
     answer = answered(study)
     assert answer.sentence == (
-        "lr 0.01 and the other setting are tied: validation accuracy 0.9083 on average over 6 runs."
+        "lr 0.01 and lr 0.1 are tied: validation accuracy 0.9083 on average over 6 runs."
     )
     assert list(answer.groups.values()) == ["best", "tied"]
 
@@ -128,19 +129,21 @@ def test_equivalence_needs_a_declared_margin(study: Any) -> None:
     assert list(answered(study, margin=0.01).groups.values()) == ["best", "tied"]
 
 
-def test_the_baseline_has_a_paragraph_that_names_better_settings(study: Any) -> None:
+def test_the_baseline_has_a_remark_and_better_settings_are_named(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: LOW})
+    assert answered(study, baseline="lr 0.01").remarks == ["Against the baseline (lr 0.01): 1 better."]
     assert details(study, baseline="lr 0.01")[0].startswith(
-        "Against the baseline (lr 0.01): 1 better. lr 0.1 is better than lr 0.01: 12.5 points higher"
+        "lr 0.1 is better than lr 0.01: 12.5 points higher"
     )
-    assert details(study, baseline="lr 0.1")[0] == "Against the baseline (lr 0.1): 1 worse."
+    assert answered(study, baseline="lr 0.1").remarks == ["Against the baseline (lr 0.1): 1 worse."]
 
 
 def test_runs_of_two_kinds_are_counted(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [*LOW[:5], 0.1]})
     (remark,) = answered(study).remarks
     assert remark == (
-        "1 of 6 runs of lr 0.01 scored far below the others. Means and tests mix two kinds of runs there."
+        "1 of 6 runs of lr 0.01 collapsed: they scored far below the others, so the mean describes neither "
+        "kind. Find out why before you train more."
     )
 
 

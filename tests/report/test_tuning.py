@@ -10,6 +10,7 @@ from scipy import stats
 from dlx.errors import RequestError
 from dlx.report.analysis import Analysis
 from dlx.report.comparison import all_pairs
+from dlx.report.diagnosis.grid_edges import EDGE
 from dlx.report.scores import Scores
 from dlx.report.tuning import _interval, _p
 
@@ -90,12 +91,28 @@ def test_equal_bests_are_called_different_in_at_most_a_twentieth_of_studies(
     assert covered / 300 >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / 300)
 
 
+def test_a_key_that_varies_must_be_named(study: Any) -> None:
+    for index, (norm, lr) in enumerate([("none", 0.1), ("batch", 0.1), ("none", 0.2), ("batch", 0.2)]):
+        for name in ("adam", "sgd"):
+            changes = {"model.norm": norm, "optimizer.lr": lr, "optimizer.name": name}
+            study.run(f"{index}{name}", study.curve(0.9), changes)
+    with pytest.raises(RequestError, match=r"model.norm also varies; name it in --by or in --tune"):
+        tuned(study)
+
+
+def test_an_edge_of_what_was_tuned_is_found_in_the_whole_study(study: Any) -> None:
+    rising = {lr: noisy(level, 9 + int(10 * level)) for lr, level in zip(RATES, (0.8, 0.5, 0.2), strict=True)}
+    grid(study, {"adam": {0.1: noisy(0.3, 0), 0.01: noisy(0.9, 1), 0.001: noisy(0.6, 2)}, "sgd": rising})
+    kinds = {one.kind for one in tuned(study).diagnosis.findings if one.scope == "sweep"}
+    assert EDGE in kinds
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"by": ()}, "say with --by what to compare"),
         ({"tune": ("norm",)}, "--tune: no key 'norm'"),
-        ({"by": ("lr",), "tune": ("lr",)}, "optimizer.name also varies; name it in --by or in --tune"),
+        ({"by": ("lr",), "tune": ("lr",)}, "optimizer.lr cannot be in --by and in --tune"),
         ({"margin": 0.01}, "cannot be combined with --baseline or --margin"),
     ],
 )

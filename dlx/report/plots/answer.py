@@ -162,7 +162,7 @@ def _caption(analysis: Analysis, rows: Rows, axis: Axis) -> str:
     else:
         said = [f"Each dot is the {metric} of one run."]
     if np.isfinite(rows.settings["low"]).any():
-        said.append("Lines are 95% intervals: the mean of many more runs probably lies inside.")
+        said.append("Lines are 95% confidence intervals of the mean.")
         if "best" in rows.headings and np.isfinite(rows.settings["low"].iloc[0]):
             said.append(
                 "The first line is paler: that setting was picked for its score, so the score is optimistic."

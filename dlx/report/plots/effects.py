@@ -145,6 +145,6 @@ def _caption(found: Effects) -> str:
     if len(found.main) > ROWS:
         said.append(f"Only the {ROWS} largest of {len(found.main)} effects are drawn")
     if both:
-        which = f"the {PANELS} clearest of {both} pairs" if both > PANELS else "the pairs"
-        said.append(f"The lines are of {which} of keys that interact: they are not parallel")
+        which = f"the {PANELS} clearest of {both} pairs of keys" if both > PANELS else "two keys"
+        said.append(f"Lines that are not parallel show an interaction, of {which}")
     return ". ".join(said) + "."

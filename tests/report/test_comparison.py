@@ -70,7 +70,7 @@ def test_the_numbers_are_those_of_the_differences_by_seed():
         "(95% interval -4.1 to -1.9 points; p < 0.001)."
     )
     assert method(found) == (
-        "Paired t tests over 8 seeds. They assume that scores vary roughly normally over seeds."
+        "Paired t tests over 8 seeds. They assume that differences vary roughly normally over seeds."
     )
     assert math.isnan(found.margin)
 

@@ -88,7 +88,7 @@ def test_seeds_added_to_a_study_that_was_read_are_announced(tmp_path):
 def test_a_larger_plan_after_a_look_at_a_part_is_announced(tmp_path):
     request(tmp_path, range(5))
     report(tmp_path, range(3))
-    first, _ = request(tmp_path, range(10))
+    first, *_ = request(tmp_path, range(10))
     assert "was read at 3 of 5 seeds" in first
     assert report(tmp_path, range(10)) == level_now([Look(3, 5)], 10, 10) < LEVEL / 2
 

@@ -124,10 +124,12 @@ def write_files(name, root):
 @pytest.mark.parametrize("name", sorted(set(BY_GROUP["data"]) - PUBLISHED))
 def test_every_data_set_builds_a_run(name, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    write_files(name, tmp_path)
+    root = tmp_path / "data"  # beside the cache, which would else be a class of the images
+    root.mkdir()
+    write_files(name, root)
     path = ["data.path=data.npz"] if name == "npz" else []
     size = min(8, composed(f"data={name}").batch_size)  # a surface has one sample
-    run = build(composed(f"data={name}", f"data.root={tmp_path}", f"batch_size={size}", *path))
+    run = build(composed(f"data={name}", f"data.root={root}", f"batch_size={size}", *path))
     count = min(3, size)
     x, y = run.data.train.batch(torch.arange(count))
     assert x.dtype == (torch.float64 if name == "surface" else torch.float32)

@@ -34,6 +34,9 @@ DEFAULTS = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else 
 FORMULA = re.compile(
     r"(loss\.function=)(?!(?:choice|range|interval|shuffle|sort|glob|tag|str)\()([^'\"$\\]+)"
 )
+BASELINE = re.compile(
+    r"(\+*baseline=)([^'\"\\]*[=,][^'\"\\]*)"
+)  # several words of their own: norm=none,lr=0.1
 HOME = re.compile(r"([\w.]*(?:root|path)=)(~[^'\",]*)")  # Hydra's grammar takes the ~ for a deletion
 
 
@@ -215,7 +218,9 @@ class UserConfigFirst(SearchPathPlugin):
 
 
 def quote(word: str) -> str:
-    """Quote what Hydra's grammar would misread: formulas, and paths that begin with ~."""
+    """Quote what Hydra's grammar would misread: formulas, a baseline's words, paths that begin with ~."""
+    if (baseline := BASELINE.fullmatch(word)) is not None:
+        return f'{baseline[1]}"{baseline[2]}"'
     if (home := HOME.fullmatch(word)) is not None:
         return f'{home[1]}"{home[2]}"'
     if (formula := FORMULA.fullmatch(word)) is None:

@@ -141,13 +141,19 @@ def compare(
 
 
 def all_pairs(scores: Scores) -> Family:
-    """Test all pairs of settings that share enough units."""
+    """Test all pairs of settings that share enough units.
+
+    In a crossed design each pair is tested with every key as the unit. The test with the largest p counts.
+    """
     settings, step = len(scores.values_CS), resolution(scores.values_CS.ravel())
     there_CU = (~np.isnan(scores.by_unit(scores.values_CS))).astype(np.int64)
     first_M, second_M = np.nonzero(np.triu(there_CU @ there_CU.T >= FEWEST, k=1))
     differences_MU = scores.differences(first_M, second_M)
     tested = len({*first_M, *second_M})
     tests = paired_tests(differences_MU, tested, resolution=step)
+    for other in scores.by_each_key():
+        others = paired_tests(other.differences(first_M, second_M), tested, resolution=step)
+        tests = tests.weaker(others)
     row_CC = np.full((settings, settings), -1)
     row_CC[first_M, second_M] = row_CC[second_M, first_M] = np.arange(len(first_M))
     return Family(tests, row_CC, holm(tests.p_M), step)

@@ -63,7 +63,7 @@ def find_crossing(analysis: "Analysis") -> Crossing | NotCrossed:
     if summary.exact:
         return NotCrossed("nothing in these runs is random")
     values = [_levels([row[key] for row in design.rows]) for key in design.keys]
-    if len(design.rows) < CROSSED * math.prod(map(len, values)):
+    if len(design.rows) / math.prod(map(len, values)) < CROSSED:  # in this order for huge products
         return NotCrossed("fewer than three quarters of the combinations of values were trained")
     cells = [tuple(map(write_value, row.values())) for row in design.rows]
     if len(set(cells)) < len(cells):

@@ -4,7 +4,7 @@ Axes: C settings, S seeds (combinations of all seed keys), U units, M pairs of s
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.run.identity import comparable, is_seed
-from dlx.run.units import units
+from dlx.run.units import other_units, units
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Scores:
     A seed is one combination of all seed keys. `values_CS`: the mean score of the setting's runs with that
     seed; NaN if it has none, or if one of them did not complete. `lost_CS`: whether one did not complete.
     `unit_S`: the unit that each seed belongs to. `unit_name`: what a unit is, "seed" or "split".
+    `other_units`: as `unit_S`, for the other keys of a crossed design.
     """
 
     values_CS: NDArray[np.float64]
     lost_CS: NDArray[np.bool_]
     unit_S: NDArray[np.int64]
     unit_name: str = "seed"
+    other_units: tuple[NDArray[np.int64], ...] = ()
 
     def differences(self, first_M: NDArray[np.int64], second_M: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return first minus second by unit [M, U], each a mean over the seeds that both completed.
@@ -37,6 +39,10 @@ class Scores:
         """
         differences_MS: NDArray[np.float64] = self.values_CS[first_M] - self.values_CS[second_M]
         return self.by_unit(differences_MS)
+
+    def by_each_key(self) -> "list[Scores]":
+        """Return these scores once for each of the other units."""
+        return [replace(self, unit_S=unit_S, other_units=()) for unit_S in self.other_units]
 
     def by_unit(self, values_MS: NDArray[np.float64]) -> NDArray[np.float64]:
         """Average values of seeds over each unit [M, U], leaving out NaN."""
@@ -57,12 +63,13 @@ class Scores:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Where each run belongs: its setting and its seed, both [R]; the unit of each seed [S]."""
+    """Where each run belongs: its setting and its seed, both [R]; the units of each seed, each [S]."""
 
     setting_R: NDArray[np.int64]
     seed_R: NDArray[np.int64]
     unit_S: NDArray[np.int64]
     unit_name: str
+    other_units: tuple[NDArray[np.int64], ...]
 
 
 def scores_by_unit(data: StudyData, design: Design, column: str) -> Scores:
@@ -78,23 +85,30 @@ def scores_by_unit(data: StudyData, design: Design, column: str) -> Scores:
     lost_CS[cells.setting_R[~completed_R], cells.seed_R[~completed_R]] = True
     whole_CS = (counts_CS > 0) & ~lost_CS & np.isfinite(sums_CS)
     values_CS = np.divide(sums_CS, counts_CS, out=np.full(shape, np.nan), where=whole_CS)
-    return Scores(values_CS, lost_CS, cells.unit_S, cells.unit_name)
+    return Scores(values_CS, lost_CS, cells.unit_S, cells.unit_name, cells.other_units)
 
 
 @lru_cache(maxsize=2)  # a report asks for several columns
 def _cells(data: StudyData, design: Design) -> _Cells:
     runs = [str(run) for run in data.runs.index]
     seeds = [seed_of(data, design, run) for run in runs]
-    of_run, unit_name = units([data.settings[run] for run in runs])
-    unit_of_seed = dict(zip(seeds, of_run, strict=True))
-    seed_numbers = {seed: number for number, seed in enumerate(unit_of_seed)}
-    unit_numbers = {unit: number for number, unit in enumerate(dict.fromkeys(unit_of_seed.values()))}
+    configs = [data.settings[run] for run in runs]
+    of_run, unit_name = units(configs)
+    seed_numbers = {seed: number for number, seed in enumerate(dict.fromkeys(seeds))}
     return _Cells(
         np.array([design.of_run[run] for run in runs], dtype=np.int64),
         np.array([seed_numbers[seed] for seed in seeds], dtype=np.int64),
-        np.array([unit_numbers[unit] for unit in unit_of_seed.values()], dtype=np.int64),
+        _number_units(seeds, of_run),
         unit_name,
+        tuple(_number_units(seeds, column) for column in other_units(configs)),
     )
+
+
+def _number_units(seeds: list[str], of_run: list[str]) -> NDArray[np.int64]:
+    """Return the number of each seed's unit [S], from the seed and the unit of each run."""
+    unit_of_seed = dict(zip(seeds, of_run, strict=True))
+    numbers = {unit: number for number, unit in enumerate(dict.fromkeys(unit_of_seed.values()))}
+    return np.array([numbers[unit] for unit in unit_of_seed.values()], dtype=np.int64)
 
 
 def seed_of(data: StudyData, design: Design, run: str) -> str:

@@ -148,8 +148,8 @@ def _notes(lines: Sequence[Line]) -> list[str]:
         )
     if any(isinstance(line.about, Order) for line in lines):
         notes.append(
-            "An order is tested on differences paired by seed. It is reproduced if the exact one-sided "
-            "sign-flip test has p of at most 0.05."
+            "An order is tested on differences paired by seed. It is reproduced if the two-sided t test has "
+            "p of at most 0.05 and the difference has the published direction."
         )
     return notes
 

@@ -7,6 +7,7 @@ from math import comb
 from typing import Any
 
 from dlx.run.identity import comparable, is_seed, setting_of
+from dlx.stats.tests import FEWEST
 
 SPLIT = "data.split_seed"
 
@@ -51,20 +52,42 @@ def units(configs: list[Mapping[str, Any]]) -> tuple[list[str], str]:
 
     Runs on one split share its luck, and so do runs with one initialisation in a crossed design. With several
     splits, drawn apart from the seeds, a unit is a split. Without, it is a value of the seed key with the
-    fewest values, if that is crossed with others; else a combination of all seeds.
+    fewest values, if that is crossed with others; else a combination of all seeds. Keys with too few values
+    for a test are passed over if another one has enough.
     """
-    keys = {key for values in configs for key in values if is_seed(key)}
-    by_rank = sorted(keys, key=lambda key: (key != "seed", key))
-    columns = {key: [comparable(values.get(key)) for values in configs] for key in by_rank}
-    distinct: dict[tuple[str, ...], str] = {}  # a key that follows another has an equal column
-    for key, column in columns.items():
-        distinct.setdefault(tuple(column), key)
-    varying = {key: column for column, key in distinct.items() if len(set(column)) > 1}
+    varying = _varying(configs)
     if SPLIT in varying:
-        return list(varying[SPLIT]), "split"
-    seeds = [comparable(values) for values in zip(*varying.values(), strict=True)] or [""] * len(configs)
-    crossed = {key: column for key, column in varying.items() if len(set(column)) < len(set(seeds))}
+        return varying[SPLIT], "split"
+    crossed = _crossed(varying)
     if not crossed:
-        return seeds, "seed"
-    key = min(crossed, key=lambda key: len(set(crossed[key])))
-    return list(crossed[key]), key.removeprefix("seeds.")
+        seeds = [comparable(values) for values in zip(*varying.values(), strict=True)]
+        return seeds or [""] * len(configs), "seed"
+    counts = {key: len(set(column)) for key, column in crossed.items()}
+    key = min(counts, key=lambda key: (counts[key] < FEWEST, counts[key]))
+    return crossed[key], key.removeprefix("seeds.")
+
+
+def other_units(configs: list[Mapping[str, Any]]) -> list[list[str]]:
+    """Return the other units of a crossed design, each as `units` does; only those with enough for a test.
+
+    A test sees only the luck of its own unit. Where settings differ by the other key's values, it finds
+    differences that are not there in up to 60% of studies.
+    """
+    first, _ = units(configs)
+    crossed = _crossed(_varying(configs)).values()
+    return [column for column in crossed if column != first and len(set(column)) >= FEWEST]
+
+
+def _varying(configs: list[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the values by run of each seed key that varies; of keys that follow each other the first."""
+    keys = {key for values in configs for key in values if is_seed(key)}
+    distinct: dict[tuple[str, ...], str] = {}  # a key that follows another has an equal column
+    for key in sorted(keys, key=lambda key: (key != "seed", key)):
+        distinct.setdefault(tuple(comparable(values.get(key)) for values in configs), key)
+    return {key: list(column) for column, key in distinct.items() if len(set(column)) > 1}
+
+
+def _crossed(varying: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the keys that are crossed with others: they have fewer values than there are combinations."""
+    combinations = len(set(zip(*varying.values(), strict=True)))
+    return {key: column for key, column in varying.items() if len(set(column)) < combinations}

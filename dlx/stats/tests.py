@@ -5,7 +5,7 @@ Axes: M differences that are tested together, U units (the seeds or splits that 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,16 @@ class PairedTests:
 
         half_M: Floats = stdtrit(self.freedom_M, 1 - level / (2 * max(1, family))) * self.error_M
         return half_M
+
+    def weaker(self, others: "PairedTests") -> "PairedTests":
+        """Return of each difference the test with the larger p, from two tests of the same differences.
+
+        The counts stay those of the first tests.
+        """
+        taken_M = others.p_M > self.p_M  # never where one is NaN
+        names = ("mean_M", "error_M", "freedom_M", "p_M")
+        chosen = {name: np.where(taken_M, getattr(others, name), getattr(self, name)) for name in names}
+        return replace(self, **chosen)
 
 
 def paired_tests(

@@ -109,6 +109,17 @@ def test_how_a_request_is_executed_is_no_part_of_its_runs():
     assert run.words == ()
 
 
+@pytest.mark.parametrize("value", ["norm=none", "norm=none,lr=0.1", "sgd,lr=0.1"])
+@pytest.mark.parametrize("quotes", ["", "'", '"'])
+def test_a_baseline_is_one_value_with_and_without_quotes(value, quotes):
+    request = compose([f"baseline={quotes}{value}{quotes}", "seed=0,1"])
+    assert [run.settings.baseline for run in request.runs] == [value] * 2
+
+
+def test_no_baseline_is_null():
+    assert compose(["baseline=null"]).runs[0].settings.baseline is None
+
+
 def test_a_path_from_the_home_folder_needs_no_quotes():
     assert compose(["data.root=~/data"]).runs[0].settings.data.root == "~/data"
     assert compose(["output_root=~/out"]).runs[0].folder.is_relative_to(Path("~/out").expanduser())

@@ -238,6 +238,23 @@ def test_crossed_seeds_and_splits_do_not_count_as_independent(seeds):
     assert wrong / number <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / number)
 
 
+@pytest.mark.parametrize(("first", "second"), [("seeds.init", "seeds.order"), ("data.split_seed", "seed")])
+@pytest.mark.parametrize("favouring", [0, 1])
+def test_either_key_of_a_crossed_design_may_favour_a_setting(first, second, favouring):
+    """Settings are equal on average. With the other key as the unit, up to 60% of studies differ."""
+    rng = np.random.default_rng(favouring)
+    wrong, number, shape = 0, 200, (3, 5)
+    for _ in range(number):
+        favours = rng.normal(0, 0.01, (2, 3, 1) if favouring == 0 else (2, 1, 5))
+        values = 0.8 + favours + rng.normal(0, 0.003, (2, *shape))
+        data, design, summary = planted(values.reshape(2, -1))
+        for settings in data.settings.values():
+            settings[first], settings[second] = divmod(settings.pop("seed"), shape[1])
+        crossed = Design(**{**vars(design), "seeds": [first, second]})
+        wrong += compare(data, crossed, summary).against_best[0].verdict == "worse"
+    assert wrong / number <= 0.08
+
+
 def test_tests_of_the_best_alone_would_be_wrong_twice_as_often():
     """Why the family is all pairs: the best of 8 was picked by the same scores."""
     rng = np.random.default_rng(0)

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from dlx.run.units import Repeats, count_repeats, units
+from dlx.run.units import Repeats, count_repeats, other_units, units
 
 
 def runs(**keys):
@@ -35,6 +35,21 @@ def test_a_crossed_design_has_as_many_units_as_the_key_with_the_fewest_values():
     configs = runs(lr=[1, 2], seeds__init=range(3), seeds__order=range(5))
     assert count_repeats(configs) == Repeats(3, "init", 2)
     assert len(set(units(configs)[0])) == 3
+
+
+def test_the_other_keys_of_a_crossed_design_are_units_of_their_own():
+    configs = runs(lr=[1, 2], seeds__init=range(3), seeds__order=range(5))
+    assert other_units(configs) == [[str(values["seeds.order"]) for values in configs]]
+    configs = runs(seed=range(4), data__split_seed=range(3))
+    assert other_units(configs) == [[str(values["seed"]) for values in configs]]
+    assert other_units(runs(lr=[1, 2], seed=range(5))) == []
+
+
+def test_a_key_with_too_few_values_for_a_test_is_passed_over():
+    configs = runs(lr=[1, 2], seeds__init=range(2), seeds__order=range(5))
+    assert count_repeats(configs) == Repeats(5, "order", 2)
+    assert other_units(configs) == []
+    assert count_repeats(runs(lr=[1, 2], seeds__init=range(2), seeds__order=range(2))).units == 2
 
 
 def test_a_seed_that_one_setting_alone_has_does_not_count():

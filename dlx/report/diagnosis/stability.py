@@ -10,6 +10,7 @@ from dlx.report.text import visible, write_count, write_names, write_value
 
 FAILING = "failing settings"
 STABILITY = "stability frontier"
+LOST = ("diverged", "never learned", "collapse at the end")  # failures that leave nothing to compare
 RATE = "optimizer.lr"
 BESIDE = ("optimizer.name", "batch_size", "model.norm")  # keys on which the limit may depend
 SHOWN = 4  # limits named in the sentence
@@ -18,17 +19,17 @@ Counts = dict[float, Counter[str]]
 
 
 def find_failing_settings(evidence: Evidence) -> list[Finding | NotChecked]:
-    """Report when training fails in most runs of at least half of the settings, and of two or more."""
+    """Report when training failed in most runs of at least half of the settings, and of two or more."""
     runs = Counter(evidence.design.of_run.values())
-    failures = Counter(evidence.design.of_run[run] for run in evidence.training_failures)
+    failures = Counter(
+        evidence.design.of_run[run] for run, kind in evidence.training_failures.items() if kind in LOST
+    )
     order = sorted(runs, key=lambda setting: evidence.summary.ranks.get(setting, setting))
     failing = [setting for setting in order if 2 * failures[setting] > runs[setting]]
     if len(failing) < 2 or 2 * len(failing) < len(runs):
         return []
     names = write_names([visible(evidence.design.labels[setting]) for setting in failing])
-    sentence = f"Training fails in most runs of {len(failing)} of {len(runs)} settings: {names}."
-    if others := len(runs) - len(failing):
-        sentence += f" Only the other {write_count(others, 'setting')} can be compared."
+    sentence = f"Training failed in most runs of {len(failing)} of {len(runs)} settings: {names}."
     numbers = {"failing": float(len(failing)), "settings": float(len(runs))}
     return [Finding(FAILING, "sweep", "", "problem", sentence, numbers)]
 

@@ -62,10 +62,7 @@ def test_terminal_lines_are_limited_and_put_problems_first(made: Any) -> None:
     diagnosis = diagnose(analysis)
     lines = terminal_lines(diagnosis, analysis.design, most=3)
     assert len(lines) == 3
-    assert lines[0].startswith(
-        "Training fails in most runs of 12 of 20 settings: lr 0; lr 1; lr 3 and 9 more."
-    )
-    assert lines[1].startswith("lr 3 (and 3 more settings): Diverged at epoch")
+    assert lines[0].startswith("lr 3 (and 3 more settings): Diverged at epoch")
     assert lines[-1].startswith("and ")
     every = terminal_lines(diagnosis, analysis.design, most=100)
     ranks = {one.sentence: SEVERITIES.index(one.severity) for one in reversed(diagnosis.findings)}

@@ -155,10 +155,14 @@ def test_half_of_the_settings_failing_is_a_problem_of_the_sweep(made: Any) -> No
 
     assert failing(1) is None
     assert (found := failing(2)) is not None
-    assert found.sentence == (
-        "Training fails in most runs of 2 of 4 settings: lr 0; lr 1. "
-        "Only the other 2 settings can be compared."
-    )
+    assert found.sentence == "Training failed in most runs of 2 of 4 settings: lr 0; lr 1."
+
+
+def test_unstable_settings_have_not_failed(made: Any) -> None:
+    runs = [
+        ({"optimizer.lr": rate}, made.spiked() if rate else made.clean(0.8)) for rate in (0, 0, 1, 1, 2, 2)
+    ]
+    assert "failing settings" not in of_sweep(diagnose(made.study(runs)))
 
 
 @pytest.mark.parametrize(

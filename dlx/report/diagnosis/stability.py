@@ -6,6 +6,7 @@ from dlx.report.design import label
 from dlx.report.diagnosis.evidence import Evidence
 from dlx.report.diagnosis.finding import Finding, NotChecked
 from dlx.report.diagnosis.grid_edges import is_number
+from dlx.report.diagnosis.never_learned import TOO_SLOW
 from dlx.report.text import visible, write_count, write_names, write_value
 
 FAILING = "failing settings"
@@ -18,15 +19,19 @@ Counts = dict[float, Counter[str]]
 
 
 def find_failing_settings(evidence: Evidence) -> list[Finding | NotChecked]:
-    """Report when training fails in most runs of at least half of the settings, and of two or more."""
+    """Report when training failed in most runs of at least half of the settings, and of two or more.
+
+    Runs that were only too slow count as trained: they can be compared.
+    """
     runs = Counter(evidence.design.of_run.values())
-    failures = Counter(evidence.design.of_run[run] for run in evidence.training_failures)
+    failed = [run for run, kind in evidence.training_failures.items() if kind != TOO_SLOW.kind]
+    failures = Counter(evidence.design.of_run[run] for run in failed)
     order = sorted(runs, key=lambda setting: evidence.summary.ranks.get(setting, setting))
     failing = [setting for setting in order if 2 * failures[setting] > runs[setting]]
     if len(failing) < 2 or 2 * len(failing) < len(runs):
         return []
     names = write_names([visible(evidence.design.labels[setting]) for setting in failing])
-    sentence = f"Training fails in most runs of {len(failing)} of {len(runs)} settings: {names}."
+    sentence = f"Training failed in most runs of {len(failing)} of {len(runs)} settings: {names}."
     if others := len(runs) - len(failing):
         sentence += f" Only the other {write_count(others, 'setting')} can be compared."
     numbers = {"failing": float(len(failing)), "settings": float(len(runs))}

@@ -50,7 +50,7 @@ def test_a_setting_whose_runs_fail_in_different_ways_has_one_finding(made: Any) 
     diagnosis = diagnose(analysis)
     (found,) = (one for one in diagnosis.findings if one.scope == "setting")
     assert found.sentence == (
-        "Training fails in 3 of 4 runs, in different ways: 1 diverged, 1 never learned, 1 unstable."
+        "Training failed in 3 of 4 runs, in different ways: 1 diverged, 1 never learned, 1 unstable."
     )
     assert single_runs(diagnosis, analysis.design) == []
 
@@ -63,7 +63,7 @@ def test_terminal_lines_are_limited_and_put_problems_first(made: Any) -> None:
     lines = terminal_lines(diagnosis, analysis.design, most=3)
     assert len(lines) == 3
     assert lines[0].startswith(
-        "Training fails in most runs of 12 of 20 settings: lr 0; lr 1; lr 3 and 9 more."
+        "Training failed in most runs of 12 of 20 settings: lr 0; lr 1; lr 3 and 9 more."
     )
     assert lines[1].startswith("lr 3 (and 3 more settings): Diverged at epoch")
     assert lines[-1].startswith("and ")

@@ -156,9 +156,21 @@ def test_half_of_the_settings_failing_is_a_problem_of_the_sweep(made: Any) -> No
     assert failing(1) is None
     assert (found := failing(2)) is not None
     assert found.sentence == (
-        "Training fails in most runs of 2 of 4 settings: lr 0; lr 1. "
+        "Training failed in most runs of 2 of 4 settings: lr 0; lr 1. "
         "Only the other 2 settings can be compared."
     )
+
+
+def test_slow_runs_and_lost_epochs_are_not_failed_training(made: Any) -> None:
+    curves = [made.clean(accuracy=0.8, speed=5)] * 2 + [made.clean(0.8)] * 2
+    analysis = made.study([({"optimizer.lr": rate}, each) for rate, each in enumerate(curves)])
+    histories = analysis.data.histories
+    slow = histories["run"].isin(list(analysis.data.runs.index[:2]))
+    histories.loc[slow, "lr"] = 1e-6
+    histories.loc[~slow & histories["epoch"].isin([20, 21]), "train_loss"] = np.inf
+    kinds = {each.kind for each in diagnose(analysis).findings}
+    assert {"too slow", "lost epochs"} <= kinds
+    assert "failing settings" not in kinds
 
 
 @pytest.mark.parametrize(

@@ -245,10 +245,13 @@ class _Compared:
     ) -> NDArray[np.float64]:
         """Return TOST's p after Holm's correction [M]; NaN without a margin, and where a run collapsed.
 
-        The mean of two kinds of runs says nothing about either kind.
+        A mean of two kinds of runs says nothing about either. In a crossed design the largest p counts.
         """
         p_M = np.full(len(pairs), np.nan)
+        others = [other.differences(*np.array(pairs).T) for other in self.scores.by_each_key()]
         for index, (pair, each_U) in enumerate(zip(pairs, differences, strict=True)):
             if not math.isnan(self.margin) and len(each_U) >= FEWEST and self.collapsed.isdisjoint(pair):
-                p_M[index] = tost_p(each_U, self.margin, self.family.resolution)
+                of_each_key = [each_U, *(other_MU[index][~np.isnan(other_MU[index])] for other_MU in others)]
+                ps = [tost_p(each, self.margin, self.family.resolution) for each in of_each_key]
+                p_M[index] = np.nanmax(ps)  # NaN where runs that failed leave too few units of another key
         return holm(p_M)

@@ -1,7 +1,7 @@
 """Units of evidence: what varies independently from repeat to repeat, a seed or a split."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import Any
@@ -47,7 +47,7 @@ def count_repeats(runs: Iterable[Mapping[str, Any]]) -> Repeats:
     )
 
 
-def units(configs: list[Mapping[str, Any]]) -> tuple[list[str], str]:
+def units(configs: Sequence[Mapping[str, Any]]) -> tuple[list[str], str]:
     """Return the unit of each run, and what a unit is called: "split", "seed" or another seed key.
 
     Runs on one split share its luck, and so do runs with one initialisation in a crossed design. With several
@@ -67,7 +67,7 @@ def units(configs: list[Mapping[str, Any]]) -> tuple[list[str], str]:
     return crossed[key], key.removeprefix("seeds.")
 
 
-def other_units(configs: list[Mapping[str, Any]]) -> list[list[str]]:
+def other_units(configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return the other units of a crossed design, each as `units` does; only those with enough for a test.
 
     A test sees only the luck of its own unit. Where settings differ by the other key's values, it finds
@@ -78,7 +78,7 @@ def other_units(configs: list[Mapping[str, Any]]) -> list[list[str]]:
     return [column for column in crossed if column != first and len(set(column)) >= FEWEST]
 
 
-def _varying(configs: list[Mapping[str, Any]]) -> dict[str, list[str]]:
+def _varying(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Return the values by run of each seed key that varies; of keys that follow each other the first."""
     keys = {key for values in configs for key in values if is_seed(key)}
     distinct: dict[tuple[str, ...], str] = {}  # a key that follows another has an equal column

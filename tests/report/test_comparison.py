@@ -12,7 +12,7 @@ from dlx.report.comparison_text import method, sentence, verdict_cell
 from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.summary import Summary
-from dlx.stats.tests import holm, paired_tests
+from dlx.stats.tests import holm, paired_tests, tost_p
 
 
 def planted(values_CS, lost=(), metric="val_accuracy", collapsed=()):
@@ -238,21 +238,40 @@ def test_crossed_seeds_and_splits_do_not_count_as_independent(seeds):
     assert wrong / number <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), [("seeds.init", "seeds.order"), ("data.split_seed", "seed")])
 @pytest.mark.parametrize("favouring", [0, 1])
 def test_either_key_of_a_crossed_design_may_favour_a_setting(first, second, favouring):
     """Settings are equal on average. With the other key as the unit, up to 60% of studies differ."""
     rng = np.random.default_rng(favouring)
-    wrong, number, shape = 0, 200, (3, 5)
+    wrong, number = 0, 200
     for _ in range(number):
         favours = rng.normal(0, 0.01, (2, 3, 1) if favouring == 0 else (2, 1, 5))
-        values = 0.8 + favours + rng.normal(0, 0.003, (2, *shape))
-        data, design, summary = planted(values.reshape(2, -1))
-        for settings in data.settings.values():
-            settings[first], settings[second] = divmod(settings.pop("seed"), shape[1])
-        crossed = Design(**{**vars(design), "seeds": [first, second]})
-        wrong += compare(data, crossed, summary).against_best[0].verdict == "worse"
+        study = crossed(0.8 + favours + rng.normal(0, 0.003, (2, 3, 5)), first, second)
+        wrong += compare(*study).against_best[0].verdict == "worse"
     assert wrong / number <= 0.08
+
+
+def crossed(values_CAB, first, second):
+    """A study whose scores are by setting, value of the `first` seed key and value of the `second`."""
+    data, design, summary = planted(values_CAB.reshape(len(values_CAB), -1))
+    for settings in data.settings.values():
+        settings[first], settings[second] = divmod(settings.pop("seed"), values_CAB.shape[2])
+    return data, Design(**{**vars(design), "seeds": [first, second]}), summary
+
+
+def test_the_key_with_the_larger_p_counts_in_a_crossed_design():
+    """By initialisation the mean differences are all near 0; by order they reach 6 points."""
+    by_order_5 = np.array([0.06, -0.06, 0.03, -0.03, 0.001])
+    noise_3 = np.array([0.001, -0.001, 0.0005])
+    differences = by_order_5 + noise_3[:, None]
+    values = np.stack([np.full((3, 5), 0.8), 0.8 - differences])
+    (compared,) = compare(*crossed(values, "seeds.init", "seeds.order"), margin=0.02).against_best
+    assert compared.p_equivalent == pytest.approx(tost_p(differences.mean(axis=0), 0.02))
+    assert compared.p == pytest.approx(stats.ttest_1samp(differences.mean(axis=0), 0).pvalue)
+    assert compared.p > stats.ttest_1samp(differences.mean(axis=1), 0).pvalue
+    assert (compared.verdict, compared.pairs) == ("undecided", 3)
+    assert tost_p(differences.mean(axis=1), 0.02) < 0.05
 
 
 def test_tests_of_the_best_alone_would_be_wrong_twice_as_often():

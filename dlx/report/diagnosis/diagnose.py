@@ -170,7 +170,7 @@ def _mixed_failures(failures: Mapping[str, str], settings: Iterable[Setting]) ->
         if 2 * len(kinds) <= len(runs) or 2 * max(counts.values()) > len(runs):
             continue
         words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        sentence = f"Training fails in {len(kinds)} of {len(runs)} runs, in different ways: {words}."
+        sentence = f"Training failed in {len(kinds)} of {len(runs)} runs, in different ways: {words}."
         numbers = {"fired": len(kinds), "runs": len(runs)} | counts
         floats = {name: float(number) for name, number in numbers.items()}
         findings.append(Finding(counts.most_common(1)[0][0], "setting", label, "problem", sentence, floats))

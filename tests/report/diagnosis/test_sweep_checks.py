@@ -165,6 +165,18 @@ def test_unstable_settings_have_not_failed(made: Any) -> None:
     assert "failing settings" not in of_sweep(diagnose(made.study(runs)))
 
 
+def test_slow_runs_and_lost_epochs_are_not_failed_training(made: Any) -> None:
+    curves = [made.clean(accuracy=0.8, speed=5)] * 2 + [made.clean(0.8)] * 2
+    analysis = made.study([({"optimizer.lr": rate}, each) for rate, each in enumerate(curves)])
+    histories = analysis.data.histories
+    slow = histories["run"].isin(list(analysis.data.runs.index[:2]))
+    histories.loc[slow, "lr"] = 1e-6
+    histories.loc[~slow & histories["epoch"].isin([20, 21]), "train_loss"] = np.inf
+    kinds = {each.kind for each in diagnose(analysis).findings}
+    assert {"too slow", "lost epochs"} <= kinds
+    assert "failing settings" not in kinds
+
+
 @pytest.mark.parametrize(
     ("samples", "lead", "words"),
     [

@@ -50,7 +50,7 @@ def test_a_setting_whose_runs_fail_in_different_ways_has_one_finding(made: Any) 
     diagnosis = diagnose(analysis)
     (found,) = (one for one in diagnosis.findings if one.scope == "setting")
     assert found.sentence == (
-        "Training fails in 3 of 4 runs, in different ways: 1 diverged, 1 never learned, 1 unstable."
+        "Training failed in 3 of 4 runs, in different ways: 1 diverged, 1 never learned, 1 unstable."
     )
     assert single_runs(diagnosis, analysis.design) == []
 

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from dlx import device
 from dlx.data.own_files import sizes_and_times
-from dlx.data.source import cache_root
 from dlx.errors import RequestError
+from dlx.run.paths import cache_root
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from dlx.config import DataSettings
 from dlx.data.image_files import list_images
-from dlx.data.source import below, cache_root, data_root
+from dlx.data.source import below, data_root
 from dlx.errors import RequestError
 from dlx.run.identity import CONTENT
-from dlx.run.paths import write_atomically
+from dlx.run.paths import cache_root, write_atomically
 
 # Read at 0.5 to 1.5 GB/s, this much takes under half a second a request.
 MOST_READ = 256 << 20  # bytes

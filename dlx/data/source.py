@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from dlx.errors import RequestError
 from dlx.registry import Registry
+from dlx.run.paths import cache_root
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,13 +50,7 @@ sources: Registry[Source] = Registry("data", "dlx.data", "dlx.surface.descent")
 def data_root(root: str | None) -> Path:
     """Return the folder of data sets: `data.root`, else the environment's DLX_DATA, else the user's cache."""
     given = root or os.environ.get("DLX_DATA")
-    return _absolute(given) if given else cache_root() / "data"
-
-
-def cache_root() -> Path:
-    """Return the folder for files that dlx can make again: DLX_CACHE, else the user's cache."""
-    given = os.environ.get("DLX_CACHE")
-    return _absolute(given) if given else Path(platformdirs.user_cache_dir("dlx", appauthor=False))
+    return Path(given).expanduser().absolute() if given else cache_root() / "data"
 
 
 def below(root: Path, path: str) -> Path:
@@ -68,7 +61,3 @@ def below(root: Path, path: str) -> Path:
             f"data.path={path}: there is no {found}; data.path is relative to data.root={root}"
         )
     return found
-
-
-def _absolute(path: str) -> Path:
-    return Path(path).expanduser().absolute()

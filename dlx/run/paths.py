@@ -1,10 +1,12 @@
-"""File names in a run's folder, finding runs and studies, and writing files atomically."""
+"""File names in a run's folder, finding runs and studies, the cache, and writing files atomically."""
 
 import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+import platformdirs
 
 HISTORY = "history.csv"
 RESULT = "result.json"
@@ -14,6 +16,13 @@ LOG = "train.log"
 LOCK = ".lock"
 HYDRA = ".hydra"
 REPORT = "report"
+
+
+def cache_root() -> Path:
+    """Return the folder for files that dlx can make again: DLX_CACHE, else the user's cache."""
+    if given := os.environ.get("DLX_CACHE"):
+        return Path(given).expanduser().absolute()
+    return Path(platformdirs.user_cache_dir("dlx", appauthor=False))
 
 
 def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None) -> list[Path]:

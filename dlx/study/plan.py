@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.compose.request import ComposedRun, with_label
 from dlx.config import LauncherSettings
-from dlx.data.source import cache_root
 from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
-from dlx.run.paths import RESULT
+from dlx.run.paths import RESULT, cache_root
 from dlx.study.study import Cohort, Study, finished_result
 
 if TYPE_CHECKING:

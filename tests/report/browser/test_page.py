@@ -27,6 +27,16 @@ def drawn(page: Any) -> Any:
     return page.wait_for_selector(f"{CURVES}[data-ready] svg")
 
 
+def draw(page: Any, chart: str) -> None:
+    """Scroll to a chart until it is drawn: charts above it are drawn meanwhile, and may move it."""
+    for _ in range(200):
+        page.locator(chart).scroll_into_view_if_needed()
+        if page.locator(f"{chart} >> .vega-embed svg").count():
+            return
+        page.wait_for_timeout(300)
+    raise AssertionError(f"{chart} was not drawn within a minute")
+
+
 def coloured(page: Any, count: int) -> None:
     """Wait until that many settings are in the chart's legend."""
     sync_api.expect(page.locator(f"{CURVES} .role-legend-label text")).to_have_count(count)
@@ -53,8 +63,7 @@ def test_the_page_fits_every_window_in_either_colour_scheme(visit: Open, size: s
     charts = page.locator("[data-chart]")
     assert charts.count() >= 4
     for index in range(charts.count()):
-        charts.nth(index).scroll_into_view_if_needed()
-        page.wait_for_selector(f"[data-chart] >> nth={index} >> .vega-embed svg")
+        draw(page, f"[data-chart] >> nth={index}")
     assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size][0]
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
@@ -65,7 +74,7 @@ def test_the_page_fits_every_window_in_either_colour_scheme(visit: Open, size: s
 
 def test_the_first_screen_is_the_answer(visit: Open, eight: Path) -> None:
     page = visit(file=eight)
-    page.wait_for_selector('[data-chart="answer"] .vega-embed svg')
+    draw(page, '[data-chart="answer"]')
     parts = [".answer", "#answer", "#important", "table", "#curves", ".fold"]
     tops = [page.locator(part).first.bounding_box()["y"] for part in parts]
     assert tops == sorted(tops)
@@ -83,11 +92,11 @@ def test_a_folded_chart_is_drawn_as_wide_as_its_room_when_it_opens(
 ) -> None:
     page = visit(size, file=eight)
     chart = page.locator('[data-chart="differences"]')
-    page.wait_for_selector('[data-chart="answer"] .vega-embed svg')
+    draw(page, '[data-chart="answer"]')
     page.set_viewport_size({"width": SIZES[size][0] - 20, "height": SIZES[size][1]})
     assert not page.locator('[data-chart="differences"] .vega-embed').count()
     unfold(page, "Differences")
-    page.wait_for_selector('[data-chart="differences"] .vega-embed svg')
+    draw(page, '[data-chart="differences"]')
     room, svg = chart.bounding_box(), chart.locator("svg").first.bounding_box()
     assert 0.5 * room["width"] < svg["width"] <= room["width"] + 1
     assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size][0] - 20
@@ -95,7 +104,7 @@ def test_a_folded_chart_is_drawn_as_wide_as_its_room_when_it_opens(
 
 def test_names_too_long_for_a_phone_stand_above_their_rows(visit: Open, report: Path) -> None:
     page = visit("phone")
-    page.wait_for_selector('[data-chart="answer"] .vega-embed svg')
+    draw(page, '[data-chart="answer"]')
     names = page.locator('[data-chart="answer"] .role-axis-label text').all_text_contents()
     assert "width 16, norm none, lr 0.0001" in names
 

@@ -222,7 +222,10 @@ def _what_more_would_show(undecided: Sequence[Comparison], analysis: "Analysis")
     )
     those = "the undecided settings" if len(undecided) > 1 else labels[gap.setting]
     many = f"over {MOST_PAIRS}" if enough is None else f"about {enough}"
-    return f"In these runs {those} came within {seen}. To find such a gap would take {many} {unit}s in all."
+    return (
+        f"In these runs {those} came within {seen} of the best. Finding a gap like that would take {many} "
+        f"{unit}s in all."
+    )
 
 
 def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:
@@ -236,8 +239,8 @@ def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:
     ]
     more = f" (also of {write_count(len(affected) - FEW, 'other setting')})" if affected[FEW:] else ""
     return (
-        f"{' and '.join(parts[:FEW])} collapsed{more}: they scored far below the others, so the mean "
-        "describes neither kind. Find out why before you train more."
+        f"{' and '.join(parts[:FEW])} collapsed{more}, scoring far below the others. The mean describes "
+        "neither kind. Find out why before you train more."
     )
 
 

@@ -57,15 +57,16 @@ def test_the_next_step_says_how_many_seeds_would_find_the_gap(study: Any) -> Non
     sizes = {count: detectable_difference(pair.std, 5, count, 0.05) for count in range(7, 101)}
     enough = min(count for count, size in sizes.items() if size <= 0.006)
     assert answered(study).next_step == (
-        f"In these runs lr 0.2 came within 0.60 points. To find such a gap would take about {enough} seeds "
-        "in all."
+        "In these runs lr 0.2 came within 0.60 points of the best. Finding a gap like that would take about "
+        f"{enough} seeds in all."
     )
 
 
 def test_the_next_step_does_not_promise_what_no_number_of_seeds_finds(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.2: NEAR})
     assert answered(study).next_step == (
-        "In these runs lr 0.2 came within 0.10 points. To find such a gap would take over 100 seeds in all."
+        "In these runs lr 0.2 came within 0.10 points of the best. Finding a gap like that would take over "
+        "100 seeds in all."
     )
 
 
@@ -142,8 +143,8 @@ def test_runs_of_two_kinds_are_counted(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [*LOW[:5], 0.1]})
     (remark,) = answered(study).remarks
     assert remark == (
-        "1 of 6 runs of lr 0.01 collapsed: they scored far below the others, so the mean describes neither "
-        "kind. Find out why before you train more."
+        "1 of 6 runs of lr 0.01 collapsed, scoring far below the others. The mean describes neither kind. "
+        "Find out why before you train more."
     )
 
 

@@ -28,7 +28,7 @@ SHOWN = 4  # scores along a line that are written
 
 
 @dataclass(frozen=True)
-class Line:
+class GridLine:
     """The settings that differ in `key` only, by ascending value; `name`: what they share, "" if nothing."""
 
     key: str
@@ -43,7 +43,7 @@ class Edge:
     `place`: "best" on the line of the best setting; else whether it could "catch up" or is "behind" it.
     """
 
-    line: Line
+    line: GridLine
     value: float
     inside: float
     errors: float
@@ -92,29 +92,29 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
-def _lines(evidence: Evidence, key: str) -> list[Line]:
+def _lines(evidence: Evidence, key: str) -> list[GridLine]:
     """Group the settings by the values of all other keys. Settings without a completed run count as tried."""
     others = [other for other in evidence.design.keys if other != key]
-    lines: dict[str, Line] = {}
+    lines: dict[str, GridLine] = {}
     for setting, row in enumerate(evidence.design.rows):
         if is_number(row[key]):
             rest = {other: row[other] for other in others}
-            line = lines.setdefault(comparable(rest), Line(key, "", {}))
+            line = lines.setdefault(comparable(rest), GridLine(key, "", {}))
             line.settings[float(row[key])] = setting
     return [_named(evidence, line, others) for line in lines.values()]
 
 
-def _named(evidence: Evidence, line: Line, others: Sequence[str]) -> Line:
+def _named(evidence: Evidence, line: GridLine, others: Sequence[str]) -> GridLine:
     row = evidence.design.rows[next(iter(line.settings.values()))]
     name = visible(label({other: row[other] for other in others}, evidence.design.names)) if others else ""
-    return Line(line.key, name, dict(sorted(line.settings.items())))
+    return GridLine(line.key, name, dict(sorted(line.settings.items())))
 
 
-def _long(evidence: Evidence, line: Line) -> bool:
+def _long(evidence: Evidence, line: GridLine) -> bool:
     return sum(setting in evidence.scores for setting in line.settings.values()) >= VALUES
 
 
-def _examine(evidence: Evidence, line: Line, luck: float) -> Edge | Literal["unknown"] | None:
+def _examine(evidence: Evidence, line: GridLine, luck: float) -> Edge | Literal["unknown"] | None:
     """Return the line's edge; None if its best value is inside, or not shown to be better than the others.
 
     It must be better than the best value inside the range, judged by the variance of these two, and than the

@@ -22,9 +22,7 @@ function charts() {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
       near.unobserve(entry.target);
       const chart = waiting.get(entry.target);
-      // A fold that is just opening may be seen before it has a width: look again in the next frame.
-      if (!entry.target.clientWidth) requestAnimationFrame(() => near.observe(entry.target));
-      else if (chart) void draw(chart);
+      if (chart) void draw(chart);
     }
   }, { rootMargin: "600px" });
   for (const each of document.querySelectorAll("[data-chart]")) {

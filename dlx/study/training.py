@@ -13,8 +13,9 @@ from dlx.run.result import read_result
 from dlx.study.changes import changes_before_training
 from dlx.study.launch.launch import launch
 from dlx.study.launch.pool import warm_up
+from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.looks import notice_of_extension
-from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
+from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
 from dlx.study.progress import Progress, checking
 from dlx.study.source import record_source
 from dlx.study.study import Study, StudyRun
@@ -29,11 +30,13 @@ def train_request(request: Request) -> list[Outcome]:
     Nothing is written before every run has been built once. Raises RequestError for what is wrong with one of
     them, and OSError where nothing can be written.
     """
-    runs, planner = request.runs, Planner(request.launcher)
-    if request.launcher.name == "local" and planner.expects_processes(runs):
+    runs, launcher = request.runs, request.launcher
+    check_installed(launcher)
+    if launcher.name == "local" and expects_processes(runs, find_workers(launcher)):
         warm_up()
     with checking(len(runs)):
         sketches = sketch_runs(runs)
+        planner = Planner(find_workers(launcher) if sketches else Workers(1), launcher.memory)
         plan, notices = _add_to_studies(request, planner, sketches)
     by_folder = {run.folder: run for run in runs}
     with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
@@ -42,7 +45,7 @@ def train_request(request: Request) -> list[Outcome]:
         outcomes = {
             run.folder: _tell(run, progress, before=True) for i, run in enumerate(runs) if i not in sketches
         }
-        for study, cohort in launch(plan, request.launcher, progress):
+        for study, cohort in launch(plan, launcher, progress):
             folders = [study / name for name in cohort.runs if study / name in by_folder]
             outcomes |= {folder: _tell(by_folder[folder], progress) for folder in folders}
     in_order = [outcomes[run.folder] for run in runs]

@@ -4,7 +4,7 @@ import queue
 import threading
 from pathlib import Path
 
-from dlx.config import LauncherSettings
+from dlx.config import JoblibSettings
 from dlx.study.launch.launcher import Attempt, How, Task, train_elsewhere
 from dlx.study.plan import Plan
 from dlx.study.study import Cohort
@@ -13,7 +13,7 @@ from dlx.study.study import Cohort
 class Joblib:
     """Hands a plan's cohorts to joblib.Parallel, with the launcher's own arguments over ours."""
 
-    def __init__(self, plan: Plan, settings: LauncherSettings) -> None:
+    def __init__(self, plan: Plan, settings: JoblibSettings) -> None:
         self.places = max(1, len(plan.cohorts))
         self._arguments = {
             "n_jobs": plan.processes,

@@ -5,6 +5,7 @@ run a function elsewhere can be a launcher.
 """
 
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,11 +65,22 @@ def train_if_free(
     return how
 
 
+def prepare_process(*, gpus: bool) -> None:
+    """Set up a cluster's process as `dlx train` sets up its own, before torch is imported.
+
+    Without `gpus`, those of the machine are hidden: the cluster may have given them to others.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def train_elsewhere(folder: Path, cohort: Cohort) -> How:
     """Train a cohort in a process that is not the request's, unless another process holds it."""
-    return train_if_free(_opened(folder), cohort)
+    return train_if_free(opened(folder), cohort)
 
 
 @functools.lru_cache(maxsize=1)  # a process trains many cohorts of one study, whose requests are read once
-def _opened(folder: Path) -> Study:
+def opened(folder: Path) -> Study:
+    """Return the study in `folder`, the same one when it is asked for again."""
     return Study(folder)

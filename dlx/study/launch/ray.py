@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 
     from dlx.data.source import Source
 
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # else Ray reports its use to its makers
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # else it prints 30 lines of a node's log where a node dies; skips all
+}
+
 
 def connect(settings: RaySettings) -> Workers:
     """Start Ray on this machine, or connect to a cluster; return the workers that it has room for.
 
     Raises RequestError if there is no such cluster, or if none of its nodes can hold a cohort.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report its use to its makers
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     before = signal.getsignal(signal.SIGTERM)
     import ray
 

@@ -1,7 +1,7 @@
 """Trains the runs of one cohort in this process: builds them, trains them as one, leaves their files."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from dlx.engine.trainer import Recorder
 
 
-def train_cohort(study: Study, cohort: Cohort, displays: Mapping[str, RunDisplay] | None = None) -> None:
+def train_cohort(
+    study: Study,
+    cohort: Cohort,
+    displays: Mapping[str, RunDisplay] | None = None,
+    stop: Callable[[], BaseException | None] = lambda: None,
+) -> None:
     """Train the runs of a cohort that have not ended; each leaves a result, even if it fails.
 
     The caller holds the cohort. `displays`: by run, where this process shows its progress. Raises OSError
@@ -31,14 +36,19 @@ def train_cohort(study: Study, cohort: Cohort, displays: Mapping[str, RunDisplay
             run, display = study.runs[name], displays.get(name) if displays else None
             result = study.result(name)
             if result is None:
-                recorders += _prepared(study, run, cohort.threads, display, stack)
+                recorders += _prepared(study, run, cohort.threads, display, stack, stop)
             elif display is not None:
                 display.skip(study.folder / name, result)
         _train(recorders)
 
 
 def _prepared(
-    study: Study, run: StudyRun, threads: int | None, display: RunDisplay | None, stack: ExitStack
+    study: Study,
+    run: StudyRun,
+    threads: int | None,
+    display: RunDisplay | None,
+    stack: ExitStack,
+    stop: Callable[[], BaseException | None],
 ) -> "list[Recorder]":
     """Return the recorder of a run that is ready to train, or none if it cannot be built."""
     from dlx.build import build  # imports torch
@@ -56,7 +66,13 @@ def _prepared(
     if display is not None:
         display.start(built, run.settings, folder)
     on_epoch = display.epoch if display is not None else _unseen
-    return [Recorder(built, run.settings, run.config, folder, on_epoch, log, run.fingerprints)]
+
+    def then(row: EpochRow) -> None:
+        on_epoch(row)
+        if (error := stop()) is not None:
+            raise error
+
+    return [Recorder(built, run.settings, run.config, folder, then, log, run.fingerprints)]
 
 
 def _check_version(run: StudyRun) -> None:

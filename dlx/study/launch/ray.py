@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.config import DataSettings, RaySettings
 from dlx.errors import RequestError
-from dlx.study.launch.launcher import Attempt, How, Task, opened, prepare_process, train_elsewhere
+from dlx.study.launch.cluster import train_on_cluster
+from dlx.study.launch.launcher import Attempt, How, Task
 from dlx.study.plan import Plan, Workers
-from dlx.study.study import Cohort
+from dlx.study.study import Cohort, Study
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +79,7 @@ class Ray:
     def __init__(self, plan: Plan, settings: RaySettings) -> None:
         self.places = settings.processes or max(1, len(plan.cohorts))
         self._settings = settings
+        self._studies = {folder: Study(folder) for folder, _ in plan.cohorts}
         self._out: dict[Any, Task] = {}  # by the reference to what the task returns
         self._data: dict[str, Any] = {}  # a reference to each data set, by its key
 
@@ -104,7 +106,7 @@ class Ray:
 
         used: dict[str, Any] = {}
         for name in cohort.runs:
-            settings = opened(folder).runs[name].settings.data
+            settings = self._studies[folder].runs[name].settings.data
             key = source_key(settings)
             if key not in self._data:
                 self._data[key] = ray.put(_to_numpy(settings))
@@ -116,7 +118,7 @@ class Ray:
         import ray
 
         done, _ = ray.wait(list(self._out), timeout=seconds)
-        return [Attempt(self._out.pop(reference), _how(reference)) for reference in done]
+        return [_attempt(self._out.pop(reference), reference) for reference in done]
 
     def stop(self) -> None:
         """Interrupt the tasks; those that have not begun are taken back."""
@@ -131,22 +133,25 @@ class Ray:
 
         for reference in self._out:
             ray.cancel(reference, force=True)
-        self._data.clear()
+        self._out, self._data = {}, {}
         ray.shutdown()
 
 
-def _how(reference: Any) -> How:
+def _attempt(task: Task, reference: Any) -> Attempt:
     from ray import exceptions, get
 
     try:
-        how: How = get(reference)
-    except (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError):
-        return "lost"
+        return Attempt(task, get(reference))
+    except exceptions.WorkerCrashedError:
+        return Attempt(task, "lost")
+    except exceptions.NodeDiedError:
+        return Attempt(task, "lost", "its node died")
+    except exceptions.OutOfMemoryError:
+        return Attempt(task, "lost", "its node ran out of memory")
     except exceptions.TaskCancelledError:
-        return "stopped"
+        return Attempt(task, "stopped")
     except exceptions.RayTaskError as error:
-        raise error.cause from error
-    return how
+        return Attempt(task, "failed", error=error.cause)
 
 
 def train_in_worker(
@@ -157,11 +162,10 @@ def train_in_worker(
     `data`: what `_to_numpy` made of each data set that has one of the `keys`.
     """
     os.chdir(where)
-    prepare_process(gpus=gpus)
     from dlx.data.dataset import handed_over
 
     with handed_over(dict(zip(keys, map(_from_numpy, data), strict=True))):
-        return train_elsewhere(folder, cohort)
+        return train_on_cluster(folder, cohort, gpus=gpus)
 
 
 def _to_numpy(settings: DataSettings) -> dict[str, Any]:

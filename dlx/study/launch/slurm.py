@@ -14,7 +14,8 @@ from typing import Any, cast
 
 from dlx.config import SlurmSettings
 from dlx.errors import RequestError, nearest
-from dlx.study.launch.launcher import Attempt, How, Task, prepare_process, train_elsewhere
+from dlx.study.launch.cluster import train_on_cluster
+from dlx.study.launch.launcher import Attempt, How, Task
 from dlx.study.plan import Plan
 from dlx.study.study import FOLDER, Cohort
 

@@ -115,7 +115,7 @@ class JoblibSettings(LauncherSettings):
 
 
 class RaySettings(LauncherSettings):
-    """Tasks of a Ray cluster, each of which takes `cpus` and `gpus`; `init`: further arguments of ray.init."""
+    """Tasks of a Ray cluster, which take `cpus` and `gpus` each; `init`: further arguments of ray.init."""
 
     name: Literal["ray"]
     address: Annotated[str, Field(min_length=1)]

@@ -53,8 +53,8 @@ class Sketch:
 class Workers:
     """What trains the cohorts of a request: `count` of them side by side.
 
-    `threads`, `memory`: of each, the latter in bytes, where the workers are a cluster's. Those of this machine
-    share its memory (None), and the plan decides on their threads.
+    `threads`, and `memory` in bytes: of each worker of a cluster. Those of this machine share its memory
+    (None), and the plan decides on their threads.
     """
 
     count: int
@@ -171,7 +171,9 @@ class Planner:
             return min(self._workers.count, math.ceil(seconds / WORTH_A_PROCESS))
         if any(sketch.example.device.type != "cpu" for sketch in sketches.values()):
             return 1
-        return max(1, self._workers.count // max((runs[i].settings.threads or 1 for i in sketches), default=1))
+        return max(
+            1, self._workers.count // max((runs[i].settings.threads or 1 for i in sketches), default=1)
+        )
 
     def _widths(
         self,

@@ -90,8 +90,12 @@ class Ray:
         folder, cohort = task
         data = self._put(folder, cohort)
         # A lost cohort is not tried again by Ray: `launch` does that, and says so.
-        options = {"num_cpus": self._settings.cpus, "num_gpus": self._settings.gpus, "max_retries": 0}
-        train = ray.remote(**options)(train_in_worker)
+        options: dict[str, Any] = {
+            "num_cpus": self._settings.cpus,
+            "num_gpus": self._settings.gpus,
+            "max_retries": 0,
+        }
+        train: Any = ray.remote(**options)(train_in_worker)
         where = Path.cwd()
         reference = train.remote(
             where, folder.absolute(), cohort, self._settings.gpus > 0, list(data), *data.values()

@@ -166,6 +166,10 @@ class Study:
             return RunState(run, "waiting" if epoch is None else "training", epoch, holder)
         return RunState(run, "waiting" if epoch is None else "interrupted", epoch, None)
 
+    def checkpoint(self, cohort: Cohort) -> Path:
+        """Where a cohort's checkpoint lies, without the ending (see CohortCheckpoint)."""
+        return self._own / "checkpoints" / cohort.key
+
     # --- extending
 
     @contextmanager

@@ -289,7 +289,7 @@ def test_an_interrupt_keeps_finished_runs_and_exits_with_130(monkeypatch, capsys
 
     execute, calls = trainer.execute, []
 
-    def interrupted(*arguments):
+    def interrupted(*arguments: object):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt

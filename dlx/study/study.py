@@ -225,11 +225,10 @@ class Study:
     # --- training
 
     @contextmanager
-    def claim(self, cohort: Cohort, *, wait: bool) -> Iterator[bool]:
-        """Hold a cohort while it trains, and give True; wait for another process that holds it, if told to.
+    def claim(self, cohort: Cohort) -> Iterator[bool]:
+        """Hold a cohort while it trains, and give True; never wait.
 
-        Gives False if another process holds the cohort, or if a later request has split it. Do not wait while
-        you hold another cohort: two processes could wait for each other.
+        Gives False if another process holds the cohort, or if a later request has split it.
         """
         from filelock import FileLock, Timeout
 
@@ -237,7 +236,7 @@ class Study:
         held.mkdir(exist_ok=True)
         lock = FileLock(held / f"{cohort.key}.lock")
         try:
-            lock.acquire(timeout=-1 if wait else 0)
+            lock.acquire(timeout=0)
         except Timeout:
             yield False
             return

@@ -311,7 +311,7 @@ from pathlib import Path
 from dlx.study.study import Study
 study = Study(Path(sys.argv[1]))
 (cohort,) = study.cohorts
-with study.claim(cohort, wait=False) as mine:
+with study.claim(cohort) as mine:
     assert mine
     print("held", flush=True)
     time.sleep(2)  # long after the other process has begun to wait

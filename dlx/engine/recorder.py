@@ -75,7 +75,8 @@ class Recorder:
         elif ended is None:
             self._clear()
             self._probe_files = ProbeFiles(folder, run)
-        log.info("training on %s, %d threads", describe_device(run.device), torch.get_num_threads())
+        begun = "" if self.start is None else f"; going on after epoch {self.start.epoch}"
+        log.info("training on %s, %d threads%s", describe_device(run.device), torch.get_num_threads(), begun)
 
     def _clear(self) -> None:
         """Remove what an interrupted attempt left, or the one that rerun=true replaces."""

@@ -15,6 +15,7 @@ from dlx.run.identity import changed_files, identity
 from dlx.run.paths import HYDRA, LOG
 from dlx.run.result import Result, write_result
 from dlx.study.progress import RunDisplay
+from dlx.study.stopping import interruption
 from dlx.study.study import Cohort, Study, StudyRun
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def train_cohort(
     study: Study,
     cohort: Cohort,
     displays: Mapping[str, RunDisplay] | None = None,
-    stop: Callable[[], BaseException | None] = lambda: None,
+    stop: Callable[[], BaseException | None] = interruption,
 ) -> None:
     """Train the runs of a cohort that have not ended; each leaves a result, even if it fails.
 
@@ -139,8 +140,6 @@ def _resume(
         except (ValueError, KeyError, TypeError, RuntimeError) as error:  # edited since, or of other code
             damaged.append(f"the checkpoint after epoch {content['epoch']} does not fit: {error}")
             continue
-        for member, _ in built:
-            member.log.info("going on after epoch %d", content["epoch"])
         return content["engine"], recorders
     for member in members:
         for sentence in damaged:

@@ -1,24 +1,20 @@
 """Whatever ends a process, its cohort goes on from the checkpoint and leaves the files it would have left."""
 
-import csv
 import shutil
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 from dlx.cli import main
-from dlx.run.paths import HISTORY
 from dlx.run.result import read_result
 from dlx.study.cohort import train_cohort
 from dlx.study.study import Study
+from tests.study.contents import files
 
-# Everything that has a state: dropout, augmentation, batch norm, a schedule with warm-up, momentum, probes, early
-# stopping, which ends some runs before others, and a learning rate at which a run diverges.
+# All that has a state: dropout, augmentation, batch norm, a schedule with warm-up, momentum, probes, and early
+# stopping, which ends some runs before others.
 WORDS = (
     "epochs=7",
     "data.train_size=64",
@@ -90,40 +86,13 @@ def kill(study: Study, call: int) -> bool:
     return False
 
 
-def files(study: Path) -> dict[str, Any]:
-    """Return the content of every file that a study's runs left, without times."""
-    return dict(_contents(study))
-
-
-def _contents(study: Path) -> Iterator[tuple[str, Any]]:
-    for path in sorted(study.rglob("*")):
-        name = str(path.relative_to(study))
-        if path.name in ("train.log", "lock") or name.startswith(".study/") or path.is_dir():
-            continue
-        if path.name == HISTORY:
-            rows = csv.DictReader(path.read_text().splitlines())
-            yield name, [{key: cell for key, cell in row.items() if key != "time"} for row in rows]
-        elif path.suffix == ".npz":
-            with np.load(path) as arrays:
-                yield name, {key: value.tobytes() for key, value in arrays.items()}
-        elif path.suffix == ".pt":
-            checkpoint = torch.load(path, weights_only=True)
-            yield name, {key: value.numpy().tobytes() for key, value in checkpoint["model"].items()}
-        elif path.name == "result.json":
-            result = read_result(path.parent)
-            assert result is not None
-            ignored = {"time_seconds", "checkpoint_sha256", "config", "last", "best"}
-            yield name, result.model_dump(exclude=ignored)
-        elif ".hydra" not in name:
-            yield name, path.read_bytes()
-
-
 @pytest.mark.parametrize("calls", [(1,), (7,), (15, 15), (22, 3, 9, 4), (13,) * 6])
 def test_a_killed_cohort_goes_on_and_leaves_the_same_bits(
     undisturbed: tuple[tuple[str, ...], Path], begun: Study, calls: tuple[int, ...]
 ) -> None:
     words, expected = undisturbed
-    assert [kill(begun, call) for call in calls][0]
+    killed = [kill(begun, call) for call in calls]
+    assert killed[0]
     assert main(["train", *words, f"output_root={begun.folder.parent}"]) == 0
     assert files(begun.folder) == files(expected)
     assert not list(begun.folder.glob(".study/checkpoints/*"))
@@ -138,7 +107,6 @@ def test_runs_that_ended_before_the_kill_are_not_touched(
     epochs = [result.epochs_run for run in begun.runs if (result := read_result(expected / run))]
     ended = min(epochs)
     assert ended < max(epochs)
-    (cohort,) = begun.cohorts
     steps = 4 * (ended + 1) + ended + 1  # into the epoch after
     assert kill(begun, steps)
     results = {run: begun.folder / run / "result.json" for run in begun.runs}

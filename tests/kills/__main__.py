@@ -1,4 +1,4 @@
-"""Kills a sweep again and again, and compares what it leaves with an undisturbed one: `python -m tests.kills`.
+"""Kills a sweep again and again, and compares it with an undisturbed one: `python -m tests.kills`.
 
 Each way of dying has a line: how often it was killed, the most epochs that a run computed again after a kill,
 whether every file has the bits of the undisturbed sweep, and what was left over.
@@ -40,6 +40,7 @@ WORDS = [
     "keep=last",
 ]
 EVERY = 5  # epochs between checkpoints
+Kill = Callable[[subprocess.Popen[bytes], random.Random], bool]  # whether it killed
 
 
 def main() -> int:
@@ -83,8 +84,8 @@ def _line(way: str, words: list[str], count: int, kill: Kill, folder: Path, seed
     differ = sorted(name for name in expected | found if expected.get(name) != found.get(name))
     left = [str(p.relative_to(study.folder)) for p in study.folder.rglob("*") if LEFT.search(str(p))]
     print(
-        f"{way:<10} {kills:>3} kills, at most {again} epochs computed again, {len(differ)} of {len(expected)} "
-        f"files differ, {len(left)} left over",
+        f"{way:<10} {kills:>3} kills, at most {again} epochs computed again, {len(differ)} of "
+        f"{len(expected)} files differ, {len(left)} left over",
         flush=True,
     )
     for name in (*differ[:5], *left[:5]):
@@ -156,7 +157,6 @@ def _parent(pid: int) -> int:
         return os.getpid()
 
 
-Kill = Callable[[subprocess.Popen[bytes], random.Random], bool]
 WAYS: dict[str, tuple[list[str], int, Kill]] = {
     "stacked": ([], 50, kill_all),
     "loop": (["engine=loop", "seed=range(7)"], 30, kill_all),

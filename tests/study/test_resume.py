@@ -13,8 +13,8 @@ from dlx.study.cohort import train_cohort
 from dlx.study.study import Study
 from tests.study.contents import files
 
-# All that has a state: dropout, augmentation, batch norm, a schedule with warm-up, momentum, probes, and early
-# stopping, which ends some runs before others.
+# All that has a state: dropout, augmentation, batch norm, a schedule with warm-up, momentum, probes, and
+# early stopping, which ends some runs before others.
 WORDS = (
     "epochs=7",
     "data.train_size=64",

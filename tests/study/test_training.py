@@ -290,7 +290,7 @@ def test_an_interrupt_keeps_finished_runs_and_exits_with_130(monkeypatch, capsys
 
     execute, calls = trainer.execute, []
 
-    def interrupted(*arguments):
+    def interrupted(*arguments: object):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
@@ -309,7 +309,6 @@ def test_an_interrupt_keeps_finished_runs_and_exits_with_130(monkeypatch, capsys
 HOLDS_THE_COHORT = """
 import sys, time
 from pathlib import Path
-from dlx.study.state import run_states
 from dlx.study.study import Study
 study = Study(Path(sys.argv[1]))
 (cohort,) = study.cohorts

@@ -11,6 +11,7 @@ from dlx.study.stopping import Interrupted
 
 VERBS = {
     "train": "train one run, or a grid of them",
+    "status": "say where every run of a study is",
     "report": "compare the runs of a study: a table, plots and one HTML page",
     "evaluate": "score chosen runs on held-out data, and count the looks",
     "reproduce": "rerun published experiments and check their figures",

@@ -98,14 +98,18 @@ class Study:
     def requests(self) -> list[dict[str, Any]]:
         """The requests in order: each with `time`, `dlx`, `words`, and `runs`, which have a `name` each.
 
-        `source` says what it ran on (see `dlx.study.source`).
+        `source` says what it ran on (see `dlx.study.source`). Raises RequestError for a damaged file.
         """
         for path in sorted((self._own / "requests").glob("*.json"))[len(self._requests) :]:
-            request = json.loads(path.read_text(encoding="utf-8"))
+            request = _read_json(path)
+            try:
+                # An entry without a configuration is of a run that an earlier request has asked for.
+                new = [StudyRun.from_entry(run) for run in request["runs"] if "config" in run]
+            except (KeyError, TypeError, AttributeError) as error:
+                raise _damaged(path, error) from error
             self._requests.append(request)
-            for run in request["runs"]:
-                if "config" in run:  # else an earlier request has asked for it already
-                    self._runs.setdefault(run["name"], StudyRun.from_entry(run))
+            for run in new:
+                self._runs.setdefault(run.name, run)
         return self._requests
 
     @property
@@ -121,11 +125,13 @@ class Study:
         try:
             written = path.stat().st_ino, path.stat().st_mtime_ns
             if written != self._cohorts_written:  # asked for each cohort that trains
-                record = json.loads(path.read_text(encoding="utf-8"))
+                record = _read_json(path)
                 self._cohorts = [Cohort(tuple(each["runs"]), each["threads"]) for each in record["cohorts"]]
                 self._cohorts_written = written
         except FileNotFoundError:
             return []
+        except (KeyError, TypeError) as error:
+            raise _damaged(path, error) from error
         return list(self._cohorts)
 
     def cohorts_of(self, runs: Sequence[str]) -> list[Cohort]:
@@ -264,6 +270,17 @@ class Study:
         self._held.tidy()
         for torn in (*self._own.glob(".cohorts.json.*"), *(self._own / "requests").glob(".*")):
             torn.unlink(missing_ok=True)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> RequestError:
+    return RequestError(f"{path}: not what dlx has written ({type(error).__name__}: {error})")
 
 
 def _now() -> str:

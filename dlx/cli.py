@@ -16,6 +16,11 @@ VERBS = {
     "data": "list the data sets, or fetch one ahead of time",
 }
 
+FOLDERS_ONLY = (
+    "report",
+    "evaluate",
+)  # verbs whose words may hold bytes that are not text, as names of files may
+
 EXAMPLES = """
 dlx train model=mlp_bn optimizer=adam
 dlx train model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 name=mystudy
@@ -65,7 +70,7 @@ def _run(words: list[str]) -> int:
         signals.begin(f"dlx {verb}".strip())
         if not verb:
             return _without_verb(words)
-        _check_current_folder()
+        _check_surroundings(verb, words)
         return int(import_module(f"dlx.commands.{verb}").main(words[1:]))
     except BaseException as error:
         signals.settle()
@@ -108,8 +113,9 @@ def _storage(error: OSError) -> str:
     return f"error: storage failed: {describe_storage_error(error)}"
 
 
-def _check_current_folder() -> None:
-    from dlx.errors import RequestError
+def _check_surroundings(verb: str, words: Sequence[str]) -> None:
+    """Raise RequestError if the current folder is gone, or a setting is not text in this locale."""
+    from dlx.errors import RequestError, quote
 
     try:
         os.getcwd()  # noqa: PTH109 - pathlib takes 5 ms to import, and this is every command's start
@@ -117,6 +123,11 @@ def _check_current_folder() -> None:
         raise RequestError(
             f"the current folder cannot be used ({error.strerror}); change to another"
         ) from error
+    unreadable = [word for word in words if not word.isprintable() and "\udc80" <= max(word) <= "\udcff"]
+    if unreadable and verb not in FOLDERS_ONLY:
+        encoding = sys.getfilesystemencoding()
+        hint = "" if encoding == "utf-8" else "; set PYTHONUTF8=1 or LC_ALL=C.UTF-8"
+        raise RequestError(f"'{quote(unreadable[0])}' is not text in the encoding {encoding}{hint}")
 
 
 def _without_verb(words: list[str]) -> int:

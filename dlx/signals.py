@@ -4,6 +4,7 @@ The first one raises an exception in the main thread, so that files are tidied u
 `cli.main` turns it into one line. The second one ends the process at once.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -25,9 +26,10 @@ class StopSignals:
 
     def take_over(self) -> None:
         """Handle the signals from here on, except those that whoever started the process ignores (nohup)."""
-        for number in _numbers():
+        for number in numbers():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._stop)
+        atexit.register(_ignore)  # called last of all, a moment before Python takes its handlers away
         sys.unraisablehook = self._unraisable
 
     def begin(self, name: str) -> None:
@@ -45,7 +47,7 @@ class StopSignals:
         interpreter waits for threads.
         """
         self._code = code
-        for number in _numbers():
+        for number in numbers():
             if signal.getsignal(number) == self._stop:
                 signal.signal(number, self._end)
 
@@ -80,8 +82,14 @@ class StopSignals:
         sys.__unraisablehook__(caught)
 
 
-def _numbers() -> list[signal.Signals]:
+def numbers() -> list[signal.Signals]:
+    """Return the signals that this system has."""
     return [signal.Signals[name] for name in CODES if hasattr(signal, name)]
+
+
+def _ignore() -> None:
+    for number in numbers():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _is_importing(frame: FrameType | None) -> bool:

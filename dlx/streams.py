@@ -16,12 +16,12 @@ class _Stream(io.FileIO):
     def write(self, data: Any, /) -> int:
         """Write the bytes. Raises OSError, with the stream's name, if the file behind it cannot hold them."""
         try:
-            return super().write(data) or 0
+            return super().write(data) or 0  # 0 is tried again: a full pipe that does not wait
         except OSError as error:
             has_reader = stat.S_ISREG(os.fstat(self.fileno()).st_mode)
             _lead_nowhere(self.fileno())  # else the interpreter would try again when it exits
             if error.errno in GONE and not has_reader:
-                return len(data)
+                return len(memoryview(data))
             where = "standard output" if self.fileno() == 1 else "standard error"
             raise OSError(error.errno, error.strerror, where) from error
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}  # exit codes; a hangup ends a command as SIGTERM does
 SAID = {130: "interrupted", 143: "terminated"}
+AGAIN = 0.5  # seconds after which an exception that was lost is raised again
 SHOW_CURSOR = b"\x1b[?25h"  # a progress bar hides it
 
 
@@ -22,6 +23,7 @@ class StopSignals:
     def __init__(self) -> None:
         self._name = ""  # of the command that runs; "" while there is nothing to tidy up
         self._received = 0  # the first signal's exit code
+        self._error: BaseException = KeyboardInterrupt()  # what it raised
         self._code: int | None = None  # of the command, which has ended
 
     def take_over(self) -> None:
@@ -47,6 +49,8 @@ class StopSignals:
         interpreter waits for threads.
         """
         self._code = code
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number in numbers():
             if signal.getsignal(number) == self._stop:
                 signal.signal(number, self._end)
@@ -56,9 +60,19 @@ class StopSignals:
         if self._received or not self._name or _is_importing(frame):
             self._leave(code)
         self._received = code
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(code)
+        self._error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(code)
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, self._again)
+            signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+        raise self._error
+
+    def _again(self, *_: object) -> None:
+        """Raise the exception again unless it is being handled: C code may lose it, as hasattr() does."""
+        handled = sys.exception()
+        while handled is not None and handled is not self._error:
+            handled = handled.__context__
+        if handled is None:
+            raise self._error
 
     def _end(self, number: int, _: FrameType | None) -> NoReturn:
         os._exit(CODES[signal.Signals(number).name] if self._code is None else self._code)

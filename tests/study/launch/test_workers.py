@@ -39,7 +39,10 @@ def test_a_launchers_yaml_has_every_setting_and_explains_each(name):
         ("launcher=ray launcher.gpus=-1", "launcher.gpus=-1: input should be greater than or equal to 0"),
         ("launcher=ray launcher.cpus=0.5", "launcher.cpus=0.5"),
         ("launcher=ray launcher.address=", "launcher.address=''"),
-        ("launcher=slurm launcher.timeout=9", "launcher.timeout: there is no such key; did you mean 'timeout_min'?"),
+        (
+            "launcher=slurm launcher.timeout=9",
+            "launcher.timeout: there is no such key; did you mean 'timeout_min'?",
+        ),
         ("launcher=slurm launcher.executor=loca", "did you mean 'local'?"),
         ("launcher=slurm launcher.mem_gb=0", "launcher.mem_gb=0: input should be greater than 0"),
         ("launcher=slurm launcher.processes=2", "launcher.processes: there is no such key"),
@@ -71,7 +74,9 @@ def test_a_launcher_that_is_not_installed_says_what_to_install(name, package, ca
 
 def test_a_machine_without_slurm_is_told_how_to_try_it(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(RequestError, match=r"no sbatch; launcher\.executor=local runs the jobs without Slurm"):
+    with pytest.raises(
+        RequestError, match=r"no sbatch; launcher\.executor=local runs the jobs without Slurm"
+    ):
         slurm.check_parameters(check_launcher(defaults("slurm")))
 
 

@@ -90,6 +90,26 @@ def test_a_cluster_that_is_not_there_or_too_small_is_refused(capsys, tmp_path, m
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray")
+def test_cohorts_train_in_the_requests_folder_each_on_a_gpu_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "import os, pathlib, torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.layer = torch.nn.Linear(64, 10)\n"
+        "        pathlib.Path(f'gpu{os.environ.get(\"CUDA_VISIBLE_DEVICES\")}').touch()\n"
+        "    def forward(self, x):\n"
+        "        return self.layer(x.flatten(1))\n"
+    )
+    words = ["model=custom", "model.target=mine:Net", "engine=loop", "seed=range(2)", "device=cpu"]
+    words += ["launcher=ray", "launcher.gpus=1", "+launcher.init.num_gpus=2"]
+    assert main(["train", *words, "epochs=20"]) == 0
+    assert {path.name for path in tmp_path.glob("gpu[01]")} == {"gpu0", "gpu1"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
 def test_when_a_node_dies_its_cohorts_go_on_at_another_and_no_bit_differs(capsys, tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 

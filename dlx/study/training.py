@@ -8,8 +8,9 @@ from pathlib import Path
 from dlx import __version__
 from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, Request
+from dlx.run.identity import identity
 from dlx.run.paths import RESULT
-from dlx.run.result import read_result
+from dlx.run.result import Result, read_result, write_result
 from dlx.study.changes import changes_before_training
 from dlx.study.launch.launch import launch
 from dlx.study.launch.launcher import Task, gone
@@ -100,7 +101,10 @@ def _add_to_studies(
             study.add_request(request.words, __version__, asked, record)
         plan = _add_cohorts(request, planner, sketches, studies)
         for run in (request.runs[i] for i in sketches if request.runs[i].settings.rerun):
-            (run.folder / RESULT).unlink(missing_ok=True)
+            if (run.folder / RESULT).is_file():  # an interrupted run goes on instead
+                error, same = "it is to be trained again (rerun=true)", identity(run.config, run.fingerprints)
+                failed = Result(status="failed", identity=same, config=run.config, error=error)
+                write_result(run.folder, failed)
     return plan, notices
 
 

@@ -20,6 +20,7 @@ SHARES = {"dlx.surface.plot": "dlx.report"}
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
+    ["dlx.crash"],
     ["dlx.commands"],
     ["dlx.reproduce"],
     ["dlx.evaluate", "dlx.report"],
@@ -32,7 +33,7 @@ LAYERS = [
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
-    ["dlx.errors"],
+    ["dlx.errors", "dlx.signals", "dlx.streams"],
     ["dlx"],
 ]
 

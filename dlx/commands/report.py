@@ -1,8 +1,6 @@
 """`dlx report`: compares the runs of a study, once or while they train."""
 
-import io
 import shlex
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +21,7 @@ dlx report --watch
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `dlx report` with these arguments; return 0, or 130 if watching was interrupted."""
+    """Run `dlx report` with these arguments; return 0, or 130 or 143 if watching was stopped."""
     given = _parser().parse(arguments)
     from dlx.report.analysis import Options
     from dlx.report.load import find_folders
@@ -35,8 +33,6 @@ def main(arguments: Sequence[str]) -> int:
     options = Options(by, tune, given.baseline, given.metric or "", given.margin)
     folders = find_folders(given.folders)
     output = given.output or folders[0] / REPORT
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     if given.tensorboard:
         from dlx.report.tensorboard import check_installed
 
@@ -66,7 +62,7 @@ def _parser() -> Parser:
         "dlx report",
         SUMMARY,
         examples=EXAMPLES,
-        exit_codes="0 done; 2 the request was wrong; 4 storage failed; 130 interrupted.",
+        exit_codes="0 done; 2 the request was wrong; 4 storage failed; 130 interrupted; 143 terminated.",
     )
     parser.add_argument(
         "folders",

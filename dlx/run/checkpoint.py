@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from dlx.run.files import CHECKPOINT_LIMIT, read_bytes
 from dlx.run.paths import CHECKPOINT, write_atomically
 
 
@@ -26,7 +27,7 @@ def read_checkpoint(folder: Path, sha256: str) -> dict[str, Any]:
 
     Raises ValueError if the file's SHA-256 differs; torch itself does not notice most flipped bits.
     """
-    content = (folder / CHECKPOINT).read_bytes()
+    content = read_bytes(folder / CHECKPOINT, CHECKPOINT_LIMIT)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(f"{folder / CHECKPOINT}: damaged (its SHA-256 differs from the one in result.json)")
     loaded: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

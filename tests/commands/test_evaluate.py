@@ -141,7 +141,9 @@ def test_the_interval_is_wilsons():
 def test_a_lower_monitored_loss_is_better():
     rows = {"best": {"val_accuracy": 0.6, "val_loss": 1.6}, "last": {"val_accuracy": 0.5, "val_loss": 1.7}}
     for monitor in ("val_accuracy", "val_loss"):
-        result = Result(status="completed", identity="", config={"monitor": monitor}, parameters=1, **rows)
+        result = Result(
+            status="completed", identity="0" * 64, config={"monitor": monitor}, parameters=1, **rows
+        )
         assert monitored(result, "best") > monitored(result, "last")
         assert monitored(result.model_copy(update={"best": {}}), "best") < monitored(result, "last")
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dlx import __version__
 from dlx.run.documents import read_json, shorten
 from dlx.run.files import RESULT_LIMIT
-from dlx.run.identity import Fingerprints
+from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import RESULT, write_atomically
 
 KEYS = 10_000  # of a configuration; dlx's own have 70
@@ -99,7 +100,7 @@ def read_result(folder: Path) -> Result | None:
     try:
         result = Result.model_validate_json(json.dumps(document), strict=True)
         _check_rows(result)
-        _check_configuration(result.config)
+        _check_configuration(result)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([*(["config"] if error.title == "_Configuration" else []), *map(str, first["loc"])])
@@ -117,9 +118,13 @@ def _check_rows(result: Result) -> None:
                 raise ValueError(f"{which}.{shorten(name)}: {value:g} is not between 0 and 1")
 
 
-def _check_configuration(config: dict[str, Any]) -> None:
-    _Configuration.model_validate(config)
-    waiting, keys = [config], 0
+def _check_configuration(result: Result) -> None:
+    """Raise ValueError if a report could not use the configuration, or if it is not the one that was trained.
+
+    That is known where this version of dlx wrote it: others may identify runs in another way.
+    """
+    _Configuration.model_validate(result.config)
+    waiting, keys = [result.config], 0
     while waiting:
         group = waiting.pop()
         keys += len(group)
@@ -134,6 +139,12 @@ def _check_configuration(config: dict[str, Any]) -> None:
                 )
     if keys > KEYS:
         raise ValueError(f"config: more than {KEYS:,} keys")
+    own = result.fingerprints
+    if own and own.code and "target" not in result.config.get("model", {}):
+        raise ValueError("fingerprints: of a user's module, but the model is one of dlx")
+    ours = result.versions.get("dlx") == __version__
+    if ours and result.identity != identity(result.config, own):
+        raise ValueError("identity: the configuration is not the one that was trained")
 
 
 def _finite(value: Any) -> Any:

@@ -5,9 +5,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from dlx.run.files import lock
 from dlx.run.formats import read_table_columns, write_lines
-from dlx.run.paths import LOCK, write_atomically
+from dlx.run.paths import write_atomically
 
 EVALUATIONS = "evaluations.csv"
 
@@ -47,11 +46,10 @@ def read_evaluations(folder: Path) -> list[Evaluation]:
 
 
 def append_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Add a row to the run's evaluations.csv, which is written whole; two processes at once lose nothing."""
-    with lock(folder / LOCK):
-        looks = [*read_evaluations(folder), evaluation]
-        text = write_lines([COLUMNS, *map(astuple, looks)])
-        write_atomically(folder / EVALUATIONS, text.encode())
+    """Add a row to the run's evaluations.csv, which is written whole; the caller holds the run's lock."""
+    looks = [*read_evaluations(folder), evaluation]
+    text = write_lines([COLUMNS, *map(astuple, looks)])
+    write_atomically(folder / EVALUATIONS, text.encode())
 
 
 def _present(cell: Any) -> Any:

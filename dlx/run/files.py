@@ -6,8 +6,6 @@ that is one, and not a folder below the one that the user named. SECURITY.md sta
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from errno import EEXIST
 from pathlib import Path
 from typing import BinaryIO
@@ -66,13 +64,12 @@ def read_text(path: Path, limit: int) -> str:
         raise ValueError(f"{path}: not UTF-8: {error}") from error
 
 
-def append_text(path: Path, text: str) -> None:
-    """Append to a regular file, which is made if there is none; raises OSError for anything else."""
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a regular file to append to it, or make it; raises OSError for anything else."""
     if reason := why_not(path, missing=True):
         raise FileExistsError(EEXIST, reason, str(path))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o666), "ab") as file:
-        file.write(text.encode(errors="backslashreplace"))
+    return os.fdopen(os.open(path, flags, 0o666), "ab")
 
 
 def make_folder(root: Path, *names: str) -> Path:
@@ -94,17 +91,6 @@ def refuse_links(folder: Path) -> None:
     for path in (folder, *(folder.rglob("*") if not folder.is_symlink() else ())):
         if path.is_symlink():
             raise RequestError(f"{path} is a symbolic link, and nothing is written through one; remove it")
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`; wait for another process that does. Raises OSError if the path is a link."""
-    from filelock import FileLock
-
-    if reason := why_not(path, missing=True):
-        raise FileExistsError(EEXIST, reason, str(path))
-    with FileLock(path):
-        yield
 
 
 def why_not(path: Path, *, missing: bool = False) -> str:

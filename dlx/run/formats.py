@@ -7,13 +7,15 @@ never 0. A damaged table raises ValueError with the file's name.
 import csv
 import io
 import math
+import os
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from dlx.run.documents import shorten
-from dlx.run.files import TABLE_LIMIT, append_text, open_regular
+from dlx.run.files import TABLE_LIMIT, open_regular, open_to_append, read_bytes
 from dlx.run.paths import write_atomically
 
 if TYPE_CHECKING:
@@ -26,20 +28,54 @@ LARGEST_COUNT = 10**15
 ROWS = 1000  # parsed at a time
 
 
-class TableWriter:
-    """Starts a new table with its header, or continues one with `append`, and writes whole lines."""
+class TableEnd(NamedTuple):
+    """Where a table ended when a checkpoint was written."""
 
-    def __init__(self, path: Path, columns: Sequence[str], *, append: bool = False) -> None:
+    size: int  # bytes
+    crc32: int  # of these bytes
+
+
+class TableWriter:
+    """Starts a new table with its header, or continues one, and writes whole lines.
+
+    `end`: cut the table off there and continue. Raises ValueError if what comes before is another table.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], end: TableEnd | None = None) -> None:
         self._path = path
         self._columns = len(columns)
-        if not append:
-            write_atomically(path, write_lines([columns]).encode(), durable=False)
+        if end is None:
+            header = write_lines([columns]).encode()
+            write_atomically(path, header, durable=False)
+            self._end = TableEnd(len(header), zlib.crc32(header))
+        else:
+            _cut(path, end)
+            self._end = end
 
     def append(self, rows: Iterable[Sequence[object]]) -> None:
         """Append rows, each as long as the header."""
         rows = list(rows)
         assert all(len(row) == self._columns for row in rows), "a row must have as many values as columns"
-        append_text(self._path, write_lines(rows))
+        lines = write_lines(rows).encode()
+        with open_to_append(self._path) as file:
+            file.write(lines)
+        self._end = TableEnd(self._end.size + len(lines), zlib.crc32(lines, self._end.crc32))
+
+    def sync(self) -> TableEnd:
+        """Have the disk hold all that was written, and return where the table ends."""
+        with open_to_append(self._path) as file:
+            os.fsync(file.fileno())
+        return self._end
+
+
+def _cut(path: Path, end: TableEnd) -> None:
+    try:
+        content = read_bytes(path, TABLE_LIMIT)[: end.size]
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: is missing, but the checkpoint goes on from it") from error
+    if len(content) < end.size or zlib.crc32(content) != end.crc32:
+        raise ValueError(f"{path}: is not the file that the checkpoint goes on from")
+    os.truncate(path, end.size)
 
 
 def write_lines(rows: Iterable[Sequence[object]]) -> str:

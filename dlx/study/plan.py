@@ -33,7 +33,7 @@ UNMEASURED_WIDTH = 32
 SECONDS_A_STEP, SECONDS_A_MULTIPLY_ADD = 4e-4, 6e-11
 LEAST_SAMPLES = 1000  # where the data set is not cut to a number
 # Keys whose value, once its type and range are right, cannot keep a run from being built.
-HARMLESS = (*OUTPUT_KEYS, "seed", "seeds")
+HARMLESS = (*OUTPUT_KEYS, "checkpoint", "seed", "seeds")
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,10 @@ class Study:
             return RunState(run, "waiting" if epoch is None else "training", epoch, holder)
         return RunState(run, "waiting" if epoch is None else "interrupted", epoch, None)
 
+    def checkpoint(self, cohort: Cohort) -> Path:
+        """Where a cohort's checkpoint lies, without the ending (see CohortCheckpoint)."""
+        return self._own / "checkpoints" / cohort.key
+
     # --- extending
 
     @contextmanager
@@ -221,11 +225,10 @@ class Study:
     # --- training
 
     @contextmanager
-    def claim(self, cohort: Cohort, *, wait: bool) -> Iterator[bool]:
-        """Hold a cohort while it trains, and give True; wait for another process that holds it, if told to.
+    def claim(self, cohort: Cohort) -> Iterator[bool]:
+        """Hold a cohort while it trains, and give True; never wait.
 
-        Gives False if another process holds the cohort, or if a later request has split it. Do not wait while
-        you hold another cohort: two processes could wait for each other.
+        Gives False if another process holds the cohort, or if a later request has split it.
         """
         from filelock import FileLock, Timeout
 
@@ -233,7 +236,7 @@ class Study:
         held.mkdir(exist_ok=True)
         lock = FileLock(held / f"{cohort.key}.lock")
         try:
-            lock.acquire(timeout=-1 if wait else 0)
+            lock.acquire(timeout=0)
         except Timeout:
             yield False
             return

@@ -10,8 +10,9 @@ from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, Request
 from dlx.run.paths import RESULT
 from dlx.run.result import read_result
-from dlx.study import launch
 from dlx.study.changes import changes_before_training
+from dlx.study.launch.launch import launch
+from dlx.study.launch.pool import warm_up
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
 from dlx.study.progress import Progress, checking
@@ -30,7 +31,7 @@ def train_request(request: Request) -> list[Outcome]:
     """
     runs, planner = request.runs, Planner(request.launcher)
     if request.launcher.name == "local" and planner.expects_processes(runs):
-        launch.warm_up()
+        warm_up()
     with checking(len(runs)):
         sketches = sketch_runs(runs)
         plan, notices = _add_to_studies(request, planner, sketches)
@@ -41,7 +42,7 @@ def train_request(request: Request) -> list[Outcome]:
         outcomes = {
             run.folder: _tell(run, progress, before=True) for i, run in enumerate(runs) if i not in sketches
         }
-        for study, cohort in launch.launch(plan, request.launcher, progress):
+        for study, cohort in launch(plan, request.launcher, progress):
             folders = [study / name for name in cohort.runs if study / name in by_folder]
             outcomes |= {folder: _tell(by_folder[folder], progress) for folder in folders}
     in_order = [outcomes[run.folder] for run in runs]

@@ -61,23 +61,23 @@ def test_cohorts_are_extended_and_a_run_is_in_one_of_them(study):
 
 def test_a_cohort_is_held_once_and_free_when_it_has_been_let_go(study):
     (cohort,) = study.cohorts
-    with study.claim(cohort, wait=False) as mine:
+    with study.claim(cohort) as mine:
         assert mine
         assert study.is_held(cohort)
-        with Study(study.folder).claim(cohort, wait=False) as theirs:
+        with Study(study.folder).claim(cohort) as theirs:
             assert not theirs
         assert study.is_held(cohort)
     assert not study.is_held(cohort)
-    with pytest.raises(KeyboardInterrupt), study.claim(cohort, wait=False):
+    with pytest.raises(KeyboardInterrupt), study.claim(cohort):
         raise KeyboardInterrupt
-    with study.claim(cohort, wait=True) as again:
+    with study.claim(cohort) as again:
         assert again
 
 
 def test_a_cohort_that_a_later_request_has_split_is_not_held_any_more(study):
     (cohort,) = study.cohorts
     Study(study.folder).add_cohorts([Cohort(("a",), 1)])
-    with study.claim(cohort, wait=True) as mine:
+    with study.claim(cohort) as mine:
         assert not mine
     assert study.cohorts_of(cohort.runs) == [Cohort(("b",), 1), Cohort(("a",), 1)]
 
@@ -85,7 +85,7 @@ def test_a_cohort_that_a_later_request_has_split_is_not_held_any_more(study):
 def hold(folder, key, ready):
     study = Study(folder)
     cohort = next(cohort for cohort in study.cohorts if cohort.key == key)
-    with study.claim(cohort, wait=True):
+    with study.claim(cohort):
         ready.set()
         signal.pause()
 
@@ -99,12 +99,12 @@ def test_a_cohort_whose_holder_was_killed_is_free(study):
     assert ready.wait(60)
     (state, _) = study.states()
     assert (state.status, state.holder["pid"]) == ("waiting", holder.pid)
-    with study.claim(cohort, wait=False) as mine:
+    with study.claim(cohort) as mine:
         assert not mine
     os.kill(holder.pid, signal.SIGKILL)
     holder.join(60)
     assert not study.is_held(cohort)
-    with study.claim(cohort, wait=True) as mine:
+    with study.claim(cohort) as mine:
         assert mine
 
 
@@ -119,7 +119,7 @@ def test_anybody_can_read_where_each_run_is(study):
             writer.append(EpochRow(epoch, epoch, 0.1, None, None, None, 1.0, 0.5))
     ended(study, "d", "diverged")
     ended(study, "e", "failed")
-    with study.claim(study.cohorts[0], wait=False):
+    with study.claim(study.cohorts[0]):
         states = {state.run.name: (state.status, state.epoch) for state in Study(study.folder).states()}
     assert states == {
         "a": ("waiting", None),

@@ -289,7 +289,7 @@ def test_an_interrupt_keeps_finished_runs_and_exits_with_130(monkeypatch, capsys
 
     execute, calls = trainer.execute, []
 
-    def interrupted(*arguments):
+    def interrupted(*arguments: object):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
@@ -311,7 +311,7 @@ from pathlib import Path
 from dlx.study.study import Study
 study = Study(Path(sys.argv[1]))
 (cohort,) = study.cohorts
-with study.claim(cohort, wait=False) as mine:
+with study.claim(cohort) as mine:
     assert mine
     print("held", flush=True)
     time.sleep(2)  # long after the other process has begun to wait

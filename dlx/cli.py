@@ -7,9 +7,11 @@ from importlib import import_module
 
 from dlx.commands.parser import Parser
 from dlx.errors import RequestError, is_storage_error, nearest
+from dlx.study.stopping import Interrupted
 
 VERBS = {
     "train": "train one run, or a grid of them",
+    "status": "say where every run of a study is",
     "report": "compare the runs of a study: a table, plots and one HTML page",
     "evaluate": "score chosen runs on held-out data, and count the looks",
     "reproduce": "rerun published experiments and check their figures",
@@ -44,8 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(import_module(f"dlx.commands.{verb}").main(words[1:])) if verb else _without_verb(words)
     except RequestError as error:
         return _fail(verb, f"error: {error}", 2)
+    except Interrupted as error:
+        return _fail(verb, str(error), error.exit_code)
     except OSError as error:
-        if not is_storage_error(error):
+        if not is_storage_error(error) and not isinstance(error, FileNotFoundError):
             raise
         return _fail(verb, f"error: storage failed: {error}", 4)
     except KeyboardInterrupt:
@@ -79,7 +83,7 @@ def _without_verb(words: list[str]) -> int:
 
 def _fail(verb: str, message: str, code: int) -> int:
     """Print the message in one line, or an error's traceback if HYDRA_FULL_ERROR=1; return the exit code."""
-    if os.environ.get("HYDRA_FULL_ERROR") == "1" and code != 130:
+    if os.environ.get("HYDRA_FULL_ERROR") == "1" and code not in (130, 143):
         import traceback
 
         traceback.print_exc()

@@ -1,6 +1,6 @@
-"""Stops training in an orderly way: a signal asks for it, and whatever trains leaves at its next step or epoch.
+"""Stops training in an orderly way: a signal asks for it, and whatever trains leaves at its next step.
 
-The engine asks `interruption` often, writes a checkpoint if there is something to keep, and raises what it gets.
+The engine calls `interruption` often, writes a checkpoint, and raises what it got.
 """
 
 import signal
@@ -61,9 +61,9 @@ def forget() -> None:
 
 @contextmanager
 def orderly(at_once: Callable[[], object]) -> Iterator[None]:
-    """Let the first signal only ask for a stop; a second one calls `at_once` and then does what it did before.
+    """Let a first signal ask for a stop; let a second one call `at_once` and then do what it did before.
 
-    A signal that is ignored (nohup) stays ignored. In a thread other than the main one signals stay as they are.
+    A signal that is ignored (nohup) stays ignored. Outside the main thread, signals stay as they are.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -21,7 +21,7 @@ class Joblib:
             **settings.parallel,
         }
         self._tasks: list[Task] = []
-        self._attempts: queue.Queue[Attempt | BaseException] = queue.Queue()
+        self._attempts: queue.Queue[Attempt] = queue.Queue()
 
     def submit(self, task: Task) -> None:
         """Keep a cohort until `returned` is called."""
@@ -33,23 +33,22 @@ class Joblib:
             threading.Thread(target=self._run, args=(self._tasks,), daemon=True).start()
             self._tasks = []
         try:
-            came = self._attempts.get(timeout=seconds)
+            return [self._attempts.get(timeout=seconds)]
         except queue.Empty:
             return []
-        if isinstance(came, BaseException):
-            raise came
-        return [came]
 
     def _run(self, tasks: list[Task]) -> None:
         from joblib import Parallel, delayed
 
-        train = delayed(_numbered)
+        train, left = delayed(_numbered), set(tasks)
         try:
             jobs = (train(i, folder.absolute(), cohort) for i, (folder, cohort) in enumerate(tasks))
             for number, how in Parallel(**self._arguments)(jobs):
+                left.remove(tasks[number])
                 self._attempts.put(Attempt(tasks[number], how))
-        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
-            self._attempts.put(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request decides
+            for task in left:
+                self._attempts.put(Attempt(task, "failed", error=error))
 
     def stop(self) -> None:
         """Do nothing: joblib has no way to ask."""

@@ -4,6 +4,7 @@ from collections import deque
 
 from dlx.study.launch.launcher import Attempt, Task, train_if_free
 from dlx.study.progress import Progress
+from dlx.study.stopping import Interrupted
 from dlx.study.study import Study
 
 
@@ -22,12 +23,16 @@ class Local:
 
     def returned(self, seconds: float) -> list[Attempt]:  # noqa: ARG002 - nothing is waited for
         """Train the cohort."""
-        folder, cohort = self._tasks.popleft()
-        how = train_if_free(Study(folder), cohort, self._progress.displays(folder))
-        return [Attempt((folder, cohort), how)]
+        folder, cohort = task = self._tasks.popleft()
+        try:
+            return [Attempt(task, train_if_free(Study(folder), cohort, self._progress.displays(folder)))]
+        except Interrupted:
+            return [Attempt(task, "stopped")]
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request decides
+            return [Attempt(task, "failed", error=error)]
 
     def stop(self) -> None:
-        """Do nothing: this process learns of the signal by itself."""
+        """Do nothing: training in this process learns of the signal by itself."""
 
     def close(self) -> None:
         """Do nothing: no process was started."""

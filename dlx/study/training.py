@@ -18,6 +18,7 @@ from dlx.study.changes import changes_before_training
 from dlx.study.launch.launch import launch
 from dlx.study.launch.launcher import Task, gone
 from dlx.study.launch.pool import warm_up
+from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
 from dlx.study.progress import Progress, checking
@@ -99,6 +100,7 @@ def _add_to_studies(
             notices += notice_of_extension(study, asked)
             to_train = [request.runs[i] for i in sketches if request.runs[i].folder.parent == study.folder]
             notices += changes_before_training(study, to_train)
+            notices += notices_of_longer(study, to_train)
             targets = sorted({target_of(run.settings) for run in request.runs} - {""})
             record = partial(record_source, study.source_folder, targets)
             study.add_request(request.words, __version__, asked, record)

@@ -103,8 +103,8 @@ def code_to_run(chosen: Sequence[Chosen], named: Collection[str]) -> dict[str, s
         file = file_in_project(target, run.folder.resolve().parent)
         if file is None and target not in named:
             raise RequestError(
-                f"{run.folder}: rebuilding it would run {shorten(target)}, which is not in the current project; "
-                f"if you trust that code, add --target {shlex.quote(shorten(target))}"
+                f"{run.folder}: rebuilding it would run {shorten(target)}, which is not in the current "
+                f"project; if you trust that code, add --target {shlex.quote(shorten(target))}"
             )
         where[target] = str(file) if file else "named by --target"
     return where
@@ -122,7 +122,9 @@ def score_runs(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:
         try:
             read_evaluations(run.folder)
         except ValueError as error:
-            raise RequestError(f"{error}; move it away to evaluate the run, whose looks then start anew") from error
+            raise RequestError(
+                f"{error}; move it away to evaluate the run, whose looks then start anew"
+            ) from error
     look_again()  # at the user's own files
     return [score_run(run, split) for run in chosen]
 

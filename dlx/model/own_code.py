@@ -69,9 +69,7 @@ def file_in_project(target: str, study: Path) -> Path | None:
     found = next((each.path for each in own_sources(target).values() if each.module == name), None)
     if found is None or not found.is_relative_to(project) or project.is_relative_to(study):
         return None
-    if study.is_relative_to(project) and found.is_relative_to(
-        project / study.relative_to(project).parts[0]
-    ):
+    if study.is_relative_to(project) and found.is_relative_to(project / study.relative_to(project).parts[0]):
         return None
     return found
 

@@ -138,8 +138,8 @@ def _refuse_foreign_code(request: Request, plan: Plan, studies: Mapping[Path, St
         target = target_of(recorded.settings)
         if target not in allowed and file_in_project(target, folder) is None:
             raise RequestError(
-                f"{folder / name}: training it along would run model.target={target}, which is neither in your "
-                "request nor in the current project; choose another name="
+                f"{folder / name}: training it along would run model.target={target}, which is neither in "
+                "your request nor in the current project; choose another name="
             )
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.errors import RequestError, is_storage_error, list_words
 from dlx.run.checkpoint import CohortCheckpoint
+from dlx.run.files import make_folder, open_to_append
 from dlx.run.history import EpochRow
 from dlx.run.identity import changed_files, identity
-from dlx.run.paths import HYDRA, LOG, RESULT
+from dlx.run.paths import HYDRA, LOG, RESULT, write_atomically
 from dlx.run.result import Result, write_result
 from dlx.study.longer import continued_state
 from dlx.study.progress import RunDisplay
@@ -188,11 +189,10 @@ def write_composition(folder: Path, run: StudyRun) -> None:
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast, where libyaml is there
-    hydra = folder / HYDRA
-    hydra.mkdir(parents=True, exist_ok=True)
+    hydra = make_folder(folder.parent, folder.name, HYDRA)
     for name, content in (("config.yaml", run.config), ("overrides.yaml", run.words)):
-        with (hydra / name).open("w", encoding="utf-8") as file:
-            yaml.dump(content, file, dumper, sort_keys=False, allow_unicode=True)
+        text: str = yaml.dump(content, None, dumper, sort_keys=False, allow_unicode=True)
+        write_atomically(hydra / name, text.encode(), durable=False)
 
 
 def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Logger) -> None:
@@ -241,5 +241,5 @@ class _LogFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append a line."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(self.format(record) + "\n")
+        with open_to_append(self._path) as file:
+            file.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))

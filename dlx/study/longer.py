@@ -3,7 +3,6 @@
 That needs a checkpoint (keep=last), and a schedule whose rates do not depend on the number of epochs.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ from typing import Any, Protocol
 
 from dlx.config import Settings
 from dlx.run.checkpoint import read_checkpoint
+from dlx.run.files import TABLE_LIMIT, read_bytes
 from dlx.run.identity import Fingerprints, identity
-from dlx.run.paths import HISTORY
+from dlx.run.paths import HISTORY, write_atomically
+from dlx.run.probes import TABLES
 from dlx.run.result import Result, read_result
 from dlx.study.study import Study, StudyRun
 
@@ -73,7 +74,10 @@ class ShorterRuns:
             return None
         shorter = [run for run in self._runs.get(_but_for_epochs(asked), ()) if run.config["epochs"] < epochs]
         for run in sorted(shorter, key=lambda run: -int(run.config["epochs"])):
-            result = read_result(self._study.folder / run.name)
+            try:
+                result = read_result(self._study.folder / run.name)
+            except ValueError:  # damaged
+                continue
             if result is not None and result.status != "failed":
                 return Shorter(run.name, result, _refused(asked.settings, result))
         return None
@@ -99,8 +103,8 @@ def continued_state(study: Study, asked: StudyRun) -> dict[str, Any] | None:
         "identity": identity(asked.config, asked.fingerprints),
     }
     target.mkdir(parents=True, exist_ok=True)
-    for name in (HISTORY, *state["probes"]["tables"]):
-        shutil.copyfile(source / name, target / name)
+    for name in (HISTORY, *(name for name in state["probes"]["tables"] if name in TABLES)):
+        write_atomically(target / name, read_bytes(source / name, TABLE_LIMIT), durable=False)
     return dict(state)
 
 

@@ -1,7 +1,7 @@
 """Makes the Nth change that a process makes to its files fail, or kills the process there.
 
 A change is to open a file for writing, to write, to sync, to rename, to remove, or to make a folder. Python
-tells of most of them before it makes them (audit events); what is written goes through a file object of our own.
+tells of most of them before it makes them (audit events); what is written goes through our own file object.
 """
 
 import builtins
@@ -120,4 +120,4 @@ def _name(descriptor: int) -> Path:
 
 
 def _absolute(path: object) -> str:
-    return os.path.abspath(os.fsdecode(path)) if isinstance(path, str | bytes | os.PathLike) else ""  # type: ignore[arg-type]
+    return str(Path(os.fsdecode(path)).absolute()) if isinstance(path, str | bytes | os.PathLike) else ""

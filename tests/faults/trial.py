@@ -1,4 +1,4 @@
-"""One command with one fault: what it said, what it left, and what the same command makes of that afterwards."""
+"""One command with one fault: what it said, what it left, and what the same command makes of that."""
 
 import os
 import shutil
@@ -91,7 +91,7 @@ def _said_badly(ended: Ended, fault: Fault) -> list[str]:
 
 
 def prepare(case: Case, folder: Path) -> tuple[Path, Path, int]:
-    """Return the folder before a case's command, the one after it without a fault, and how many changes it made."""
+    """Return the folder before a case's command, the one after it, and how many changes it makes."""
     before, after = folder / "before", folder / "after" / "work"
     before.mkdir(parents=True)
     for words in case.earlier:

@@ -1,4 +1,4 @@
-"""A report's files change together: all or none, nothing through a link, nothing left of one that was killed."""
+"""A report's files change together: all or none, nothing through a link, nothing left by a killed one."""
 
 import errno
 import os
@@ -42,7 +42,8 @@ def test_a_disk_that_fills_up_changes_nothing(tmp_path: Path, monkeypatch: pytes
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     code = (  # it is killed after the first file has been written
-        "import os, sys, pathlib\nfrom dlx.report.replace import replace_files\nos.fsync = lambda _: os._exit(9)\n"
+        "import os, sys, pathlib\nfrom dlx.report.replace import replace_files\n"
+        "os.fsync = lambda _: os._exit(9)\n"
         "replace_files(pathlib.Path(sys.argv[1]), {'plots/a': b'1'})"
     )
     assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 9

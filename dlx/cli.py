@@ -9,6 +9,7 @@ from dlx.signals import SAID, signals
 
 VERBS = {
     "train": "train one run, or a grid of them",
+    "status": "say where every run of a study is",
     "report": "compare the runs of a study: a table, plots and one HTML page",
     "evaluate": "score chosen runs on held-out data, and count the looks",
     "reproduce": "rerun published experiments and check their figures",
@@ -84,6 +85,10 @@ def _explained(error: BaseException, verb: str, words: Sequence[str]) -> tuple[i
     """Return the exit code and the line for what ended a verb; no line if it may leave with its exit code."""
     from dlx.errors import RequestError, is_out_of_memory, is_storage_error, quote
 
+    from dlx.study.stopping import Interrupted
+
+    if isinstance(error, Interrupted):
+        return error.exit_code, str(error)
     code = signals.received() or (130 if isinstance(error, KeyboardInterrupt) else 0)
     if isinstance(error, SystemExit) and error.code in SAID:
         code = int(error.code or 0)

@@ -103,6 +103,22 @@ class LauncherSettings(_Closed):
     parallel: dict[str, Any] = {}
 
 
+class CheckpointSettings(_Closed):
+    """When a run that is training is kept: every so many epochs, or seconds ("30s").
+
+    `auto`: as often as costs below 3% of the time.
+    """
+
+    every: Annotated[int, Field(ge=1)] | str = "auto"
+
+    @field_validator("every")
+    @classmethod
+    def _is_an_interval(cls, value: int | str) -> int | str:
+        if isinstance(value, str) and not re.fullmatch(r"auto|none|\d{1,9}(\.\d+)?s", value, re.ASCII):
+            raise ValueError("allowed are auto, none, a number of epochs (10) and seconds (30s)")
+        return value
+
+
 class ProbeSettings(_Closed):
     """What to record about the inside of the net (see engine/probes.py); no probe changes a number."""
 
@@ -139,6 +155,7 @@ class Settings(_Closed):
     monitor: Literal["val_accuracy", "val_loss"]
     keep: Literal["none", "best", "last"]
     early_stopping: EarlyStoppingSettings
+    checkpoint: CheckpointSettings = CheckpointSettings()
     probes: ProbeSettings
     device: str
     threads: Annotated[int, Field(ge=1, le=1024)] | None  # far above, OpenMP crashes

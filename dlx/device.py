@@ -51,11 +51,14 @@ def accumulator(device: torch.device) -> torch.dtype:
 
 
 class Timer:
-    """Measures the seconds since it was created, after waiting for the device to finish its work."""
+    """Measures the seconds since it was created, after waiting for the device to finish its work.
 
-    def __init__(self, device: torch.device) -> None:
+    `before`: the seconds that an interrupted training took, which count.
+    """
+
+    def __init__(self, device: torch.device, before: float = 0.0) -> None:
         self._device = device
-        self._start = self._now()
+        self._start = self._now() - before
 
     def seconds(self) -> float:
         """Return the seconds so far."""

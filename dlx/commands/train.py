@@ -1,11 +1,8 @@
 """`dlx train [KEY=VALUE ...]`: train one run, or every run of a grid."""
 
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from dlx.commands.train_flags import TrainOptions, help_text, parse_train
@@ -18,8 +15,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx train` with these arguments and return its exit code.
 
-    0 done; 1 a run failed or diverged; 130 interrupted. Raises RequestError for a wrong request, and OSError
-    where nothing can be written.
+    0 done; 1 a run failed or diverged. Raises RequestError for a wrong request, OSError where nothing can be
+    written, and Interrupted after a signal.
     """
     options, words = parse_train(arguments)
     if options.help or options.version or options.cfg or options.info:
@@ -33,25 +30,10 @@ def main(arguments: Sequence[str]) -> int:
     request = compose(words, options.config_name or PRIMARY, options.config_dir)
     from dlx.study.training import failures, train_request
 
-    with terminated():
-        outcomes = train_request(request)
+    outcomes = train_request(request)
     if said := failures(outcomes):
         print(f"dlx train: {said}", file=sys.stderr)
     return 1 if said else 0
-
-
-@contextmanager
-def terminated() -> Iterator[None]:
-    """Let SIGTERM end the process as an exception does, so that its workers end with it."""
-
-    def terminate(number: int, _: FrameType | None) -> Any:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _show(options: TrainOptions, words: Sequence[str]) -> int:

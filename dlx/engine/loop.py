@@ -4,7 +4,7 @@ The data is on the device, and results stay there until the epoch ends, so no st
 Axes: N samples, B of a batch, K outputs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
@@ -14,22 +14,28 @@ from dlx import rng
 from dlx.device import Timer
 from dlx.engine.evaluation import evaluate, evaluate_for_probe
 from dlx.engine.metrics import EpochMetrics, Metrics
-from dlx.engine.run import EpochEnd, Run
+from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.model.models import use_generator
 from dlx.run.history import EpochRow
 
 
-def train(run: Run) -> Iterator[EpochEnd]:
-    """Train `run`, yielding before the first epoch and after each one; stop iterating to stop training."""
-    timer = Timer(run.device)
-    step, training = 0, None
-    for epoch in range(run.epochs + 1):
+def train(
+    run: Run, start: Position | None = None, before_step: Callable[[], None] = nothing
+) -> Iterator[EpochEnd]:
+    """Train `run`, yielding before the first epoch and after each one; stop iterating to stop training.
+
+    `start`: where the run goes on, with weights and optimizers as they were then; None: at the beginning.
+    `before_step` may raise to leave training.
+    """
+    timer = Timer(run.device, start.seconds if start else 0.0)
+    step, training = start.step if start else 0, None
+    for epoch in range(start.epoch + 1 if start else 0, run.epochs + 1):
         if epoch > 0:
-            step, training = _train_epoch(run, epoch, step)
+            step, training = _train_epoch(run, epoch, step, before_step)
         yield epoch_end(run, epoch, step, training, *validate(run, epoch), timer.seconds())
 
 
-def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Metrics]:
+def _train_epoch(run: Run, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Metrics]:
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
     use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
     metrics = EpochMetrics()
@@ -38,6 +44,7 @@ def _train_epoch(run: Run, epoch: int, step: int) -> tuple[int, Metrics]:
     global_draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
     with global_draws, run.probes.watch("training", run.model):
         for index_B in batches(run, sample_order(run, epoch)):
+            before_step()
             set_learning_rates(run, run.schedule(step))
             _step(run, index_B, augment_draws, metrics)
             step += 1

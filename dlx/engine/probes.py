@@ -58,6 +58,11 @@ class Probes:
         """Whether `after_backward` has anything to do."""
         return self.gradients is not None or self.steps is not None
 
+    def continue_after(self, step: int) -> None:
+        """Go on after so many steps that an interrupted training has recorded."""
+        if self.steps is not None:
+            self.steps.continue_after(step)
+
     def watch(self, phase: Phase, model: nn.Module) -> AbstractContextManager[None]:
         """Return the context in which to train an epoch or to evaluate the validation split."""
         on_output = self.on_output(phase)
@@ -241,6 +246,10 @@ class StepProbe:
         self._sums = DeviceScalars()
         self._samples: list[int] = []
         self._steps = 0
+
+    def continue_after(self, step: int) -> None:
+        """Count steps from there."""
+        self._steps = step
 
     def step(self, loss_sum: Tensor, samples: int) -> None:
         """Record one step: the sum [] of its samples' losses."""

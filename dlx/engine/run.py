@@ -1,7 +1,7 @@
 """A run: all that an engine needs to train it, and what the engine reports after each epoch."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +15,10 @@ from dlx.engine.probes import ProbeResults, Probes
 from dlx.loss.losses import Loss
 from dlx.optimizer.schedule import Schedule
 from dlx.run.history import EpochRow
+
+
+def nothing() -> None:
+    """Do nothing, where a function may be given."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Position:
+    """How far a run has been trained, in whole epochs."""
+
+    epoch: int
+    step: int  # optimizer steps taken so far
+    seconds: float
+
+
+@dataclass(frozen=True)
 class EpochEnd:
     """What an engine reports before the first epoch and after each."""
 
@@ -59,6 +72,7 @@ class EpochEnd:
     val_outputs_NK: Tensor
     extra: Mapping[str, float | None] = field(default_factory=dict)  # more columns; the same names each epoch
     observed: ProbeResults = field(default_factory=ProbeResults)
+    settle: Callable[[], None] = nothing  # leaves the run's own optimizers as they would be alone
 
 
 def steps_per_epoch(samples: int, batch_size: int, *, drop_last: bool) -> int:

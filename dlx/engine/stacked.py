@@ -4,7 +4,8 @@ Every draw (order, augmentation, dropout) comes from the run's own generators, s
 masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, K outputs.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from dlx.device import Timer
 from dlx.engine.evaluation import EVALUATION_BATCH, evaluate_outputs
 from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, validate
 from dlx.engine.metrics import EpochMetrics, Metrics
-from dlx.engine.run import EpochEnd, Run
+from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.engine.stacked_model import StackedModel, check_stackable, signature
 from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
 from dlx.loss.losses import Loss
@@ -32,16 +33,28 @@ def cohort_key(run: Run) -> tuple[object, ...]:
     return (signature(run.model), run.data.input_shape, *sizes, str(run.device))
 
 
-def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]]:
+def train(
+    runs: Sequence[Run],
+    active: set[int],
+    starts: Sequence[Position | None] = (),
+    before_step: Callable[[], None] = nothing,
+) -> Iterator[dict[int, EpochEnd]]:
     """Train runs of one `cohort_key`; yield before the first epoch and after each, by index in `runs`.
 
     The caller removes from `active` the runs that should stop (diverged, out of patience); the others go on.
     A run's `time` is its share: each epoch's seconds, divided by the number of runs active in it.
+
+    `starts`: where the runs go on, all after the same epoch, with weights and optimizers as they were then.
+    `before_step` may raise to leave training.
     """
-    timer, before, step = Timer(runs[0].device), 0.0, 0
+    timer, before = Timer(runs[0].device), 0.0
     seconds = dict.fromkeys(active, 0.0)
+    first, step = 0, 0
+    for index, start in enumerate(starts):
+        if start is not None:
+            seconds[index], first, step = start.seconds, start.epoch + 1, start.step
     stack: _Stack | None = None
-    for epoch in range(runs[0].epochs + 1):
+    for epoch in range(first, runs[0].epochs + 1):
         if stack is None or set(stack.indices) != active:
             if stack is not None:
                 stack.optimizers.restore_states()
@@ -50,7 +63,7 @@ def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]
             stack = _Stack(runs, active)
         training: Sequence[Metrics | None] = [None] * len(stack.runs)
         if epoch > 0:
-            training, step = _train_epoch(stack, epoch, step)
+            training, step = _train_epoch(stack, epoch, step, before_step)
         validations = _validate(stack, epoch)
         now = timer.seconds()
         for index in stack.indices:
@@ -58,7 +71,10 @@ def train(runs: Sequence[Run], active: set[int]) -> Iterator[dict[int, EpochEnd]
         before = now
         rows = zip(stack.indices, stack.runs, training, validations, strict=True)
         yield {
-            index: epoch_end(run, epoch, step, trained, *validation, seconds[index])
+            index: replace(
+                epoch_end(run, epoch, step, trained, *validation, seconds[index]),
+                settle=stack.optimizers.restore_states,
+            )
             for index, run, trained, validation in rows
         }
 
@@ -88,7 +104,9 @@ def _joint_step_key(run: Run) -> Hashable:
     return ("alone", id(run)) if key is None or reads_gradients else (run.schedule, key)
 
 
-def _train_epoch(stack: _Stack, epoch: int, step: int) -> tuple[list[Metrics], int]:
+def _train_epoch(
+    stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]
+) -> tuple[list[Metrics], int]:
     runs = stack.runs
     order_RN = torch.stack([sample_order(run, epoch) for run in runs])
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
@@ -99,6 +117,7 @@ def _train_epoch(stack: _Stack, epoch: int, step: int) -> tuple[list[Metrics], i
     stack.model.train()
     with stack.model.watch([run.probes.on_output("training") for run in runs]):
         for index_RB in batches(runs[0], order_RN):
+            before_step()
             for run in runs:
                 set_learning_rates(run, run.schedule(step))
             metrics.add(*_step(stack, index_RB, augment_draws))

@@ -32,7 +32,7 @@ def joint_step_key(optimizers: Sequence[Optimizer]) -> Hashable | None:
 
 
 class StackedOptimizers:
-    """Steps the members of `model` until `restore_states`; `own[r]` are the optimizers of row r.
+    """Steps the members of `model`; `own[r]` are the optimizers of row r, current after `restore_states`.
 
     Neighbours with equal `keys` [R] step together; a row whose key is None steps alone. Each step reads the
     learning rates from the runs' own optimizers.
@@ -41,7 +41,7 @@ class StackedOptimizers:
     def __init__(
         self, model: StackedModel, own: Sequence[Sequence[Optimizer]], keys: Sequence[Hashable | None]
     ) -> None:
-        self._model = model
+        self._model, self._restored = model, True
         stacked = {id(view): parameter for parameter, views in model.shares for view in views}
         self._optimizers = [
             _RowsOptimizer([own[row][index] for row in rows], rows, stacked)
@@ -59,11 +59,15 @@ class StackedOptimizers:
 
     def step(self) -> None:
         """Take every member's step."""
+        self._restored = False
         for optimizer in self._optimizers:
             optimizer.step()
 
     def restore_states(self) -> None:
         """Leave each run's own optimizer in the state that it would have alone."""
+        if self._restored:
+            return
+        self._restored = True
         for optimizer in self._optimizers:
             optimizer.restore_states()
 

@@ -1,9 +1,10 @@
 """evaluations.csv: one row for each time `dlx evaluate` scores a run, so repeated looks are visible."""
 
+import zlib
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from dlx.run.formats import TableWriter, read_table
+from dlx.run.formats import TableEnd, TableWriter, read_table
 
 EVALUATIONS = "evaluations.csv"
 
@@ -39,4 +40,6 @@ def read_evaluations(folder: Path) -> list[Evaluation]:
 def append_evaluation(folder: Path, evaluation: Evaluation) -> None:
     """Append a row to the run's evaluations.csv."""
     path = folder / EVALUATIONS
-    TableWriter(path, COLUMNS, append=path.is_file()).append([astuple(evaluation)])
+    before = path.read_bytes() if path.is_file() else b""
+    end = TableEnd(len(before), zlib.crc32(before)) if before else None
+    TableWriter(path, COLUMNS, end).append([astuple(evaluation)])

@@ -7,10 +7,11 @@ cell, never 0. A damaged file of either format raises ValueError with the file's
 import csv
 import io
 import math
+import os
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import BadZipFile
 
 from dlx.run.paths import write_atomically
@@ -24,21 +25,55 @@ if TYPE_CHECKING:
 DAMAGE = (ValueError, KeyError, TypeError, EOFError, OSError, RuntimeError, BadZipFile, zlib.error)
 
 
-class TableWriter:
-    """Starts a new table with its header, or continues one with `append`, and writes whole lines."""
+class TableEnd(NamedTuple):
+    """Where a table ended when a checkpoint was written."""
 
-    def __init__(self, path: Path, columns: Sequence[str], *, append: bool = False) -> None:
+    size: int  # bytes
+    crc32: int  # of these bytes
+
+
+class TableWriter:
+    """Starts a new table with its header, or continues one, and writes whole lines.
+
+    `end`: cut the table off there and continue. Raises ValueError if what comes before is another table.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], end: TableEnd | None = None) -> None:
         self._path = path
         self._columns = len(columns)
-        if not append:
-            path.write_text(_lines([columns]), newline="", encoding="utf-8")
+        if end is None:
+            header = _lines([columns]).encode()
+            path.write_bytes(header)
+            self._end = TableEnd(len(header), zlib.crc32(header))
+        else:
+            _cut(path, end)
+            self._end = end
 
     def append(self, rows: Iterable[Sequence[object]]) -> None:
         """Append rows, each as long as the header."""
         rows = list(rows)
         assert all(len(row) == self._columns for row in rows), "a row must have as many values as columns"
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            file.write(_lines(rows))
+        lines = _lines(rows).encode()
+        with self._path.open("ab") as file:
+            file.write(lines)
+        self._end = TableEnd(self._end.size + len(lines), zlib.crc32(lines, self._end.crc32))
+
+    def sync(self) -> TableEnd:
+        """Have the disk hold all that was written, and return where the table ends."""
+        with self._path.open("ab") as file:
+            os.fsync(file.fileno())
+        return self._end
+
+
+def _cut(path: Path, end: TableEnd) -> None:
+    try:
+        with path.open("r+b") as file:
+            content = file.read(end.size)
+            if len(content) < end.size or zlib.crc32(content) != end.crc32:
+                raise ValueError(f"{path}: is not the file that the checkpoint goes on from")
+            file.truncate(end.size)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: is missing, but the checkpoint goes on from it") from error
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> str:

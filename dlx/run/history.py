@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.run.formats import TableWriter, read_table_columns
+from dlx.run.formats import TableEnd, TableWriter, read_table_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,20 +37,24 @@ TAIL = 65536  # bytes at the end of the file that are sure to include the last r
 
 
 class HistoryWriter:
-    """Starts a new history.csv and appends a row as each epoch ends.
+    """Starts a new history.csv, or continues one from `end`, and appends a row as each epoch ends.
 
     `extra` names the columns after those of `EpochRow`, which come from probes or the loss.
     """
 
-    def __init__(self, path: Path, extra: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, extra: Sequence[str] = (), end: TableEnd | None = None) -> None:
         self._extra = tuple(extra)
-        self._table = TableWriter(path, (*COLUMNS, *self._extra))
+        self._table = TableWriter(path, (*COLUMNS, *self._extra), end)
 
     def append(self, row: EpochRow, extra: Mapping[str, float | None] | None = None) -> None:
         """Append one epoch; columns that are missing from `extra` stay empty."""
         extra = extra or {}
         assert set(extra) <= set(self._extra), "every extra column must be named before training"
         self._table.append([(*astuple(row), *(extra.get(name) for name in self._extra))])
+
+    def state(self) -> tuple[list[str], list[int]]:
+        """Have the disk hold all rows; return the extra columns and the table's end, as plain values."""
+        return list(self._extra), list(self._table.sync())
 
 
 def read_history(path: Path) -> "pd.DataFrame":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Where results go and how they are named
-OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline")
+OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every")
 SEED_KEYS = ("seed", "data.split_seed")
 # Where the user's own data lies, which does not count where its content is known
 LOCATION_KEYS = ("data.root", "data.path")

@@ -1,62 +1,150 @@
 """Trains the runs of one cohort in this process: builds them, trains them as one, leaves their files."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.errors import RequestError, is_storage_error, list_words
+from dlx.run.checkpoint import CohortCheckpoint
 from dlx.run.history import EpochRow
 from dlx.run.identity import changed_files, identity
 from dlx.run.paths import HYDRA, LOG
 from dlx.run.result import Result, write_result
 from dlx.study.progress import RunDisplay
+from dlx.study.stopping import interruption
 from dlx.study.study import Cohort, Study, StudyRun
 
 if TYPE_CHECKING:
-    from dlx.engine.trainer import Recorder
+    from dlx.engine.recorder import Recorder
+    from dlx.engine.run import Run
+    from dlx.engine.trainer import Engine
 
 
-def train_cohort(study: Study, cohort: Cohort, displays: Mapping[str, RunDisplay] | None = None) -> None:
+def train_cohort(
+    study: Study,
+    cohort: Cohort,
+    displays: Mapping[str, RunDisplay] | None = None,
+    stop: Callable[[], BaseException | None] = interruption,
+) -> None:
     """Train the runs of a cohort that have not ended; each leaves a result, even if it fails.
 
-    The caller holds the cohort. `displays`: by run, where this process shows its progress. Raises OSError
-    where nothing can be written.
+    They go on from the cohort's checkpoint, if there is one. A run's last bits depend on what it trains with,
+    so those that ended after the checkpoint are trained along, and all of them if there is none.
+
+    The caller holds the cohort. `displays`: by run, where this process shows its progress. `stop` returns the
+    exception with which to leave training, after a checkpoint, or None. Raises OSError where nothing can be
+    written.
     """
+    checkpoint = CohortCheckpoint(study.checkpoint(cohort))
     with ExitStack() as stack:
-        recorders: list[Recorder] = []
+        members = []
         for name in cohort.runs:
-            run, display = study.runs[name], displays.get(name) if displays else None
-            result = study.result(name)
-            if result is None:
-                recorders += _prepared(study, run, cohort.threads, display, stack)
-            elif display is not None:
-                display.skip(study.folder / name, result)
-        _train(recorders)
+            run, folder, ended = study.runs[name], study.folder / name, study.result(name)
+            display, log = displays.get(name) if displays else None, stack.enter_context(_log(folder))
+            if ended is not None and display is not None:
+                display.skip(folder, ended)
+            members.append(_Member(run, folder, ended, display, log))
+        if any(member.ended is None for member in members):
+            _train(members, cohort.threads, checkpoint, stop)
+    checkpoint.delete()
 
 
-def _prepared(
-    study: Study, run: StudyRun, threads: int | None, display: RunDisplay | None, stack: ExitStack
-) -> "list[Recorder]":
-    """Return the recorder of a run that is ready to train, or none if it cannot be built."""
-    from dlx.build import build  # imports torch
-    from dlx.engine.trainer import Recorder
+@dataclass(frozen=True, eq=False)
+class _Member:
+    """A run of the cohort that trains; `ended` is its result, if it has one from an earlier attempt."""
 
-    folder = study.folder / run.name
-    write_composition(folder, run)
-    log = stack.enter_context(_log(folder))
+    asked: StudyRun
+    folder: Path
+    ended: Result | None
+    display: RunDisplay | None
+    log: logging.Logger
+
+    def build(self, threads: int | None) -> "Run | None":
+        """Build the run; if that fails, leave that as its result and return None."""
+        from dlx.build import build  # imports torch
+
+        try:
+            if self.ended is None:
+                write_composition(self.folder, self.asked)
+            _check_version(self.asked)
+            return build(self.asked.settings, threads)
+        except Exception as error:  # noqa: BLE001 - a user's module may raise any; it is in the run's result
+            if self.ended is None:
+                write_failure(self.folder, self.asked, error, self.log)
+            return None
+
+    def recorder(self, run: "Run", state: Mapping[str, Any] | None) -> "Recorder":
+        """Return what records the run, from the beginning or from its `state` in a checkpoint."""
+        from dlx.engine.recorder import Recorder
+
+        on_epoch = self.display.epoch if self.display is not None and self.ended is None else _unseen
+        asked, log = self.asked, self.log
+        recorder = Recorder(
+            run,
+            asked.settings,
+            asked.config,
+            self.folder,
+            on_epoch,
+            log,
+            asked.fingerprints,
+            state=state,
+            ended=self.ended,
+        )
+        if self.display is not None and self.ended is None:
+            self.display.start(run, asked.settings, self.folder)
+        return recorder
+
+
+def _train(
+    members: Sequence[_Member],
+    threads: int | None,
+    checkpoint: CohortCheckpoint,
+    stop: Callable[[], BaseException | None],
+) -> None:
+    from dlx.engine.checkpoints import Checkpoints
+    from dlx.engine.trainer import Engine, execute
+
+    engine: Engine
+    resumed = _resume(members, threads, checkpoint)
+    if resumed is not None:
+        engine, recorders = resumed
+    else:
+        built = [(member, run) for member in members if (run := member.build(threads)) is not None]
+        recorders = [member.recorder(run, None) for member, run in built]
+        engine = "stacked" if len(recorders) > 1 else "loop"
+    every = members[0].asked.settings.checkpoint.every
     try:
-        _check_version(run)
-        built = build(run.settings, threads)
-    except Exception as error:  # noqa: BLE001 - a user's module may raise any; it is in the run's result
-        write_failure(folder, run, error, log)
-        return []
-    if display is not None:
-        display.start(built, run.settings, folder)
-    on_epoch = display.epoch if display is not None else _unseen
-    return [Recorder(built, run.settings, run.config, folder, on_epoch, log, run.fingerprints)]
+        if recorders:
+            execute(recorders, engine, Checkpoints(checkpoint, every, len(members), stop))
+    except Exception as error:
+        if is_storage_error(error):
+            raise
+        # Any other error is in the results of the runs that it ended.
+
+
+def _resume(
+    members: Sequence[_Member], threads: int | None, checkpoint: CohortCheckpoint
+) -> "tuple[Engine, list[Recorder]] | None":
+    """Return the engine and the recorders to go on with, from the newest checkpoint that fits; else None."""
+    damaged: list[str] = []
+    for content in checkpoint.read(damaged):
+        states = content["runs"]
+        going_on = [member for member in members if member.folder.name in states]
+        built = [(member, run) for member in going_on if (run := member.build(threads)) is not None]
+        try:
+            recorders = [member.recorder(run, states[member.folder.name]) for member, run in built]
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:  # edited since, or of other code
+            damaged.append(f"the checkpoint after epoch {content['epoch']} does not fit: {error}")
+            continue
+        return content["engine"], recorders
+    for member in members:
+        for sentence in damaged:
+            member.log.warning("%s", sentence)
+    return None
 
 
 def _check_version(run: StudyRun) -> None:
@@ -73,22 +161,6 @@ def _check_version(run: StudyRun) -> None:
         raise RequestError(
             f"{list_words(names)} {have} changed since this run was asked for; give the command again"
         )
-
-
-def _train(recorders: "list[Recorder]") -> None:
-    if not recorders:
-        return
-    from dlx.engine.trainer import execute, execute_together
-
-    try:
-        if len(recorders) > 1:
-            execute_together(recorders)
-        else:
-            execute(recorders[0])
-    except Exception as error:
-        if is_storage_error(error):
-            raise
-        # Any other error is in the results of the runs that it ended.
 
 
 def write_composition(folder: Path, run: StudyRun) -> None:

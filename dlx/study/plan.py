@@ -19,7 +19,7 @@ from dlx.compose.request import ComposedRun, with_label
 from dlx.config import LauncherSettings
 from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
-from dlx.run.paths import RESULT, cache_root
+from dlx.run.paths import cache_root
 from dlx.study.study import Cohort, Study, finished_result
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ UNMEASURED_WIDTH = 32
 SECONDS_A_STEP, SECONDS_A_MULTIPLY_ADD = 4e-4, 6e-11
 LEAST_SAMPLES = 1000  # where the data set is not cut to a number
 # Keys whose value, once its type and range are right, cannot keep a run from being built.
-HARMLESS = (*OUTPUT_KEYS, "seed", "seeds")
+HARMLESS = (*OUTPUT_KEYS, "checkpoint", "seed", "seeds")
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ class Planner:
     ) -> Plan:
         """Plan the runs that have a sketch; the others have ended.
 
-        `recorded`: by study, the cohorts of earlier requests. What has not ended of one trains together
-        again, on as many threads.
+        `recorded`: by study, the cohorts of earlier requests. One that has begun trains as it is, on as many
+        threads; of another, what was asked for trains together.
         """
         worth = sum(_seconds([sketch]) for sketch in sketches.values()) > WORTH_A_PROCESS
         side_by_side = self._side_by_side(runs, sketches) if worth else 1
@@ -194,9 +194,12 @@ class Planner:
 
 
 def _whole_or_part(study: Study, cohort: Cohort, asked: Sequence[str]) -> Cohort:
-    """Return an earlier cohort as it is, unless that would train runs that were not asked for."""
-    ended = all((study.folder / run / RESULT).is_file() for run in cohort.runs if run not in asked)
-    return cohort if ended or study.is_held(cohort) else Cohort(tuple(asked), cohort.threads)
+    """Return an earlier cohort as it is, or, if it has not begun, what was asked for of it.
+
+    One that has begun is trained as a whole, because a run's last bits depend on what it trains with.
+    """
+    whole = len(asked) == len(cohort.runs) or study.has_begun(cohort)
+    return cohort if whole else Cohort(tuple(asked), cohort.threads)
 
 
 def divide(

@@ -25,7 +25,6 @@ from dlx.study.summary import brief, headline, metrics, write_run
 
 if TYPE_CHECKING:
     from dlx.engine.run import Run
-    from dlx.study.study import Cohort
 
 SHOWN = 8  # runs with a bar of their own: the first ones of those that train at once
 LABEL = 24  # letters of a run's label beside its bar
@@ -77,10 +76,15 @@ class Progress:
         """Return the parts that show a study's runs, by the runs' names."""
         return {folder.name: display for folder, display in self._of.items() if folder.parent == study}
 
-    def wait(self, study: Path, cohort: "Cohort") -> None:
-        """Show that another process trains a cohort of this request, and that this one will wait for it."""
-        more = f" and {len(cohort.runs) - 1} more" if len(cohort.runs) > 1 else ""
-        self.print(f"another process is training {study / cohort.runs[0]}{more}; waiting for it")
+    def wait(self, runs: Sequence[Path]) -> None:
+        """Show that other processes train what is left of this request, and that this one waits for them."""
+        self.print(f"another process is training {_first(runs)}; waiting for it")
+
+    def died(self, runs: Sequence[Path], reason: str, *, alone: bool) -> None:
+        """Show that a process that trained these runs died, and that they are tried again."""
+        how = f" ({reason})" if reason else ""
+        beside = " with nothing beside it" if alone else ""
+        self.print(f"a training process died{how}: {_first(runs)}; trying again{beside}")
 
     def look(self) -> None:
         """Show the epochs that other processes have ended since the last look."""
@@ -188,6 +192,10 @@ def checking(runs: int) -> AbstractContextManager[object]:
     if runs == 1 or not console.is_terminal:
         return nullcontext()
     return console.status(Text(f"checking {runs} runs"))
+
+
+def _first(runs: Sequence[Path]) -> str:
+    return f"{runs[0]} and {len(runs) - 1} more" if len(runs) > 1 else str(runs[0])
 
 
 class _Tail:

@@ -6,28 +6,28 @@ It is a folder that anybody may read at any time, and that several processes ext
     outputs/<study>/.study/requests/      0001.json, 0002.json, ...: each request, never changed
     outputs/<study>/.study/source/        what the requests ran on: own source files, packages, changes to git
     outputs/<study>/.study/cohorts.json   which runs train together, and on how many threads
-    outputs/<study>/.study/held/          a lock for each cohort, released by the kernel when its holder dies
+    outputs/<study>/.study/held/          a lock for each cohort that trains, and who holds it
+    outputs/<study>/.study/checkpoints/   of the cohorts that have begun and not ended
     outputs/<study>/.study/looks.json     when its report was read, and with how many seeds (see looks.py)
 """
 
 import hashlib
 import json
-import os
-import platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dlx.config import Settings, check_values
 from dlx.errors import RequestError
-from dlx.run.history import read_last
 from dlx.run.identity import Fingerprints, identity
-from dlx.run.paths import HISTORY, RESULT, write_atomically
-from dlx.run.result import Result, Status, read_result
+from dlx.run.paths import RESULT, write_atomically
+from dlx.run.result import Result, read_result
+from dlx.study.held import Held, Holder
+from dlx.study.lock import Lock
 
 FOLDER = ".study"
 FORMAT = 1  # of the files in it
@@ -75,22 +75,13 @@ class StudyRun:
         return check_values(self.config)
 
 
-@dataclass(frozen=True)
-class RunState:
-    """Where a run is: waiting for a process, training, ended, or left by a process that died."""
-
-    run: StudyRun
-    status: Status | Literal["waiting", "training", "interrupted"]
-    epoch: int | None  # the last one in its history
-    holder: dict[str, Any] | None  # of a run that is training: pid, host and since when
-
-
 class Study:
     """The study in `folder`. Whatever it says is read from the files at that moment."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._own = folder / FOLDER
+        self._held = Held(self._own / "held")
         self._requests: list[dict[str, Any]] = []
         self._runs: dict[str, StudyRun] = {}
         self._cohorts: list[Cohort] = []
@@ -107,14 +98,18 @@ class Study:
     def requests(self) -> list[dict[str, Any]]:
         """The requests in order: each with `time`, `dlx`, `words`, and `runs`, which have a `name` each.
 
-        `source` says what it ran on (see `dlx.study.source`).
+        `source` says what it ran on (see `dlx.study.source`). Raises RequestError for a damaged file.
         """
         for path in sorted((self._own / "requests").glob("*.json"))[len(self._requests) :]:
-            request = json.loads(path.read_text(encoding="utf-8"))
+            request = _read_json(path)
+            try:
+                # An entry without a configuration is of a run that an earlier request has asked for.
+                new = [StudyRun.from_entry(run) for run in request["runs"] if "config" in run]
+            except (KeyError, TypeError, AttributeError) as error:
+                raise _damaged(path, error) from error
             self._requests.append(request)
-            for run in request["runs"]:
-                if "config" in run:  # else an earlier request has asked for it already
-                    self._runs.setdefault(run["name"], StudyRun.from_entry(run))
+            for run in new:
+                self._runs.setdefault(run.name, run)
         return self._requests
 
     @property
@@ -130,11 +125,13 @@ class Study:
         try:
             written = path.stat().st_ino, path.stat().st_mtime_ns
             if written != self._cohorts_written:  # asked for each cohort that trains
-                record = json.loads(path.read_text(encoding="utf-8"))
+                record = _read_json(path)
                 self._cohorts = [Cohort(tuple(each["runs"]), each["threads"]) for each in record["cohorts"]]
                 self._cohorts_written = written
         except FileNotFoundError:
             return []
+        except (KeyError, TypeError) as error:
+            raise _damaged(path, error) from error
         return list(self._cohorts)
 
     def cohorts_of(self, runs: Sequence[str]) -> list[Cohort]:
@@ -150,32 +147,45 @@ class Study:
         run = self.runs[name]
         return finished_result(self.folder / name, run.config, run.fingerprints)
 
-    def states(self) -> list[RunState]:
-        """Say of every run where it is."""
-        holders = {run: self._holder(cohort) for cohort in self.cohorts for run in cohort.runs}
-        return [self._state(run, holders.get(name)) for name, run in self.runs.items()]
+    def checkpoint(self, cohort: Cohort) -> Path:
+        """Return where a cohort's checkpoint lies, without the ending (see CohortCheckpoint)."""
+        return self._own / "checkpoints" / cohort.key
 
-    def _state(self, run: StudyRun, holder: dict[str, Any] | None) -> RunState:
-        epoch = None
-        with suppress(OSError, ValueError):
-            epoch = int(read_last(self.folder / run.name / HISTORY)["epoch"])
-        result = read_result(self.folder / run.name)
-        if result is not None:
-            return RunState(run, result.status, epoch, None)
-        if holder is not None:
-            return RunState(run, "waiting" if epoch is None else "training", epoch, holder)
-        return RunState(run, "waiting" if epoch is None else "interrupted", epoch, None)
+    def has_begun(self, cohort: Cohort) -> bool:
+        """Say whether a cohort trains, has a checkpoint, or holds a run that has ended.
+
+        Such a cohort stays as it is, because the last bits of a run depend on what it trains with.
+        """
+        return self._has_something(cohort) or self.is_held(cohort)
+
+    def _has_something(self, cohort: Cohort) -> bool:
+        return bool(self._checkpoints(cohort)) or any(self.has_ended(run) for run in cohort.runs)
+
+    def has_ended(self, run: str) -> bool:
+        """Say whether a run has a result, whatever it is."""
+        return (self.folder / run / RESULT).is_file()
+
+    def progress(self, cohort: Cohort) -> Hashable:
+        """Return what changes whenever a cohort can go on from a later point than before."""
+        written = [(path.name, path.stat().st_mtime_ns) for path in self._checkpoints(cohort)]
+        return (*written, sum(self.has_ended(run) for run in cohort.runs))
+
+    def _checkpoints(self, cohort: Cohort) -> list[Path]:
+        stem = self.checkpoint(cohort)
+        return sorted(stem.parent.glob(f"{stem.name}.*pt"))
 
     # --- extending
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the study while a request is added to it; waits for whoever does so at the moment."""
-        from filelock import FileLock
+    def locked(self) -> Iterator[bool]:
+        """Hold the study while a request is added to it; waits for whoever does so at the moment.
 
+        Gives False where the file system has no locks: nothing then keeps two processes apart.
+        """
         self._own.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._own / "lock"):
-            yield
+        lock = Lock(self._own / "lock")
+        with lock.waited_for():
+            yield lock.supported
 
     def add_request(
         self,
@@ -207,12 +217,25 @@ class Study:
         folder.mkdir(exist_ok=True)
         write_atomically(folder / f"{len(before) + 1:04}.json", (json.dumps(request) + "\n").encode())
 
-    def add_cohorts(self, cohorts: Sequence[Cohort]) -> None:
-        """Write down new cohorts, under `locked`; earlier ones lose the runs that are in these."""
-        taken = {run for cohort in cohorts for run in cohort.runs}
-        kept = [self._without(cohort, taken) for cohort in self.cohorts]
-        entries = [{"runs": c.runs, "threads": c.threads} for c in [*kept, *cohorts] if c.runs]
-        write_atomically(self._own / "cohorts.json", (json.dumps({"cohorts": entries}) + "\n").encode())
+    def add_cohorts(self, cohorts: Sequence[Cohort]) -> bool:
+        """Write down new cohorts, under `locked`; earlier ones lose the runs that are in these.
+
+        Returns False, and writes nothing, if one of those has begun meanwhile.
+        """
+        before = self.cohorts
+        new = [cohort for cohort in cohorts if cohort not in before]
+        taken = {run for cohort in new for run in cohort.runs}
+        split = [cohort for cohort in before if not taken.isdisjoint(cohort.runs)]
+        with ExitStack() as stack:  # whoever wants to train one of these has to wait until it is no more
+            for cohort in split:
+                if not stack.enter_context(self._held.lock(cohort.key)) or self._has_something(cohort):
+                    return False
+            kept = [self._without(cohort, taken) for cohort in before]
+            entries = [{"runs": c.runs, "threads": c.threads} for c in [*kept, *new] if c.runs]
+            if new:
+                content = json.dumps({"cohorts": entries}) + "\n"
+                write_atomically(self._own / "cohorts.json", content.encode())
+        return True
 
     @staticmethod
     def _without(cohort: Cohort, taken: set[str]) -> Cohort:
@@ -221,58 +244,47 @@ class Study:
     # --- training
 
     @contextmanager
-    def claim(self, cohort: Cohort, *, wait: bool) -> Iterator[bool]:
-        """Hold a cohort while it trains, and give True; wait for another process that holds it, if told to.
+    def claim(self, cohort: Cohort) -> Iterator[bool]:
+        """Hold a cohort while it trains, and give True; never wait.
 
-        Gives False if another process holds the cohort, or if a later request has split it. Do not wait while
-        you hold another cohort: two processes could wait for each other.
+        Gives False if another process holds the cohort, or if a later request has split it. Raises OSError
+        if the study's folder is gone.
         """
-        from filelock import FileLock, Timeout
-
-        held = self._own / "held"
-        held.mkdir(exist_ok=True)
-        lock = FileLock(held / f"{cohort.key}.lock")
-        try:
-            lock.acquire(timeout=-1 if wait else 0)
-        except Timeout:
-            yield False
-            return
-        try:
-            me = {"pid": os.getpid(), "host": platform.node(), "since": _now()}
-            (held / f"{cohort.key}.json").write_text(json.dumps(me), encoding="utf-8")
-            with self.locked():  # whoever splits it looks, under this lock, whether it is held
-                recorded = cohort in self.cohorts
-            yield recorded
-        finally:
-            (held / f"{cohort.key}.json").unlink(missing_ok=True)
-            lock.release()
-
-    def _holder(self, cohort: Cohort) -> dict[str, Any] | None:
-        """Return who holds a cohort; None if nobody does, or its holder has died on this machine."""
-        try:
-            text = (self._own / "held" / f"{cohort.key}.json").read_text(encoding="utf-8")
-            holder: dict[str, Any] = json.loads(text)
-        except (FileNotFoundError, ValueError):
-            return None
-        return holder if holder["host"] != platform.node() or _is_alive(holder["pid"]) else None
+        with self._held.lock(cohort.key) as mine:
+            if not mine or cohort not in self.cohorts:
+                yield False
+                return
+            with self._held.note(cohort.key):
+                yield True
 
     def is_held(self, cohort: Cohort) -> bool:
-        """Say whether a process trains the cohort at the moment."""
-        return self._holder(cohort) is not None
+        """Say whether a process trains the cohort at the moment, on any machine."""
+        return self._held.is_held(cohort.key)
+
+    def holder(self, cohort: Cohort) -> Holder | None:
+        """Return the process that trains the cohort; None if nobody does, or it has not said so yet."""
+        return self._held.holder(cohort.key) if self.is_held(cohort) else None
+
+    def tidy(self) -> None:
+        """Remove what dead processes have left in the study's own folder, under `locked`."""
+        self._held.tidy()
+        for torn in (*self._own.glob(".cohorts.json.*"), *(self._own / "requests").glob(".*")):
+            torn.unlink(missing_ok=True)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> RequestError:
+    return RequestError(f"{path}: not what dlx has written ({type(error).__name__}: {error})")
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
 
 
 def finished_result(folder: Path, config: dict[str, Any], fingerprints: Fingerprints) -> Result | None:

@@ -10,44 +10,68 @@ from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, Request
 from dlx.run.paths import RESULT
 from dlx.run.result import read_result
-from dlx.study import launch
 from dlx.study.changes import changes_before_training
+from dlx.study.launch.launch import launch
+from dlx.study.launch.launcher import Task, gone
+from dlx.study.launch.pool import warm_up
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
 from dlx.study.progress import Progress, checking
 from dlx.study.source import record_source
+from dlx.study.stopping import Interrupted
 from dlx.study.study import Study, StudyRun
 from dlx.study.summary import Outcome, print_outcomes
 
-LOST = "the process that trained it was killed, probably because memory ran out"
+NO_LOCKS = "{}: this file system has no locks; train the study from one process at a time"
 
 
 def train_request(request: Request) -> list[Outcome]:
     """Train the runs of a request that have not ended; return what became of each, in order.
 
     Nothing is written before every run has been built once. Raises RequestError for what is wrong with one of
-    them, and OSError where nothing can be written.
+    them, OSError where nothing can be written, and Interrupted after a signal.
     """
     runs, planner = request.runs, Planner(request.launcher)
     if request.launcher.name == "local" and planner.expects_processes(runs):
-        launch.warm_up()
+        warm_up()
     with checking(len(runs)):
         sketches = sketch_runs(runs)
         plan, notices = _add_to_studies(request, planner, sketches)
-    by_folder = {run.folder: run for run in runs}
     with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
         for line in notices:
             progress.print(line)
         outcomes = {
             run.folder: _tell(run, progress, before=True) for i, run in enumerate(runs) if i not in sketches
         }
-        for study, cohort in launch.launch(plan, request.launcher, progress):
-            folders = [study / name for name in cohort.runs if study / name in by_folder]
-            outcomes |= {folder: _tell(by_folder[folder], progress) for folder in folders}
+        outcomes |= _train(plan, request, progress)
     in_order = [outcomes[run.folder] for run in runs]
     if len(runs) > 1:
         print_outcomes(in_order, _studies(runs))
     return in_order
+
+
+def _train(plan: Plan, request: Request, progress: Progress) -> dict[Path, Outcome]:
+    """Train the planned cohorts; return what became of the request's runs in them, by folder."""
+    runs = {run.folder: run for run in request.runs}
+    outcomes: dict[Path, Outcome] = {}
+
+    def tell(task: Task, given_up: str) -> None:
+        study, cohort = task
+        for folder in (study / name for name in cohort.runs if study / name in runs):
+            outcomes[folder] = _tell(runs[folder], progress, given_up)
+
+    try:
+        launch(plan, request.launcher, progress, tell)
+    except Interrupted as stopped:
+        ended = sum((folder / RESULT).is_file() for folder in runs)
+        raise Interrupted(stopped.number, _kept(ended, len(runs))) from None
+    return outcomes
+
+
+def _kept(ended: int, runs: int) -> str:
+    if runs == 1:
+        return "interrupted; the same command goes on with it"
+    return f"interrupted; {ended} of {runs} runs have ended, and the same command goes on with the others"
 
 
 def _add_to_studies(
@@ -61,9 +85,9 @@ def _add_to_studies(
     studies = [Study(folder) for folder in sorted(_studies(request.runs))]
     with ExitStack() as stack:
         for study in studies:  # sorted, so that two requests cannot wait for each other
-            stack.enter_context(study.locked())
-        recorded = {study.folder: study.cohorts for study in studies}
-        plan = planner.plan(request.runs, sketches, recorded)
+            if not stack.enter_context(study.locked()):
+                notices.append(NO_LOCKS.format(study.folder))
+            study.tidy()
         for study in studies:
             asked = [_asked(run) for run in request.runs if run.folder.parent == study.folder]
             notices += notice_of_extension(study, asked)
@@ -72,12 +96,24 @@ def _add_to_studies(
             targets = sorted({target_of(run.settings) for run in request.runs} - {""})
             record = partial(record_source, study.source_folder, targets)
             study.add_request(request.words, __version__, asked, record)
-            cohorts = [cohort for folder, cohort in plan.cohorts if folder == study.folder]
-            if set(cohorts) - set(recorded[study.folder]):
-                study.add_cohorts(cohorts)
+        plan = _add_cohorts(request, planner, sketches, studies)
         for run in (request.runs[i] for i in sketches if request.runs[i].settings.rerun):
             (run.folder / RESULT).unlink(missing_ok=True)
     return plan, notices
+
+
+def _add_cohorts(
+    request: Request, planner: Planner, sketches: dict[int, Sketch], studies: Sequence[Study]
+) -> Plan:
+    """Plan the training, and write its cohorts down; plan anew if one to be split begins meanwhile."""
+    while True:
+        plan = planner.plan(request.runs, sketches, {study.folder: study.cohorts for study in studies})
+        written = [
+            study.add_cohorts([cohort for folder, cohort in plan.cohorts if folder == study.folder])
+            for study in studies
+        ]
+        if all(written):
+            return plan
 
 
 def _studies(runs: Iterable[ComposedRun]) -> list[Path]:
@@ -88,11 +124,13 @@ def _asked(run: ComposedRun) -> StudyRun:
     return StudyRun(run.folder.name, run.label, list(run.words), run.config, run.fingerprints)
 
 
-def _tell(run: ComposedRun, progress: Progress, *, before: bool = False) -> Outcome:
-    """Read what became of a run, and show it."""
+def _tell(run: ComposedRun, progress: Progress, given_up: str = "", *, before: bool = False) -> Outcome:
+    """Read what became of a run, and show it; `given_up` says why it may have no result."""
     display, result = progress.of(run.folder), read_result(run.folder)
+    if result is None and not given_up:
+        raise gone(run.folder)
     if result is None or result.status == "failed":
-        error = LOST if result is None else str(result.error)
+        error = given_up if result is None else str(result.error)
         display.fail(error)
         return Outcome(run.label, run.folder, None, error)
     if before:

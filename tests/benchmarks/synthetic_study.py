@@ -18,7 +18,7 @@ from numpy.random import Generator
 
 from dlx.compose.request import compose
 from dlx.run.formats import TableWriter
-from dlx.run.history import COLUMNS, EpochRow, HistoryWriter
+from dlx.run.history import COLUMNS, EpochRow
 from dlx.run.identity import flatten, folder_name, identity
 from dlx.run.paths import HISTORY
 from dlx.run.predictions import write_predictions
@@ -52,8 +52,7 @@ def write_run(folder: Path, config: dict[str, Any], draws: Generator, prediction
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "config.yaml").write_text("seed: 0\n")
     rows = curve(config, draws)
-    HistoryWriter(folder / HISTORY)
-    TableWriter(folder / HISTORY, COLUMNS, append=True).append([tuple(vars(row).values()) for row in rows])
+    TableWriter(folder / HISTORY, COLUMNS).append([tuple(vars(row).values()) for row in rows])
     if predictions:
         labels_N = draws.integers(0, CLASSES, SAMPLES)
         outputs_NK = draws.normal(size=(SAMPLES, CLASSES)) + 3 * np.eye(CLASSES)[labels_N]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.identity import identity
 from dlx.run.result import Result, write_result
 from dlx.study.study import Cohort, Study, StudyRun
@@ -49,7 +48,7 @@ def test_requests_are_kept_in_order_and_each_run_is_written_once(study):
 
 def test_an_empty_folder_is_a_study_of_nothing(tmp_path):
     study = Study(tmp_path)
-    assert (study.requests, study.runs, study.cohorts, study.states()) == ([], {}, [], [])
+    assert (study.requests, study.runs, study.cohorts) == ([], {}, [])
 
 
 def test_cohorts_are_extended_and_a_run_is_in_one_of_them(study):
@@ -61,23 +60,23 @@ def test_cohorts_are_extended_and_a_run_is_in_one_of_them(study):
 
 def test_a_cohort_is_held_once_and_free_when_it_has_been_let_go(study):
     (cohort,) = study.cohorts
-    with study.claim(cohort, wait=False) as mine:
+    with study.claim(cohort) as mine:
         assert mine
         assert study.is_held(cohort)
-        with Study(study.folder).claim(cohort, wait=False) as theirs:
+        with Study(study.folder).claim(cohort) as theirs:
             assert not theirs
         assert study.is_held(cohort)
     assert not study.is_held(cohort)
-    with pytest.raises(KeyboardInterrupt), study.claim(cohort, wait=False):
+    with pytest.raises(KeyboardInterrupt), study.claim(cohort):
         raise KeyboardInterrupt
-    with study.claim(cohort, wait=True) as again:
+    with study.claim(cohort) as again:
         assert again
 
 
 def test_a_cohort_that_a_later_request_has_split_is_not_held_any_more(study):
     (cohort,) = study.cohorts
     Study(study.folder).add_cohorts([Cohort(("a",), 1)])
-    with study.claim(cohort, wait=True) as mine:
+    with study.claim(cohort) as mine:
         assert not mine
     assert study.cohorts_of(cohort.runs) == [Cohort(("b",), 1), Cohort(("a",), 1)]
 
@@ -85,7 +84,7 @@ def test_a_cohort_that_a_later_request_has_split_is_not_held_any_more(study):
 def hold(folder, key, ready):
     study = Study(folder)
     cohort = next(cohort for cohort in study.cohorts if cohort.key == key)
-    with study.claim(cohort, wait=True):
+    with study.claim(cohort):
         ready.set()
         signal.pause()
 
@@ -97,37 +96,14 @@ def test_a_cohort_whose_holder_was_killed_is_free(study):
     holder = context.Process(target=hold, args=(study.folder, cohort.key, ready))
     holder.start()
     assert ready.wait(60)
-    (state, _) = study.states()
-    assert (state.status, state.holder["pid"]) == ("waiting", holder.pid)
-    with study.claim(cohort, wait=False) as mine:
+    assert study.holder(cohort).pid == holder.pid
+    with study.claim(cohort) as mine:
         assert not mine
     os.kill(holder.pid, signal.SIGKILL)
     holder.join(60)
     assert not study.is_held(cohort)
-    with study.claim(cohort, wait=True) as mine:
+    with study.claim(cohort) as mine:
         assert mine
-
-
-def test_anybody_can_read_where_each_run_is(study):
-    with study.locked():
-        study.add_request(["seed=3"], "0.1", [asked("c"), asked("d"), asked("e")])
-        study.add_cohorts([Cohort(("c",), None), Cohort(("d",), None), Cohort(("e",), None)])
-    for name in ("b", "c"):
-        (study.folder / name).mkdir()
-        writer = HistoryWriter(study.folder / name / "history.csv")
-        for epoch in range(3):
-            writer.append(EpochRow(epoch, epoch, 0.1, None, None, None, 1.0, 0.5))
-    ended(study, "d", "diverged")
-    ended(study, "e", "failed")
-    with study.claim(study.cohorts[0], wait=False):
-        states = {state.run.name: (state.status, state.epoch) for state in Study(study.folder).states()}
-    assert states == {
-        "a": ("waiting", None),
-        "b": ("training", 2),
-        "c": ("interrupted", 2),
-        "d": ("diverged", None),
-        "e": ("failed", None),
-    }
 
 
 def test_a_result_that_stands_is_one_that_would_come_out_again(study):

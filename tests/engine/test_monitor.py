@@ -10,8 +10,9 @@ from dlx import rng
 from dlx.augment.transforms import build_augment
 from dlx.data.dataset import Dataset, Split
 from dlx.data.standardise import fit
+from dlx.engine.monitor import Monitor
+from dlx.engine.probe_files import sample_images
 from dlx.engine.run import EpochEnd
-from dlx.engine.trainer import Monitor, sample_images
 from dlx.run.history import EpochRow
 
 
@@ -62,9 +63,9 @@ def test_a_loss_that_is_not_finite_counts_as_divergence(train, val):
 
 def test_the_best_epochs_state_is_kept():
     states = iter([{"w": torch.tensor(float(i))} for i in range(9)])
-    monitor = Monitor("val_accuracy", patience=0, min_delta=0.0, state=lambda: next(states))
+    monitor = Monitor("val_accuracy", patience=0, min_delta=0.0, copy_model=lambda: next(states))
     feed(monitor, [0.1, 0.5, 0.2, 0.3])
-    assert monitor.best_state == {"w": torch.tensor(1.0)}
+    assert monitor.best_model == {"w": torch.tensor(1.0)}
 
 
 PIXELS = torch.randint(0, 256, (30, 2, 6, 6), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

@@ -1,0 +1,78 @@
+"""Decides when a cohort's checkpoint is written, and leaves training when it is asked to."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from dlx.run.checkpoint import CohortCheckpoint
+
+if TYPE_CHECKING:
+    from dlx.engine.recorder import Recorder
+
+# Of `auto`: the share of the time that checkpoints may take, and the least seconds between two of them.
+SHARE = 0.02
+LEAST_SECONDS = 2.0
+# The cost of the first is estimated from the bytes of the weights, which Adam triples, at a slow 60 MB/s.
+SECONDS_A_BYTE = 3 / 60e6
+PATIENCE = 3.0  # seconds; if a stop is asked for, a longer epoch is left at its next step
+
+
+def never() -> None:
+    """Ask for no stop."""
+
+
+class Checkpoints:
+    """Writes the checkpoint of a cohort of `cohort` runs into `file`; None: none is kept.
+
+    `every`: "auto", a number of epochs, seconds as in "30s", or "none". `stop` returns the exception with
+    which to leave training, or None to go on.
+    """
+
+    def __init__(
+        self,
+        file: CohortCheckpoint | None,
+        every: str | int = "auto",
+        cohort: int = 1,
+        stop: Callable[[], BaseException | None] = never,
+    ) -> None:
+        self.cohort = cohort
+        self._file, self._every, self._stop = file, every, stop
+        self._written = self._epoch_began = time.monotonic()
+        self._epoch_seconds = 0.0
+        self._cost: float | None = None  # seconds that the last one took
+
+    def before_step(self) -> None:
+        """Leave training at once if asked to, unless the epoch, and with it a checkpoint, is near its end."""
+        error = self._stop()
+        if error is not None:
+            so_far = time.monotonic() - self._epoch_began
+            if max(so_far, self._epoch_seconds) > PATIENCE:
+                raise error
+
+    def epoch_end(self, engine: str, recorders: "Sequence[Recorder]") -> None:
+        """Write the checkpoint of the runs that go on, if it is due; leave training if asked to."""
+        now = time.monotonic()
+        self._epoch_seconds, self._epoch_began = now - self._epoch_began, now
+        error = self._stop()
+        epoch = recorders[0].last_epoch
+        if self._file is not None and (error is not None or self._due(epoch, recorders, now)):
+            states = {recorder.folder.name: recorder.state() for recorder in recorders}
+            self._file.write({"engine": engine, "cohort": self.cohort, "epoch": epoch, "runs": states})
+            self._written = self._epoch_began = time.monotonic()
+            self._cost = self._written - now
+        if error is not None:
+            raise error
+
+    def _due(self, epoch: int, recorders: "Sequence[Recorder]", now: float) -> bool:
+        if epoch == 0 or self._every == "none":
+            return False
+        if isinstance(self._every, int):
+            return epoch % self._every == 0
+        seconds = now - self._written
+        if self._every != "auto":
+            return seconds >= float(self._every.removesuffix("s"))
+        cost = self._cost
+        if cost is None:
+            weights = (p for recorder in recorders for p in recorder.run.model.parameters())
+            cost = SECONDS_A_BYTE * sum(weight.nbytes for weight in weights)
+        return seconds >= max(LEAST_SECONDS, cost / SHARE)

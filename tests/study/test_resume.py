@@ -1,0 +1,117 @@
+"""Whatever ends a process, its cohort goes on from the checkpoint and leaves the files it would have left."""
+
+import shutil
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlx.cli import main
+from dlx.run.result import read_result
+from dlx.study.cohort import train_cohort
+from dlx.study.study import Study
+from tests.study.contents import files
+
+# All that has a state: dropout, augmentation, batch norm, a schedule with warm-up, momentum, probes, and
+# early stopping, which ends some runs before others.
+WORDS = (
+    "epochs=7",
+    "data.train_size=64",
+    "data.val_size=30",
+    "batch_size=16",
+    "model=mlp_bn",
+    "model.width=8",
+    "model.dropout=0.2",
+    "augment=shift_flip",
+    "augment.noise=0.1",
+    "schedule=cosine",
+    "schedule.warmup=1",
+    "monitor=val_loss",
+    "early_stopping.patience=2",
+    "probes.layers=true",
+    "probes.gradients=true",
+    "probes.steps=true",
+    "probes.classes=true",
+    "probes.logits=[1,6]",
+    "probes.train_samples=20",
+    "probes.images=4",
+    "checkpoint.every=2",
+    "launcher.processes=1",
+)
+GRIDS = {
+    "stacked": ("optimizer=adamw", "optimizer.lr=0.001,0.1", "seed=0,1", "keep=last"),
+    "alone": ("engine=loop", "optimizer=sgd", "optimizer.lr=0.1", "optimizer.momentum=0.9", "keep=best"),
+}
+
+
+class Killed(BaseException):
+    """Ends training as a signal that cannot be caught would: nothing is written afterwards."""
+
+
+@pytest.fixture(scope="module", params=GRIDS)
+def undisturbed(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[str, ...], Path]:
+    """Return a request's words, and the folder of a study in which nothing disturbed it."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    words = (*WORDS, *GRIDS[request.param], "name=study")
+    assert main(["train", *words, f"output_root={root}"]) == 0
+    return words, root / "study"
+
+
+@pytest.fixture
+def begun(undisturbed: tuple[tuple[str, ...], Path], tmp_path: Path) -> Study:
+    """Return a study of the same request that has not trained yet."""
+    shutil.copytree(undisturbed[1] / ".study", tmp_path / "study" / ".study")
+    return Study(tmp_path / "study")
+
+
+def kill_at(call: int) -> Any:
+    """Return what training asks before each step and after each epoch; it kills at its nth call."""
+    calls = count(1)
+
+    def stop() -> None:
+        if next(calls) == call:
+            raise Killed
+
+    return stop
+
+
+def kill(study: Study, call: int) -> bool:
+    """Train the study's cohort until it is killed; return whether it was."""
+    (cohort,) = study.cohorts
+    try:
+        train_cohort(study, cohort, None, kill_at(call))
+    except Killed:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("calls", [(1,), (7,), (15, 15), (22, 3, 9, 4), (13,) * 6])
+def test_a_killed_cohort_goes_on_and_leaves_the_same_bits(
+    undisturbed: tuple[tuple[str, ...], Path], begun: Study, calls: tuple[int, ...]
+) -> None:
+    words, expected = undisturbed
+    killed = [kill(begun, call) for call in calls]
+    assert killed[0]
+    assert main(["train", *words, f"output_root={begun.folder.parent}"]) == 0
+    assert files(begun.folder) == files(expected)
+    assert not list(begun.folder.glob(".study/checkpoints/*"))
+
+
+def test_runs_that_ended_before_the_kill_are_not_touched(
+    undisturbed: tuple[tuple[str, ...], Path], begun: Study
+) -> None:
+    words, expected = undisturbed
+    if len(begun.runs) == 1:
+        pytest.skip("a run alone has no others")
+    epochs = [result.epochs_run for run in begun.runs if (result := read_result(expected / run))]
+    ended = min(epochs)
+    assert ended < max(epochs)
+    steps = 4 * (ended + 1) + ended + 1  # into the epoch after
+    assert kill(begun, steps)
+    results = {run: begun.folder / run / "result.json" for run in begun.runs}
+    before = {run: path.stat().st_mtime_ns for run, path in results.items() if path.is_file()}
+    assert 0 < len(before) < len(results)
+    assert main(["train", *words, f"output_root={begun.folder.parent}"]) == 0
+    assert {run: results[run].stat().st_mtime_ns for run in before} == before
+    assert files(begun.folder) == files(expected)

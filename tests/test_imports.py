@@ -64,6 +64,7 @@ WITHOUT_TORCH += [
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity", "dlx.run.units"]
 WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]
+WITHOUT_TORCH += ["dlx.run.files", "dlx.run.documents", "dlx.run.arrays", "dlx.run.evaluations"]
 
 
 def imports(path, at_module_level=False):
@@ -125,6 +126,8 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.predictions",
         "dlx.run.probes",
         "dlx.run.formats",
+        "dlx.run.files",
+        "dlx.run.documents",
         "dlx.run.evaluations",
         "dlx.study.study",
         "dlx.stats",

@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from errno import ELOOP
 from pathlib import Path
 
 import platformdirs
@@ -26,26 +27,39 @@ def cache_root() -> Path:
 
 
 def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None) -> list[Path]:
-    """Return the run folders at or below `folder` (those with a `.hydra/config.yaml`), sorted.
+    """Return the run folders at or below `folder`, sorted; one that is a link is resolved if it is `folder`.
 
-    Links to folders are not followed, because they may form a loop. `on_error` is called with the error for
-    each folder that cannot be read.
+    A run has a `.hydra/config.yaml`, or a result and a history. Links to folders are not followed, because
+    they may form a loop or lead elsewhere. `on_error` is called with the error for each folder that cannot be
+    read, and for each link to a run elsewhere.
     """
-    runs = []
-    for where, folders, _ in os.walk(folder, onerror=on_error):
-        if HYDRA not in folders:
-            continue
-        folders.remove(HYDRA)
+    runs: list[Path] = []
+    note = on_error or (lambda _: None)
+    for where, folders, files in os.walk(folder, onerror=note):
+        here = Path(where)
         try:
-            (Path(where) / HYDRA / "config.yaml").stat()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+            if _is_run(here, folders, files):
+                runs.append(here.resolve() if here.is_symlink() else here)
         except OSError as error:
-            if on_error is not None:
-                on_error(error)
-            continue
-        runs.append(Path(where))
+            note(error)
+        for link in (here / name for name in folders):
+            if not link.is_symlink():
+                continue
+            if link.joinpath(RESULT).exists() and not link.resolve().is_relative_to(folder.resolve()):
+                note(OSError(ELOOP, "a symbolic link, which is not followed", str(link)))
+        folders[:] = [name for name in folders if name != HYDRA]
     return sorted(runs)
+
+
+def _is_run(folder: Path, folders: list[str], files: list[str]) -> bool:
+    if RESULT in files and HISTORY in files:
+        return True
+    if HYDRA not in folders:
+        return False
+    with suppress(FileNotFoundError, NotADirectoryError):
+        folder.joinpath(HYDRA, "config.yaml").lstat()
+        return True
+    return False
 
 
 def newest_study(root: Path) -> Path | None:
@@ -59,26 +73,30 @@ def _last_written(run: Path) -> float:
     times = [0.0]
     for file in run.iterdir():
         with suppress(FileNotFoundError):
-            times.append(file.stat().st_mtime)
+            times.append(file.lstat().st_mtime)
     return max(times)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that, if the process or machine dies, `path` is either the old file or the new one.
 
-    Raises OSError if the file system does (disk full, read-only).
+    A link is replaced, not followed. Without `durable` the file may be lost if the machine dies, but it takes
+    a third of the time. Raises OSError if the file system does (disk full, read-only).
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    if not durable:
+        return
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.run.formats import read_arrays, write_arrays
+from dlx.run.arrays import read_arrays, write_arrays
 from dlx.run.paths import PREDICTIONS
 
 

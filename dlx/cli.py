@@ -84,7 +84,6 @@ def _run(words: list[str]) -> int:
 def _explained(error: BaseException, verb: str, words: Sequence[str]) -> tuple[int, str]:
     """Return the exit code and the line for what ended a verb; no line if it may leave with its exit code."""
     from dlx.errors import RequestError, is_out_of_memory, is_storage_error, quote
-
     from dlx.study.stopping import Interrupted
 
     if isinstance(error, Interrupted):

@@ -132,6 +132,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.study.study",
         "dlx.stats",
         "dlx.errors",
+        "dlx.signals",
     ]
     for name in imports(MODULES[module]):
         if inside(name, "dlx"):

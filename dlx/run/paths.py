@@ -5,10 +5,13 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from errno import ELOOP
+from glob import escape
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
+NEW = ".new"  # how the name of a file ends that is not yet in its place
 HISTORY = "history.csv"
 RESULT = "result.json"
 CHECKPOINT = "checkpoint.pt"
@@ -81,23 +84,67 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     """Write a file so that, if the process or machine dies, `path` is either the old file or the new one.
 
     A link is replaced, not followed. Without `durable` the file may be lost if the machine dies, but it takes
-    a third of the time. Raises OSError if the file system does (disk full, read-only).
+    a third of the time. What a killed process has left of this file is removed. Raises OSError, with the
+    file's name, if the file system does (disk full, read-only).
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        _replace(path, content, durable=durable)
+        _remove_leftovers(path)
+        if durable:
+            sync_folder(path.parent)
+    except OSError as error:  # which names a temporary file, or none
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, content: bytes, *, durable: bool) -> None:
+    file, new = _temporary_file(path)
+    try:
+        file.write(content)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+        new.chmod(0o644)
+        new.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
-    if not durable:
-        return
-    directory = os.open(path.parent, os.O_RDONLY)
+    finally:
+        file.close()
+
+
+def _temporary_file(path: Path) -> tuple[BinaryIO, Path]:
+    """Return a new file beside `path` that this process holds, so that no other takes it for a leftover."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=NEW)
+        if not hold(handle) or os.fstat(handle).st_nlink:
+            return os.fdopen(handle, "wb"), Path(name)
+        os.close(handle)  # another process has removed it in between
+
+
+def hold(descriptor: int) -> bool:
+    """Lock a file or folder, without waiting, for as long as it is open; False if that is not possible.
+
+    The kernel lets go when the process dies, so what nobody holds is a leftover.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):  # Windows; another process holds it, or the file system has no locks
+        return False
+    return True
+
+
+def _remove_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{escape(path.name)}.*{NEW}"):
+        with suppress(OSError), leftover.open("rb") as file:
+            if hold(file.fileno()):
+                leftover.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk hold the names of the files in a folder."""
+    directory = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

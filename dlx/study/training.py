@@ -19,9 +19,10 @@ from dlx.study.changes import changes_before_training
 from dlx.study.launch.launch import launch
 from dlx.study.launch.launcher import Task, gone
 from dlx.study.launch.pool import warm_up
+from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
-from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
+from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
 from dlx.study.progress import Progress, checking
 from dlx.study.source import record_source
 from dlx.study.stopping import Interrupted
@@ -37,11 +38,13 @@ def train_request(request: Request) -> list[Outcome]:
     Nothing is written before every run has been built once. Raises RequestError for what is wrong with one of
     them, OSError where nothing can be written, and Interrupted after a signal.
     """
-    runs, planner = request.runs, Planner(request.launcher)
-    if request.launcher.name == "local" and planner.expects_processes(runs):
+    runs, launcher = request.runs, request.launcher
+    check_installed(launcher)
+    if launcher.name == "local" and expects_processes(runs, find_workers(launcher)):
         warm_up()
     with checking(len(runs)):
         sketches = sketch_runs(runs)
+        planner = Planner(find_workers(launcher) if sketches else Workers(1), launcher.memory)
         plan, notices = _add_to_studies(request, planner, sketches)
     with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
         for line in notices:

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dlx.errors import RequestError, nearest
-from dlx.registry import describe
+from dlx.validation import check_finite, describe
 
 Size = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)] | None
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # what a table's column of integers holds
+MOST_EPOCHS = 10_000_000  # a line of history.csv for each is 1 GB
 
 
 class _Closed(BaseModel):
@@ -130,7 +131,7 @@ class Settings(_Closed):
     augment: dict[str, bool | int | float]
     loss: Component
     engine: EngineSettings
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
     batch_size: Annotated[int, Field(ge=1)]
     shuffle: bool
     drop_last: bool
@@ -183,6 +184,7 @@ def check_values(values: dict[str, Any]) -> Settings:
     for key in values:  # a YAML file of the user's may bring any
         if key not in Settings.model_fields:
             raise RequestError(f"{key}: there is no such key{nearest(key, Settings.model_fields)}")
+    check_finite(values)
     try:
         return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
@@ -191,6 +193,7 @@ def check_values(values: dict[str, Any]) -> Settings:
 
 def check_launcher(values: dict[str, Any]) -> LauncherSettings:
     """Check how a request is to be executed; raises RequestError with one line."""
+    check_finite({"launcher": values})
     try:
         return LauncherSettings.model_validate_json(json.dumps(values))
     except ValidationError as error:

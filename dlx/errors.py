@@ -1,6 +1,7 @@
 """RequestError for mistakes that a user can fix, suggestions for mistyped names, and storage errors."""
 
 import errno
+import re
 from collections.abc import Iterable
 
 # The disk is full, the quota used up, the file system read-only, the device broken, access denied, or a path
@@ -18,12 +19,40 @@ STORAGE_ERRNOS = (
     errno.ENAMETOOLONG,
 )
 
+# What of a message may be the user's own text: in quotes or brackets, or without a space.
+PIECE = re.compile(r"(?<!\w)'.*?'(?!\w)|(?<!\w)\".*?\"(?!\w)|\[.*?\]|\{.*?\}|\S+", re.DOTALL)
+SHORT, MOST_QUOTED, LONGEST_MESSAGE = 60, 200, 600  # characters
+LONGEST_READ = 5000  # of a message, before it is taken to pieces
+
 
 class RequestError(ValueError):
     """The request, the configuration or the data is wrong; the message is one line for the user.
 
     It is raised before any training. `dlx` prints it without a traceback and exits with code 2.
     """
+
+    def __init__(self, message: object) -> None:
+        super().__init__(shorten_quotes(str(message)))
+
+
+def shorten_quotes(message: str) -> str:
+    """Return a message with at most 200 characters of long names, paths and values, cut in their middle.
+
+    Pieces up to 60 characters stay as they are, and the whole gets no longer than 600.
+    """
+    message = _cut(message, LONGEST_READ)
+    long = [piece for piece in PIECE.findall(message) if len(piece) > SHORT]
+    most = max(SHORT, MOST_QUOTED // max(1, len(long)))
+    short = PIECE.sub(lambda piece: _cut(piece[0], most) if len(piece[0]) > SHORT else piece[0], message)
+    return _cut(short, LONGEST_MESSAGE)
+
+
+def _cut(text: str, most: int) -> str:
+    """Cut a text to `most` characters with an ellipsis in the middle."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 2
+    return f"{text[: most - 1 - end]}\N{HORIZONTAL ELLIPSIS}{text[-end:]}"
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

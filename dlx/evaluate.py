@@ -12,12 +12,12 @@ from dlx.compose.fingerprints import fingerprints_of, look_again, target_of
 from dlx.config import Settings
 from dlx.errors import RequestError
 from dlx.model.own_code import own_sources
-from dlx.registry import describe
 from dlx.run.evaluations import Evaluation, append_evaluation, read_evaluations
 from dlx.run.paths import HYDRA, find_runs
 from dlx.run.result import Result, read_result
 from dlx.study.changes import describe_change
 from dlx.study.study import Study
+from dlx.validation import describe
 
 
 @dataclass(frozen=True)

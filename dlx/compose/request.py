@@ -7,9 +7,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dlx.compose.composer import PRIMARY, Composed, explain, initialised
+from dlx.compose.composer import PRIMARY, Composed, initialised
+from dlx.compose.explain import explain
 from dlx.compose.fingerprints import fingerprints_of, look_again
-from dlx.compose.grid import OF_REQUEST, expand, labels
+from dlx.compose.grid import expand, labels
+from dlx.compose.words import OF_REQUEST
 from dlx.config import LauncherSettings, Settings, check_launcher, check_values
 from dlx.errors import RequestError
 from dlx.run.identity import Fingerprints, folder_name

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from yaml import YAMLError
 
 from dlx.errors import RequestError, nearest
-from dlx.registry import describe
+from dlx.validation import describe
 
 FOLDER = Path(__file__).resolve().parent.parent / "claims"
 ALL = "all"

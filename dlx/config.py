@@ -156,7 +156,7 @@ class Settings(_Closed):
     @field_validator("device")
     @classmethod
     def _is_a_device_name(cls, value: str) -> str:
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", value):
             raise ValueError("allowed are auto, cpu, cuda, cuda:N and mps")
         return value
 
@@ -168,12 +168,26 @@ class Settings(_Closed):
             )
         if self.engine.width is not None and self.engine.name != "stacked":
             raise RequestError(f"engine.width={self.engine.width}: only a stack has a width: engine=stacked")
+        self._check_surface()
         late = [epoch for epoch in self.probes.logits if epoch > self.epochs]
         if late:
             raise RequestError(
                 f"probes.logits={self.probes.logits}: epoch {late[0]} is after epochs={self.epochs}"
             )
         return self
+
+    def _check_surface(self) -> None:
+        """Refuse a surface f(x, y) without its own model and loss, and these without it."""
+        own = {"data": "surface", "model": "point", "loss": "surface"}
+        chosen = {"data": self.data.name, "model": self.model.name, "loss": self.loss.name}
+        is_own = [chosen[group] == name for group, name in own.items()]
+        if any(is_own) and not all(is_own) and not (self.model.name == "custom" and is_own[0] == is_own[2]):
+            there = next(group for group in own if chosen[group] == own[group])
+            other = next(group for group in own if chosen[group] != own[group])
+            raise RequestError(
+                f"{other}={chosen[other]}: does not go with {there}={own[there]}; a surface is descended by "
+                "data=surface model=point loss=surface, which data=surface chooses by itself"
+            )
 
 
 def check_values(values: dict[str, Any]) -> Settings:

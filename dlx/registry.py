@@ -71,7 +71,9 @@ def check_arguments(
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {k: p for k, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for key in arguments:
-        if key not in named and (not takes_any or key in given):
+        if key in given:
+            raise RequestError(f"{where}.{key}: dlx passes this to '{builder.__name__}' itself")
+        if key not in named and not takes_any:
             hint = f"{nearest(key, named)} (allowed: {', '.join(sorted(named)) or 'none'})"
             raise RequestError(f"{where}.{key}: '{builder.__name__}' takes no such setting{hint}")
     missing = [k for k, p in named.items() if p.default is p.empty and k not in arguments]

@@ -48,7 +48,7 @@ def test_valid_arguments_get_the_annotated_type():
         ({"width": 3, "betas": [0.8]}, r"^model.betas: must have at least 2 values$"),
         ({"widht": 3}, r"^model.widht: 'model' takes no such setting; did you mean 'width'\?"),
         ({}, r"^model.width: 'model' needs a value for it$"),
-        ({"width": 3, "input_shape": [1]}, r"^model.input_shape: 'model' takes no such setting"),
+        ({"width": 3, "input_shape": [1]}, r"^model.input_shape: dlx passes this to 'model' itself"),
     ],
 )
 def test_an_invalid_argument_is_refused_in_one_line_with_its_name(arguments, message):
@@ -69,7 +69,7 @@ def test_a_signature_with_keyword_arguments_accepts_any_key():
         return None
 
     assert check_arguments(takes_any, {"width": 2, "depth": 5}, set(), "model") == {"width": 2, "depth": 5}
-    with pytest.raises(RequestError, match=r"model.outputs: 'takes_any' takes no such setting"):
+    with pytest.raises(RequestError, match=r"model.outputs: dlx passes this to 'takes_any' itself"):
         check_arguments(takes_any, {"outputs": 2}, {"outputs"}, "model")
 
 

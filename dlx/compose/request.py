@@ -15,6 +15,7 @@ from dlx.compose.words import OF_REQUEST
 from dlx.config import LauncherSettings, Settings, check_launcher, check_values
 from dlx.errors import RequestError
 from dlx.run.identity import Fingerprints, folder_name
+from dlx.run.paths import typed_path
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
     except Exception as error:
         raise with_label(RequestError(explain(error)), label) from error
     fingerprints = fingerprints_of(settings)
-    folder = Path(settings.output_root).expanduser() / settings.name / folder_name(values, fingerprints)
+    root = typed_path(settings.output_root, "output_root")
+    folder = root / settings.name / folder_name(values, fingerprints)
     return ComposedRun(label, tuple(words), composed.choices, values, settings, fingerprints, folder)
 
 

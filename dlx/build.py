@@ -54,8 +54,13 @@ def build(settings: Settings, threads: int | None = None) -> Run:
             f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
         )
     outputs = loss.outputs(len(data.classes))
+    if settings.batch_size > len(data.train):
+        raise RequestError(
+            f"batch_size={settings.batch_size}: larger than the training split of {len(data.train)} samples "
+            "(data.train_size)"
+        )
     model = _build_model(settings, data, outputs, device, dtype)
-    _check_batches(settings, data, model)
+    _check_last_batch(settings, data, model)
     layers = _try_model(settings, data, model, outputs)
     if settings.model.name == "custom":
         _try_steps(settings, data, model, loss)
@@ -121,12 +126,8 @@ def _build_model(
     return model
 
 
-def _check_batches(settings: Settings, data: Dataset, model: nn.Module) -> None:
+def _check_last_batch(settings: Settings, data: Dataset, model: nn.Module) -> None:
     samples, batch = len(data.train), settings.batch_size
-    if batch > samples:
-        raise RequestError(
-            f"batch_size={batch}: larger than the training split of {samples} samples (data.train_size)"
-        )
     smallest = batch if settings.drop_last or samples % batch == 0 else samples % batch
     if smallest == 1 and any(isinstance(module, BATCH_NORMS) for module in model.modules()):
         what = f"the {samples} training samples leave a last batch of one" if batch > 1 else "a batch of one"

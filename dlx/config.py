@@ -9,12 +9,29 @@ import json
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dlx.errors import RequestError, nearest
 from dlx.validation import check_finite, describe
 
-Size = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)] | None
+
+def _size(value: object) -> object:
+    """Check the size of a split."""
+    counts = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not (value is None or counts or (isinstance(value, float) and 0 <= value <= 1)):
+        raise ValueError("must be a count, a fraction from 0 to 1, or null")
+    return value
+
+
+Size = Annotated[int | float | None, BeforeValidator(_size)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # what a table's column of integers holds
 MOST_EPOCHS = 10_000_000  # a line of history.csv for each is 1 GB
 

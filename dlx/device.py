@@ -81,9 +81,13 @@ def check_memory(what: str, needed: int, advice: str = "", free: int | None = No
     if free is not None and needed > SAFE_SHARE * free:
         more = f"; {advice}" if advice else ""
         raise RequestError(
-            f"{what} about {needed / 1e9:.3g} GB of memory, but dlx uses at most {SAFE_SHARE:.0%} of "
-            f"the free {free / 1e9:.3g} GB{more}"
+            f"{what} about {_gigabytes(needed)} of memory, but dlx uses at most {SAFE_SHARE:.0%} of the free "
+            f"{_gigabytes(free)}{more}"
         )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.0f} GB" if count >= 1e11 else f"{count / 1e9:.3g} GB"
 
 
 def available_bytes() -> int | None:

@@ -27,7 +27,7 @@ ALLOWED = {
     "model_type": "has keys of its own; set one of them, as in {key}.KEY=VALUE",
     "dict_type": "has keys of its own; set one of them, as in {key}.KEY=VALUE",
     "too_long": "must have at most {max_length} values",
-    "too_short": "must have at least {min_length} values",
+    "too_short": "must not be empty",
     "extra_forbidden": "there is no such key",
     "missing": "needs a value",
 }

@@ -23,8 +23,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from dlx.compose.explain import explain
+from dlx.compose.own_yaml import SCHEME, OwnConfig
 from dlx.compose.sweep import sort_exactly, words_of
-from dlx.compose.words import OF_REQUEST, check_words, quote, quote_all_of
+from dlx.compose.words import OF_REQUEST, check_words, literal, quote, quote_all_of
 from dlx.errors import RequestError, unknown
 from dlx.validation import as_typed
 
@@ -38,6 +39,7 @@ def initialised(
     words: Sequence[str], config_name: str = PRIMARY, config_dir: Path | None = None
 ) -> Iterator["Composer"]:
     """Give a composer for a request's words; raises RequestError for what is wrong with one."""
+    Plugins.instance().register(OwnConfig)
     Plugins.instance().register(UserConfigFirst)
     with hydra.initialize_config_dir(str(config_folder()), job_name="dlx", **DEFAULTS):
         composer = Composer(config_name, config_dir)
@@ -68,7 +70,8 @@ class Composer:
         self.given: list[Override] = []
         self.of_request: list[str] = []
         self._config_name = config_name
-        self._searched = [f"hydra.searchpath=['file://{config_dir.resolve()}']"] if config_dir else []
+        own = f"{SCHEME}://{config_dir.resolve()}" if config_dir else ""
+        self._searched = [f"hydra.searchpath=[{literal(own)}]"] if config_dir else []
         self._parser = OverridesParser.create(config_loader=self.loader)
         functions = self._parser.functions.functions
         functions["sort"] = sort_exactly(functions["sort"])
@@ -249,4 +252,4 @@ class UserConfigFirst(SearchPathPlugin):
         """Take part in Hydra's initialisation."""
         folder = Path.cwd() / "conf"
         if folder.is_dir() and not folder.samefile(config_folder()):
-            search_path.prepend(provider="user", path=f"file://{folder}")
+            search_path.prepend(provider="user", path=f"{SCHEME}://{folder}")

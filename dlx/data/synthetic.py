@@ -18,7 +18,7 @@ from dlx.errors import RequestError
 Count = Annotated[int, Field(ge=1)]
 Classes = Annotated[int, Field(ge=2)]
 Deviation = Annotated[float, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 COPIES = 5  # of the samples, for a moment: centres, noise, their sum, the splits, the standardised splits
 
 

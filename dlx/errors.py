@@ -22,6 +22,7 @@ STORAGE_ERRNOS = (
 # What of a message may be the user's own text: in quotes or brackets, or without a space.
 PIECE = re.compile(r"(?<!\w)'.*?'(?!\w)|(?<!\w)\".*?\"(?!\w)|\[.*?\]|\{.*?\}|\S+", re.DOTALL)
 SHORT, MOST_QUOTED, LONGEST_MESSAGE = 60, 200, 600  # characters
+MOST_NAMES = 40  # listed as allowed; the configuration has 30 keys
 LONGEST_READ = 5000  # of a message, before it is taken to pieces
 
 
@@ -59,8 +60,11 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the name in `allowed` closest to `name`, or "" if none is close."""
     from difflib import get_close_matches  # takes 9 ms, and help needs none
 
-    close = get_close_matches(name, list(allowed), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    by_lower = {each.lower(): each for each in allowed}
+    by_initials = {"".join(word[:1] for word in each.split("_")): each for each in by_lower if "_" in each}
+    close = get_close_matches(name.lower(), by_lower, n=1)
+    found = close[0] if close else by_initials.get(name.lower(), "")  # mse: mean_squared_error
+    return f"; did you mean '{by_lower[found]}'?" if found else ""
 
 
 def list_words(words: Iterable[str]) -> str:
@@ -72,7 +76,9 @@ def list_words(words: Iterable[str]) -> str:
 def unknown(what: str, given: str, allowed: Iterable[str]) -> RequestError:
     """Build the error for a name that does not exist: what was given, the nearest name, what is allowed."""
     names = sorted(allowed)
-    return RequestError(f"{what}: there is no '{given}'{nearest(given, names)} (allowed: {', '.join(names)})")
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    listed = ", ".join(names[:MOST_NAMES]) + more
+    return RequestError(f"{what}: there is no '{given}'{nearest(given, names)} (allowed: {listed})")
 
 
 def is_storage_error(error: BaseException | None) -> bool:

@@ -65,7 +65,7 @@ def _without_details(text: str) -> str:
             break
         if line and not line.startswith(("full_key:", "object_type=", "reference_type=")):
             kept.append(line)
-    return " ".join(kept)
+    return re.sub(r"\w+ raised while (composing config|resolving interpolation): ?", "", " ".join(kept))
 
 
 def _no_such_key(key: str, composer: "Composer") -> str:

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from dlx.compose import sweep
-from dlx.compose.words import literal
+from dlx.compose.words import OF_REQUEST, literal
 from dlx.errors import RequestError
 from dlx.run.identity import flatten
 
@@ -23,6 +23,8 @@ def expand(
     grid = [_override(key, value) for key, value in _flat(asked.grid, "grid").items()]
     if not isinstance(asked.cases, ListConfig | None):
         raise RequestError(f"cases: {asked.cases!r} is not a list; write [{{KEY: VALUE}}, ...]")
+    if len(asked.cases or []) > sweep.MAX_RUNS:
+        raise sweep.too_many("cases")
     cases = [_flat(case, "cases") for case in list(asked.cases or []) or [{}]]
     runs: dict[tuple[str, ...], None] = {}
     for case in cases:
@@ -45,9 +47,12 @@ def _flat(node: Any, name: str) -> dict[str, Any]:
 
 def _override(key: str, value: Any) -> str:
     """Write a preset's entry as an override: a list is swept, a text is what one would type."""
-    return (
-        f"{key}={','.join(map(_written, value)) if isinstance(value, list) else _written(value, text=True)}"
-    )
+    if key.partition(".")[0] in ("sweep", "hydra", *OF_REQUEST):
+        raise RequestError(f"grid: {key} cannot be varied; a request has one")
+    if value == []:
+        raise RequestError(f"grid: {key} has no values")
+    values = ",".join(map(_written, value)) if isinstance(value, list) else _written(value, text=True)
+    return f"{key}={values}"
 
 
 def _written(value: Any, *, text: bool = False) -> str:

@@ -121,6 +121,9 @@ def _count(node: yaml.Node, counted: dict[int, int], path: Path) -> int:
     if isinstance(node, yaml.SequenceNode):
         count += sum(_count(item, counted, path) for item in node.value)
     elif isinstance(node, yaml.MappingNode):
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:null":
+                raise RequestError(f"{path}, line {key.start_mark.line + 1}: a key has no name")
         count += sum(_count(item, counted, path) for pair in node.value for item in pair)
     if count > MOST_VALUES:
         line = node.start_mark.line + 1

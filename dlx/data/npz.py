@@ -53,6 +53,9 @@ def npz(root: Path, *, path: str | None = None) -> Source:
 
 
 def _load(file: Path) -> dict[str, Array]:
+    with file.open("rb") as start:
+        if start.read(2) not in (b"PK", b"\x93N"):  # NumPy would take it for a pickle
+            raise _wrong(file, "is not an .npz file; write it with numpy.savez")
     try:
         with file.open("rb") as opened:  # opened here, because numpy does not close a damaged file
             if zipfile.is_zipfile(opened):
@@ -118,6 +121,8 @@ def _classes(file: Path, arrays: Mapping[str, Array], train: Arrays) -> tuple[st
             name.decode(errors="replace") if isinstance(name, bytes) else str(name)
             for name in arrays["classes"].ravel().tolist()
         )
+        if not names:
+            raise _wrong(file, "classes is empty")
         if len(set(names)) != len(names):
             raise _wrong(file, f"classes contains a name twice: {', '.join(names)}")
         return names

@@ -91,7 +91,7 @@ def one_of(*names: str) -> Callable[[str], str]:
 
 def existing_folder(word: str) -> Path:
     """Read an argument that is a folder."""
-    path = _path(word)
+    path = any_path(word)
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder '{word}'")
     return path
@@ -99,13 +99,13 @@ def existing_folder(word: str) -> Path:
 
 def output_folder(word: str) -> Path:
     """Read an argument that is a folder to write into; it need not exist yet."""
-    path = _path(word)
+    path = any_path(word)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"'{word}' is a file, not a folder")
     return path
 
 
-def _path(word: str) -> Path:
+def any_path(word: str) -> Path:
     """Read a path, with ~ expanded: a shell does not expand it in --output=~/x, nor in quotes."""
     if not word:
         raise argparse.ArgumentTypeError("'' is not a folder")

@@ -30,6 +30,7 @@ from dlx.errors import RequestError, unknown
 from dlx.validation import as_typed
 
 PRIMARY = "train"  # conf/train.yaml; not "config", which the user's own project may well have
+LONGEST_KEY = 200  # characters
 # Hydra 1.3 warns where its defaults of 1.1 are not turned down; 1.4 warns of the parameter that does so.
 DEFAULTS = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
@@ -96,6 +97,7 @@ class Composer:
         for override in given:
             key, word = override.key_or_group, override.input_line or ""
             if key == "hydra.searchpath":
+                _check_searchpath(word, override.value())
                 self._searched = [word]
             elif key.partition(".")[0] in OF_REQUEST:
                 self.of_request += words_of(override)
@@ -115,6 +117,11 @@ class Composer:
         return [self._parsed[word] for word in words]
 
     def _parse(self, word: str) -> Override:
+        key = word.partition("=")[0].lstrip("+~")
+        if not key and "=" in word:
+            raise RequestError(f"'{word}' has no key; write KEY=VALUE")
+        if len(key) > LONGEST_KEY:  # looked for as a folder, whose name may have 255 bytes
+            raise RequestError(f"{key}: there is no such key")
         as_text = quote_all_of(word)
         try:
             parsed = self._parser.parse_overrides([quote(word, self._data_root)])[0]
@@ -189,7 +196,7 @@ class Composer:
             raise RequestError(f"{override.input_line}: {key} is one choice; of several, write {key}=A,B")
         for name in names:
             group, _, choice = f"{key}/{name}".rpartition("/")
-            if not isinstance(name, str) or choice not in self._choices_of(group):
+            if not isinstance(name, str) or ".." in group or choice not in self._choices_of(group):
                 raise unknown(key, name if isinstance(name, str) else as_typed(name), self._choices_of(key))
 
     def _choices_of(self, group: str) -> list[str]:
@@ -231,6 +238,16 @@ class Composer:
             self._templates.setdefault(choices, None)
             return None
         return Composed(config, template[1])
+
+
+def _check_searchpath(word: str, paths: object) -> None:
+    """Raise RequestError for what is not a list of folders; Hydra would warn and go on."""
+    if not isinstance(paths, list):
+        raise RequestError(f"{word}: must be a list, such as [file:///home/me/conf]")
+    for path in map(str, paths):
+        scheme, _, rest = path.rpartition("://")
+        if scheme in ("", "file") and not Path(rest).is_dir():
+            raise RequestError(f"{word}: there is no folder '{rest}'")
 
 
 def config_folder() -> Path:

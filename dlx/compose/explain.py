@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
@@ -24,6 +25,8 @@ def explain(error: Exception, composer: "Composer | None" = None) -> str:
         return str(unknown(group, option, error.options))
     if isinstance(error, OverrideParseException):
         return _not_readable(str(error.override))
+    if isinstance(error, OSError) and error.strerror and error.filename:  # a name that is too long
+        return f"{Path(error.filename).stem}: {error.strerror[:1].lower()}{error.strerror[1:]}"
     if isinstance(error, RecursionError):
         return "the configuration includes itself; look through the defaults lists of your conf/"
     if isinstance(error, MarkedYAMLError):

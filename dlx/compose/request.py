@@ -1,5 +1,6 @@
 """A request: the words of `dlx train` and the YAML files of conf/ become runs, each composed and checked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,12 +8,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dlx.compose.composer import PRIMARY, Composed, explain, initialised
+from dlx.compose.composer import PRIMARY, Composed, initialised
+from dlx.compose.explain import explain
 from dlx.compose.fingerprints import fingerprints_of, look_again
-from dlx.compose.grid import OF_REQUEST, expand, labels
+from dlx.compose.grid import expand, labels
+from dlx.compose.words import OF_REQUEST
 from dlx.config import LauncherSettings, Settings, check_launcher, check_values
 from dlx.errors import RequestError
 from dlx.run.identity import Fingerprints, folder_name
+from dlx.run.paths import typed_path
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,21 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
         values = resolved(config)  # 3 ms
         settings = check_values(values)
     except Exception as error:
-        raise with_label(RequestError(explain(error)), label) from error
+        raise with_label(RequestError(_with_file(explain(error), composed, words)), label) from error
     fingerprints = fingerprints_of(settings)
-    folder = Path(settings.output_root).expanduser() / settings.name / folder_name(values, fingerprints)
+    root = typed_path(settings.output_root, "output_root")
+    folder = root / settings.name / folder_name(values, fingerprints)
     return ComposedRun(label, tuple(words), composed.choices, values, settings, fingerprints, folder)
+
+
+def _with_file(message: str, composed: Composed, words: Sequence[str]) -> str:
+    """Name the user's own YAML file that a wrong value comes from, if no word sets it."""
+    key = re.split(r"[=:]", message, maxsplit=1)[0]
+    group = key.partition(".")[0]
+    file = Path("conf", group, f"{composed.choices.get(group)}.yaml")
+    if any(word.lstrip("+").partition("=")[0] == key for word in words) or not file.is_file():
+        return message
+    return f"{message} ({file})"
 
 
 def with_label(error: RequestError, label: str) -> RequestError:

@@ -399,6 +399,7 @@ reproduce mine.yaml optimizer.lr=1,2 | name more keys, or use pick: best
 reproduce mine.yaml none.yaml | none.yaml: cannot be read
 reproduce mine.yaml --output mine.yaml | --output: 'mine.yaml' is a file, not a folder
 reproduce mine.yaml --seeds 0 | --seeds: '0' is not a whole number of 1 or more
+reproduce mine.yaml --seeds 100000000000 | --seeds: '100000000000' is more than 1000
 reproduce mine.yaml --seeds x | --seeds: 'x' is not a whole number of 1 or more
 
 check optimzer.lr=1           | optimzer: there is no such key; did you mean 'optimizer'?

@@ -243,6 +243,11 @@ train name=LONG               | a study's name is one folder
 train name=\u202eabc          | a study's name is one folder
 train slug=[a]                | slug=['a']: must be text
 train output_root=null        | output_root=null: must be text
+train output_root=mine.yaml   | output_root=mine.yaml: mine.yaml is a file, not a folder
+train output_root=mine.yaml/x | output_root=mine.yaml/x: mine.yaml is a file
+train output_root=/dev/null   | /dev/null is a file, not a folder
+train output_root=LONG        | File name too long
+train baseline=nrom=none      | baseline=nrom=none: there is no key 'nrom'; did you mean 'norm'?
 train output_root=~nobody-here/x | there is no home folder for ~nobody-here
 train LONG=3                  | there is no such key
 train epochs=LONG             | must be a whole number

@@ -125,12 +125,14 @@ def dotted_key(word: str) -> str:
     return word
 
 
-def whole_number(at_least: int) -> Callable[[str], int]:
-    """Return an argument type: a whole number of `at_least` or more."""
+def whole_number(at_least: int, at_most: int = 10**9) -> Callable[[str], int]:
+    """Return an argument type: a whole number from `at_least` to `at_most`."""
 
     def check(word: str) -> int:
-        if not re.fullmatch(r"\d+", word, re.ASCII) or int(word) < at_least:
+        if not re.fullmatch(r"\d+", word, re.ASCII) or int(word[:20]) < at_least:
             raise argparse.ArgumentTypeError(f"'{word}' is not a whole number of {at_least} or more")
+        if int(word[:20]) > at_most:
+            raise argparse.ArgumentTypeError(f"'{word}' is more than {at_most}")
         return int(word)
 
     return check

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from hydra.core.object_type import ObjectType
@@ -87,9 +87,10 @@ def parse(text: str, path: Path) -> dict[Any, Any]:
     """Return what a YAML file holds: keys and values; {} if it is empty. Raises RequestError otherwise."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is not None:
-            _count(node, {}, path)
-        content = OmegaConf.to_container(OmegaConf.create(text)) if node is not None else {}
+        if node is None:
+            return {}
+        _check_nodes(node, path)
+        return cast("dict[Any, Any]", OmegaConf.to_container(OmegaConf.create(text)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark is not None else ""
@@ -100,10 +101,13 @@ def parse(text: str, path: Path) -> dict[Any, Any]:
         raise
     except Exception as error:  # OmegaConf's own, and a date that does not exist
         raise RequestError(f"{path}: {str(error).partition(chr(10))[0]}") from error
-    if not isinstance(content, dict) or (isinstance(node, yaml.ScalarNode)):
-        kind = type(content).__name__ if not isinstance(node, yaml.ScalarNode) else "single value"
+
+
+def _check_nodes(node: yaml.Node, path: Path) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        kind = "list" if isinstance(node, yaml.SequenceNode) else "single value"
         raise RequestError(f"{path}, line 1: is a {kind}; write lines of the form KEY: VALUE")
-    return content
+    _count(node, {}, path)
 
 
 def _count(node: yaml.Node, counted: dict[int, int], path: Path) -> int:

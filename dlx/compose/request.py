@@ -14,8 +14,8 @@ from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.compose.grid import expand, labels
 from dlx.compose.words import OF_REQUEST
 from dlx.config import LauncherSettings, Settings, check_launcher, check_values
-from dlx.errors import RequestError
-from dlx.run.identity import Fingerprints, folder_name
+from dlx.errors import RequestError, nearest
+from dlx.run.identity import Fingerprints, flatten, folder_name
 from dlx.run.paths import typed_path
 
 
@@ -59,6 +59,8 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
         run = _checked(one, run_words, label)
         runs.setdefault(run.folder, run)
     distinct = list(runs.values())
+    _check_folders(distinct)
+    _check_baselines(distinct)
     again = (
         labels([run.words for run in distinct]) if len(distinct) < len(grid) else [r.label for r in distinct]
     )
@@ -93,6 +95,28 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
     root = typed_path(settings.output_root, "output_root")
     folder = root / settings.name / folder_name(values, fingerprints)
     return ComposedRun(label, tuple(words), composed.choices, values, settings, fingerprints, folder)
+
+
+def _check_folders(runs: Sequence[ComposedRun]) -> None:
+    """Raise RequestError if the folder of a study cannot be made, because a file is in its place."""
+    for study, root in {run.folder.parent: run.settings.output_root for run in runs}.items():
+        try:
+            there = next(folder for folder in (study, *study.parents) if folder.exists())
+        except OSError as error:
+            raise RequestError(f"output_root={root}: {error.strerror}") from error
+        if not there.is_dir():
+            raise RequestError(f"output_root={root}: {there} is a file, not a folder")
+
+
+def _check_baselines(runs: Sequence[ComposedRun]) -> None:
+    """Raise RequestError for a baseline that names a key which no run has."""
+    baselines = {run.settings.baseline: None for run in runs if run.settings.baseline}
+    keys = {key: None for run in runs for key in flatten(run.config)} if baselines else {}
+    for baseline in baselines:
+        for named in re.findall(r"([\w.]+)=", baseline):
+            if not any(f".{key}".endswith(f".{named}") for key in keys):
+                near = nearest(named, {key.rpartition(".")[2]: None for key in keys})
+                raise RequestError(f"baseline={baseline}: there is no key '{named}'{near}")
 
 
 def _with_file(message: str, composed: Composed, words: Sequence[str]) -> str:

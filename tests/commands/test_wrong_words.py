@@ -243,6 +243,11 @@ train name=LONG               | a study's name is one folder
 train name=\u202eabc          | a study's name is one folder
 train slug=[a]                | slug=['a']: must be text
 train output_root=null        | output_root=null: must be text
+train output_root=mine.yaml   | output_root=mine.yaml: mine.yaml is a file, not a folder
+train output_root=mine.yaml/x | output_root=mine.yaml/x: mine.yaml is a file
+train output_root=/dev/null   | /dev/null is a file, not a folder
+train output_root=LONG        | File name too long
+train baseline=nrom=none      | baseline=nrom=none: there is no key 'nrom'; did you mean 'norm'?
 train output_root=~nobody-here/x | there is no home folder for ~nobody-here
 train LONG=3                  | there is no such key
 train epochs=LONG             | must be a whole number
@@ -399,6 +404,7 @@ reproduce mine.yaml optimizer.lr=1,2 | name more keys, or use pick: best
 reproduce mine.yaml none.yaml | none.yaml: cannot be read
 reproduce mine.yaml --output mine.yaml | --output: 'mine.yaml' is a file, not a folder
 reproduce mine.yaml --seeds 0 | --seeds: '0' is not a whole number of 1 or more
+reproduce mine.yaml --seeds 100000000000 | --seeds: '100000000000' is more than 1000
 reproduce mine.yaml --seeds x | --seeds: 'x' is not a whole number of 1 or more
 
 check optimzer.lr=1           | optimzer: there is no such key; did you mean 'optimizer'?

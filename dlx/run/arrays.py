@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from dlx.run.documents import shorten
 from dlx.run.files import ARRAYS_LIMIT, open_regular, write_size
@@ -94,7 +94,10 @@ def _read_array(archive: ZipFile, name: str, taken: int, limit: int) -> "NDArray
     """Read the member `name`.npy, which may unpack to what is not `taken` of `limit` bytes."""
     import numpy as np
 
-    with archive.open(f"{name}.npy") as member:
+    info = archive.getinfo(f"{name}.npy")
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # NumPy's; zipfile unpacks others without bound
+        raise ValueError(f"{name} is packed in an unusual way")
+    with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         if version != (1, 0):
             raise ValueError(f"{name} has a header of version {version}, not 1.0")

@@ -4,6 +4,7 @@ Prints a line for each case and fault, and what was wrong; ends with exit code 1
 """
 
 import argparse
+import importlib
 import random
 import sys
 import tempfile
@@ -14,6 +15,15 @@ from tests.faults.cases import CASES, Case
 from tests.faults.inject import Fault
 from tests.faults.trial import prepare, problems
 
+# What most of the commands need, imported once: each is run by a process that is forked from this one.
+IMPORTED = (
+    "torch",
+    "dlx.build",
+    "dlx.engine.trainer",
+    "dlx.study.training",
+    "dlx.evaluate",
+    "dlx.report.write",
+)
 KINDS = ("kill", "ENOSPC", "EROFS", "EACCES", "EIO")
 
 
@@ -24,7 +34,9 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--kind", choices=KINDS)
     given = parser.parse_args()
-    _import_what_commands_need()
+    warnings.simplefilter("ignore")
+    for module in IMPORTED:
+        importlib.import_module(module)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for case in CASES:
@@ -33,23 +45,6 @@ def main() -> int:
                 failed += _try(case, Path(folder).resolve() / case.name, kinds, given.sample)
     print("nothing was wrong" if not failed else f"{failed} trials went wrong")
     return bool(failed)
-
-
-def _import_what_commands_need() -> None:
-    """Import once what every command would: processes are forked from this one."""
-    warnings.simplefilter("ignore")
-    import vl_convert  # noqa: F401
-
-    import dlx.build
-    import dlx.commands.evaluate
-    import dlx.commands.report
-    import dlx.commands.reproduce
-    import dlx.commands.train
-    import dlx.engine.trainer
-    import dlx.evaluate
-    import dlx.report.tensorboard
-    import dlx.report.write
-    import dlx.study.training  # noqa: F401
 
 
 def _try(case: Case, folder: Path, kinds: list[str], sample: int) -> int:

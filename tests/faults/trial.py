@@ -1,7 +1,10 @@
 """One command with one fault: what it said, what it left, and what the same command makes of that."""
 
+import contextlib
+import importlib
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +52,7 @@ def _command(case: Case, folder: Path, said: Path, fault: Fault | None, log: Pat
     injector.install()
     code = main(case.words)
     if fault.kind == NO_FAULT:
-        log.write_text(str(injector.count))
+        log.write_text("\n".join([str(injector.count), *sys.modules]))
     return code
 
 
@@ -99,4 +102,8 @@ def prepare(case: Case, folder: Path) -> tuple[Path, Path, int]:
     shutil.copytree(before, after)
     ended = run(case, after, Fault(NO_FAULT, 0), folder / "count")
     assert ended.code == 0, ended.said
-    return before, after, int((folder / "count").read_text())
+    count, *modules = (folder / "count").read_text().splitlines()
+    for module in modules:  # so that the processes forked from this one need not import them
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    return before, after, int(count)

@@ -73,14 +73,14 @@ def _train(plan: Plan, request: Request, progress: Progress) -> dict[Path, Outco
         launch(plan, request.launcher, progress, tell)
     except Interrupted as stopped:
         ended = sum((folder / RESULT).is_file() for folder in runs)
-        raise Interrupted(stopped.number, _kept(ended, len(runs))) from None
+        raise Interrupted(stopped.number, f"{stopped.said}; {_kept(ended, len(runs))}") from None
     return outcomes
 
 
 def _kept(ended: int, runs: int) -> str:
     if runs == 1:
-        return "interrupted; the same command goes on with it"
-    return f"interrupted; {ended} of {runs} runs have ended, and the same command goes on with the others"
+        return "the same command goes on from the last checkpoint"
+    return f"{ended} of {runs} runs have ended, and the same command goes on with the others"
 
 
 def _add_to_studies(

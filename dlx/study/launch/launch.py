@@ -157,7 +157,8 @@ class Dispatch:
             self._deaths[task] = 0
         self._deaths[task] += 1
         if self._deaths[task] >= TRIES:
-            self._tell(task, _why(self._deaths[task], reason))
+            with self._studies[folder].claim(cohort):  # so that nothing of the dead holder is left
+                self._tell(task, _why(self._deaths[task], reason))
             return
         alone = self._deaths[task] == TRIES - 1
         (self._alone if alone else self._queue).append(task)
@@ -166,4 +167,4 @@ class Dispatch:
 
 def _why(deaths: int, reason: str) -> str:
     how = f" ({reason})" if reason else ""
-    return f"its process died {deaths} times{how}, the last time with nothing beside it; is memory enough?"
+    return f"its process died {deaths} times{how}, at last with nothing beside it; memory may be too small"

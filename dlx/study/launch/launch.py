@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from contextlib import closing
 
-from dlx.config import LauncherSettings
+from dlx.config import JoblibSettings, LauncherSettings, RaySettings, SlurmSettings
 from dlx.study import stopping
 from dlx.study.launch.launcher import Attempt, Launcher, Task
 from dlx.study.launch.local import Local
@@ -25,10 +25,19 @@ Tell = Callable[[Task, str], object]  # called with a cohort that has ended; why
 
 def choose(plan: Plan, settings: LauncherSettings, progress: Progress) -> Launcher:
     """Return the launcher that a request asks for."""
-    if settings.name == "joblib":
-        from dlx.study.launch.joblib import Joblib
+    match settings:
+        case JoblibSettings():
+            from dlx.study.launch.joblib import Joblib
 
-        return Joblib(plan, settings)
+            return Joblib(plan, settings)
+        case RaySettings():
+            from dlx.study.launch.ray import Ray
+
+            return Ray(plan, settings)
+        case SlurmSettings():
+            from dlx.study.launch.slurm import Slurm
+
+            return Slurm(plan, settings)
     return Local(progress) if plan.processes == 1 else Pool(plan.processes)
 
 

@@ -9,13 +9,31 @@ import json
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dlx.errors import RequestError, nearest, unknown
-from dlx.registry import describe
+from dlx.validation import check_finite, describe
 
-Size = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)] | None
-Seed = Annotated[int, Field(ge=0)]
+
+def _size(value: object) -> object:
+    """Check the size of a split."""
+    counts = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not (value is None or counts or (isinstance(value, float) and 0 <= value <= 1)):
+        raise ValueError("must be a count, a fraction from 0 to 1, or null")
+    return value
+
+
+Size = Annotated[int | float | None, BeforeValidator(_size)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # what a table's column of integers holds
+MOST_EPOCHS = 10_000_000  # a line of history.csv for each is 1 GB
 
 
 class _Closed(BaseModel):
@@ -191,7 +209,7 @@ class Settings(_Closed):
     augment: dict[str, bool | int | float]
     loss: Component
     engine: EngineSettings
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
     batch_size: Annotated[int, Field(ge=1)]
     shuffle: bool
     drop_last: bool
@@ -217,7 +235,7 @@ class Settings(_Closed):
     @field_validator("device")
     @classmethod
     def _is_a_device_name(cls, value: str) -> str:
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", value):
             raise ValueError("allowed are auto, cpu, cuda, cuda:N and mps")
         return value
 
@@ -229,12 +247,26 @@ class Settings(_Closed):
             )
         if self.engine.width is not None and self.engine.name != "stacked":
             raise RequestError(f"engine.width={self.engine.width}: only a stack has a width: engine=stacked")
+        self._check_surface()
         late = [epoch for epoch in self.probes.logits if epoch > self.epochs]
         if late:
             raise RequestError(
                 f"probes.logits={self.probes.logits}: epoch {late[0]} is after epochs={self.epochs}"
             )
         return self
+
+    def _check_surface(self) -> None:
+        """Refuse a surface f(x, y) without its own model and loss, and these without it."""
+        own = {"data": "surface", "model": "point", "loss": "surface"}
+        chosen = {"data": self.data.name, "model": self.model.name, "loss": self.loss.name}
+        is_own = [chosen[group] == name for group, name in own.items()]
+        if any(is_own) and not all(is_own) and not (self.model.name == "custom" and is_own[0] == is_own[2]):
+            there = next(group for group in own if chosen[group] == own[group])
+            other = next(group for group in own if chosen[group] != own[group])
+            raise RequestError(
+                f"{other}={chosen[other]}: does not go with {there}={own[there]}; a surface is descended by "
+                "data=surface model=point loss=surface, which data=surface chooses by itself"
+            )
 
 
 def check_values(values: dict[str, Any]) -> Settings:
@@ -245,6 +277,7 @@ def check_values(values: dict[str, Any]) -> Settings:
     for key in values:  # a YAML file of the user's may bring any
         if key not in Settings.model_fields:
             raise RequestError(f"{key}: there is no such key{nearest(key, Settings.model_fields)}")
+    check_finite(values)
     try:
         return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
@@ -264,6 +297,7 @@ def check_launcher(values: dict[str, Any]) -> LauncherSettings:
             raise RequestError(
                 f"launcher.{key}: there is no such key{near} (allowed with launcher={name}: {allowed})"
             )
+    check_finite({"launcher": values})
     try:
         return settings.model_validate_json(json.dumps(values))
     except ValidationError as error:

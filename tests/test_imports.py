@@ -33,6 +33,7 @@ LAYERS = [
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
+    ["dlx.validation"],
     ["dlx.errors", "dlx.signals", "dlx.streams"],
     ["dlx"],
 ]
@@ -55,6 +56,7 @@ WITHOUT_TORCH += [
     "dlx.config",
     "dlx.registry",
     "dlx.errors",
+    "dlx.validation",
     "dlx.__main__",
     "dlx.surface.formula",
     "dlx.surface.terrain",
@@ -64,6 +66,7 @@ WITHOUT_TORCH += [
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity", "dlx.run.units"]
 WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]
+WITHOUT_TORCH += ["dlx.run.files", "dlx.run.documents", "dlx.run.arrays", "dlx.run.evaluations"]
 
 
 def imports(path, at_module_level=False):
@@ -125,10 +128,13 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.predictions",
         "dlx.run.probes",
         "dlx.run.formats",
+        "dlx.run.files",
+        "dlx.run.documents",
         "dlx.run.evaluations",
         "dlx.study.study",
         "dlx.stats",
         "dlx.errors",
+        "dlx.signals",
     ]
     for name in imports(MODULES[module]):
         if inside(name, "dlx"):
@@ -142,7 +148,17 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
     if any(inside(module, room) for room in WITHOUT_TORCH):
         assert "torch" not in top
     if module in ("dlx.cli", "dlx.errors"):
-        assert not top - {"dlx", "argparse", "os", "sys", "collections", "difflib", "errno", "importlib"}
+        assert not top - {
+            "dlx",
+            "argparse",
+            "os",
+            "sys",
+            "collections",
+            "difflib",
+            "errno",
+            "importlib",
+            "re",
+        }
 
 
 def test_what_the_package_offers_is_imported_when_it_is_called():

@@ -1,10 +1,9 @@
 """`dlx evaluate`: prints held-out scores, and how often the split was looked at before."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, one_of
+from dlx.commands.parser import Parser, any_path, one_of
 
 if TYPE_CHECKING:
     from dlx.evaluate import Chosen
@@ -15,6 +14,7 @@ EXAMPLES = """
 dlx evaluate outputs/mystudy
 dlx evaluate outputs/mystudy --all
 dlx evaluate outputs/mystudy --split val
+dlx evaluate downloaded/study --target torchvision.models:resnet18
 """
 
 NOTES = """
@@ -28,11 +28,17 @@ and look at the test split once.
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx evaluate` with these arguments and return 0."""
     given = _parser().parse(arguments)
-    from dlx.evaluate import choose_runs, earlier_looks, score_runs
+    from dlx.evaluate import choose_runs, code_to_run, earlier_looks, score_runs
+    from dlx.report.text import visible
 
-    chosen = [run for folder in given.folders for run in choose_runs(folder, every=given.all)]
-    earlier = earlier_looks(chosen, given.split)
+    choices = [choose_runs(folder, every=given.all) for folder in given.folders]
+    chosen = [run for choice in choices for run in choice.runs]
+    for target, where in code_to_run(chosen, given.target).items():
+        print(f"running {visible(target)} ({visible(where)})", flush=True)
+    earlier, damaged = earlier_looks(chosen, given.split)
     _show(chosen, score_runs(chosen, given.split), earlier, given.split)
+    for reason in [*(each for choice in choices for each in choice.left_out.values()), *damaged]:
+        print(f"left out: {visible(reason)}")
     return 0
 
 
@@ -52,12 +58,20 @@ def _parser() -> Parser:
         notes=NOTES,
         exit_codes="0 done; 2 the request was wrong; 4 storage failed.",
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a run or a study")
+    parser.add_argument("folders", nargs="+", type=any_path, metavar="DIR", help="a run or a study")
     parser.add_argument(
         "--split",
         type=one_of("test", "val", "train"),
         default="test",
         help="split to score on: test, val or train (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="trust this code, which a run names as its model.target; without, only code of the current "
+        "folder is run, and none that lies beside the runs",
     )
     parser.add_argument("--all", action="store_true", help="score every run of a study, not just the best")
     return parser
@@ -87,7 +101,7 @@ def _show(
     console.print()
     for run in chosen:
         if run.chosen_from > 1:
-            monitor = str(run.result.config["monitor"]).replace("_", " ")
+            monitor = run.settings.monitor.replace("_", " ")
             console.print(Text(f"the best of {run.chosen_from} runs by {monitor}"))
     for run in chosen:
         if said := change_since(run):
@@ -104,8 +118,8 @@ def _show(
 
 
 def _cells(result: "Result", look: "Evaluation") -> list[str]:
-    recorded = next(row for row in (result.best, result.last) if row["epoch"] == look.epoch)
-    validation = recorded.get("val_accuracy")
+    rows = (row for row in (result.best, result.last) if row.get("epoch") == look.epoch)
+    validation = next(rows, {}).get("val_accuracy")
     return [
         str(look.epoch),
         "-" if validation is None else f"{validation:.4f}",

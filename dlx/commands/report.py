@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
-from dlx.commands.parser import Parser, number, one_of, output_folder
+from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
+from dlx.errors import RequestError
 
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
 CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/report/."""
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     options = Options(by, tune, given.baseline, given.metric or "", given.margin)
     folders = find_folders(given.folders)
     output = given.output or folders[0] / REPORT
+    if given.output is None and output.is_symlink():
+        raise RequestError(f"{output} is a symbolic link; name the folder to write into with --output")
     if given.tensorboard:
         from dlx.report.tensorboard import check_installed
 
@@ -68,7 +70,7 @@ def _parser() -> Parser:
         "folders",
         metavar="DIR",
         nargs="*",
-        type=Path,
+        type=any_path,
         help="a study, or any folder with runs in it; several are reported together (default: the newest "
         "study under outputs/)",
     )

@@ -61,11 +61,12 @@ def main(arguments: Sequence[str]) -> int:
     from dlx.reproduce.claim import find_claims
     from dlx.reproduce.ledger import save_ledger, write_ledger
     from dlx.reproduce.rerun import check_extra
+    from dlx.run.files import make_folder
 
     check_extra(settings)
-    reruns, not_run = _rerun_all(find_claims(names), given.seeds, settings)
+    reruns, not_run = _rerun_all(find_claims(names), given.seeds, settings, trust=given.trust)
     ledger = write_ledger(reruns, not_run, shlex.join(["dlx", "reproduce", *arguments]))
-    _show(ledger, save_ledger(ledger, reruns, given.output or reruns[0].root / FOLDER))
+    _show(ledger, save_ledger(ledger, reruns, given.output or make_folder(reruns[0].root, FOLDER)))
     return 2 if not_run else 1 if any(each.contradicts for each in reruns) else 0
 
 
@@ -86,9 +87,14 @@ def _parser() -> Parser:
     parser.add_argument("--list", action="store_true", help="list the claims and train nothing")
     parser.add_argument(
         "--seeds",
-        type=whole_number(1),
+        type=whole_number(1, at_most=1000),
         metavar="K",
         help="runs of each setting (default: the claim's own number, mostly 5)",
+    )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="let claims that are files run a model of their own code, and set where files are",
     )
     parser.add_argument(
         "--output",
@@ -100,7 +106,7 @@ def _parser() -> Parser:
 
 
 def _rerun_all(
-    claims: "Sequence[Claim]", seeds: int | None, settings: Sequence[str]
+    claims: "Sequence[Claim]", seeds: int | None, settings: Sequence[str], *, trust: bool
 ) -> "tuple[list[Rerun], list[tuple[str, str]]]":
     """Return the claims that were rerun, and the labels of those that could not be, with the reason.
 
@@ -112,7 +118,7 @@ def _rerun_all(
     errors: list[tuple[str, RequestError]] = []
     for claim in claims:
         try:
-            reruns.append(rerun(claim, seeds, settings))
+            reruns.append(rerun(claim, seeds, settings, trust=trust))
         except RequestError as error:
             errors.append((claim.label, error))
     if not reruns and len(errors) == 1:

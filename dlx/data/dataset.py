@@ -91,14 +91,13 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
     )
     # Fitted on the CPU, because MPS has no float64.
     standardise = fit(settings.standardise, train.inputs, source.white).to(dtype=dtype, device=device)
-    return Dataset(
-        name=settings.name,
-        classes=source.classes,
-        train=_to_device(train, standardise),
-        val=_to_device(val, standardise),
-        test=_to_device(test, standardise),
-        standardise=standardise,
-    )
+    splits = (_to_device(train, standardise), _to_device(val, standardise), _to_device(test, standardise))
+    if any(not bool(torch.isfinite(part.inputs).all()) for part in splits if part.inputs.is_floating_point()):
+        raise RequestError(
+            f"data.name={settings.name}: the inputs are too large for {str(dtype).removeprefix('torch.')}; "
+            "scale them down"
+        )
+    return Dataset(settings.name, source.classes, *splits, standardise)
 
 
 def read(settings: DataSettings) -> Source:

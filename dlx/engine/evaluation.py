@@ -24,6 +24,9 @@ EVALUATION_BATCH = 1000  # needs no more memory than training does, and few call
 # version of torch rounds differently and may change one or two answers; other data or code changes many.
 SAME_ACCURACY = 0.01
 
+# A checkpoint, with the optimizer's state, is smaller than so many bytes and copies of the weights.
+LEAST_CHECKPOINT, COPIES = 16_000_000, 250
+
 
 @torch.no_grad()
 def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
@@ -80,19 +83,32 @@ def evaluate_checkpoint(run: Run, folder: Path, result: Result, split: str) -> C
     if result.checkpoint_sha256 is None:
         raise RequestError(f"{folder}: has no checkpoint; train it with keep=best or keep=last")
     try:
-        checkpoint = read_checkpoint(folder, result.checkpoint_sha256)
+        checkpoint = read_checkpoint(folder, result.checkpoint_sha256, _largest_checkpoint(run))
         run.model.load_state_dict(checkpoint["model"])
     except FileNotFoundError as error:
         raise RequestError(f"{error.filename} no longer exists; rerun=true trains the run again") from error
-    except (ValueError, RuntimeError) as error:  # the file is damaged, or its weights do not fit the model
+    except (
+        ValueError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+    ) as error:  # the file is damaged, or its weights do not fit the model
         raise RequestError(f"{folder}: {' '.join(str(error).split())}") from error
     epoch = int(checkpoint["epoch"])
     _check_same_accuracy(run, folder, result, epoch)
     return CheckpointScore(len(data), epoch, *evaluate(run, data, epoch)[1])
 
 
+def _largest_checkpoint(run: Run) -> int:
+    """Return the bytes that a checkpoint of this model may have: L-BFGS keeps 200 copies of the weights."""
+    return LEAST_CHECKPOINT + COPIES * sum(int(value.nbytes) for value in run.model.state_dict().values())
+
+
 def _check_same_accuracy(run: Run, folder: Path, result: Result, epoch: int) -> None:
-    recorded = next(row.get("val_accuracy") for row in (result.best, result.last) if row["epoch"] == epoch)
+    row = next((row for row in (result.best, result.last) if row.get("epoch") == epoch), None)
+    if row is None:
+        raise RequestError(f"{folder}: its checkpoint is of epoch {epoch}, of which result.json says nothing")
+    recorded = row.get("val_accuracy")
     accuracy = evaluate(run, run.data.val, epoch)[1].accuracy
     if recorded is not None and accuracy is not None and abs(accuracy - recorded) > SAME_ACCURACY:
         raise RequestError(

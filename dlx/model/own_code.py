@@ -58,6 +58,22 @@ def own_sources(target: str) -> dict[str, OwnSource]:
     return _own_sources(target.partition(":")[0], Path.cwd())
 
 
+def file_in_project(target: str, study: Path) -> Path | None:
+    """Return the file of `target`'s module if it is the current project's own and not the study's; else None.
+
+    The project is the current folder, without the folder in it that holds the study. If the study holds the
+    current folder, there is no project. Nothing is imported.
+    """
+    project, study = Path.cwd().resolve(), study.resolve()
+    name = target.partition(":")[0]
+    found = next((each.path for each in own_sources(target).values() if each.module == name), None)
+    if found is None or not found.is_relative_to(project) or project.is_relative_to(study):
+        return None
+    if study.is_relative_to(project) and found.is_relative_to(project / study.relative_to(project).parts[0]):
+        return None
+    return found
+
+
 def forget_sources() -> None:
     """Let the next `own_sources` read the files again."""
     _own_sources.cache_clear()

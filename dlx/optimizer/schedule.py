@@ -7,7 +7,7 @@ A schedule has no state, so it is the same for a run trained alone and for one i
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)  # so that a stack can see which of its runs have equal schedules
 class _Length:
+    uses_total: ClassVar[bool] = True  # whether a longer run has other rates from the beginning
     total: int
     steps_per_epoch: int
 
@@ -31,6 +32,8 @@ class _Length:
 @dataclass(frozen=True)
 class Constant(_Length):
     """The learning rate as given."""
+
+    uses_total = False
 
     def __call__(self, _: int) -> float:
         """Return 1."""
@@ -42,6 +45,7 @@ class Constant(_Length):
 class Step(_Length):
     """Multiply by `factor` after every `every` epochs."""
 
+    uses_total = False
     every: Annotated[int, Field(ge=1)]
     factor: Positive
 
@@ -55,6 +59,7 @@ class Step(_Length):
 class Exponential(_Length):
     """decay^t, where t counts epochs or steps from 0."""
 
+    uses_total = False
     decay: Positive
     per: Literal["epoch", "step"]
 
@@ -107,6 +112,11 @@ class WarmUp:
         if step < self.steps:
             return (step + 1) / self.steps * self.schedule(0)
         return self.schedule(step - self.steps)
+
+
+def depends_on_length(name: str) -> bool:
+    """Say whether the named schedule's rates depend on how many epochs a run has."""
+    return bool(getattr(schedules.builders()[name], "uses_total", True))
 
 
 def build_schedule(

@@ -1,6 +1,7 @@
 """Loads the runs of a study as data frames, one row per run and one per epoch, and why runs are left out."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 OUTPUTS = Path("outputs")
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 STATUSES = ("completed", "diverged", "failed")  # of runs with equal settings the first of these is kept
+COLUMNS_OF_ALL = 50  # of histories together, the most common ones: each takes a number for every epoch
 LISTS = ["classes", "layers"]  # columns of StudyData.runs that hold lists, also in each run's result.json
 
 
@@ -188,9 +190,9 @@ def _named(folders: list[Path], left_out: dict[str, str]) -> dict[str, Path]:
             if (path := run.resolve()) in seen:
                 continue
             seen.add(path)
-            below = run.relative_to(folder).as_posix()
-            name = path.name if below == "." else below
-            if len(folders) > 1 and below != ".":
+            alone = path == folder.resolve()  # the folder is the run itself, or a link to it
+            name = path.name if alone else run.relative_to(folder).as_posix()
+            if len(folders) > 1 and not alone:
                 name = f"{folder.resolve().name}/{name}"
             runs[name if name not in runs else str(run)] = run
     return runs
@@ -264,7 +266,8 @@ def _joined(histories: "dict[str, History]") -> "pd.DataFrame":
         return pd.DataFrame(columns=["run", *COLUMNS]).astype({"epoch": "int64", "step": "int64"})
     lengths = [len(history["epoch"]) for history in histories.values()]
     columns: dict[str, Any] = {"run": np.repeat(np.array(list(histories), dtype="object"), lengths)}
-    for name in dict.fromkeys(name for history in histories.values() for name in history):
+    having = Counter(name for history in histories.values() for name in history)
+    for name in [name for name, _ in having.most_common(COLUMNS_OF_ALL)]:
         columns[name] = np.concatenate(
             [
                 history.get(name, np.full(length, np.nan))

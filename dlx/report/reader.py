@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlx.run.files import YAML_LIMIT, read_text
 from dlx.run.history import read_columns, read_last
 from dlx.run.paths import HISTORY, HYDRA, RESULT
 from dlx.run.result import Result, read_result
@@ -77,7 +78,7 @@ class Reader:
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        status = path.stat()
+        status = path.lstat()
     except OSError:  # reading it gives the reason
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
@@ -93,23 +94,31 @@ def _read(folder: Path) -> Ended | Unended:
     result = read_result(folder)
     path = folder / HISTORY
     if result is None:
-        if not path.is_file():
-            raise ValueError(f"no {RESULT} and no {HISTORY}: not started, or interrupted")
-        return Unended(read_last(path), _epochs(folder), path.stat().st_mtime)
+        try:
+            return Unended(read_last(path), _epochs(folder), path.lstat().st_mtime)
+        except FileNotFoundError as error:
+            raise ValueError(f"no {RESULT} and no {HISTORY}: not started, or interrupted") from error
     if not result.config:
         raise ValueError(f"{RESULT} holds no configuration")
     if result.status == "failed":
         return Ended(result, None)  # its history is not used, and writing it may be what failed
-    if not path.is_file():
-        raise ValueError(f"no {HISTORY}, though the run {result.status}")
-    history = read_columns(path)
+    try:
+        history = read_columns(path)
+    except FileNotFoundError as error:
+        raise ValueError(f"no {HISTORY}, though the run {result.status}") from error
     if not len(history["epoch"]):
         raise ValueError(f"{HISTORY} holds no epoch")
+    last = len(history["epoch"]) - 1
+    if result.last.get("epoch", last) != last:
+        raise ValueError(f"{HISTORY} ends with epoch {last}, but {RESULT} with {result.last['epoch']}")
     return Ended(result, history)
 
 
 def _epochs(folder: Path) -> int | None:
-    """Return the number of epochs in the recorded configuration."""
-    text = (folder / HYDRA / "config.yaml").read_text(encoding="utf-8", errors="replace")
+    """Return the number of epochs in the recorded configuration, None if there is none that can be read."""
+    try:
+        text = read_text(folder / HYDRA / "config.yaml", YAML_LIMIT)
+    except (OSError, ValueError):
+        return None
     found = re.search(r"^epochs: (\d{1,9})$", text, re.MULTILINE)
     return int(found[1]) if found else None

@@ -6,6 +6,7 @@ that differ between settings become a key, "code" or "data.files", so that a rea
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,9 @@ def _last_asked(folders: list[Path]) -> dict[Path, tuple[str, int]]:
 
     requests: dict[tuple[Path, str], tuple[str, int]] = {}
     for study in dict.fromkeys(folder.resolve().parent for folder in folders):
-        for number, request in enumerate(Study(study).requests):
-            requests |= {(study, run["name"]): (request["time"], number) for run in request["runs"]}
+        with suppress(ValueError):  # damaged: the times of the results have to do
+            for number, request in enumerate(Study(study).requests):
+                requests |= {(study, run["name"]): (request["time"], number) for run in request["runs"]}
     return {
         folder: requests.get((folder.resolve().parent, folder.name)) or (_ended(folder), 0)
         for folder in folders

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from yaml import YAMLError
 
 from dlx.errors import RequestError, nearest
-from dlx.registry import describe
+from dlx.run.documents import check_yaml, shorten
+from dlx.run.files import YAML_LIMIT, read_text
+from dlx.validation import describe
 
 FOLDER = Path(__file__).resolve().parent.parent / "claims"
 ALL = "all"
@@ -205,15 +207,26 @@ def _find(name: str) -> list[Claim]:
 def read_claim(path: Path) -> Claim:
     """Read and check a claim file. A RequestError names file, key, value and what is allowed."""
     try:
-        content = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path}: cannot be read: {error}") from error
-    except (YAMLError, OmegaConfBaseException, AssertionError) as error:
-        raise RequestError(f"{path}: not a claim: {' '.join(str(error).split())}") from error
+        text = read_text(path.resolve(), YAML_LIMIT)  # the user's own file may be a link
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{path}: cannot be read: {shorten(error)}") from error
+    try:
+        check_yaml(text)
+        content = OmegaConf.to_container(OmegaConf.create(text))
+        written = json.dumps(content)
+    except (
+        YAMLError,
+        OmegaConfBaseException,
+        AssertionError,
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:
+        raise RequestError(f"{path}: not a claim: {shorten(error)}") from error
     if not isinstance(content, dict):
         raise RequestError(f"{path}: not a claim: it needs keys such as claim, source and overrides")
     try:
-        return Claim.model_validate_json(json.dumps(content))
+        return Claim.model_validate_json(written)
     except ValidationError as error:
         raise RequestError(f"{path}: {_describe(error)}") from error
 
@@ -228,4 +241,5 @@ def _describe(error: ValidationError) -> str:
     models: dict[str, type[_Closed]] = {"figures": Figure, "orders": Order}
     allowed = sorted(models.get(parts[0], Claim).model_fields)
     near = nearest(parts[-1], allowed)
-    return f"{'.'.join(parts)}={first['input']!r}: there is no such key{near} (allowed: {', '.join(allowed)})"
+    given = f"{shorten('.'.join(parts))}={shorten(repr(first['input']))}"
+    return f"{given}: there is no such key{near} (allowed: {', '.join(allowed)})"

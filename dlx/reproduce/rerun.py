@@ -1,23 +1,28 @@
 """Reruns a claim: trains its grid as `dlx train` does, then judges each of its figures and orders."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, compose
 from dlx.errors import RequestError, unknown
 from dlx.evaluate import monitored
 from dlx.report.text import write_value
-from dlx.reproduce.claim import Claim, Figure, Order, Value, Where
+from dlx.reproduce.claim import Claim, Figure, Order, Value, Where, packaged_claims
 from dlx.reproduce.judgement import Judgement, judge_figure, judge_order
 from dlx.reproduce.measure import read_metric
+from dlx.run.documents import shorten
 from dlx.run.identity import comparable, flatten
 from dlx.run.result import Result
 from dlx.study.summary import Outcome
 from dlx.study.training import train_request
 
+PLACES = ("output_root", "data.root", "data.path", "launcher", "hydra")  # keys, and groups
+TRUST = "add --trust if you trust it"
 SET_BY_CLAIM = {"seed": "use --seeds K", "name": "the claim sets it", "sweep": "the claim sets it"}
 
 
@@ -80,14 +85,19 @@ class Rerun:
         return refuted or any(outcome.result is None for outcome in self.outcomes)
 
 
-def rerun(claim: Claim, seeds: int | None, extra: Sequence[str]) -> Rerun:
+def rerun(claim: Claim, seeds: int | None, extra: Sequence[str], *, trust: bool = False) -> Rerun:
     """Train the claim's runs (see `train_words`), except finished ones, and judge its figures and orders.
 
     Prints the command of `dlx train` that does the same. Raises RequestError, before any training, for a
-    claim that does not fit its own grid.
+    claim that does not fit its own grid, and for one that is neither packaged nor trusted but needs it.
     """
+    trust = trust or claim in packaged_claims()
+    if not trust:
+        check_words(claim)
     words = train_words(claim, seeds, extra)
     request = compose(words)
+    if not trust:
+        check_code(claim, request.runs, extra)
     runs = [planned_run(run) for run in request.runs]
     check_claim(claim, runs)
     command = shlex.join(["dlx", "train", *words])
@@ -111,6 +121,23 @@ def train_words(claim: Claim, seeds: int | None, extra: Sequence[str]) -> list[s
     # A study of its own: in the preset's, a report would mix the runs of both.
     words = [*repeats, *claim.overrides, *grid, f"name={claim.claim}-reproduced", *extra]
     return list({word.partition("=")[0]: word for word in words}.values())
+
+
+def check_words(claim: Claim) -> None:
+    """Raise RequestError if the claim sets where files are written or read, or by what runs are trained."""
+    for word in (*claim.overrides, *claim.grid):
+        key = word.lstrip("+~").partition("=")[0]
+        if key in PLACES or re.split("[./@]", key)[0] in PLACES:
+            raise RequestError(f"{claim.label}: the claim sets '{shorten(word)}'; {TRUST}")
+
+
+def check_code(claim: Claim, runs: Sequence[ComposedRun], extra: Sequence[str]) -> None:
+    """Raise RequestError if the claim, and not the user's own `extra` words, names code to run."""
+    for target in {target_of(run.settings) for run in runs} - {""}:
+        if f"model.target={target}" not in extra:
+            raise RequestError(
+                f"{claim.label}: the claim runs the code model.target={shorten(target)}; {TRUST}"
+            )
 
 
 def check_extra(extra: Sequence[str]) -> None:

@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+from dlx.run.documents import shorten
+from dlx.run.files import CHECKPOINT_LIMIT, read_bytes
 from dlx.run.paths import CHECKPOINT, write_atomically
 
 FORMAT = 1  # of a cohort's checkpoint; another number is refused
@@ -28,15 +31,16 @@ def write_checkpoint(folder: Path, content: dict[str, Any]) -> str:
     return hashlib.sha256(serialised).hexdigest()
 
 
-def read_checkpoint(folder: Path, sha256: str) -> dict[str, Any]:
-    """Read `folder`/checkpoint.pt, with its tensors on the CPU.
+def read_checkpoint(folder: Path, sha256: str, limit: int = CHECKPOINT_LIMIT) -> dict[str, Any]:
+    """Read `folder`/checkpoint.pt, of at most `limit` bytes, with its tensors on the CPU.
 
     Raises ValueError if the file's SHA-256 differs; torch itself does not notice most flipped bits.
     """
-    content = (folder / CHECKPOINT).read_bytes()
+    path = folder / CHECKPOINT
+    content = read_bytes(path, min(limit, CHECKPOINT_LIMIT))
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(f"{folder / CHECKPOINT}: damaged (its SHA-256 differs from the one in result.json)")
-    return _loaded(content)
+        raise ValueError(f"{path}: damaged (its SHA-256 differs from the one in result.json)")
+    return _loaded(content, path)
 
 
 class CohortCheckpoint:
@@ -95,7 +99,7 @@ class CohortCheckpoint:
 
 
 def _read_with_header(file: Path) -> dict[str, Any]:
-    content = file.read_bytes()
+    content = read_bytes(file, CHECKPOINT_LIMIT)
     header = HEADER.match(content[:LONGEST_HEADER])
     if header is None:
         raise ValueError(f"{file}: damaged (it does not begin as a checkpoint does)")
@@ -104,7 +108,7 @@ def _read_with_header(file: Path) -> dict[str, Any]:
     serialised = content[header.end() :]
     if hashlib.sha256(serialised).hexdigest().encode() != header[2]:
         raise ValueError(f"{file}: damaged (its SHA-256 differs from the one in its first line)")
-    return _loaded(serialised)
+    return _loaded(serialised, file)
 
 
 def _serialised(content: dict[str, Any]) -> bytes:
@@ -116,8 +120,15 @@ def _serialised(content: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _loaded(serialised: bytes) -> dict[str, Any]:
+def _loaded(serialised: bytes, file: Path) -> dict[str, Any]:
     import torch
 
-    loaded: dict[str, Any] = torch.load(io.BytesIO(serialised), map_location="cpu", weights_only=True)
-    return loaded
+    try:
+        with ZipFile(io.BytesIO(serialised)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked <= len(serialised):  # torch.save packs nothing, but torch.load would unpack it
+            loaded: dict[str, Any] = torch.load(io.BytesIO(serialised), map_location="cpu", weights_only=True)
+            return loaded | {"epoch": int(loaded["epoch"])}
+    except Exception as error:  # unpickling raises whatever a damaged file makes it
+        raise ValueError(f"{file}: damaged ({shorten(error)})") from error
+    raise ValueError(f"{file}: damaged (it is packed)")

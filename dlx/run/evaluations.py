@@ -1,10 +1,12 @@
 """evaluations.csv: one row for each time `dlx evaluate` scores a run, so repeated looks are visible."""
 
-import zlib
+import math
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from dlx.run.formats import TableEnd, TableWriter, read_table
+from dlx.run.formats import read_table_columns, write_lines
+from dlx.run.paths import write_atomically
 
 EVALUATIONS = "evaluations.csv"
 
@@ -24,22 +26,31 @@ class Evaluation:
 
 
 COLUMNS = tuple(field.name for field in fields(Evaluation))
+COUNTS, WORDS = ("samples", "epoch", "chosen_from"), ("time", "split", "checkpoint")
 
 
 def read_evaluations(folder: Path) -> list[Evaluation]:
-    """Return a run's evaluations, oldest first. Raises ValueError if the file is damaged."""
-    path = folder / EVALUATIONS
-    if not path.is_file():
+    """Return a run's evaluations, oldest first. Raises ValueError if the file is damaged.
+
+    A last row that is cut short does not count: it was being written when the disk was full.
+    """
+    try:
+        columns = read_table_columns(folder / EVALUATIONS, COLUMNS, COUNTS, WORDS, cut=True)
+    except FileNotFoundError:
         return []
-    counts, words = ("samples", "epoch", "chosen_from"), ("time", "split", "checkpoint")
-    frame = read_table(path, COLUMNS, counts=counts, words=words)
-    rows = frame[list(COLUMNS)].astype("object").where(frame.notna(), None)
-    return [Evaluation(*row) for row in rows.itertuples(index=False)]
+    rows = zip(*(map(_present, columns.get(name, [])) for name in COLUMNS), strict=True)
+    looks = [Evaluation(*row) for row in rows]
+    if any(look.accuracy is not None and not 0 <= look.accuracy <= 1 for look in looks):
+        raise ValueError(f"{folder / EVALUATIONS}: an accuracy is not between 0 and 1")
+    return looks
 
 
 def append_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Append a row to the run's evaluations.csv."""
-    path = folder / EVALUATIONS
-    before = path.read_bytes() if path.is_file() else b""
-    end = TableEnd(len(before), zlib.crc32(before)) if before else None
-    TableWriter(path, COLUMNS, end).append([astuple(evaluation)])
+    """Add a row to the run's evaluations.csv, which is written whole; the caller holds the run's lock."""
+    looks = [*read_evaluations(folder), evaluation]
+    text = write_lines([COLUMNS, *map(astuple, looks)])
+    write_atomically(folder / EVALUATIONS, text.encode())
+
+
+def _present(cell: Any) -> Any:
+    return None if isinstance(cell, float) and math.isnan(cell) else cell

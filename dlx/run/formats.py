@@ -1,7 +1,7 @@
-"""The two formats of a run's files: CSV tables and compressed NumPy arrays.
+"""Tables in CSV: the format of a run's history, its probes and its evaluations.
 
-Numbers in tables have their shortest exact form, so equal runs write equal bytes. A missing value is an empty
-cell, never 0. A damaged file of either format raises ValueError with the file's name.
+Numbers have their shortest exact form, so equal runs write equal bytes. A missing value is an empty cell,
+never 0. A damaged table raises ValueError with the file's name.
 """
 
 import csv
@@ -9,20 +9,23 @@ import io
 import math
 import os
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from dlx.run.documents import shorten
+from dlx.run.files import TABLE_LIMIT, open_regular, open_to_append, read_bytes
 from dlx.run.paths import write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
-# The errors that np.load raised when any single bit of a file was flipped (OSError: another compressor;
-# RuntimeError: a password or an unknown method), and for a file with a single unnamed array (TypeError).
-DAMAGE = (ValueError, KeyError, TypeError, EOFError, OSError, RuntimeError, BadZipFile, zlib.error)
+COLUMNS = 100  # of a table
+CELLS = 4_000_000  # of a table: 400,000 epochs, or 2 million steps
+LINE = 1_000_000  # letters
+LARGEST_COUNT = 10**15
+ROWS = 1000  # parsed at a time
 
 
 class TableEnd(NamedTuple):
@@ -42,8 +45,8 @@ class TableWriter:
         self._path = path
         self._columns = len(columns)
         if end is None:
-            header = _lines([columns]).encode()
-            path.write_bytes(header)
+            header = write_lines([columns]).encode()
+            write_atomically(path, header, durable=False)
             self._end = TableEnd(len(header), zlib.crc32(header))
         else:
             _cut(path, end)
@@ -53,30 +56,30 @@ class TableWriter:
         """Append rows, each as long as the header."""
         rows = list(rows)
         assert all(len(row) == self._columns for row in rows), "a row must have as many values as columns"
-        lines = _lines(rows).encode()
-        with self._path.open("ab") as file:
+        lines = write_lines(rows).encode()
+        with open_to_append(self._path) as file:
             file.write(lines)
         self._end = TableEnd(self._end.size + len(lines), zlib.crc32(lines, self._end.crc32))
 
     def sync(self) -> TableEnd:
         """Have the disk hold all that was written, and return where the table ends."""
-        with self._path.open("ab") as file:
+        with open_to_append(self._path) as file:
             os.fsync(file.fileno())
         return self._end
 
 
 def _cut(path: Path, end: TableEnd) -> None:
     try:
-        with path.open("r+b") as file:
-            content = file.read(end.size)
-            if len(content) < end.size or zlib.crc32(content) != end.crc32:
-                raise ValueError(f"{path}: is not the file that the checkpoint goes on from")
-            file.truncate(end.size)
+        content = read_bytes(path, TABLE_LIMIT)[: end.size]
     except FileNotFoundError as error:
         raise ValueError(f"{path}: is missing, but the checkpoint goes on from it") from error
+    if len(content) < end.size or zlib.crc32(content) != end.crc32:
+        raise ValueError(f"{path}: is not the file that the checkpoint goes on from")
+    os.truncate(path, end.size)
 
 
-def _lines(rows: Iterable[Sequence[object]]) -> str:
+def write_lines(rows: Iterable[Sequence[object]]) -> str:
+    """Write the lines of a table."""
     text = io.StringIO()
     # float.__repr__, because repr() of a NumPy float is "np.float64(0.5)".
     csv.writer(text, lineterminator="\n").writerows(
@@ -98,67 +101,78 @@ def read_table(
 
 
 def read_table_columns(
-    path: Path, columns: Sequence[str], counts: Collection[str] = (), words: Collection[str] = ()
+    path: Path,
+    columns: Sequence[str],
+    counts: Collection[str] = (),
+    words: Collection[str] = (),
+    *,
+    cut: bool = False,
 ) -> dict[str, list[Any]]:
     """Read a table whose header begins with `columns`; further columns of numbers may follow.
 
     Columns in `counts` hold integers and those in `words` text; the others hold floats, NaN where missing.
-    Raises ValueError, with the file's name, also for damage that pandas would not notice: a last line cut
-    short, another header, rows of different lengths, two columns of one name.
+    `cut`: leave out a last line that is cut short; a header that is gives {}.
+    Raises FileNotFoundError if there is none, and ValueError, with the file's name, also for damage that
+    pandas would not notice: a last line cut short, another header, rows of different lengths, two columns of
+    one name.
     """
-    try:
-        return _parse(path.read_text(encoding="utf-8"), columns, counts, words)
-    except (ValueError, OverflowError, csv.Error) as error:
-        raise ValueError(f"{path}: {error}") from error
+    with io.TextIOWrapper(open_regular(path, TABLE_LIMIT), "utf-8") as file:
+        try:
+            return _parse(csv.reader(_whole_lines(file, cut)), columns, counts, words, cut)
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{path}: {shorten(error)}") from error
+
+
+def _whole_lines(file: TextIO, cut: bool) -> Iterator[str]:
+    while line := file.readline(LINE):
+        if line.endswith("\n"):
+            yield line
+        elif len(line) == LINE:
+            raise ValueError(f"a line has {LINE:,} letters or more")
+        elif not cut:
+            raise ValueError("the last line is cut short")
 
 
 def _parse(
-    text: str, columns: Sequence[str], counts: Collection[str], words: Collection[str]
+    lines: Iterator[list[str]],
+    columns: Sequence[str],
+    counts: Collection[str],
+    words: Collection[str],
+    cut: bool,
 ) -> dict[str, list[Any]]:
-    if not text.endswith("\n"):
-        raise ValueError("the last line is cut short" if text else "the file is empty")
-    header, *lines = csv.reader(io.StringIO(text))
+    header = next(lines, [])
+    if not header:
+        if cut:
+            return {}
+        raise ValueError("the file is empty")
     if header[: len(columns)] != list(columns):
         raise ValueError(f"the header does not begin with {','.join(columns)}")
-    if len(set(header)) < len(header):
-        raise ValueError("the header names a column twice")
-    for number, line in enumerate(lines, start=2):
-        if len(line) != len(header):
-            raise ValueError(f"line {number} has {len(line)} values, the header has {len(header)}")
-    cells = zip(*lines, strict=True) if lines else ([] for _ in header)
-    return {name: _values(name, column, counts, words) for name, column in zip(header, cells, strict=True)}
+    if len(set(header)) < len(header) or len(header) > COLUMNS:
+        named = f"more than {COLUMNS} columns" if len(header) > COLUMNS else "a column twice"
+        raise ValueError(f"the header names {named}")
+    table: dict[str, list[Any]] = {name: [] for name in header}
+    first = 2  # the line of the next row
+    while rows := list(islice(lines, ROWS)):
+        for number, row in enumerate(rows, start=first):
+            if len(row) != len(header):
+                raise ValueError(f"line {number} has {len(row)} values, the header has {len(header)}")
+        first += len(rows)
+        if first * len(header) > CELLS:
+            raise ValueError(f"more than {CELLS:,} values")
+        for name, cells in zip(header, zip(*rows, strict=True), strict=True):
+            table[name] += _values(name, cells, counts, words)
+    return table
 
 
-def _values(name: str, cells: Sequence[str], counts: Collection[str], words: Collection[str]) -> list[Any]:
+def _values(
+    name: str, cells: Sequence[str], counts: Collection[str], words: Collection[str]
+) -> Sequence[Any]:
     if name in words:
-        return list(cells)
-    if name in counts:
-        return [int(cell) for cell in cells]
-    # Python's float, because the parser of pandas 2 sometimes gets the last bit wrong.
-    return [float(cell) if cell else math.nan for cell in cells]
-
-
-def write_arrays(path: Path, **arrays: Any) -> None:
-    """Write a compressed .npz atomically."""
-    import numpy as np
-
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomically(path, buffer.getvalue())
-
-
-def read_arrays(path: Path, names: Sequence[str]) -> "list[NDArray[Any]] | None":
-    """Return the arrays called `names`; None if there is no such file.
-
-    Raises ValueError, with the file's name, if it is not an .npz, lacks an array, or fails zip's checksums.
-    """
-    import numpy as np
-
-    if not path.is_file():
-        return None
-    content = path.read_bytes()
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return [file[name] for name in names]
-    except DAMAGE as error:
-        raise ValueError(f"{path}: {error}") from error
+        return cells
+    if name not in counts:
+        # Python's float, because the parser of pandas 2 sometimes gets the last bit wrong.
+        return [float(cell) if cell else math.nan for cell in cells]
+    read = [int(cell) for cell in cells]
+    if not 0 <= min(read) <= max(read) <= LARGEST_COUNT:
+        raise ValueError(f"{name} has a value that is not between 0 and {LARGEST_COUNT:,}")
+    return read

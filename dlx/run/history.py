@@ -10,6 +10,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlx.run.documents import shorten
+from dlx.run.files import TABLE_LIMIT, open_regular
 from dlx.run.formats import TableEnd, TableWriter, read_table_columns
 
 if TYPE_CHECKING:
@@ -86,8 +88,8 @@ def read_last(path: Path) -> dict[str, float]:
 
     Raises ValueError, with the file's name, if there is none.
     """
-    with path.open("rb") as file:
-        header = file.readline().decode(errors="replace").rstrip("\n").split(",")
+    with open_regular(path, TABLE_LIMIT) as file:
+        header = file.readline(TAIL).decode(errors="replace").rstrip("\n").split(",")
         start = file.tell()
         file.seek(max(start, file.seek(0, os.SEEK_END) - TAIL))
         *lines, _ = file.read().decode(errors="replace").split("\n")  # the last line may be incomplete
@@ -97,4 +99,4 @@ def read_last(path: Path) -> dict[str, float]:
     try:
         return {name: float(cell) if cell else math.nan for name, cell in zip(header, cells, strict=True)}
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {shorten(error)}") from error

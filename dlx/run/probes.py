@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dlx.run.formats import read_arrays, read_table, write_arrays
+from dlx.run.arrays import read_arrays, write_arrays
+from dlx.run.formats import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +78,10 @@ def read_classes(folder: Path) -> "pd.DataFrame | None":
 
 
 def _read(folder: Path, name: str) -> "pd.DataFrame | None":
-    path = folder / name
-    return read_table(path, TABLES[name], counts=COUNTS, words=WORDS) if path.is_file() else None
+    try:
+        return read_table(folder / name, TABLES[name], counts=COUNTS, words=WORDS)
+    except FileNotFoundError:
+        return None
 
 
 def write_logits(folder: Path, logits: Logits) -> None:

@@ -3,14 +3,25 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dlx.run.identity import Fingerprints
+from dlx import __version__
+from dlx.run.documents import read_json, shorten
+from dlx.run.files import RESULT_LIMIT
+from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import RESULT, write_atomically
 
+KEYS = 10_000  # of a configuration; dlx's own have 70
+KEY_LETTERS = 200
+VALUE_LETTERS = 10_000  # of text, or of a list as JSON
+ERROR_LETTERS = 1000
+
 Status = Literal["completed", "diverged", "failed"]
+Count = Annotated[int, Field(ge=0)]
+Text = Annotated[str, Field(max_length=VALUE_LETTERS)]
+Row = dict[str, float | int | None]
 
 
 class Result(BaseModel):
@@ -19,46 +30,122 @@ class Result(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     status: Status
-    identity: str  # SHA-256 of what was computed, see run/identity.py
+    identity: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # SHA-256 of what was computed, see identity.py
     fingerprints: Fingerprints | None = None  # of the user's own code and data, if the run read any
     config: dict[str, Any]  # the resolved configuration
-    last: dict[str, float | int | None] = {}  # the last epoch's history row
-    best: dict[str, float | int | None] = {}  # the row that is best by config["monitor"]
-    epochs_run: int = 0
+    last: Row = {}  # the last epoch's history row
+    best: Row = {}  # the row that is best by config["monitor"]
+    epochs_run: Count = 0
     stopped_early: bool = False
-    parameters: int | None = None  # trainable ones
+    parameters: Count | None = None  # trainable ones
     layers: list[dict[str, Any]] = []  # layer, module, output_shape of one sample, parameters
     data: dict[str, Any] = {}  # sizes of the splits, input shape, classes
-    time_seconds: float | None = None
-    engine: str | None = None  # loop or stacked
-    cohort: int = 1  # how many runs trained as one stack
-    device: str | None = None
-    threads: int | None = None
-    versions: dict[str, str] = {}
-    checkpoint_sha256: str | None = None  # of checkpoint.pt, if one was kept
-    error: str | None = None  # of a failed run: the exception in one line
+    time_seconds: Annotated[float, Field(ge=0)] | None = None
+    engine: Text | None = None  # loop or stacked
+    cohort: Count = 1  # how many runs trained as one stack
+    device: Text | None = None
+    threads: Count | None = None
+    versions: dict[str, Text] = {}
+    checkpoint_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = (
+        None  # of checkpoint.pt, if kept
+    )
+    error: Text | None = None  # of a failed run: the exception in one line
+
+
+class _Part(BaseModel):
+    """A group of a configuration, whose `name` selects a class."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    name: str = ""
+
+
+class _Configuration(BaseModel):
+    """What all readers rely on in a configuration, whichever version of dlx wrote it."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    name: str = ""
+    seed: Count = 0
+    seeds: dict[str, Count] = {}
+    epochs: Count = 0
+    batch_size: Count = 0
+    monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    keep: Literal["none", "best", "last"] = "none"
+    baseline: str | None = None
+    model: _Part = _Part()
+    optimizer: _Part = _Part()
+    schedule: _Part = _Part()
+    data: _Part = _Part()
+    loss: _Part = _Part()
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Write `folder`/result.json, with null for values that are not finite."""
-    unused = {"fingerprints"} if result.fingerprints is None else set()
-    text = json.dumps(_finite(result.model_dump(exclude=unused)), indent=2, allow_nan=False)
-    write_atomically(folder / RESULT, (text + "\n").encode())
+    """Write `folder`/result.json, with null for values that are not finite; a long error is cut short."""
+    values = result.model_dump(exclude={"fingerprints"} if result.fingerprints is None else set())
+    values["error"] = result.error and result.error[:ERROR_LETTERS]
+    write_atomically(
+        folder / RESULT, (json.dumps(_finite(values), indent=2, allow_nan=False) + "\n").encode()
+    )
 
 
 def read_result(folder: Path) -> Result | None:
-    """Return the run's result, or None if it has not ended. Raises ValueError if the file is not a result."""
+    """Return the run's result, or None if it has not ended.
+
+    Raises ValueError, with the file's name, if the file is not a result, or a value is not what it should be.
+    """
     path = folder / RESULT
-    if not path.is_file():
+    try:
+        document = read_json(path, RESULT_LIMIT)
+    except FileNotFoundError:
         return None
     try:
-        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+        result = Result.model_validate_json(json.dumps(document), strict=True)
+        _check_rows(result)
+        _check_configuration(result)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{path}: not a result: {where}{': ' if where else ''}{first['msg']}") from error
-    except UnicodeDecodeError as error:
+        where = ".".join([*(["config"] if error.title == "_Configuration" else []), *map(str, first["loc"])])
+        wrong = "should be a group of keys" if first["type"] == "model_type" else shorten(first["msg"])
+        said = f"{shorten(where)}{': ' if where else ''}{wrong}"
+        raise ValueError(f"{path}: not a result: {said}") from error
+    except ValueError as error:
         raise ValueError(f"{path}: not a result: {error}") from error
+    return result
+
+
+def _check_rows(result: Result) -> None:
+    for which, row in (("last", result.last), ("best", result.best)):
+        for name, value in row.items():
+            if name.endswith("accuracy") and value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{which}.{shorten(name)}: {value:g} is not between 0 and 1")
+
+
+def _check_configuration(result: Result) -> None:
+    """Raise ValueError if a report could not use the configuration, or if it is not the one that was trained.
+
+    That is known where this version of dlx wrote it: others may identify runs in another way.
+    """
+    _Configuration.model_validate(result.config)
+    waiting, keys = [result.config], 0
+    while waiting:
+        group = waiting.pop()
+        keys += len(group)
+        for key, value in group.items():
+            if not key or "." in key or len(key) > KEY_LETTERS:
+                raise ValueError(f"config: '{shorten(key)}' is not a key: it is empty, long or has a dot")
+            if isinstance(value, dict):
+                waiting.append(value)
+            elif isinstance(value, str | list) and len(json.dumps(value)) > VALUE_LETTERS:
+                raise ValueError(
+                    f"config: the value of '{shorten(key)}' has more than {VALUE_LETTERS:,} letters"
+                )
+    if keys > KEYS:
+        raise ValueError(f"config: more than {KEYS:,} keys")
+    own = result.fingerprints
+    if own and own.code and "target" not in result.config.get("model", {}):
+        raise ValueError("fingerprints: of a user's module, but the model is one of dlx")
+    ours = result.versions.get("dlx") == __version__
+    if ours and result.identity != identity(result.config, own):
+        raise ValueError("identity: the configuration is not the one that was trained")
 
 
 def _finite(value: Any) -> Any:

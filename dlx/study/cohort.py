@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.errors import RequestError, is_storage_error, list_words
 from dlx.run.checkpoint import CohortCheckpoint
+from dlx.run.files import make_folder, open_to_append
 from dlx.run.history import EpochRow
 from dlx.run.identity import changed_files, identity
-from dlx.run.paths import HYDRA, LOG
+from dlx.run.paths import HYDRA, LOG, RESULT, write_atomically
 from dlx.run.result import Result, write_result
+from dlx.study.longer import continued_state
 from dlx.study.progress import RunDisplay
 from dlx.study.stopping import interruption
 from dlx.study.study import Cohort, Study, StudyRun
@@ -33,7 +35,8 @@ def train_cohort(
     """Train the runs of a cohort that have not ended; each leaves a result, even if it fails.
 
     They go on from the cohort's checkpoint, if there is one. A run's last bits depend on what it trains with,
-    so those that ended after the checkpoint are trained along, and all of them if there is none.
+    so those that ended after the checkpoint are trained along, and all of them if there is none. Runs that
+    failed, or are to be trained again, train apart from the others.
 
     The caller holds the cohort. `displays`: by run, where this process shows its progress. `stop` returns the
     exception with which to leave training, after a checkpoint, or None. Raises OSError where nothing can be
@@ -41,16 +44,19 @@ def train_cohort(
     """
     checkpoint = CohortCheckpoint(study.checkpoint(cohort))
     with ExitStack() as stack:
-        members = []
+        members: list[_Member] = []
+        failed: list[_Member] = []
         for name in cohort.runs:
             run, folder, ended = study.runs[name], study.folder / name, study.result(name)
             display, log = displays.get(name) if displays else None, stack.enter_context(_log(folder))
             if ended is not None and display is not None:
                 display.skip(folder, ended)
-            members.append(_Member(run, folder, ended, display, log))
-        if any(member.ended is None for member in members):
-            _train(members, cohort.threads, checkpoint, stop)
-    checkpoint.delete()
+            part = failed if ended is None and (folder / RESULT).is_file() else members
+            part.append(_Member(run, folder, ended, display, log))
+        for part in (members, failed):
+            if any(member.ended is None for member in part):
+                _train(study, part, cohort.threads, checkpoint, stop)
+            checkpoint.delete()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +106,7 @@ class _Member:
 
 
 def _train(
+    study: Study,
     members: Sequence[_Member],
     threads: int | None,
     checkpoint: CohortCheckpoint,
@@ -113,8 +120,9 @@ def _train(
     if resumed is not None:
         engine, recorders = resumed
     else:
+        states = _states_of_shorter(study, members)
         built = [(member, run) for member in members if (run := member.build(threads)) is not None]
-        recorders = [member.recorder(run, None) for member, run in built]
+        recorders = [member.recorder(run, states.get(member.folder.name)) for member, run in built]
         engine = "stacked" if len(recorders) > 1 else "loop"
     every = members[0].asked.settings.checkpoint.every
     try:
@@ -124,6 +132,19 @@ def _train(
         if is_storage_error(error):
             raise
         # Any other error is in the results of the runs that it ended.
+
+
+def _states_of_shorter(study: Study, members: Sequence[_Member]) -> Mapping[str, Mapping[str, Any]]:
+    """Return by run the states to go on from, if all members have shorter runs of one length; else none."""
+    try:
+        states = {member.folder.name: continued_state(study, member.asked) for member in members}
+    except ValueError as error:
+        for member in members:
+            member.log.warning("trained anew: %s", error)
+        return {}
+    found = {name: state for name, state in states.items() if state is not None}
+    epochs = {state["position"]["epoch"] for state in found.values()}
+    return found if len(found) == len(members) and len(epochs) == 1 else {}
 
 
 def _resume(
@@ -168,11 +189,10 @@ def write_composition(folder: Path, run: StudyRun) -> None:
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast, where libyaml is there
-    hydra = folder / HYDRA
-    hydra.mkdir(parents=True, exist_ok=True)
+    hydra = make_folder(folder.parent, folder.name, HYDRA)
     for name, content in (("config.yaml", run.config), ("overrides.yaml", run.words)):
-        with (hydra / name).open("w", encoding="utf-8") as file:
-            yaml.dump(content, file, dumper, sort_keys=False, allow_unicode=True)
+        text: str = yaml.dump(content, None, dumper, sort_keys=False, allow_unicode=True)
+        write_atomically(hydra / name, text.encode(), durable=False)
 
 
 def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Logger) -> None:
@@ -221,5 +241,5 @@ class _LogFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append a line."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(self.format(record) + "\n")
+        with open_to_append(self._path) as file:
+            file.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dlx.run.documents import read_json
+from dlx.run.files import STUDY_LIMIT
 from dlx.study.lock import Lock, is_held
 
 
@@ -69,7 +71,7 @@ class Held:
     def holder(self, key: str) -> Holder | None:
         """Return who noted last that it holds the cohort; `is_held` knows whether it still does."""
         try:
-            content = json.loads(self._note(key).read_text(encoding="utf-8"))
+            content = read_json(self._note(key), STUDY_LIMIT)
             since = datetime.fromisoformat(content["since"]).astimezone(UTC)
             return Holder(int(content["pid"]), str(content["host"]), since)
         except (OSError, ValueError, KeyError, TypeError, OverflowError):

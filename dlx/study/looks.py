@@ -11,6 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from dlx.run.documents import read_json
+from dlx.run.files import STUDY_LIMIT
 from dlx.run.identity import flatten
 from dlx.run.paths import write_atomically
 from dlx.run.units import Repeats, count_repeats
@@ -50,7 +52,12 @@ class Looks:
         ended = count_repeats(runs)
         if ended.units < FEWEST or not self._path.parent.is_dir():
             return LEVEL
-        self._look = Look(ended.units, planned_repeats(self._study.runs.values()).units)
+        try:
+            planned = planned_repeats(self._study.runs.values()).units
+        except ValueError as error:
+            self._warn(f"{error}; this look at the study is not counted")
+            return LEVEL
+        self._look = Look(ended.units, planned)
         self._pairs = max(1, ended.pairs)
         return level_now(self.read(), self._look.units, self._look.planned, self._pairs)
 
@@ -88,13 +95,11 @@ def planned_repeats(runs: Iterable[StudyRun]) -> Repeats:
 def read_looks(path: Path) -> list[Look]:
     """Return the looks in a file, [] if there is none. Raises ValueError if it cannot be read."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path, STUDY_LIMIT)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
     try:
         looks = [Look(int(each["units"]), int(each["planned"])) for each in record["looks"]]
     except (KeyError, TypeError, ValueError) as error:
@@ -109,7 +114,7 @@ def record_look(path: Path, look: Look) -> None:
     looks = read_looks(path)
     if looks and look.units <= looks[-1].units:
         return
-    entries = json.loads(path.read_text(encoding="utf-8"))["looks"] if looks else []
+    entries = read_json(path, STUDY_LIMIT)["looks"] if looks else []
     time = datetime.now(UTC).isoformat(timespec="seconds")
     entries.append({"time": time, "units": look.units, "planned": look.planned})
     write_atomically(path, (json.dumps({"format": FORMAT, "looks": entries}, indent=1) + "\n").encode())

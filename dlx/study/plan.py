@@ -19,6 +19,7 @@ from dlx.compose.request import ComposedRun, with_label
 from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
 from dlx.run.paths import cache_root
+from dlx.study.longer import ShorterRuns
 from dlx.study.study import Cohort, Study, finished_result
 
 if TYPE_CHECKING:
@@ -155,7 +156,12 @@ class Planner:
         threads = self._workers.threads or (1 if side_by_side > 1 and len(sketches) > 1 else None)
         rows = list(new)
         # Runs of two studies do not train together: each study records its own cohorts.
-        groups = [each.key and (runs[i].folder.parent, each.key) for i, each in new.items()]
+        # Nor do runs that go on from shorter ones of different lengths.
+        shorter = {folder: ShorterRuns(Study(folder)) for folder in {runs[i].folder.parent for i in new}}
+        groups = [
+            each.key and (runs[i].folder.parent, each.key, shorter[runs[i].folder.parent].start(runs[i]))
+            for i, each in new.items()
+        ]
         by_group = {group: widths[group[1]] for group in groups if group is not None}
         for part in divide(groups, by_group, side_by_side):
             members = [rows[row] for row in part]

@@ -18,6 +18,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from dlx.config import Settings
+from dlx.run.files import TABLE_LIMIT, open_regular
 from dlx.run.history import COLUMNS, EpochRow
 from dlx.run.paths import HISTORY
 from dlx.run.result import Result
@@ -211,12 +212,12 @@ class _Tail:
         try:
             if self._offset == 0 and self._path.stat().st_mtime < since:
                 return []
-            with self._path.open("rb") as file:
+            with open_regular(self._path, TABLE_LIMIT) as file:
                 file.seek(self._offset - len(self._last))
                 if file.read(len(self._last)) != self._last:  # the file was cut back to a checkpoint
                     self._offset = file.seek(0)
                 text, whole, _ = file.read().rpartition(b"\n")
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # not there yet, or somebody else's link
             return []
         if whole:
             self._offset += len(text + whole)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dlx.model.own_code import own_sources
+from dlx.run.files import make_folder
 from dlx.run.identity import CONTENT
 from dlx.run.paths import write_atomically
 
@@ -31,7 +32,7 @@ def record_source(folder: Path, targets: Iterable[str]) -> dict[str, Any]:
     `targets`: each `model.target` of the request's runs. `commit` is None outside a git repository, and
     where git does not answer; `patch` if nothing had changed since, or more than a patch should hold.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent.parent, folder.parent.name, folder.name)
     for target in targets:
         for name, source in own_sources(target).items():
             _keep(copy_of(folder, name, source.fingerprint), source.content)

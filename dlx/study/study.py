@@ -21,8 +21,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from dlx.config import Settings, check_values
 from dlx.errors import RequestError
+from dlx.run.documents import read_json, shorten
+from dlx.run.files import STUDY_LIMIT, make_folder, refuse_links
 from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import RESULT, write_atomically
 from dlx.run.result import Result, read_result
@@ -67,12 +71,25 @@ class StudyRun:
     @classmethod
     def from_entry(cls, entry: dict[str, Any]) -> "StudyRun":
         """Return the run that `entry` described."""
-        return cls(**entry | {"fingerprints": Fingerprints(**entry.get("fingerprints", {}))})
+        run = _ENTRY.validate_python(entry)
+        if not run.name or run.name != Path(run.name).name:  # ../x is no folder of a study
+            raise ValueError(f"'{shorten(run.name)}' is not the name of a run's folder")
+        return run
 
     @cached_property
     def settings(self) -> Settings:
         """The checked configuration."""
         return check_values(self.config)
+
+    @property
+    def identity(self) -> str:
+        """The hash of what it computes."""
+        return identity(self.config, self.fingerprints)
+
+
+_ENTRY = TypeAdapter(StudyRun)
+_COHORTS = TypeAdapter(list[Cohort])
+_TEXT = TypeAdapter(list[str])
 
 
 class Study:
@@ -105,7 +122,8 @@ class Study:
             try:
                 # An entry without a configuration is of a run that an earlier request has asked for.
                 new = [StudyRun.from_entry(run) for run in request["runs"] if "config" in run]
-            except (KeyError, TypeError, AttributeError) as error:
+                _TEXT.validate_python([request["time"], *_names(request)])
+            except (KeyError, TypeError, ValueError) as error:
                 raise _damaged(path, error) from error
             self._requests.append(request)
             for run in new:
@@ -126,11 +144,11 @@ class Study:
             written = path.stat().st_ino, path.stat().st_mtime_ns
             if written != self._cohorts_written:  # asked for each cohort that trains
                 record = _read_json(path)
-                self._cohorts = [Cohort(tuple(each["runs"]), each["threads"]) for each in record["cohorts"]]
+                self._cohorts = _COHORTS.validate_python(record["cohorts"])
                 self._cohorts_written = written
         except FileNotFoundError:
             return []
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, error) from error
         return list(self._cohorts)
 
@@ -182,7 +200,8 @@ class Study:
 
         Gives False where the file system has no locks: nothing then keeps two processes apart.
         """
-        self._own.mkdir(parents=True, exist_ok=True)
+        refuse_links(self._own)
+        make_folder(self.folder, FOLDER)
         lock = Lock(self._own / "lock")
         with lock.waited_for():
             yield lock.supported
@@ -199,9 +218,15 @@ class Study:
         One that reads the user's own code or data is, unless it is the last: it may return to an earlier
         version, and the last request says which counts. `record_source` is called when one is written.
         """
+        for run in runs:
+            known_run = self.runs.get(run.name)
+            if known_run and known_run.config != run.config and known_run.identity != run.identity:
+                raise RequestError(
+                    f"{self.folder} records another configuration as {run.name}; choose another name="
+                )
         names = [run.name for run in runs]
         before = self.requests
-        asked = [[run["name"] for run in request["runs"]] for request in before]
+        asked = [_names(request) for request in before]
         if names in asked[-1:] or (names in asked and not any(run.fingerprints for run in runs)):
             return
         known = self.runs
@@ -213,8 +238,7 @@ class Study:
             "source": record_source(),
             "runs": [run.entry() if run.name not in known else {"name": run.name} for run in runs],
         }
-        folder = self._own / "requests"
-        folder.mkdir(exist_ok=True)
+        folder = make_folder(self.folder, FOLDER, "requests")
         write_atomically(folder / f"{len(before) + 1:04}.json", (json.dumps(request) + "\n").encode())
 
     def add_cohorts(self, cohorts: Sequence[Cohort]) -> bool:
@@ -272,15 +296,19 @@ class Study:
             torn.unlink(missing_ok=True)
 
 
+def _names(request: dict[str, Any]) -> list[str]:
+    return [run["name"] for run in request["runs"]]
+
+
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, STUDY_LIMIT)
     except ValueError as error:
-        raise _damaged(path, error) from error
+        raise RequestError(str(error)) from error
 
 
 def _damaged(path: Path, error: Exception) -> RequestError:
-    return RequestError(f"{path}: not what dlx has written ({type(error).__name__}: {error})")
+    return RequestError(f"{path}: not what dlx has written ({type(error).__name__}: {shorten(error)})")
 
 
 def _now() -> str:
@@ -298,6 +326,7 @@ def finished_result(folder: Path, config: dict[str, Any], fingerprints: Fingerpr
         raise RequestError(f"{error}; rerun=true trains the run again") from error
     if result is None or result.status == "failed":
         return None
-    if result.identity != identity(config, fingerprints):
+    asked = identity(config, fingerprints)
+    if not asked == result.identity == identity(result.config, result.fingerprints):
         raise RequestError(f"{folder / RESULT}: belongs to another configuration; rerun=true replaces it")
     return result

@@ -1,6 +1,6 @@
 """Trains what a request asks for: checks its runs, adds them to their studies, has them trained."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -8,13 +8,19 @@ from pathlib import Path
 from dlx import __version__
 from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, Request
+from dlx.errors import RequestError
+from dlx.model.own_code import file_in_project
+from dlx.run.documents import shorten
+from dlx.run.files import refuse_links
+from dlx.run.identity import identity
 from dlx.run.paths import RESULT
-from dlx.run.result import read_result
+from dlx.run.result import Result, read_result, write_result
 from dlx.study.changes import changes_before_training
 from dlx.study.launch.launch import launch
 from dlx.study.launch.launcher import Task, gone
 from dlx.study.launch.pool import warm_up
 from dlx.study.launch.workers import check_installed, find_workers
+from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
 from dlx.study.progress import Progress, checking
@@ -86,6 +92,8 @@ def _add_to_studies(
     """
     notices: list[str] = []
     studies = [Study(folder) for folder in sorted(_studies(request.runs))]
+    for run in (request.runs[i] for i in sketches):
+        refuse_links(run.folder)
     with ExitStack() as stack:
         for study in studies:  # sorted, so that two requests cannot wait for each other
             if not stack.enter_context(study.locked()):
@@ -96,12 +104,17 @@ def _add_to_studies(
             notices += notice_of_extension(study, asked)
             to_train = [request.runs[i] for i in sketches if request.runs[i].folder.parent == study.folder]
             notices += changes_before_training(study, to_train)
+            notices += notices_of_longer(study, to_train)
             targets = sorted({target_of(run.settings) for run in request.runs} - {""})
             record = partial(record_source, study.source_folder, targets)
             study.add_request(request.words, __version__, asked, record)
         plan = _add_cohorts(request, planner, sketches, studies)
+        _refuse_foreign_code(request, plan, {study.folder: study for study in studies})
         for run in (request.runs[i] for i in sketches if request.runs[i].settings.rerun):
-            (run.folder / RESULT).unlink(missing_ok=True)
+            if (run.folder / RESULT).is_file():  # an interrupted run goes on instead
+                error, same = "it is to be trained again (rerun=true)", identity(run.config, run.fingerprints)
+                failed = Result(status="failed", identity=same, config=run.config, error=error)
+                write_result(run.folder, failed)
     return plan, notices
 
 
@@ -117,6 +130,24 @@ def _add_cohorts(
         ]
         if all(written):
             return plan
+
+
+def _refuse_foreign_code(request: Request, plan: Plan, studies: Mapping[Path, Study]) -> None:
+    """Raise RequestError if a cohort has a run that others asked for and that would run code of theirs."""
+    asked = {run.folder: run.config for run in request.runs}
+    allowed = {target_of(run.settings) for run in request.runs} | {""}
+    for folder, name in ((folder, name) for folder, cohort in plan.cohorts for name in cohort.runs):
+        recorded = studies[folder].runs.get(name)
+        if recorded is None:
+            raise RequestError(f"{folder}: has a cohort with '{shorten(name)}', which no request asks for")
+        if recorded.config == asked.get(folder / name):
+            continue
+        target = target_of(recorded.settings)
+        if target not in allowed and file_in_project(target, folder) is None:
+            raise RequestError(
+                f"{folder / name}: training it along would run model.target={target}, which is neither in "
+                "your request nor in the current project; choose another name="
+            )
 
 
 def _studies(runs: Iterable[ComposedRun]) -> list[Path]:

@@ -10,6 +10,7 @@ from dlx.cli import main
 from dlx.commands.evaluate import interval
 from dlx.evaluate import choose_runs, monitored
 from dlx.run.evaluations import COLUMNS, Evaluation, append_evaluation, read_evaluations
+from dlx.run.identity import identity
 from dlx.run.result import Result
 
 QUICK = ["data.train_size=200", "data.val_size=100", "model.width=8", "epochs=2"]
@@ -30,7 +31,7 @@ def result_of(run):
 def test_the_best_run_by_validation_is_scored_on_the_test_split(study, capsys):
     assert main(["evaluate", str(study)]) == 0
     printed = capsys.readouterr().out
-    [chosen] = choose_runs(study, every=False)
+    [chosen] = choose_runs(study, every=False).runs
     best, learned = result_of(chosen.folder), "lr0.01" in chosen.folder.name
     assert learned
     assert "the best of 2 runs by val accuracy" in printed
@@ -94,6 +95,7 @@ def test_changed_data_is_noticed(study, capsys):
     content = result_of(run)
     content["config"]["data"]["split_seed"] = 7
     content["best"]["val_accuracy"] = 0.999
+    content["identity"] = identity(content["config"])
     (run / "result.json").write_text(json.dumps(content))
     assert main(["evaluate", str(run)]) == 2
     assert "0.9990 was recorded; the data or the model's code has changed" in capsys.readouterr().err
@@ -141,7 +143,9 @@ def test_the_interval_is_wilsons():
 def test_a_lower_monitored_loss_is_better():
     rows = {"best": {"val_accuracy": 0.6, "val_loss": 1.6}, "last": {"val_accuracy": 0.5, "val_loss": 1.7}}
     for monitor in ("val_accuracy", "val_loss"):
-        result = Result(status="completed", identity="", config={"monitor": monitor}, parameters=1, **rows)
+        result = Result(
+            status="completed", identity="0" * 64, config={"monitor": monitor}, parameters=1, **rows
+        )
         assert monitored(result, "best") > monitored(result, "last")
         assert monitored(result.model_copy(update={"best": {}}), "best") < monitored(result, "last")
 
@@ -160,7 +164,9 @@ def test_a_module_that_has_changed_since_is_named(tmp_path, monkeypatch, capsys)
     assert main(["train", *own, "keep=last", "name=own"]) == 0
     capsys.readouterr()
     assert main(["evaluate", "outputs/own"]) == 0
-    assert "changed" not in capsys.readouterr().out
+    printed = "".join(capsys.readouterr().out.split())
+    assert "runningevaluated:Net(" in printed
+    assert "evaluated.pyhaschanged" not in printed
     said = "evaluated.py has changed since this run was trained (1 line)"
     Path("evaluated.py").write_text(f"{net}unused = True\n")
     assert main(["evaluate", "outputs/own"]) == 0

@@ -182,7 +182,7 @@ def test_a_failed_run_is_counted_and_gives_exit_code_1():
         "model.width=8", "model=custom, model.target=breaks_reproduced:Net"
     )
     Path("mine.yaml").write_text(text)
-    assert reproduce("mine.yaml", "--seeds", "2") == 1
+    assert reproduce("mine.yaml", "--seeds", "2", "--trust") == 1
     assert (ledger()[0]["failed"], ledger()[0]["verdict"]) == ("2", "UNDERPOWERED")
 
 

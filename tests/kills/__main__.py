@@ -32,7 +32,6 @@ WORDS = [
     "augment=shift_flip",
     "schedule=cosine",
     "optimizer.lr=0.001,0.003,0.01,0.1",
-    "seed=range(10)",
     "probes.layers=true",
     "probes.steps=true",
     "monitor=val_loss",
@@ -158,12 +157,12 @@ def _parent(pid: int) -> int:
 
 
 WAYS: dict[str, tuple[list[str], int, Kill]] = {
-    "stacked": ([], 50, kill_all),
+    "stacked": (["seed=range(10)"], 50, kill_all),
     "loop": (["engine=loop", "seed=range(7)"], 30, kill_all),
-    "SIGTERM": ([], 10, terminate),
-    "worker": ([], 10, kill_worker),
+    "SIGTERM": (["seed=range(10)"], 10, terminate),
+    "worker": (["seed=range(10)"], 10, kill_worker),
 }
-LEFT = re.compile(r"/\.study/(checkpoints|held)/|/\.[^/]*\.[^/]{8}$")
+LEFT = re.compile(r"/\.study/(checkpoints|held)/|/\.[^/]*\.[^/]{8}(\.new)?$")
 
 
 def _train(arguments: list[str]) -> subprocess.Popen[bytes]:

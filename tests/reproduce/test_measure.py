@@ -23,7 +23,7 @@ LAYERS = """epoch,phase,layer,module,mean,abs_mean,std
 """
 RESULT = Result(
     status="completed",
-    identity="",
+    identity="0" * 64,
     config={"monitor": "val_accuracy"},
     last={"epoch": 2, "val_accuracy": 0.4, "train_loss": None},
     best={"epoch": 1, "val_accuracy": 0.6, "val_loss": 1.6},

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlx.run.formats import write_arrays
+from dlx.run.arrays import write_arrays
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import read_predictions, write_predictions
 

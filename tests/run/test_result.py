@@ -51,7 +51,7 @@ def test_a_run_that_has_not_ended_has_no_result(tmp_path: Path) -> None:
     [
         (b'{"status": "completed", "config": {}}', "identity: Field required"),
         (b'{"status": "fine", "identity": "x", "config": {}}', "status: "),
-        (b'{"status": "comp', "Invalid JSON"),
+        (b'{"status": "comp', "not valid JSON: Unterminated string"),
         (b"\xff\xfe", "codec can't decode"),
     ],
 )

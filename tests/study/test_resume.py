@@ -115,3 +115,42 @@ def test_runs_that_ended_before_the_kill_are_not_touched(
     assert main(["train", *words, f"output_root={begun.folder.parent}"]) == 0
     assert {run: results[run].stat().st_mtime_ns for run in before} == before
     assert files(begun.folder) == files(expected)
+
+
+SHORT = ("epochs=3", "keep=last", "model.dropout=0.1", "probes.steps=true", "batch_size=16")
+SMALL = ("data.train_size=64", "data.val_size=30", "model.width=8", "name=study", "launcher.processes=1")
+
+
+@pytest.mark.parametrize(
+    "words", [("schedule=step", "schedule.every=2", "engine=loop"), ("seed=0,1", "engine=stacked")]
+)
+def test_a_longer_run_goes_on_from_the_shorter_ones_last_epoch(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = (*SMALL, *SHORT[1:], *words, "epochs=6")
+    assert main(["train", *again, f"output_root={tmp_path / 'at once'}"]) == 0
+    assert main(["train", *SMALL, *SHORT, *words, f"output_root={tmp_path / 'twice'}"]) == 0
+    capsys.readouterr()
+    assert main(["train", *again, f"output_root={tmp_path / 'twice'}"]) == 0
+    assert "continued from epoch 3, where the same with fewer epochs ended" in capsys.readouterr().out
+    whole = files(tmp_path / "at once" / "study")
+    assert whole.items() <= files(tmp_path / "twice" / "study").items()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("schedule=cosine", "keep=last"), "with schedule=cosine each rate depends on the number of epochs"),
+        (("keep=best",), "keep=best does not keep the last epoch's weights; keep=last does"),
+    ],
+)
+def test_a_longer_run_that_cannot_go_on_is_trained_anew_and_says_why(
+    words: tuple[str, ...], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = (*SMALL, *words, f"output_root={tmp_path}")
+    assert main(["train", *common, "epochs=2"]) == 0
+    assert main(["train", *common, "epochs=3"]) == 0
+    assert (
+        f"1 run is trained anew, although the same with epochs=2 has ended: {reason}"
+        in capsys.readouterr().out
+    )

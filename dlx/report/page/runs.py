@@ -12,6 +12,8 @@ from dlx.report.analysis import Analysis
 from dlx.report.design import Design
 from dlx.report.formats import Column, Table
 from dlx.report.text import MISSING, visible, write_count, write_metric, write_seconds, write_value
+from dlx.run.documents import read_yaml
+from dlx.run.files import YAML_LIMIT
 from dlx.run.paths import HYDRA
 from dlx.run.result import read_result
 
@@ -162,12 +164,9 @@ def _command(run: str, folder: Path, design: Design) -> str:
 
 def _recorded(folder: Path) -> list[str] | None:
     """Return the words of the request as Hydra wrote them; None if there is no such list."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader takes a tenth of the time
     try:
-        words: Any = yaml.load((folder / OVERRIDES).read_bytes(), loader)  # noqa: S506
-    except (OSError, yaml.YAMLError):
+        words = read_yaml(folder / OVERRIDES, YAML_LIMIT)
+    except (OSError, ValueError):
         return None
     return [str(word) for word in words] if isinstance(words, list) else None
 

@@ -155,9 +155,7 @@ def test_a_killed_worker_takes_no_other_with_it_and_an_interrupt_says_what_is_ke
         long.kill()
     assert long.returncode == 130
     assert "a training process died (killed by SIGKILL): outputs/killed/" in said
-    assert said.splitlines()[-1].endswith(
-        "interrupted; 0 of 4 runs have ended, and the same command goes on with the others"
-    )
+    assert said.splitlines()[-1].endswith("interrupted; 0 of 4 runs have ended; the same command goes on")
     assert not holders("killed")
 
 

@@ -74,7 +74,7 @@ class Composer:
         own = f"{SCHEME}://{config_dir.resolve()}" if config_dir else ""
         self._searched = [f"hydra.searchpath=[{literal(own)}]"] if config_dir else []
         self._parser = OverridesParser.create(config_loader=self.loader)
-        functions = self._parser.functions.functions
+        functions = self._parser.functions.functions  # of this parser alone
         functions["sort"] = sort_exactly(functions["sort"])
         self._data_root: Path | None = None
         self._parsed: dict[str, Override] = {}

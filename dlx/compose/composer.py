@@ -4,6 +4,7 @@ Only this folder uses Hydra, and only its public functions.
 """
 
 import pickle
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ class Composer:
 
     def compose_with_hydra(self, words: Sequence[str]) -> DictConfig:
         """Compose one configuration together with Hydra's own node."""
-        with self._in_our_words():
+        with self._in_our_words(), warnings.catch_warnings(action="error", category=UserWarning):
             return hydra.compose(self._config_name, [*self._searched, *words], return_hydra_config=True)
 
     @contextmanager

@@ -149,6 +149,7 @@ train cases=3                 | cases: 3 is not a list
 train cases=[3]               | cases: 3 has no keys
 train 'cases=[{nosuch:3}]'    | nosuch: there is no such key
 train hydra.searchpath=[nowhere] | there is no folder 'nowhere'
+train hydra.searchpath=[pkg://nowhere] | path=nowhere is not available
 train hydra.searchpath=3      | hydra.searchpath=3: must be a list
 train hydra.output_subdir=null | dlx does not use this setting of Hydra's
 train hydra.sweeper.params=3  | a preset's values are its keys grid and cases

@@ -1,4 +1,4 @@
-"""Commands whose files fail or that are killed at some of their changes; all of them: `python -m tests.faults`."""
+"""Commands whose files fail, or that are killed, at some of their changes; all: `python -m tests.faults`."""
 
 import subprocess
 import sys

@@ -18,6 +18,7 @@ SLOW = (
     "report/plots",
     "report/test_broken.py",
     "report/test_comparison.py",
+    "report/test_damage.py",
     "report/test_hostile.py",
     "report/test_tensorboard.py",
     "report/test_watch.py",

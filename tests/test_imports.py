@@ -33,6 +33,7 @@ LAYERS = [
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
+    ["dlx.validation"],
     ["dlx.errors", "dlx.signals", "dlx.streams"],
     ["dlx"],
 ]
@@ -55,6 +56,7 @@ WITHOUT_TORCH += [
     "dlx.config",
     "dlx.registry",
     "dlx.errors",
+    "dlx.validation",
     "dlx.__main__",
     "dlx.surface.formula",
     "dlx.surface.terrain",
@@ -146,7 +148,17 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
     if any(inside(module, room) for room in WITHOUT_TORCH):
         assert "torch" not in top
     if module in ("dlx.cli", "dlx.errors"):
-        assert not top - {"dlx", "argparse", "os", "sys", "collections", "difflib", "errno", "importlib"}
+        assert not top - {
+            "dlx",
+            "argparse",
+            "os",
+            "sys",
+            "collections",
+            "difflib",
+            "errno",
+            "importlib",
+            "re",
+        }
 
 
 def test_what_the_package_offers_is_imported_when_it_is_called():

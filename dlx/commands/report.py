@@ -3,9 +3,8 @@
 import shlex
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
-from dlx.commands.parser import Parser, number, one_of, output_folder
+from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
 from dlx.errors import RequestError
 
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
@@ -71,7 +70,7 @@ def _parser() -> Parser:
         "folders",
         metavar="DIR",
         nargs="*",
-        type=Path,
+        type=any_path,
         help="a study, or any folder with runs in it; several are reported together (default: the newest "
         "study under outputs/)",
     )

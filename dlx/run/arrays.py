@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from dlx.run.documents import shorten
 from dlx.run.files import ARRAYS_LIMIT, open_regular, write_size
@@ -54,29 +54,29 @@ def write_arrays(path: Path, **arrays: Any) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_arrays(path: Path, names: Sequence[str]) -> "list[NDArray[Any]] | None":
+def read_arrays(path: Path, names: Sequence[str], limit: int = ARRAYS_LIMIT) -> "list[NDArray[Any]] | None":
     """Return the arrays called `names`, which are read-only numbers; None if there is no file.
 
     Raises ValueError, with the file's name, if it is not an .npz, lacks an array, fails zip's checksums, or
-    takes more than ARRAYS_LIMIT, packed or unpacked.
+    takes more than `limit` bytes, packed or unpacked.
     """
     try:
-        file = open_regular(path, ARRAYS_LIMIT)
+        file = open_regular(path, limit)
     except FileNotFoundError:
         return None
     with file:
         try:
-            return _read(file, names)
+            return _read(file, names, limit)
         except DAMAGE as error:
             raise ValueError(f"{path}: {shorten(error) or type(error).__name__}") from error
 
 
-def _read(file: BinaryIO, names: Sequence[str]) -> "list[NDArray[Any]]":
+def _read(file: BinaryIO, names: Sequence[str], limit: int) -> "list[NDArray[Any]]":
     _check_members(file)
     arrays: list[NDArray[Any]] = []
     with ZipFile(file) as archive:
         for name in names:
-            arrays.append(_read_array(archive, name, ARRAYS_LIMIT - sum(array.nbytes for array in arrays)))
+            arrays.append(_read_array(archive, name, sum(array.nbytes for array in arrays), limit))
     return arrays
 
 
@@ -90,11 +90,14 @@ def _check_members(file: BinaryIO) -> None:
         raise ValueError(f"more than {MEMBERS} arrays")
 
 
-def _read_array(archive: ZipFile, name: str, room: int) -> "NDArray[Any]":
-    """Read the member `name`.npy, which may unpack to at most `room` bytes."""
+def _read_array(archive: ZipFile, name: str, taken: int, limit: int) -> "NDArray[Any]":
+    """Read the member `name`.npy, which may unpack to what is not `taken` of `limit` bytes."""
     import numpy as np
 
-    with archive.open(f"{name}.npy") as member:
+    info = archive.getinfo(f"{name}.npy")
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # NumPy's; zipfile unpacks others without bound
+        raise ValueError(f"{name} is packed in an unusual way")
+    with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         if version != (1, 0):
             raise ValueError(f"{name} has a header of version {version}, not 1.0")
@@ -102,10 +105,9 @@ def _read_array(archive: ZipFile, name: str, room: int) -> "NDArray[Any]":
         if dtype.kind not in NUMBERS or min(shape, default=0) < 0:
             raise ValueError(f"{name} holds {shorten(dtype)} in shape {shorten(shape)}, not numbers")
         size = math.prod(shape) * dtype.itemsize
-        if size > room:
-            raise ValueError(
-                f"{name} unpacks to {write_size(size)}, more than the limit of {write_size(ARRAYS_LIMIT)}"
-            )
+        if taken + size > limit:
+            unpacked = write_size(taken + size)
+            raise ValueError(f"unpacks to {unpacked} or more, more than the limit of {write_size(limit)}")
         content = member.read(size + 1)  # one more: at the end of a member zipfile compares its checksum
     if len(content) != size:
         raise ValueError(

@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 import platformdirs
 
+from dlx.errors import RequestError
+
 NEW = ".new"  # how the name of a file ends that is not yet in its place
 HISTORY = "history.csv"
 RESULT = "result.json"
@@ -27,6 +29,20 @@ def cache_root() -> Path:
     if given := os.environ.get("DLX_CACHE"):
         return Path(given).expanduser().absolute()
     return Path(platformdirs.user_cache_dir("dlx", appauthor=False))
+
+
+def typed_path(text: str, where: str) -> Path:
+    """Return a path as a user typed it, with `~` and `~user` expanded.
+
+    Raises RequestError that begins with `where` if there is no such home, or for a zero byte.
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise RequestError(f"{where}={text}: there is no home folder for {Path(text).parts[0]}") from None
+    if "\0" in text:
+        raise RequestError(f"{where}={text}: a path cannot hold a zero byte")
+    return path
 
 
 def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None) -> list[Path]:

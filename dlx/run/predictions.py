@@ -6,12 +6,17 @@ their type. Labels have the smallest integer type that fits. Axes: N samples, K 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlx.run.arrays import read_arrays, write_arrays
+from dlx.run.files import PREDICTIONS_LIMIT
 from dlx.run.paths import PREDICTIONS
+
+SAMPLES, OUTPUTS = 500_000, 2_000  # at most; a confusion matrix takes the square of the outputs
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -52,21 +57,25 @@ def read_predictions(folder: Path) -> Predictions | None:
     Raises ValueError, with the file's name, if it is damaged or its arrays do not fit together.
     """
     path = folder / PREDICTIONS
-    arrays = read_arrays(path, ("last_outputs", "best_outputs", "labels", "last_epoch", "best_epoch"))
+    names = ("last_outputs", "best_outputs", "labels", "last_epoch", "best_epoch")
+    arrays = read_arrays(path, names, PREDICTIONS_LIMIT)
     if arrays is None:
         return None
     last_NK, best_NK, labels_N, *epochs = arrays
-    if any(epoch.shape for epoch in epochs):
+    if any(epoch.shape or epoch.dtype.kind not in "iu" for epoch in epochs):
         raise ValueError(f"{path}: an epoch is not a number")
-    read = Predictions(last_NK, best_NK, labels_N, *map(int, epochs))
-    _check(path, read)
-    return read
+    _check(path, last_NK, best_NK, labels_N)
+    return Predictions(last_NK, best_NK, labels_N.astype(np.int16), *map(int, epochs))
 
 
-def _check(path: Path, read: Predictions) -> None:
-    labels_N, last_NK = read.labels, read.last_outputs
-    if last_NK.ndim != 2 or last_NK.shape != read.best_outputs.shape or not last_NK.size:
-        raise ValueError(f"{path}: outputs of shapes {last_NK.shape} and {read.best_outputs.shape}")
+def _check(path: Path, last_NK: Array, best_NK: Array, labels_N: Array) -> None:
+    if last_NK.ndim != 2 or last_NK.shape != best_NK.shape or not last_NK.size:
+        raise ValueError(f"{path}: outputs of shapes {last_NK.shape} and {best_NK.shape}")
+    if last_NK.dtype.kind != "f" or best_NK.dtype.kind != "f":
+        raise ValueError(f"{path}: outputs are {last_NK.dtype} and {best_NK.dtype}")
+    for size, limit, what in zip(last_NK.shape, (SAMPLES, OUTPUTS), ("samples", "outputs"), strict=True):
+        if size > limit:
+            raise ValueError(f"{path}: {size:,} {what}, more than the limit of {limit:,}")
     if labels_N.shape != last_NK.shape[:1] or labels_N.dtype.kind not in "iu":
         raise ValueError(
             f"{path}: {labels_N.dtype} labels of shape {labels_N.shape} for {len(last_NK)} samples"

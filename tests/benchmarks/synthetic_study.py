@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from dlx import __version__
 from dlx.compose.request import compose
 from dlx.run.formats import TableWriter
 from dlx.run.history import COLUMNS, EpochRow
@@ -76,7 +77,7 @@ def write_run(folder: Path, config: dict[str, Any], draws: Generator, prediction
         "data": {"train": 1000, "val": SAMPLES, "classes": [str(label) for label in range(CLASSES)]},
         "time_seconds": rows[-1].time,
         "device": "cpu",
-        "versions": {"torch": "2.10"},
+        "versions": {"dlx": __version__, "torch": "2.10"},
     }
     write_result(folder, Result.model_validate(values))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dlx.compose import grid
+from dlx.compose import sweep
 from dlx.compose.composer import initialised
 from dlx.compose.grid import labels
 from dlx.compose.request import compose, compose_one
@@ -132,7 +132,7 @@ def test_one_run_is_asked_for_by_words_that_come_to_one():
 
 
 def test_a_grid_that_is_too_large_is_refused_before_it_is_made(monkeypatch):
-    monkeypatch.setattr(grid, "MAX_RUNS", 100)
+    monkeypatch.setattr(sweep, "MAX_RUNS", 100)
     assert len(compose(["seed=range(100)"]).runs) == 100
     for words in (["seed=range(101)"], ["seed=range(0,100000000000)"], ["seed=range(50)", "epochs=1,2,3"]):
         with pytest.raises(RequestError, match="more than 100 runs"):

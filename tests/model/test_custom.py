@@ -95,7 +95,7 @@ def test_a_class_in_an_installed_package_is_built() -> None:
         ("mynet:faulty", {}, r"""model.target=mynet:faulty: KeyError: "a bug of the user's".* shows where"""),
         ("mynet:lazy", {}, "has lazy layers, .* `input_shape`"),
         ("mynet:Net", {"hiden": 3}, r"model.hiden: 'Net' takes no such setting; did you mean 'hidden'\?"),
-        ("mynet:Net", {"hidden": "many"}, "model.hidden='many': .* valid integer"),
+        ("mynet:Net", {"hidden": "many"}, "model.hidden='many': .* whole number"),
         ("torch.nn:Linear", {}, "model.in_features: 'Linear' needs a value for it"),
     ],
 )

@@ -89,6 +89,8 @@ def diagnose(analysis: "Analysis") -> Diagnosis:
         for reason, count in detections.unchecked.items():
             share = f" ({count} of {write_count(len(runs), 'run')})" if count else ""
             unchecked.append(NotChecked(check.kind, reason + share))
+    for run, reason in evidence.damaged.items():
+        of_runs.append(Finding("damaged file", "run", run, "note", f"{reason}.", {}))
     findings = [*gravest_first(of_sweep), *gravest_first(of_settings), *gravest_first(of_runs)]
     return Diagnosis(findings, unchecked, [label for label, _ in settings])
 

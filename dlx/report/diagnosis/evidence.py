@@ -93,12 +93,13 @@ class Evidence:
     """An analysis, prepared for the checks; each part is computed when it is first needed.
 
     `training_failures`: by run, the kind of the first check that found a training failure. `diagnose` fills
-    it in before it checks the sweep.
+    it in before it checks the sweep. `damaged`: by run, why a file beside its result cannot be read.
     """
 
     def __init__(self, analysis: "Analysis") -> None:
         self.data, self.design, self.summary = analysis.data, analysis.design, analysis.summary
         self.training_failures: dict[str, str] = {}
+        self.damaged: dict[str, str] = {}
         last = f"{self.summary.metric}_last"
         runs = self.data.runs[["folder", "status", "classes", last]].to_dict()
         self.classes, self.last_scores = runs["classes"], runs[last]
@@ -158,6 +159,10 @@ class Evidence:
             return known.samples
         return size if isinstance(size, int) and size > 1 else np.nan
 
+    def note_damage(self, run: str, error: Exception) -> None:
+        """Keep the reason why a file of a run cannot be read; its other files count."""
+        self.damaged.setdefault(run, str(error).replace(f"{self.folders[run]}/", ""))
+
     @cached_property
     def predictions(self) -> dict[str, PredictionStatistics | None]:
         """Return statistics of completed classifiers' predictions by run, None where they are damaged."""
@@ -167,7 +172,8 @@ class Evidence:
                 try:
                     if predictions := read_predictions(self.folders[run]):
                         statistics[run] = prediction_statistics(predictions)
-                except (ValueError, OSError):
+                except (ValueError, OSError) as error:
+                    self.note_damage(run, error)
                     statistics[run] = None
         return statistics
 

@@ -47,7 +47,8 @@ def _detect_in(
     for run in (*evidence.completed, *evidence.diverged):
         try:
             table = read(evidence.folders[run])
-        except (ValueError, OSError):
+        except (ValueError, OSError) as error:
+            evidence.note_damage(run, error)
             detections.unchecked[f"{file} is damaged"] += 1
             continue
         if table is None or table.empty:

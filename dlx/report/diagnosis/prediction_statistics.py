@@ -101,5 +101,7 @@ def softmax(outputs_NK: NDArray[np.floating]) -> Floats:
     logits_NK = outputs_NK.astype(np.float64)
     if logits_NK.shape[1] == 1:
         logits_NK = np.concatenate([np.zeros_like(logits_NK), logits_NK], axis=1)
-    shifted_NK = np.exp(logits_NK - logits_NK.max(axis=1, keepdims=True))
-    return np.asarray(shifted_NK / shifted_NK.sum(axis=1, keepdims=True), dtype=np.float64)
+    logits_NK -= logits_NK.max(axis=1, keepdims=True)
+    np.exp(logits_NK, out=logits_NK)
+    logits_NK /= logits_NK.sum(axis=1, keepdims=True)
+    return logits_NK

@@ -1,5 +1,6 @@
 """Read the files that runs leave beside their histories: only those that are drawn; damage never raises."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RUNS = 30  # read for each setting: more change a mean little and make the report slow
+MEMORY = 200_000_000  # bytes of contents at one time: packed files of a few kB may hold 40 MB each
 NAMED = 5  # damaged runs named in a caption
 
 
@@ -23,7 +25,8 @@ class RunFiles(Generic[T]):
     """The contents of one file of completed runs, in the order of the table.
 
     `by_setting`: contents by label, then by run. `file`: its name. `damaged`: runs whose file could not be
-    read. `settings`: how many settings have the file. `thinned`: whether any setting has more than RUNS runs.
+    read. `settings`: how many settings have the file. `thinned`: whether a setting has more runs than are
+    read.
     """
 
     by_setting: dict[str, dict[str, T]]
@@ -49,7 +52,7 @@ class RunFiles(Generic[T]):
             shown = f"{len(self.by_setting)} of the {self.settings}"
             sentences.append(f"Only the first {shown} settings that have {self.file} are drawn")
         if self.thinned:
-            sentences.append(f"Only the first {RUNS} runs of each setting are read")
+            sentences.append(f"At most the first {RUNS} runs of each setting are read")
         if self.damaged:
             sentences.append(self.damage)
         return ". ".join(sentences) + "."
@@ -83,15 +86,18 @@ def read_first(
     """
     by_setting: dict[str, dict[str, T]] = {}
     damaged: list[str] = []
-    having, thinned = 0, False
+    having, thinned, room = 0, False, MEMORY
     for label, runs in _completed_folders(analysis).items():
-        holding = {run: folder for run, folder in runs.items() if (folder / file).is_file()}
+        holding = {run: folder for run, folder in runs.items() if os.path.lexists(folder / file)}
         having += bool(holding)
         if len(by_setting) == settings:
             continue
         thinned |= len(holding) > RUNS
         loaded: dict[str, T] = {}
         for run, folder in list(holding.items())[:RUNS]:
+            if room < 0:
+                thinned = True
+                break
             try:
                 content = read(folder)
             except (ValueError, OSError):
@@ -99,9 +105,17 @@ def read_first(
                 continue
             if content is not None:
                 loaded[run] = content
+                room -= _bytes(content)
         if loaded:
             by_setting[label] = loaded
     return RunFiles(by_setting, file, damaged, having, thinned)
+
+
+def _bytes(content: object) -> int:
+    if isinstance(content, pd.DataFrame):
+        return int(content.memory_usage(deep=True).sum())
+    parts = content if isinstance(content, tuple) else vars(content).values()
+    return sum(int(getattr(part, "nbytes", 0)) for part in parts)
 
 
 def _completed_folders(analysis: "Analysis") -> dict[str, dict[str, Path]]:

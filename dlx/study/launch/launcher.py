@@ -6,6 +6,7 @@ run a function elsewhere can be a launcher.
 
 import errno
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,7 @@ def _check_that_all_ended(study: Study, cohort: Cohort) -> None:
 
 def gone(folder: Path) -> OSError:
     """Return the error that a folder is not there any more."""
-    return FileNotFoundError(errno.ENOENT, "The folder was removed or renamed during training", str(folder))
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
 
 
 def train_elsewhere(folder: Path, cohort: Cohort) -> How:

@@ -62,7 +62,7 @@ def connect(settings: RaySettings) -> Workers:
             f"as many; the largest have {most['CPU']:g} CPUs and {most['GPU']:g} GPUs"
         )
     memory = [node["memory"] / room for node, room in zip(nodes, places, strict=True) if room]
-    return Workers(count, settings.cpus, min(memory, default=None))
+    return Workers(count, settings.cpus, min(memory, default=None), settings.gpus)
 
 
 def _places(resources: Mapping[str, float], settings: RaySettings) -> int:

@@ -94,7 +94,8 @@ class Slurm:
 
     def returned(self, seconds: float) -> list[Attempt]:
         """Submit what is ready, and return the cohorts whose jobs have ended."""
-        self._submit_ready()
+        if refused := self._submit_ready():
+            return refused
         time.sleep(min(seconds, max(0.0, self._looked + LOOK[self._settings.executor] - time.monotonic())))
         if time.monotonic() < self._looked + LOOK[self._settings.executor]:
             return []
@@ -105,15 +106,22 @@ class Slurm:
             del self._out[job]
         return list(attempts.values())
 
-    def _submit_ready(self) -> None:
+    def _submit_ready(self) -> list[Attempt]:
+        """Submit what is ready; return what Slurm does not accept."""
         ready, self._ready = self._ready, []
+        refused = []
         for study in dict.fromkeys(folder for folder, _ in ready):
             executor = self._executors.get(study) or self._executors.setdefault(study, self._open(study))
             job = Job(gpus=self._settings.gpus_per_node > 0)
             tasks = [task for task in ready if task[0] == study]
-            with _terminal_held_back(), executor.batch():
-                jobs = [executor.submit(job, study.absolute(), cohort) for _, cohort in tasks]
-            self._out |= dict(zip(jobs, tasks, strict=True))
+            try:
+                with _terminal_held_back(), executor.batch():
+                    jobs = [executor.submit(job, study.absolute(), cohort) for _, cohort in tasks]
+                self._out |= dict(zip(jobs, tasks, strict=True))
+            except RuntimeError as error:
+                why = RequestError(f"launcher=slurm: the jobs were not accepted: {error}")
+                refused += [Attempt(task, "failed", error=why) for task in tasks]
+        return refused
 
     def _open(self, study: Path) -> Any:
         own = study / FOLDER / "slurm"

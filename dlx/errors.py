@@ -3,10 +3,6 @@
 import errno
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # What the file system says when nothing can be written, and what the user can do about it. ENOENT is missing:
 # it may be about a file that the user's own module reads.
@@ -111,10 +107,8 @@ def quote(text: str) -> str:
     return f"{text[:half]}...{text[-half:]}"
 
 
-def is_storage_error(error: BaseException | None, folder: "Path | None" = None) -> bool:
-    """Return whether an exception says that writing failed, or that something in `folder` is gone."""
-    if folder is not None and isinstance(error, FileNotFoundError):
-        return folder in type(folder)(str(error.filename)).parents
+def is_storage_error(error: BaseException | None) -> bool:
+    """Return whether an exception says that writing failed."""
     return isinstance(error, OSError) and error.errno in STORAGE_ERRNOS
 
 

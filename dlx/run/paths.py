@@ -165,3 +165,8 @@ def sync_folder(folder: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def is_gone(error: Exception, folder: Path) -> bool:
+    """Return whether an exception says that something in `folder` is not there any more."""
+    return isinstance(error, FileNotFoundError) and folder in Path(str(error.filename)).parents

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.damaged_study /tmp/damaged --runs 2000 --epochs 100
 
-Reports the whole study, then the damaged one, then the study without the damaged runs. Prints the CPU time and
-the memory of each, whether every damaged run is named, and whether the other rows are equal to the byte.
+Reports the whole study, then the damaged one, then the study without the damaged runs. Prints the CPU time
+and the memory of each, whether every damaged run is named, and whether the other rows are equal to the byte.
 """
 
 import argparse
@@ -21,7 +21,7 @@ EVERY = 10  # of these runs one is damaged
 
 
 def report(study: Path, output: Path) -> tuple[float, float]:
-    """Report a study in a process of its own; return its seconds of CPU time, and its largest memory in MB."""
+    """Report a study in a process of its own; return its CPU time in seconds and its memory in MB."""
     words = [sys.executable, "-m", "dlx", "report", str(study), "--output", str(output)]
     pid = os.posix_spawn(
         sys.executable, words, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]

@@ -4,17 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal  # neighbours stay together, so a fixture is made in one process
 
-.PHONY: help setup demo test quick lint bench wheel clean
+.PHONY: help setup demo test quick lint audit workflows lock bench wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-setup: $(VENV)/.ready ## Create .venv and install dlx into it
+setup: $(VENV)/.ready ## Create .venv and install dlx into it; LOCKED=1: with the packages of .ci/requirements.txt
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --require-hashes --requirement .ci/requirements.txt)
+	$(BIN)/python -m pip install --quiet $(if $(LOCKED),--no-deps) --editable '.[dev]'
 	@touch $@
 
 demo: setup ## Train mlp against mlp_bn on digits (12 runs, offline) and write the report
@@ -31,6 +32,21 @@ lint: setup ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: setup ## Compare the installed packages with published advisories (pip-audit)
+	$(BIN)/python .ci/audit.py
+
+workflows: setup ## Check the workflows of .github/ (zizmor)
+	$(PYTHON) -m venv $(VENV)/workflows
+	$(VENV)/workflows/bin/python -m pip install --quiet 'zizmor>=1.32'
+	$(VENV)/workflows/bin/zizmor --offline --persona auditor .github
+
+lock: setup ## Renew .ci/requirements.txt, the packages of CI: for every system and Python, with hashes
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet 'uv>=0.8'
+	$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	  --output-file .ci/requirements.txt pyproject.toml
 
 bench: setup ## Measure speed beside others: SECTIONS="suite width sweep loop gpu" DATA_ROOT=DIR FULL=1
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

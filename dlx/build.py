@@ -3,6 +3,7 @@
 All that can fail before training fails here, with one line for the user.
 """
 
+import copy
 import functools
 import json
 from collections.abc import Sequence
@@ -17,13 +18,15 @@ from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
 from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import select_device
+from dlx.engine.evaluation import EVALUATION_BATCH
+from dlx.engine.memory import check_model_memory
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError
-from dlx.loss.losses import losses
+from dlx.loss.losses import Loss, losses
 from dlx.model.custom import one_line
-from dlx.model.models import initialise, models
+from dlx.model.models import initialise, models, use_generator
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 
@@ -51,9 +54,16 @@ def build(settings: Settings, threads: int | None = None) -> Run:
             f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
         )
     outputs = loss.outputs(len(data.classes))
-    model = _build_model(settings, data, outputs).to(device=device, dtype=dtype)
-    _check_batches(settings, data, model)
+    if settings.batch_size > len(data.train):
+        raise RequestError(
+            f"batch_size={settings.batch_size}: larger than the training split of {len(data.train)} samples "
+            "(data.train_size)"
+        )
+    model = _build_model(settings, data, outputs, device, dtype)
+    _check_last_batch(settings, data, model)
     layers = _try_model(settings, data, model, outputs)
+    if settings.model.name == "custom":
+        _try_steps(settings, data, model, loss)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
     return Run(
@@ -91,27 +101,33 @@ def _load_cached(settings_json: str, files: str, dtype: torch.dtype, device: tor
     return data
 
 
-def _build_model(settings: Settings, data: Dataset, outputs: int) -> nn.Module:
-    where = f"model.name={settings.model.name}"
+def _build_model(
+    settings: Settings, data: Dataset, outputs: int, device: torch.device, dtype: torch.dtype
+) -> nn.Module:
+    name, arguments = settings.model.name, settings.model.arguments
+    where = f"model.name={name}"
     try:
-        with rng.global_state(settings.seeds.init, "init"):
-            model = models.build(
-                settings.model.name, settings.model.arguments, input_shape=data.input_shape, outputs=outputs
+        if name != "custom":  # their code runs once, and may do anything
+            check_model_memory(
+                *(name, arguments, data.input_shape, outputs),
+                batch_size=settings.batch_size,
+                evaluated=len(data.val),
+                dtype=dtype,
+                device=device,
             )
+        with rng.global_state(settings.seeds.init, "init"):
+            model = models.build(name, arguments, input_shape=data.input_shape, outputs=outputs)
+        initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
+        model = model.to(device=device, dtype=dtype)
     except (RuntimeError, MemoryError, OverflowError) as error:  # usually because it is too large
         raise RequestError(f"{where}: it cannot be built: {one_line(error)}") from error
-    initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
     if not any(p.requires_grad for p in model.parameters()):
         raise RequestError(f"{where}: it has no parameters to train")
     return model
 
 
-def _check_batches(settings: Settings, data: Dataset, model: nn.Module) -> None:
+def _check_last_batch(settings: Settings, data: Dataset, model: nn.Module) -> None:
     samples, batch = len(data.train), settings.batch_size
-    if batch > samples:
-        raise RequestError(
-            f"batch_size={batch}: larger than the training split of {samples} samples (data.train_size)"
-        )
     smallest = batch if settings.drop_last or samples % batch == 0 else samples % batch
     if smallest == 1 and any(isinstance(module, BATCH_NORMS) for module in model.modules()):
         what = f"the {samples} training samples leave a last batch of one" if batch > 1 else "a batch of one"
@@ -131,22 +147,62 @@ def _try_model(settings: Settings, data: Dataset, model: nn.Module, needed: int)
         by_sample = output.shape[:1] == labels.shape
         shapes.setdefault(layer, tuple(output.shape[1:]) if by_sample else None)
 
-    model.eval()
     where = f"model.name={settings.model.name}"
     try:
+        model.eval()
         with rng.global_state(settings.seeds.dropout, "try"), watch_layers(model, on_output):
             outputs = model(inputs)
-    except Exception as error:  # a user's code may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a user's code may raise anything, and sys.exit
         raise RequestError(
             f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
         ) from error
-    if not isinstance(outputs, Tensor) or outputs.shape != (len(labels), needed):
-        got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise RequestError(
-            f"{where}: {len(data.classes)} classes under {settings.loss.name} need outputs of shape "
-            f"(batch, {needed}); for a batch of {len(labels)} it gave {got}"
-        )
+    _check_outputs(settings, data, outputs, (len(labels), needed))
     return summarise_layers(model, shapes)
+
+
+def _check_outputs(settings: Settings, data: Dataset, outputs: object, expected: tuple[int, int]) -> None:
+    got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+    if got != expected:
+        raise RequestError(
+            f"model.name={settings.model.name}: {len(data.classes)} classes under {settings.loss.name} need "
+            f"outputs of shape (batch, {expected[1]}); for a batch of {expected[0]} it gave {got}"
+        )
+
+
+def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) -> None:
+    """Try a user's module on batches of the sizes that it will be given, in training and in evaluation.
+
+    A copy is tried, because a step changes running statistics.
+    """
+    samples, batch = len(data.train), settings.batch_size
+    last = 0 if settings.drop_last else samples % batch
+    sizes = [(batch, True), (last, True), (len(data.val) % EVALUATION_BATCH, False)]
+    try:
+        trial = copy.deepcopy(model)
+    except Exception:  # noqa: BLE001 - such a module trains all the same
+        return
+    for size, training in sizes:
+        if size == 0:
+            continue
+        inputs, labels = (data.train if training else data.val).slice(0, size)
+        try:
+            with rng.global_state(settings.seeds.dropout, "try"):
+                use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
+                outputs = trial.train(training)(inputs)
+                _check_outputs(settings, data, outputs, (size, loss.outputs(len(data.classes))))
+                losses = loss.reduce(loss.per_sample(outputs, labels))
+                if training:
+                    losses.backward()  # type: ignore[no-untyped-call]
+        except (RequestError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            part = "a training step on" if training else "evaluating"
+            target = settings.model.arguments["target"]
+            raise RequestError(
+                f"model.target={target}: {part} a batch of {size} fails: {one_line(error)}"
+            ) from error
 
 
 def _build_optimizers(settings: Settings, model: nn.Module) -> list[Optimizer]:

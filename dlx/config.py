@@ -9,13 +9,31 @@ import json
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from dlx.errors import RequestError, nearest
-from dlx.registry import describe
+from dlx.errors import RequestError, nearest, unknown
+from dlx.validation import check_finite, describe
 
-Size = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)] | None
-Seed = Annotated[int, Field(ge=0)]
+
+def _size(value: object) -> object:
+    """Check the size of a split."""
+    counts = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not (value is None or counts or (isinstance(value, float) and 0 <= value <= 1)):
+        raise ValueError("must be a count, a fraction from 0 to 1, or null")
+    return value
+
+
+Size = Annotated[int | float | None, BeforeValidator(_size)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # what a table's column of integers holds
+MOST_EPOCHS = 10_000_000  # a line of history.csv for each is 1 GB
 
 
 class _Closed(BaseModel):
@@ -90,17 +108,62 @@ class EngineSettings(_Closed):
 
 
 class LauncherSettings(_Closed):
-    """Who executes a request's runs: `processes` side by side (None: one a core), each within `memory`.
+    """Who trains a request's cohorts; each launcher has its own settings, and its YAML explains them.
 
-    `memory` is the share of what is free that all of them may take.
-
-    `parallel`: further arguments of joblib.Parallel, for the launcher of that name.
+    `memory`: the share of a worker's memory that a cohort may take.
     """
 
-    name: Literal["local", "joblib"]
-    processes: Annotated[int, Field(ge=1)] | None
+    name: str
     memory: Annotated[float, Field(gt=0, le=1)]
+
+
+class LocalSettings(LauncherSettings):
+    """Processes of this machine: `processes` side by side; None: one a core."""
+
+    name: Literal["local"]
+    processes: Annotated[int, Field(ge=1)] | None
+
+
+class JoblibSettings(LauncherSettings):
+    """`parallel`: further arguments of joblib.Parallel."""
+
+    name: Literal["joblib"]
+    processes: Annotated[int, Field(ge=1)] | None
     parallel: dict[str, Any] = {}
+
+
+class RaySettings(LauncherSettings):
+    """Tasks of a Ray cluster, which take `cpus` and `gpus` each; `init`: further arguments of ray.init."""
+
+    name: Literal["ray"]
+    address: Annotated[str, Field(min_length=1)]
+    processes: Annotated[int, Field(ge=1)] | None
+    cpus: Annotated[int, Field(ge=1, le=1024)]  # also the threads of a cohort
+    gpus: Annotated[float, Field(ge=0)]
+    init: dict[str, Any] = {}
+
+
+class SlurmSettings(LauncherSettings):
+    """Jobs of a Slurm cluster, by the names that submitit gives to what a job is given."""
+
+    name: Literal["slurm"]
+    executor: Literal["slurm", "local"]
+    partition: str | None
+    timeout_min: Annotated[int, Field(ge=1)]
+    max_num_timeout: Annotated[int, Field(ge=0)]
+    cpus_per_task: Annotated[int, Field(ge=1, le=1024)]  # also the threads of a cohort
+    gpus_per_node: Annotated[int, Field(ge=0)]
+    mem_gb: Annotated[float, Field(gt=0)]
+    array_parallelism: Annotated[int, Field(ge=1)]
+    parameters: dict[str, Any] = {}
+
+
+LAUNCHERS: dict[str, type[LauncherSettings]] = {
+    "local": LocalSettings,
+    "joblib": JoblibSettings,
+    "ray": RaySettings,
+    "slurm": SlurmSettings,
+}
 
 
 class CheckpointSettings(_Closed):
@@ -146,7 +209,7 @@ class Settings(_Closed):
     augment: dict[str, bool | int | float]
     loss: Component
     engine: EngineSettings
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
     batch_size: Annotated[int, Field(ge=1)]
     shuffle: bool
     drop_last: bool
@@ -172,7 +235,7 @@ class Settings(_Closed):
     @field_validator("device")
     @classmethod
     def _is_a_device_name(cls, value: str) -> str:
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", value):
             raise ValueError("allowed are auto, cpu, cuda, cuda:N and mps")
         return value
 
@@ -184,12 +247,26 @@ class Settings(_Closed):
             )
         if self.engine.width is not None and self.engine.name != "stacked":
             raise RequestError(f"engine.width={self.engine.width}: only a stack has a width: engine=stacked")
+        self._check_surface()
         late = [epoch for epoch in self.probes.logits if epoch > self.epochs]
         if late:
             raise RequestError(
                 f"probes.logits={self.probes.logits}: epoch {late[0]} is after epochs={self.epochs}"
             )
         return self
+
+    def _check_surface(self) -> None:
+        """Refuse a surface f(x, y) without its own model and loss, and these without it."""
+        own = {"data": "surface", "model": "point", "loss": "surface"}
+        chosen = {"data": self.data.name, "model": self.model.name, "loss": self.loss.name}
+        is_own = [chosen[group] == name for group, name in own.items()]
+        if any(is_own) and not all(is_own) and not (self.model.name == "custom" and is_own[0] == is_own[2]):
+            there = next(group for group in own if chosen[group] == own[group])
+            other = next(group for group in own if chosen[group] != own[group])
+            raise RequestError(
+                f"{other}={chosen[other]}: does not go with {there}={own[there]}; a surface is descended by "
+                "data=surface model=point loss=surface, which data=surface chooses by itself"
+            )
 
 
 def check_values(values: dict[str, Any]) -> Settings:
@@ -200,6 +277,7 @@ def check_values(values: dict[str, Any]) -> Settings:
     for key in values:  # a YAML file of the user's may bring any
         if key not in Settings.model_fields:
             raise RequestError(f"{key}: there is no such key{nearest(key, Settings.model_fields)}")
+    check_finite(values)
     try:
         return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
@@ -208,7 +286,19 @@ def check_values(values: dict[str, Any]) -> Settings:
 
 def check_launcher(values: dict[str, Any]) -> LauncherSettings:
     """Check how a request is to be executed; raises RequestError with one line."""
+    name = values.get("name")
+    if name not in LAUNCHERS:
+        raise unknown("launcher.name", str(name), LAUNCHERS)
+    settings = LAUNCHERS[name]
+    for key in values:
+        if key not in settings.model_fields:
+            near = nearest(key, settings.model_fields)
+            allowed = ", ".join(sorted(settings.model_fields))
+            raise RequestError(
+                f"launcher.{key}: there is no such key{near} (allowed with launcher={name}: {allowed})"
+            )
+    check_finite({"launcher": values})
     try:
-        return LauncherSettings.model_validate_json(json.dumps(values))
+        return settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise RequestError(describe(error, "launcher")) from error

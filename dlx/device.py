@@ -72,6 +72,27 @@ class Timer:
         return time.perf_counter()
 
 
+SAFE_SHARE = 0.8  # of the free memory; the rest is for other programs
+
+
+def check_memory(what: str, needed: int, advice: str = "", free: int | None = None) -> None:
+    """Raise RequestError if more bytes are needed than a safe share of `free`, by default main memory.
+
+    `what` begins the message and ends with its verb: "60 images of 8x8 need".
+    """
+    free = available_bytes() if free is None else free
+    if free is not None and needed > SAFE_SHARE * free:
+        more = f"; {advice}" if advice else ""
+        raise RequestError(
+            f"{what} about {_gigabytes(needed)} of memory, but dlx uses at most {SAFE_SHARE:.0%} of the free "
+            f"{_gigabytes(free)}{more}"
+        )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.0f} GB" if count >= 1e11 else f"{count / 1e9:.3g} GB"
+
+
 def available_bytes() -> int | None:
     """Return the bytes of main memory that a process may still take; None if unknown.
 

@@ -14,7 +14,6 @@ from dlx.compose.fingerprints import fingerprints_of, look_again, target_of
 from dlx.config import Settings
 from dlx.errors import RequestError
 from dlx.model.own_code import file_in_project, own_sources
-from dlx.registry import describe
 from dlx.run.documents import shorten
 from dlx.run.evaluations import Evaluation, append_evaluation, read_evaluations
 from dlx.run.paths import LOCK, find_runs
@@ -22,6 +21,7 @@ from dlx.run.result import Result, read_result
 from dlx.study.changes import describe_change
 from dlx.study.lock import Lock
 from dlx.study.study import Study
+from dlx.validation import describe
 
 
 @dataclass(frozen=True)

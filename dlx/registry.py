@@ -10,18 +10,15 @@ import importlib
 import inspect
 import json
 import pkgutil
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from dlx.errors import RequestError, nearest, unknown
+from dlx.validation import describe
 
 T = TypeVar("T")
-
-# pydantic appends the failing member of a union as if it were a key: data.train_size.constrained-int.
-UNION_TAG = re.compile(r"^(constrained-)?(int|float|str|bool|none)$|[\[(]")
 
 
 class Registry(Generic[T]):
@@ -74,7 +71,9 @@ def check_arguments(
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {k: p for k, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for key in arguments:
-        if key not in named and (not takes_any or key in given):
+        if key in given:
+            raise RequestError(f"{where}.{key}: dlx passes this to '{builder.__name__}' itself")
+        if key not in named and not takes_any:
             hint = f"{nearest(key, named)} (allowed: {', '.join(sorted(named)) or 'none'})"
             raise RequestError(f"{where}.{key}: '{builder.__name__}' takes no such setting{hint}")
     missing = [k for k, p in named.items() if p.default is p.empty and k not in arguments]
@@ -117,20 +116,3 @@ def _schema(builder: Callable[..., Any], keys: tuple[str, ...]) -> type[BaseMode
         fields[f"field{index}"] = (annotation, Field(alias=key))
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
     return create_model("Arguments", __config__=config, **fields)
-
-
-def describe(error: ValidationError, where: str = "") -> str:
-    """Return the first of pydantic's errors as one line: key=value, the problem and what is allowed."""
-    first = error.errors(include_url=False)[0]
-    parts = [str(part) for part in first["loc"] if not UNION_TAG.search(str(part))]
-    key = ".".join([where, *parts] if where else parts)
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if first["type"] == "extra_forbidden":
-        message = "there is no such key"
-    if first["type"] in ("literal_error", "enum"):
-        message += nearest(str(first["input"]), re.findall(r"'([^']*)'", first["ctx"]["expected"]))
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if not key or first["type"] == "missing":
-        return f"{key}: {message}".removeprefix(": ")
-    return f"{key}={first['input']!r}: {message}{more}"

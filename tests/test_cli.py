@@ -89,27 +89,87 @@ def test_a_command_imports_only_what_it_needs(arguments, never):
     assert done.stdout.endswith("imported: []\n")
 
 
-def test_a_report_that_cannot_be_written_ends_with_exit_code_4(capsys, monkeypatch):
+def ends_with(error, monkeypatch, *words):
+    """Return the exit code of `dlx report`, or of these words, when its work ends with an error."""
     from dlx.commands import report
 
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device", "index.html")
+    def work(_):
+        raise error
 
-    monkeypatch.setattr(report, "main", full)
-    assert main(["report"]) == 4
-    assert "dlx report: error: storage failed: " in capsys.readouterr().err
+    monkeypatch.setattr(report, "main", work)
+    return main([*(words or ["report"])])
 
 
-def test_an_interrupt_ends_with_exit_code_130_in_one_line(capsys, monkeypatch):
+STORAGE = {
+    OSError(errno.ENOSPC, "No space left on device", "a/b"): "No space left on device: a/b. Make room, then",
+    OSError(
+        errno.EROFS, "Read-only file system", "a"
+    ): "Read-only file system: a. Make it writable, or choose",
+    FileNotFoundError(
+        errno.ENOENT, "No such file or directory", "a"
+    ): "No such file or directory: a. It was rem",
+    MemoryError(): "no memory is left",
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"): "no memory is left",
+}
+
+
+@pytest.mark.parametrize(("error", "said"), STORAGE.items())
+def test_storage_and_memory_that_fail_give_exit_code_4_and_what_to_do(error, said, capsys, monkeypatch):
+    assert ends_with(error, monkeypatch) == 4
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
+
+
+def test_an_unexpected_error_is_one_line_that_says_where_its_traceback_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DLX_CACHE", str(tmp_path / "cache"))
+    assert ends_with(KeyError("x" * 5000), monkeypatch, "report", "a b") == 1
+    printed = capsys.readouterr().err
+    log = tmp_path / "cache" / "crash.log"
+    assert printed.startswith("dlx report: error: dlx failed unexpectedly: KeyError: 'xxx")
+    assert printed.endswith(f"xxx' (the traceback is in {log})\n")
+    assert len(printed) < 400 + len(str(log))
+    kept = log.read_text()
+    assert "dlx report 'a b'\nTraceback (most recent call last):\n" in kept
+    assert "x" * 5000 in kept
+
+
+def test_a_traceback_that_the_cache_cannot_hold_is_kept_elsewhere(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DLX_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert ends_with(KeyError("x"), monkeypatch) == 1
+    assert f"(the traceback is in {tmp_path / 'dlx' / 'crash.log'})" in capsys.readouterr().err
+
+
+def test_a_command_in_a_folder_that_is_gone_says_so(tmp_path, capsys, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(["report"]) == 2
+    said = "the current folder cannot be used (No such file or directory); change to another"
+    assert capsys.readouterr().err == f"dlx report: error: {said}\n"
+
+
+def test_a_setting_that_is_not_text_is_refused(capsys):
+    assert main(["train", "name=\udcff"]) == 2
+    assert "'name=\\udcff' is not text in the encoding utf-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [(KeyboardInterrupt(), 130, "interrupted"), (SystemExit(143), 143, "terminated")],
+)
+def test_what_stops_a_command_ends_it_in_one_line(error, code, said, capsys, monkeypatch):
     from dlx.commands import reproduce
 
-    def interrupted(_):
-        raise KeyboardInterrupt
+    def stopped(_):
+        raise error
 
-    monkeypatch.setattr(reproduce, "main", interrupted)
-    assert main(["reproduce", "B4"]) == 130
-    said = "interrupted; finished runs are kept, and the same command continues"
-    assert capsys.readouterr().err == f"dlx reproduce: {said}\n"
+    monkeypatch.setattr(reproduce, "main", stopped)
+    assert main(["reproduce", "B4"]) == code
+    kept = "finished runs are kept, and the same command continues"
+    assert capsys.readouterr().err == f"dlx reproduce: {said}; {kept}\n"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ SHARES = {"dlx.surface.plot": "dlx.report"}
 LAYERS = [
     ["dlx.__main__"],
     ["dlx.cli"],
+    ["dlx.crash"],
     ["dlx.commands"],
     ["dlx.reproduce"],
     ["dlx.evaluate", "dlx.report"],
@@ -32,7 +33,8 @@ LAYERS = [
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
-    ["dlx.errors"],
+    ["dlx.validation"],
+    ["dlx.errors", "dlx.signals", "dlx.streams"],
     ["dlx"],
 ]
 
@@ -54,6 +56,7 @@ WITHOUT_TORCH += [
     "dlx.config",
     "dlx.registry",
     "dlx.errors",
+    "dlx.validation",
     "dlx.__main__",
     "dlx.surface.formula",
     "dlx.surface.terrain",
@@ -131,6 +134,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.study.study",
         "dlx.stats",
         "dlx.errors",
+        "dlx.signals",
     ]
     for name in imports(MODULES[module]):
         if inside(name, "dlx"):
@@ -144,7 +148,17 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
     if any(inside(module, room) for room in WITHOUT_TORCH):
         assert "torch" not in top
     if module in ("dlx.cli", "dlx.errors"):
-        assert not top - {"dlx", "argparse", "os", "sys", "collections", "difflib", "errno", "importlib"}
+        assert not top - {
+            "dlx",
+            "argparse",
+            "os",
+            "sys",
+            "collections",
+            "difflib",
+            "errno",
+            "importlib",
+            "re",
+        }
 
 
 def test_what_the_package_offers_is_imported_when_it_is_called():

@@ -1,10 +1,9 @@
 """`dlx evaluate`: prints held-out scores, and how often the split was looked at before."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, one_of
+from dlx.commands.parser import Parser, any_path, one_of
 
 if TYPE_CHECKING:
     from dlx.evaluate import Chosen
@@ -59,7 +58,7 @@ def _parser() -> Parser:
         notes=NOTES,
         exit_codes="0 done; 2 the request was wrong; 4 storage failed.",
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a run or a study")
+    parser.add_argument("folders", nargs="+", type=any_path, metavar="DIR", help="a run or a study")
     parser.add_argument(
         "--split",
         type=one_of("test", "val", "train"),

@@ -91,16 +91,31 @@ def one_of(*names: str) -> Callable[[str], str]:
 
 def existing_folder(word: str) -> Path:
     """Read an argument that is a folder."""
-    if not Path(word).is_dir():
+    path = any_path(word)
+    if not path.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder '{word}'")
-    return Path(word)
+    return path
 
 
 def output_folder(word: str) -> Path:
     """Read an argument that is a folder to write into; it need not exist yet."""
-    if Path(word).exists() and not Path(word).is_dir():
+    path = any_path(word)
+    if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"'{word}' is a file, not a folder")
-    return Path(word)
+    return path
+
+
+def any_path(word: str) -> Path:
+    """Read a path, with ~ expanded: a shell does not expand it in --output=~/x, nor in quotes."""
+    if not word:
+        raise argparse.ArgumentTypeError("'' is not a folder")
+    try:
+        path = Path(word).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a long name; the home of nobody; a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise argparse.ArgumentTypeError(f"'{word}' cannot be a folder: {reason}") from error
+    return path
 
 
 def dotted_key(word: str) -> str:
@@ -110,12 +125,14 @@ def dotted_key(word: str) -> str:
     return word
 
 
-def whole_number(at_least: int) -> Callable[[str], int]:
-    """Return an argument type: a whole number of `at_least` or more."""
+def whole_number(at_least: int, at_most: int = 10**9) -> Callable[[str], int]:
+    """Return an argument type: a whole number from `at_least` to `at_most`."""
 
     def check(word: str) -> int:
-        if not re.fullmatch(r"\d+", word, re.ASCII) or int(word) < at_least:
+        if not re.fullmatch(r"\d+", word, re.ASCII) or int(word[:20]) < at_least:
             raise argparse.ArgumentTypeError(f"'{word}' is not a whole number of {at_least} or more")
+        if int(word[:20]) > at_most:
+            raise argparse.ArgumentTypeError(f"'{word}' is more than {at_most}")
         return int(word)
 
     return check

@@ -1,13 +1,10 @@
 """`dlx report`: compares the runs of a study, once or while they train."""
 
-import io
 import shlex
-import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
-from dlx.commands.parser import Parser, number, one_of, output_folder
+from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
 from dlx.errors import RequestError
 
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
@@ -24,7 +21,7 @@ dlx report --watch
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `dlx report` with these arguments; return 0, or 130 if watching was interrupted."""
+    """Run `dlx report` with these arguments; return 0, or 130 or 143 if watching was stopped."""
     given = _parser().parse(arguments)
     from dlx.report.analysis import Options
     from dlx.report.load import find_folders
@@ -38,8 +35,6 @@ def main(arguments: Sequence[str]) -> int:
     output = given.output or folders[0] / REPORT
     if given.output is None and output.is_symlink():
         raise RequestError(f"{output} is a symbolic link; name the folder to write into with --output")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # "±" on a terminal that has only ASCII
     if given.tensorboard:
         from dlx.report.tensorboard import check_installed
 
@@ -69,13 +64,13 @@ def _parser() -> Parser:
         "dlx report",
         SUMMARY,
         examples=EXAMPLES,
-        exit_codes="0 done; 2 the request was wrong; 4 storage failed; 130 interrupted.",
+        exit_codes="0 done; 2 the request was wrong; 4 storage failed; 130 interrupted; 143 terminated.",
     )
     parser.add_argument(
         "folders",
         metavar="DIR",
         nargs="*",
-        type=Path,
+        type=any_path,
         help="a study, or any folder with runs in it; several are reported together (default: the newest "
         "study under outputs/)",
     )

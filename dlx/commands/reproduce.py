@@ -87,7 +87,7 @@ def _parser() -> Parser:
     parser.add_argument("--list", action="store_true", help="list the claims and train nothing")
     parser.add_argument(
         "--seeds",
-        type=whole_number(1),
+        type=whole_number(1, at_most=1000),
         metavar="K",
         help="runs of each setting (default: the claim's own number, mostly 5)",
     )

@@ -4,12 +4,11 @@ Only this folder uses Hydra, and only its public functions.
 """
 
 import pickle
-import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.config_loader import ConfigLoader
@@ -18,26 +17,25 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
-from hydra.errors import MissingConfigException, OverrideParseException
+from hydra.errors import OverrideParseException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from dlx.compose.grid import OF_REQUEST, check_words, words_of
-from dlx.errors import RequestError, nearest, unknown
+from dlx.compose.explain import explain
+from dlx.compose.own_yaml import SCHEME, OwnConfig
+from dlx.compose.sweep import sort_exactly, words_of
+from dlx.compose.words import OF_REQUEST, check_words, literal, quote, quote_all_of
+from dlx.errors import RequestError, unknown
+from dlx.validation import as_typed
 
 PRIMARY = "train"  # conf/train.yaml; not "config", which the user's own project may well have
+LONGEST_KEY = 200  # characters
+_COMPOSED: dict[tuple[object, ...], tuple[bytes, dict[str, str]]] = {}  # 30 kB each
+MOST_COMPOSED = 256
 # Hydra 1.3 warns where its defaults of 1.1 are not turned down; 1.4 warns of the parameter that does so.
 DEFAULTS = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
-# A key whose value is a formula, without the marks and functions by which Hydra's grammar would read it.
-FORMULA = re.compile(
-    r"(loss\.function=)(?!(?:choice|range|interval|shuffle|sort|glob|tag|str)\()([^'\"$\\]+)"
-)
-BASELINE = re.compile(
-    r"(\+*baseline=)([^'\"\\]*[=,][^'\"\\]*)"
-)  # several words of their own: norm=none,lr=0.1
-HOME = re.compile(r"([\w.]*(?:root|path)=)(~[^'\",]*)")  # Hydra's grammar takes the ~ for a deletion
 
 
 @contextmanager
@@ -45,6 +43,7 @@ def initialised(
     words: Sequence[str], config_name: str = PRIMARY, config_dir: Path | None = None
 ) -> Iterator["Composer"]:
     """Give a composer for a request's words; raises RequestError for what is wrong with one."""
+    Plugins.instance().register(OwnConfig)
     Plugins.instance().register(UserConfigFirst)
     with hydra.initialize_config_dir(str(config_folder()), job_name="dlx", **DEFAULTS):
         composer = Composer(config_name, config_dir)
@@ -75,10 +74,16 @@ class Composer:
         self.given: list[Override] = []
         self.of_request: list[str] = []
         self._config_name = config_name
-        self._searched = [f"hydra.searchpath=['file://{config_dir.resolve()}']"] if config_dir else []
+        own = f"{SCHEME}://{config_dir.resolve()}" if config_dir else ""
+        self._searched = [f"hydra.searchpath=[{literal(own)}]"] if config_dir else []
         self._parser = OverridesParser.create(config_loader=self.loader)
+        functions = self._parser.functions.functions  # of this parser alone
+        functions["sort"] = sort_exactly(functions["sort"])
+        self._data_root: Path | None = None
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
+        self._choices: dict[str, list[str]] = {}
+        self._files = _yaml_files()
         self._templates: dict[tuple[str, ...], tuple[bytes, dict[str, str]] | None] = {}
 
     @property
@@ -89,11 +94,14 @@ class Composer:
 
     def take(self, words: Sequence[str]) -> None:
         """Parse the words of a request, and tell its own from those of its runs."""
+        roots = [word.partition("=")[2] for word in words if word.startswith("data.root=")]
+        self._data_root = Path(roots[-1]) if roots else None
         given = self.parse(words)
         check_words(given)
         for override in given:
             key, word = override.key_or_group, override.input_line or ""
             if key == "hydra.searchpath":
+                _check_searchpath(word, override.value())
                 self._searched = [word]
             elif key.partition(".")[0] in OF_REQUEST:
                 self.of_request += words_of(override)
@@ -105,16 +113,35 @@ class Composer:
 
     def parse(self, words: Iterable[str]) -> list[Override]:
         """Parse overrides, each word once."""
-        quoted = [quote(word) for word in words]
-        for word in quoted:
+        words = list(words)
+        for word in words:
             if word not in self._parsed:
                 with self._in_our_words():
-                    self._parsed[word] = self._parser.parse_overrides([word])[0]
-        return [self._parsed[word] for word in quoted]
+                    self._parsed[word] = self._parse(word)
+        return [self._parsed[word] for word in words]
+
+    def _parse(self, word: str) -> Override:
+        key = word.partition("=")[0].lstrip("+~")
+        if not key and "=" in word:
+            raise RequestError(f"'{word}' has no key; write KEY=VALUE")
+        if len(key) > LONGEST_KEY:  # looked for as a folder, whose name may have 255 bytes
+            raise RequestError(f"{key}: there is no such key")
+        as_text = quote_all_of(word)
+        try:
+            parsed = self._parser.parse_overrides([quote(word, self._data_root)])[0]
+        except OverrideParseException:
+            if as_text is None:
+                raise
+            return self._parser.parse_overrides([as_text])[0]
+        if as_text is not None and isinstance(parsed.value(), bool | int | float):  # a study called 2024
+            return self._parser.parse_overrides([as_text])[0]
+        return parsed
 
     def compose(self, words: Sequence[str]) -> Composed:
         """Compose one configuration."""
         overrides = self.parse(words)
+        for override in overrides:
+            self._check_choice(override)
         if all(self._is_plain(override) for override in overrides):
             values = [o for o in overrides if not self.is_group(o.key_or_group)]
             choices = tuple(o.input_line or "" for o in overrides if self.is_group(o.key_or_group))
@@ -125,7 +152,7 @@ class Composer:
 
     def compose_with_hydra(self, words: Sequence[str]) -> DictConfig:
         """Compose one configuration together with Hydra's own node."""
-        with self._in_our_words():
+        with self._in_our_words(), warnings.catch_warnings(action="error", category=UserWarning):
             return hydra.compose(self._config_name, [*self._searched, *words], return_hydra_config=True)
 
     @contextmanager
@@ -157,9 +184,33 @@ class Composer:
 
     def is_group(self, key: str) -> bool:
         """Say whether choices can be made from `key`."""
+        if "." in key:  # asking Hydra takes 10 ms
+            return False
         if key not in self._groups:
-            self._groups[key] = bool(self.loader.get_group_options(key) or self.loader.list_groups(key))
+            self._groups[key] = bool(self._choices_of(key) or self.loader.list_groups(key))
         return self._groups[key]
+
+    def _check_choice(self, override: Override) -> None:
+        """Raise RequestError for what is not a choice of its group; a value of several keys sets these."""
+        key, value = override.key_or_group, override.value()
+        if override.is_delete() or override.is_sweep_override() or isinstance(value, dict):
+            return
+        if key.startswith("hydra") or override.package is not None or not self.is_group(key):
+            return
+        names = value if isinstance(value, list) and key == "sweep" else [value]
+        if isinstance(value, list) and key != "sweep":
+            raise RequestError(f"{override.input_line}: {key} is one choice; of several, write {key}=A,B")
+        for name in names:
+            group, _, choice = f"{key}/{name}".rpartition("/")
+            if not isinstance(name, str) or ".." in group or choice not in self._choices_of(group):
+                raise unknown(key, name if isinstance(name, str) else as_typed(name), self._choices_of(key))
+
+    def _choices_of(self, group: str) -> list[str]:
+        if group not in self._choices:
+            self._choices[group] = self.loader.get_group_options(
+                group, config_name=self._config_name, overrides=self._searched
+            )
+        return self._choices[group]
 
     def _compose(self, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
         config = self.compose_with_hydra(words)
@@ -181,8 +232,7 @@ class Composer:
         """Set values in a copy of what the choices compose; None to leave it, or a complaint, to Hydra."""
         try:
             if choices not in self._templates:
-                config, made = self._compose(choices)
-                self._templates[choices] = pickle.dumps(config), made
+                self._templates[choices] = self._template(choices)
             template = self._templates[choices]
             if template is None:
                 return None
@@ -193,6 +243,34 @@ class Composer:
             self._templates.setdefault(choices, None)
             return None
         return Composed(config, template[1])
+
+    def _template(self, choices: tuple[str, ...]) -> tuple[bytes, dict[str, str]]:
+        """Compose some choices; what this process has composed from the same files is used again."""
+        key = (self._files, self._config_name, choices)
+        if key not in _COMPOSED or self._searched:
+            if len(_COMPOSED) >= MOST_COMPOSED:
+                _COMPOSED.clear()
+            config, made = self._compose(choices)
+            _COMPOSED[key] = pickle.dumps(config), made
+        return _COMPOSED[key]
+
+
+def _yaml_files() -> tuple[tuple[str, int, int], ...]:
+    """Return every YAML file that is composed from, with its time and size: 2 ms."""
+    folders = [config_folder(), Path.cwd() / "conf"]
+    files = sorted(file for folder in folders for file in folder.rglob("*.yaml"))
+    stats = [(file, file.stat()) for file in files if file.is_file()]
+    return tuple((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in stats)
+
+
+def _check_searchpath(word: str, paths: object) -> None:
+    """Raise RequestError for what is not a list of folders; Hydra would warn and go on."""
+    if not isinstance(paths, list):
+        raise RequestError(f"{word}: must be a list, such as [file:///home/me/conf]")
+    for path in map(str, paths):
+        scheme, _, rest = path.rpartition("://")
+        if scheme in ("", "file") and not Path(rest).is_dir():
+            raise RequestError(f"{word}: there is no folder '{rest}'")
 
 
 def config_folder() -> Path:
@@ -214,74 +292,4 @@ class UserConfigFirst(SearchPathPlugin):
         """Take part in Hydra's initialisation."""
         folder = Path.cwd() / "conf"
         if folder.is_dir() and not folder.samefile(config_folder()):
-            search_path.prepend(provider="user", path=f"file://{folder}")
-
-
-def quote(word: str) -> str:
-    """Quote what Hydra's grammar would misread: formulas, a baseline's words, paths that begin with ~."""
-    if (baseline := BASELINE.fullmatch(word)) is not None:
-        return f'{baseline[1]}"{baseline[2]}"'
-    if (home := HOME.fullmatch(word)) is not None:
-        return f'{home[1]}"{home[2]}"'
-    if (formula := FORMULA.fullmatch(word)) is None:
-        return word
-    outside = r",(?![^()]*\))"  # a comma in brackets is a mistake that the formula's own parser explains
-    parts = [choice.strip() for choice in re.split(outside, formula[2])]
-    return formula[1] + ",".join(part if re.fullmatch(r"\w+", part) else f'"{part}"' for part in parts)
-
-
-def explain(error: Exception, composer: Composer | None = None) -> str:
-    """Say in one line what is wrong with a request: what was given, what is allowed, the nearest name."""
-    if isinstance(error, RequestError):
-        return str(error)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, option = error.missing_cfg_file.rpartition("/")
-        return str(unknown(group, option, error.options))
-    if isinstance(error, OverrideParseException):
-        word = str(error.override)
-        if word.endswith(","):
-            return f"'{word}' ends with a comma; write several values without spaces: seed=0,1,2"
-        return f"'{word}' is not of the form KEY=VALUE; quote a value that has brackets or spaces"
-    if isinstance(error, RecursionError):
-        return "the configuration includes itself; look through the defaults lists of your conf/"
-    text = f"{error}\n{error.__cause__ or ''}"
-    key = re.search(r"full_key: (\S+)", text) or re.search(r"Could not override '([^']+)'", text)
-    if key and "not in" in text and composer is not None:
-        return _no_such_key(key[1], composer)
-    said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    return said or f"the request cannot be composed ({type(error).__name__}; HYDRA_FULL_ERROR=1 shows where)"
-
-
-def _no_such_key(key: str, composer: Composer) -> str:
-    of_runs = [override.input_line or "" for override in composer.given if not override.is_sweep_override()]
-    words = [*of_runs, *composer.of_request]
-    choices = [word for word in words if composer.is_group(word.partition("=")[0])]
-    try:
-        composed = composer.compose(choices)
-    except RequestError:  # the mistake is among the choices: the defaults' keys must do
-        composed = composer.compose([])
-    keys = set(_dotted(OmegaConf.to_container(composed.config, resolve=False), ""))
-    parent = ""
-    for part in key.split("."):
-        siblings = {name[len(parent) :].split(".")[0] for name in keys if name.startswith(parent)}
-        if part not in siblings:
-            break
-        parent = f"{parent}{part}."
-    else:
-        return f"{key}: not every choice of the grid has this key"
-    if not siblings:
-        return f"{parent.rstrip('.')}: holds a value, it has no key '{part}'"
-    elsewhere = [name for name in sorted(keys) if name.endswith(f".{part}")]
-    near = f"; did you mean '{elsewhere[0]}'?" if elsewhere and not parent else nearest(part, siblings)
-    group = parent.partition(".")[0]
-    choice = f" with {group}={composed.choices[group]}" if group in composed.choices else ""
-    if choice == " with model=custom":
-        near = f"; for an argument of your own module, write +{parent}{part}=VALUE"
-    return f"{parent}{part}: there is no such key{near} (allowed{choice}: {', '.join(sorted(siblings))})"
-
-
-def _dotted(value: Any, prefix: str) -> Iterator[str]:
-    for key, item in value.items():
-        yield f"{prefix}{key}"
-        if isinstance(item, dict):
-            yield from _dotted(item, f"{prefix}{key}.")
+            search_path.prepend(provider="user", path=f"{SCHEME}://{folder}")

@@ -1,5 +1,6 @@
 """A request: the words of `dlx train` and the YAML files of conf/ become runs, each composed and checked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,12 +8,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dlx.compose.composer import PRIMARY, Composed, explain, initialised
+from dlx.compose.composer import PRIMARY, Composed, initialised
+from dlx.compose.explain import explain
 from dlx.compose.fingerprints import fingerprints_of, look_again
-from dlx.compose.grid import OF_REQUEST, expand, labels
+from dlx.compose.grid import expand, labels
+from dlx.compose.words import OF_REQUEST
 from dlx.config import LauncherSettings, Settings, check_launcher, check_values
-from dlx.errors import RequestError
-from dlx.run.identity import Fingerprints, folder_name
+from dlx.errors import RequestError, nearest
+from dlx.run.identity import Fingerprints, flatten, folder_name
+from dlx.run.paths import typed_path
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
         run = _checked(one, run_words, label)
         runs.setdefault(run.folder, run)
     distinct = list(runs.values())
+    _check_folders(distinct)
+    _check_baselines(distinct)
     again = (
         labels([run.words for run in distinct]) if len(distinct) < len(grid) else [r.label for r in distinct]
     )
@@ -84,10 +90,43 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
         values = resolved(config)  # 3 ms
         settings = check_values(values)
     except Exception as error:
-        raise with_label(RequestError(explain(error)), label) from error
+        raise with_label(RequestError(_with_file(explain(error), composed, words)), label) from error
     fingerprints = fingerprints_of(settings)
-    folder = Path(settings.output_root).expanduser() / settings.name / folder_name(values, fingerprints)
+    root = typed_path(settings.output_root, "output_root")
+    folder = root / settings.name / folder_name(values, fingerprints)
     return ComposedRun(label, tuple(words), composed.choices, values, settings, fingerprints, folder)
+
+
+def _check_folders(runs: Sequence[ComposedRun]) -> None:
+    """Raise RequestError if the folder of a study cannot be made, because a file is in its place."""
+    for study, root in {run.folder.parent: run.settings.output_root for run in runs}.items():
+        try:
+            there = next(folder for folder in (study, *study.parents) if folder.exists())
+        except OSError as error:
+            raise RequestError(f"output_root={root}: {error.strerror}") from error
+        if not there.is_dir():
+            raise RequestError(f"output_root={root}: {there} is a file, not a folder")
+
+
+def _check_baselines(runs: Sequence[ComposedRun]) -> None:
+    """Raise RequestError for a baseline that names a key which no run has."""
+    baselines = {run.settings.baseline: None for run in runs if run.settings.baseline}
+    keys = {key: None for run in runs for key in flatten(run.config)} if baselines else {}
+    for baseline in baselines:
+        for named in re.findall(r"([\w.]+)=", baseline):
+            if not any(f".{key}".endswith(f".{named}") for key in keys):
+                near = nearest(named, {key.rpartition(".")[2]: None for key in keys})
+                raise RequestError(f"baseline={baseline}: there is no key '{named}'{near}")
+
+
+def _with_file(message: str, composed: Composed, words: Sequence[str]) -> str:
+    """Name the user's own YAML file that a wrong value comes from, if no word sets it."""
+    key = re.split(r"[=:]", message, maxsplit=1)[0]
+    group = key.partition(".")[0]
+    file = Path("conf", group, f"{composed.choices.get(group)}.yaml")
+    if any(word.lstrip("+").partition("=")[0] == key for word in words) or not file.is_file():
+        return message
+    return f"{message} ({file})"
 
 
 def with_label(error: RequestError, label: str) -> RequestError:

@@ -3,6 +3,9 @@
 Axes: N samples of a split, B of a batch.
 """
 
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,6 +20,8 @@ from dlx.errors import RequestError
 # A split that is smaller as floats is standardised once. A larger one stays raw (pixels take a quarter of the
 # memory) and is standardised batch by batch. Both give the same bits.
 FLOAT_COPY_BYTES = 1 << 30
+
+_handed_over: dict[str, Source] = {}
 
 
 @dataclass(frozen=True)
@@ -86,19 +91,38 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
     )
     # Fitted on the CPU, because MPS has no float64.
     standardise = fit(settings.standardise, train.inputs, source.white).to(dtype=dtype, device=device)
-    return Dataset(
-        name=settings.name,
-        classes=source.classes,
-        train=_to_device(train, standardise),
-        val=_to_device(val, standardise),
-        test=_to_device(test, standardise),
-        standardise=standardise,
-    )
+    splits = (_to_device(train, standardise), _to_device(val, standardise), _to_device(test, standardise))
+    if any(not bool(torch.isfinite(part.inputs).all()) for part in splits if part.inputs.is_floating_point()):
+        raise RequestError(
+            f"data.name={settings.name}: the inputs are too large for {str(dtype).removeprefix('torch.')}; "
+            "scale them down"
+        )
+    return Dataset(settings.name, source.classes, *splits, standardise)
 
 
 def read(settings: DataSettings) -> Source:
-    """Read the whole source into memory, downloading it first if necessary and possible."""
+    """Read the whole source into memory, downloading it first if necessary and possible.
+
+    One that was handed over is not read again.
+    """
+    if (source := _handed_over.get(source_key(settings))) is not None:
+        return source
     return sources.build(settings.name, settings.arguments, root=data_root(settings.root))
+
+
+@contextmanager
+def handed_over(given: Mapping[str, Source]) -> Iterator[None]:
+    """Let `read` return these sources, by `source_key`: another process has read them for this one."""
+    _handed_over.update(given)
+    try:
+        yield
+    finally:
+        _handed_over.clear()
+
+
+def source_key(settings: DataSettings) -> str:
+    """Return what tells a source from others; its splits do not count."""
+    return json.dumps([settings.name, settings.arguments, settings.root])
 
 
 def _validate_on_test(source: Source, name: str) -> Source:

@@ -8,6 +8,7 @@ import errno
 import gzip
 import hashlib
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dlx.errors import RequestError
 
 Bytes = NDArray[np.uint8]
 TIMEOUT_SECONDS = 30
+LARGEST_FILE = 100 << 20  # bytes; MNIST's training images are 47 MB
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,12 @@ def _read(published: Published, root: Path) -> tuple[dict[str, Bytes], dict[str,
     wrong: dict[str, str] = {}
     for name, checksum in published.files.items():
         algorithm, _, expected = checksum.partition(":")
+        path = root / published.folder / name
         try:
-            content = np.fromfile(root / published.folder / name, dtype=np.uint8)
+            if path.stat().st_size > LARGEST_FILE or (path.exists() and not path.is_file()):
+                wrong[name] = "damaged"
+                continue
+            content = np.fromfile(path, dtype=np.uint8)
         except OSError as error:
             wrong[name] = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
             continue
@@ -65,6 +71,7 @@ def _read(published: Published, root: Path) -> tuple[dict[str, Bytes], dict[str,
 def _fetch(published: Published, root: Path) -> dict[str, Bytes]:
     from filelock import FileLock
 
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / f".{published.name}.lock"):
@@ -78,10 +85,23 @@ def _fetch(published: Published, root: Path) -> dict[str, Bytes]:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise  # the disk is full: no change to the request would help
         _, wrong = _read(published, root)
+        _remove_empty(published, root, made)
         raise _absent(published, root, wrong, str(error)) from error
     if wrong:
         raise _absent(published, root, wrong, "the archives do not contain these files as published")
     return contents
+
+
+def _remove_empty(published: Published, root: Path, made: list[Path]) -> None:
+    """Remove the folders that were made for a download which failed, unless something is in them."""
+    with suppress(OSError):  # the first that is not empty ends it
+        if root in made:
+            (root / f".{published.name}.lock").unlink(missing_ok=True)
+            for folder in (root / published.folder, *(root / published.folder).parents):
+                if folder != root and folder.is_relative_to(root) and folder.exists():
+                    folder.rmdir()
+        for folder in made:
+            folder.rmdir()
 
 
 def _download(published: Published, root: Path, wrong: dict[str, str]) -> None:

@@ -34,7 +34,6 @@ Images = NDArray[np.uint8]
 Mode = Literal["rgb", "grey"]
 PILLOW_MODES = {"rgb": "RGB", "grey": "L"}
 COPIES = 2  # for a moment, the decoded array and its splits are both in memory
-SAFE_SHARE = 0.8  # of the free memory; the rest is for the model and other programs
 THREADED_PIXELS = 128 * 128
 IMAGES_PER_TASK = 64  # with one small image per task, the queue took more time than decoding
 log = logging.getLogger(__name__)
@@ -51,13 +50,10 @@ def check_memory(count: int, size: tuple[int, int], mode: Mode) -> None:
     height, width = size
     needed = count * len(PILLOW_MODES[mode]) * height * width * COPIES
     available = device.available_bytes()
-    if available is not None and needed > SAFE_SHARE * available:
-        smaller = max(1, int((height * width * SAFE_SHARE * available / needed) ** 0.5))
-        raise RequestError(
-            f"data.size: {count} images of {height}x{width} need {needed / 1e9:.3g} GB of memory, but dlx "
-            f"uses at most {SAFE_SHARE:.0%} of the free {available / 1e9:.3g} GB; resize them, for example "
-            f"data.size={min(32, smaller)}"
-        )
+    if available is not None:
+        smaller = max(1, int((height * width * device.SAFE_SHARE * available / needed) ** 0.5))
+        advice = f"resize them, for example data.size={min(32, smaller)}"
+        device.check_memory(f"data.size: {count} images of {height}x{width} need", needed, advice, available)
 
 
 def decode(folder: Path, files: Sequence[str], size: tuple[int, int], mode: Mode, *, resize: bool) -> Images:

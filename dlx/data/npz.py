@@ -4,19 +4,20 @@ Axes: N samples, F features, C channels, H height, W width, K classes.
 """
 
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from dlx.data.source import Arrays, Source, below, sources
+from dlx.device import check_memory
 from dlx.errors import RequestError
 
 Array = NDArray[Any]
+COPIES = 3  # of the arrays, for a moment: as stored, as split, as standardised
 
 
 @sources.register("npz")
@@ -31,6 +32,8 @@ def npz(root: Path, *, path: str | None = None) -> Source:
     if path is None:
         raise RequestError(f"data.path: give a file below data.root={root}, for example data.path=mine.npz")
     file = below(root, path)
+    if not file.is_file():
+        raise _wrong(file, "is not a file")
     arrays = _load(file)
     prefix = "train_" if "train_inputs" in arrays else ""
     if prefix and "inputs" in arrays:
@@ -50,14 +53,30 @@ def npz(root: Path, *, path: str | None = None) -> Source:
 
 
 def _load(file: Path) -> dict[str, Array]:
+    with file.open("rb") as start:
+        if start.read(2) not in (b"PK", b"\x93N"):  # NumPy would take it for a pickle
+            raise _wrong(file, "is not an .npz file; write it with numpy.savez")
     try:
         with file.open("rb") as opened:  # opened here, because numpy does not close a damaged file
+            if zipfile.is_zipfile(opened):
+                _check_size(file, opened)
+            opened.seek(0)
             stored = np.load(opened, allow_pickle=False)
             if isinstance(stored, Mapping):
                 return dict(stored)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _wrong(file, f"cannot be read as arrays without pickled objects: {error}") from error
+    except RequestError:
+        raise
+    except Exception as error:  # damage makes numpy, zipfile and their decompressors raise many kinds
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise _wrong(file, f"cannot be read as arrays without pickled objects: {reason}") from error
     raise _wrong(file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)")
+
+
+def _check_size(file: Path, opened: IO[bytes]) -> None:
+    """Raise RequestError if the arrays, unpacked, do not fit into the free memory."""
+    with zipfile.ZipFile(opened) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    check_memory(f"data.path: {file}, unpacked, needs", COPIES * size)
 
 
 def _pair(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays:
@@ -98,7 +117,12 @@ def _to_tensor(file: Path, name: str, inputs: Array) -> torch.Tensor:
 
 def _classes(file: Path, arrays: Mapping[str, Array], train: Arrays) -> tuple[str, ...]:
     if "classes" in arrays:
-        names = tuple(str(name) for name in arrays["classes"].ravel())
+        names = tuple(
+            name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+            for name in arrays["classes"].ravel().tolist()
+        )
+        if not names:
+            raise _wrong(file, "classes is empty")
         if len(set(names)) != len(names):
             raise _wrong(file, f"classes contains a name twice: {', '.join(names)}")
         return names

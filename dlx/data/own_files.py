@@ -62,6 +62,8 @@ def _stats(folder: Path, files: Sequence[str]) -> list[tuple[str, os.stat_result
 def _fingerprints(root: Path, path: str, images: bool) -> dict[str, str]:
     try:
         found = below(root, path).resolve()
+        if not images and not found.is_file():  # a pipe would be waited for
+            return {}
         if not images:
             return {found.name: _fingerprint(found.parent, [found.name], named=False)}
         files = [file for part in list_images(found)[1] for file, _ in part or ()]

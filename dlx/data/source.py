@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dlx.errors import RequestError
 from dlx.registry import Registry
-from dlx.run.paths import cache_root
+from dlx.run.paths import cache_root, typed_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,15 +49,19 @@ sources: Registry[Source] = Registry("data", "dlx.data", "dlx.surface.descent")
 
 def data_root(root: str | None) -> Path:
     """Return the folder of data sets: `data.root`, else the environment's DLX_DATA, else the user's cache."""
-    given = root or os.environ.get("DLX_DATA")
-    return Path(given).expanduser().absolute() if given else cache_root() / "data"
+    if root:
+        return typed_path(root, "data.root").absolute()
+    given = os.environ.get("DLX_DATA")
+    return typed_path(given, "DLX_DATA").absolute() if given else cache_root() / "data"
 
 
 def below(root: Path, path: str) -> Path:
     """Return `data.path` below the root, or itself if absolute. Raises RequestError if nothing is there."""
-    found = root / Path(path).expanduser()
-    if not found.exists():
-        raise RequestError(
-            f"data.path={path}: there is no {found}; data.path is relative to data.root={root}"
-        )
+    try:
+        found = root / typed_path(path, "data.path")
+        there = found.exists()
+    except OSError as error:  # a name of 300 characters, a loop of links
+        raise RequestError(f"data.path={path}: {error.strerror}, below data.root={root}") from error
+    if not there:
+        raise RequestError(f"data.path={path}: there is no {found}; data.path is relative to data.root")
     return found

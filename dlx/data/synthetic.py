@@ -12,11 +12,14 @@ from pydantic import Field
 
 from dlx import rng
 from dlx.data.source import Arrays, Source, sources
+from dlx.device import check_memory
+from dlx.errors import RequestError
 
 Count = Annotated[int, Field(ge=1)]
 Classes = Annotated[int, Field(ge=2)]
 Deviation = Annotated[float, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+COPIES = 5  # of the samples, for a moment: centres, noise, their sum, the splits, the standardised splits
 
 
 @sources.register("blobs")
@@ -30,6 +33,7 @@ def blobs(
     seed: Seed,
 ) -> Source:
     """Draw one Gaussian per class, with a standard normal centre and standard deviation `noise`."""
+    _check_size(samples, classes, features)
     generator = rng.generator(seed, "blobs")
     labels_N = torch.arange(samples) % classes
     centres_KF = torch.randn(classes, features, generator=generator, dtype=torch.float64)
@@ -48,6 +52,7 @@ def spirals(
     seed: Seed,
 ) -> Source:
     """Draw one spiral arm per class: radius 0 to 1 over `turns` turns, plus Gaussian `noise`."""
+    _check_size(samples, classes, features=2)
     generator = rng.generator(seed, "spirals")
     labels_N = torch.arange(samples) % classes
     radius_N = torch.rand(samples, generator=generator, dtype=torch.float64)
@@ -55,3 +60,10 @@ def spirals(
     points_NF = radius_N[:, None] * torch.stack([angle_N.cos(), angle_N.sin()], dim=1)
     noise_NF = torch.randn(samples, 2, generator=generator, dtype=torch.float64)
     return Source(tuple(map(str, range(classes))), Arrays(points_NF + noise * noise_NF, labels_N))
+
+
+def _check_size(samples: int, classes: int, features: int) -> None:
+    if classes > samples:
+        raise RequestError(f"data.classes={classes}: more classes than data.samples={samples}")
+    what = f"data.samples={samples}: with {features} features each, they need"
+    check_memory(what, COPIES * samples * features * torch.float64.itemsize)

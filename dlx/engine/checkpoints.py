@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 # Of `auto`: the share of the time that checkpoints may take, and the least seconds between two of them.
 SHARE = 0.02
 LEAST_SECONDS = 2.0
-# The cost of the first is estimated from the bytes of the weights, which Adam triples, at a slow 60 MB/s.
-SECONDS_A_BYTE = 3 / 60e6
+# The cost of the first is estimated: the bytes of the weights, which Adam triples, at a slow 60 MB/s, and
+# the run's tables, which are synced.
+SECONDS_A_BYTE, SECONDS_A_RUN = 3 / 60e6, 3e-3
 PATIENCE = 3.0  # seconds; if a stop is asked for, a longer epoch is left at its next step
 
 
@@ -74,5 +75,5 @@ class Checkpoints:
         cost = self._cost
         if cost is None:
             weights = (p for recorder in recorders for p in recorder.run.model.parameters())
-            cost = SECONDS_A_BYTE * sum(weight.nbytes for weight in weights)
+            cost = SECONDS_A_BYTE * sum(weight.nbytes for weight in weights) + SECONDS_A_RUN * len(recorders)
         return seconds >= max(LEAST_SECONDS, cost / SHARE)

@@ -6,7 +6,16 @@ from typing import Literal
 
 from torch import nn
 
-from dlx.model.models import ACTIVATIONS, Activation, Count, Counts, Dropout, Probability, image_shape, models
+from dlx.model.models import (
+    ACTIVATIONS,
+    Activation,
+    Counts,
+    Dropout,
+    Layers,
+    Probability,
+    image_shape,
+    models,
+)
 
 POOLS: dict[str, Callable[[int], nn.Module]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 Norm = Literal["none", "batch"]
@@ -25,7 +34,7 @@ class CNN(nn.Sequential):
         outputs: int,
         *,
         channels: Counts = (32, 64, 128),
-        convolutions: Count = 1,
+        convolutions: Layers = 1,
         norm: Norm = "batch",
         activation: Activation = "relu",
         dropout: Probability = 0.0,

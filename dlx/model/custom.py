@@ -4,7 +4,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -17,6 +17,7 @@ from dlx.model.models import models
 from dlx.model.own_code import current_folder_importable, own_sources
 from dlx.registry import check_arguments
 
+OWN_KEYS = ("name", "init", "target")  # of the group model
 _imported: dict[str, tuple[Path, str]] = {}  # by module of the user's: its file, and the fingerprint of that
 
 
@@ -25,18 +26,21 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
     """Import `target`, a class or function that returns an nn.Module, and call it with the other keys.
 
     The keys are checked against its signature first. If it has parameters called `input_shape` ((C, H, W) or
-    (F,)) and `outputs`, they are passed as well. Raises RequestError for all that the user can put right,
-    including exceptions of their own code.
+    (F,)) and `outputs` or `num_classes`, they are passed as well. Raises RequestError for all that the user
+    can put right, including exceptions of their own code.
     """
     with current_folder_importable():
         builder = _import_target(target)
         parameters = inspect.signature(builder).parameters
-        offered = {"input_shape": input_shape, "outputs": outputs}
-        given = {key: value for key, value in offered.items() if key in parameters}
+        _check_parameters(target, parameters)
+        offered = {"input_shape": input_shape, "outputs": outputs, "num_classes": outputs}
+        given = {key: value for key, value in offered.items() if key in parameters and key not in arguments}
         checked = check_arguments(builder, arguments, set(given), "model")
         try:
             model = builder(**given, **checked)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit, for one
             raise RequestError(f"model.target={target}: {one_line(error)}") from error
     if not isinstance(model, nn.Module):
         raise RequestError(f"model.target={target}: returned a {type(model).__name__}, not a torch.nn.Module")
@@ -48,7 +52,17 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
     return model
 
 
-def one_line(error: Exception) -> str:
+def _check_parameters(target: str, parameters: Mapping[str, inspect.Parameter]) -> None:
+    """Raise RequestError for a parameter that no key of the configuration can give a value to."""
+    for key, parameter in parameters.items():
+        if key in OWN_KEYS and parameter.default is parameter.empty:
+            raise RequestError(
+                f"model.target={target}: its parameter '{key}' has the name of a key that dlx uses itself; "
+                "rename it, or wrap it in a function of yours"
+            )
+
+
+def one_line(error: BaseException) -> str:
     """Return an exception raised by the user's code as one line."""
     first = str(error).partition("\n")[0]
     return f"{type(error).__name__}: {first} (HYDRA_FULL_ERROR=1 shows where)"
@@ -61,7 +75,9 @@ def _import_target(target: str) -> Callable[..., Any]:
     module_name, name = target.split(":")
     try:
         module = _import_current(module_name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit, for one
         raise RequestError(
             f"model.target={target}: importing '{module_name}' failed: {one_line(error)}"
             f" (looked in {Path.cwd()} and the installed packages)"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from dlx.model.models import ACTIVATIONS, Activation, Count, Dropout, Probability, models
+from dlx.model.models import ACTIVATIONS, MOST_LAYERS, Activation, Count, Dropout, Probability, models
 
 Norm = Literal["none", "batch", "layer"]
 NORMS: dict[Norm, type[nn.BatchNorm1d | nn.LayerNorm]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
@@ -37,9 +37,9 @@ class MLP(nn.Sequential):
         outputs: int,
         *,
         width: Count = 128,
-        depth: Annotated[int, Field(ge=0)] = 2,
+        depth: Annotated[int, Field(ge=0, le=MOST_LAYERS)] = 2,
         taper: Annotated[float, Field(gt=0, le=1)] = 0.5,
-        sizes: list[Count] | None = None,
+        sizes: Annotated[list[Count], Field(max_length=MOST_LAYERS)] | None = None,
         norm: Norm = "none",
         activation: Activation = "relu",
         dropout: Probability = 0.0,

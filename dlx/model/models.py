@@ -21,8 +21,11 @@ from dlx.registry import Registry
 # only by torch's default initialisation, for which the caller seeds torch's global generator.
 models: Registry[nn.Module] = Registry("model", "dlx.model", "dlx.surface.descent")
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
+# The deepest plain network known to train has 10,000 layers (Xiao et al., 2018); building it takes seconds.
+MOST_LAYERS = 10_000
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Layers = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=1, max_length=MOST_LAYERS)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "none"]
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from dlx.model.models import Count, image_shape, models
+from dlx.model.models import Count, Layers, image_shape, models
 
 
 @models.register("resnet")
@@ -17,7 +17,7 @@ class ResNet(nn.Sequential):
     """
 
     def __init__(
-        self, input_shape: tuple[int, ...], outputs: int, *, blocks: Count = 3, width: Count = 16
+        self, input_shape: tuple[int, ...], outputs: int, *, blocks: Layers = 3, width: Count = 16
     ) -> None:
         channels, _, _ = image_shape("resnet", input_shape)
         layers: OrderedDict[str, nn.Module] = OrderedDict(

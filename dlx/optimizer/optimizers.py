@@ -103,7 +103,7 @@ def muon(
     lr: NonNegative,
     momentum: Fraction,
     nesterov: bool,
-    ns_steps: Annotated[int, Field(ge=1)],
+    ns_steps: Annotated[int, Field(ge=1, lt=100)],
     betas: Betas,
     weight_decay: NonNegative,
 ) -> list[Optimizer]:

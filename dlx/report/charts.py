@@ -6,8 +6,9 @@ same dictionaries would take 0.4 s, a third of a small report; a test checks the
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,23 +56,31 @@ class DrawnChart:
     live: Spec | None = None
 
 
-def draw_charts(charts: Iterable[Chart], folder: Path) -> list[DrawnChart]:
-    """Write every chart to `folder` as SVG, PNG (at double resolution) and PDF; return them for the page."""
+def draw_charts(charts: Iterable[Chart]) -> tuple[list[DrawnChart], dict[str, bytes]]:
+    """Draw the charts for the page, and as files: SVG, PNG (at double resolution) and PDF, by their names."""
     import vl_convert
 
     drawn, files = [], {}
-    with ThreadPoolExecutor(max_workers=2) as pool:  # PNG and PDF are made during the next SVG
+    with threads(2) as pool:  # PNG and PDF are made during the next SVG
         for name, title, caption, spec, wide, live in charts:
             svg = ""
             if spec is not None:
                 svg = _render(spec)
-                (folder / f"{name}.svg").write_text(f"{svg}\n{MARK}", encoding="utf-8")
+                files[f"{name}.svg"] = pool.submit(f"{svg}\n{MARK}".encode)
                 files[f"{name}.png"] = pool.submit(vl_convert.svg_to_png, svg, scale=2)
                 files[f"{name}.pdf"] = pool.submit(vl_convert.svg_to_pdf, svg)
             drawn.append(DrawnChart(name, title, caption, wide, svg, _unfilled(spec) if live else None))
-    for name, content in files.items():
-        (folder / name).write_bytes(content.result())
-    return drawn
+        return drawn, {name: content.result() for name, content in files.items()}
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Give threads that an error or a signal does not wait for, but for what each is in the middle of."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _render(spec: Spec) -> str:
@@ -109,10 +118,8 @@ def _unfilled(spec: Any) -> Any:
     return {key: _unfilled(value) for key, value in spec.items() if not (named and key == "values")}
 
 
-def discard_earlier(folder: Path) -> None:
-    """Remove the plots of an earlier report, which may have drawn more; other files are kept."""
+def earlier_charts(folder: Path) -> Iterator[Path]:
+    """Yield the files of an earlier report's charts: it may have drawn more. Other files are not ours."""
     for path in folder.glob("*.svg"):
         if path.read_bytes().endswith(MARK.encode()):
-            path.unlink()
-            for kind in (".png", ".pdf"):
-                path.with_suffix(kind).unlink(missing_ok=True)
+            yield from (path.with_suffix(kind) for kind in (".svg", ".png", ".pdf"))

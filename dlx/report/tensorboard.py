@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dlx.errors import RequestError
 from dlx.report.analysis import Analysis
 from dlx.report.text import visible, write_value
-from dlx.run.paths import HISTORY, write_atomically
+from dlx.run.paths import HISTORY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,21 +28,21 @@ def check_installed() -> None:
         raise RequestError("--tensorboard needs the package tensorboard: pip install 'dlx[tensorboard]'")
 
 
-def write_events(analysis: Analysis, folder: Path) -> None:
-    """Write a folder for each run below `folder`: every column of its history by epoch, and its settings.
+def event_files(analysis: Analysis) -> dict[str, bytes]:
+    """Return an event file for each run by its path: every column of its history by epoch, and its settings.
 
-    Wall time is the time of training. Event files of an earlier export are removed; other files are kept.
+    Wall time is the time of training.
     """
     data = analysis.data
-    for earlier in folder.rglob(EVENTS):
-        earlier.unlink()
     swept = [*analysis.design.keys, *analysis.design.seeds]
     histories = {str(run): history for run, history in data.histories.groupby("run", sort=False)}
+    files = {}
     for run, row in zip(data.runs.index, data.runs.to_dict(orient="records"), strict=True):
         settings = {key: data.settings[run].get(key) for key in swept}
         start, end = _session(run, settings, completed=row["status"] == "completed")
         scalars = _scalars(histories[run], Path(row["folder"])) if run in histories else []
-        _write(folder / _below(run), [start, *scalars, end])
+        files[str(_below(run) / EVENTS)] = _content([start, *scalars, end])
+    return files
 
 
 def _below(run: str) -> PurePosixPath:
@@ -50,7 +50,7 @@ def _below(run: str) -> PurePosixPath:
     return PurePosixPath(*(part for part in PurePosixPath(visible(run)).parts if part not in ("/", "..")))
 
 
-def _write(folder: Path, events: list[Any]) -> None:
+def _content(events: list[Any]) -> bytes:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -58,8 +58,7 @@ def _write(folder: Path, events: list[Any]) -> None:
     writer = RecordWriter(content)
     for event in [Event(file_version="brain.Event:2"), *events]:
         writer.write(event.SerializeToString())
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / EVENTS, content.getvalue())
+    return content.getvalue()
 
 
 def _scalars(history: "pd.DataFrame", folder: Path) -> Iterator[Any]:

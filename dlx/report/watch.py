@@ -1,23 +1,23 @@
-"""`dlx report --watch`: renews the report while runs train, until every run has ended or Ctrl-C."""
+"""`dlx report --watch`: renews the report while runs train, until every run has ended or a signal."""
 
 import signal
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from dlx.report.load import StudyData, load_study
 from dlx.report.page.render import without_reload
 from dlx.report.reader import Reader
 from dlx.report.text import visible, write_count
 from dlx.run.paths import write_atomically
+from dlx.signals import CODES, numbers
 
 SECONDS = 10.0  # between two looks
 QUIET = 60.0  # seconds without a change or a running run, after which no more is expected
 SHARE = 3  # wait at least this many times as long as the last renewal took: the cores are for training
-INTERRUPTED = 130  # the exit code
-STEP = 0.1  # seconds; how soon Ctrl-C is noticed while waiting
+STEP = 0.1  # seconds; how soon a signal is noticed while waiting
 
 
 class Write(Protocol):
@@ -30,22 +30,19 @@ class Write(Protocol):
 def watch_runs(
     folders: list[Path], write: Write, page: Path, seconds: float = SECONDS, quiet: float = QUIET
 ) -> int:
-    """Renew the report whenever runs have changed; return 0 when all have ended, 130 after Ctrl-C.
+    """Renew the report whenever runs have changed; return 0 when all have ended, 130 or 143 after a signal.
 
-    `write` writes `page`. The first Ctrl-C waits for a page that is being written; a second one stops at
+    `write` writes `page`. The first signal waits for a page that is being written; a second one stops at
     once and leaves the previous page. Raises what `write` raises if in the end no run has ended.
     """
     with Interrupt() as interrupt:
-        try:
-            _follow(folders, write, seconds, quiet, interrupt)
-        except KeyboardInterrupt:
-            return INTERRUPTED
+        _follow(folders, write, seconds, quiet, interrupt)
     if not interrupt.noted:
         return 0
     if page.is_file():
         write_atomically(page, without_reload(page.read_bytes()))
         print(f"\nstopped; {visible(str(page))} no longer reloads itself", flush=True)
-    return INTERRUPTED
+    return interrupt.noted
 
 
 def _follow(folders: list[Path], write: Write, seconds: float, quiet: float, interrupt: "Interrupt") -> None:
@@ -76,26 +73,33 @@ def _renew(study: StudyData, write: Write, refresh: int) -> None:
 
 
 class Interrupt:
-    """Notes the first Ctrl-C instead of stopping what is being written; the second acts as usual."""
+    """Notes the first signal to stop instead of stopping what is being written; the second acts as usual."""
 
     def __init__(self) -> None:
-        self.noted = False
+        self.noted = 0  # the exit code
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._note)
+        for number in numbers():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._note)
         return self
 
-    def _note(self, *_: object) -> None:
-        self.noted = True
-        signal.signal(signal.SIGINT, self._before)
+    def _note(self, number: int, _: object) -> None:
+        self.noted = CODES[signal.Signals(number).name]
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        self._restore()
 
     def wait(self, seconds: float) -> None:
-        """Sleep for this time, or until Ctrl-C."""
+        """Sleep for this time, or until a signal."""
         end = time.monotonic() + seconds
         while not self.noted and (left := end - time.monotonic()) > 0:
             time.sleep(min(STEP, left))

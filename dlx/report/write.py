@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from dlx import __version__
 from dlx.errors import RequestError
 from dlx.report.analysis import Analysis, Options, analyse
+from dlx.report.charts import earlier_charts
 from dlx.report.diagnosis.finding import diagnosis_csv
 from dlx.report.formats import Table, to_latex, to_markdown
 from dlx.report.load import LISTS, StudyData, load_study
-from dlx.report.page.render import render_page
+from dlx.report.page.render import PLOTS, render_page
+from dlx.report.replace import replace_files
 from dlx.report.tables import comparisons_csv, comparisons_table, settings_csv
 from dlx.report.terminal import print_report
 from dlx.report.text import visible
-from dlx.run.paths import write_atomically
 from dlx.stats.intervals import LEVEL
 
 if TYPE_CHECKING:
@@ -62,17 +63,23 @@ def write_report(
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     level = looks.level(study.settings.values()) if looks else LEVEL
     analysis = analyse(study, options, level, looks.level_with_more() if looks else LEVEL)
-    html = render_page(analysis, output, title, command, refresh)
-    files = _texts(analysis, title, command) | {PAGE: html}  # the page last, as it links to the others
-    for name, text in files.items():
-        # Bytes of names that are not UTF-8 become escapes.
-        write_atomically(output / name, text.encode(errors="backslashreplace"))
+    html, plots = render_page(analysis, output, title, command, refresh)
+    # Bytes of names that are not UTF-8 become escapes.
+    texts = {
+        name: text.encode(errors="backslashreplace")
+        for name, text in _texts(analysis, title, command).items()
+    }
+    exported, obsolete = {}, list(earlier_charts(output / PLOTS))
+    if events:
+        from dlx.report import tensorboard
+
+        exported = {f"{EVENTS}/{name}": each for name, each in tensorboard.event_files(analysis).items()}
+        obsolete += (output / EVENTS).rglob(tensorboard.EVENTS)
+    # The page last, as it links to the others.
+    page = {PAGE: html.encode(errors="backslashreplace")}
+    replace_files(output, plots | exported | texts | page, obsolete)
     if looks:
         looks.record()
-    if events:
-        from dlx.report.tensorboard import write_events
-
-        write_events(analysis, output / EVENTS)
     if not show:
         return
     print_report(Console(highlight=False), analysis, title, output / PAGE, details=details)

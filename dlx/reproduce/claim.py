@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from yaml import YAMLError
 
 from dlx.errors import RequestError, nearest
-from dlx.registry import describe
 from dlx.run.documents import check_yaml, shorten
 from dlx.run.files import YAML_LIMIT, read_text
+from dlx.validation import describe
 
 FOLDER = Path(__file__).resolve().parent.parent / "claims"
 ALL = "all"

@@ -5,10 +5,15 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from errno import ELOOP
+from glob import escape
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
+from dlx.errors import RequestError
+
+NEW = ".new"  # how the name of a file ends that is not yet in its place
 HISTORY = "history.csv"
 RESULT = "result.json"
 CHECKPOINT = "checkpoint.pt"
@@ -24,6 +29,20 @@ def cache_root() -> Path:
     if given := os.environ.get("DLX_CACHE"):
         return Path(given).expanduser().absolute()
     return Path(platformdirs.user_cache_dir("dlx", appauthor=False))
+
+
+def typed_path(text: str, where: str) -> Path:
+    """Return a path as a user typed it, with `~` and `~user` expanded.
+
+    Raises RequestError that begins with `where` if there is no such home, or for a zero byte.
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise RequestError(f"{where}={text}: there is no home folder for {Path(text).parts[0]}") from None
+    if "\0" in text:
+        raise RequestError(f"{where}={text}: a path cannot hold a zero byte")
+    return path
 
 
 def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None) -> list[Path]:
@@ -81,23 +100,67 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     """Write a file so that, if the process or machine dies, `path` is either the old file or the new one.
 
     A link is replaced, not followed. Without `durable` the file may be lost if the machine dies, but it takes
-    a third of the time. Raises OSError if the file system does (disk full, read-only).
+    a third of the time. What a killed process has left of this file is removed. Raises OSError, with the
+    file's name, if the file system does (disk full, read-only).
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        _replace(path, content, durable=durable)
+        _remove_leftovers(path)
+        if durable:
+            sync_folder(path.parent)
+    except OSError as error:  # which names a temporary file, or none
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, content: bytes, *, durable: bool) -> None:
+    file, new = _temporary_file(path)
+    try:
+        file.write(content)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+        new.chmod(0o644)
+        new.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
-    if not durable:
-        return
-    directory = os.open(path.parent, os.O_RDONLY)
+    finally:
+        file.close()
+
+
+def _temporary_file(path: Path) -> tuple[BinaryIO, Path]:
+    """Return a new file beside `path` that this process holds, so that no other takes it for a leftover."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=NEW)
+        if not hold(handle) or os.fstat(handle).st_nlink:
+            return os.fdopen(handle, "wb"), Path(name)
+        os.close(handle)  # another process has removed it in between
+
+
+def hold(descriptor: int) -> bool:
+    """Lock a file or folder, without waiting, for as long as it is open; False if that is not possible.
+
+    The kernel lets go when the process dies, so what nobody holds is a leftover.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):  # Windows; another process holds it, or the file system has no locks
+        return False
+    return True
+
+
+def _remove_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{escape(path.name)}.*{NEW}"):
+        with suppress(OSError), leftover.open("rb") as file:
+            if hold(file.fileno()):
+                leftover.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk hold the names of the files in a folder."""
+    directory = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

@@ -13,7 +13,7 @@ from dlx.run.checkpoint import CohortCheckpoint
 from dlx.run.files import make_folder, open_to_append
 from dlx.run.history import EpochRow
 from dlx.run.identity import changed_files, identity
-from dlx.run.paths import HYDRA, LOG, write_atomically
+from dlx.run.paths import HYDRA, LOG, RESULT, write_atomically
 from dlx.run.result import Result, write_result
 from dlx.study.longer import continued_state
 from dlx.study.progress import RunDisplay
@@ -35,7 +35,8 @@ def train_cohort(
     """Train the runs of a cohort that have not ended; each leaves a result, even if it fails.
 
     They go on from the cohort's checkpoint, if there is one. A run's last bits depend on what it trains with,
-    so those that ended after the checkpoint are trained along, and all of them if there is none.
+    so those that ended after the checkpoint are trained along, and all of them if there is none. Runs that
+    failed, or are to be trained again, train apart from the others.
 
     The caller holds the cohort. `displays`: by run, where this process shows its progress. `stop` returns the
     exception with which to leave training, after a checkpoint, or None. Raises OSError where nothing can be
@@ -43,16 +44,19 @@ def train_cohort(
     """
     checkpoint = CohortCheckpoint(study.checkpoint(cohort))
     with ExitStack() as stack:
-        members = []
+        members: list[_Member] = []
+        failed: list[_Member] = []
         for name in cohort.runs:
             run, folder, ended = study.runs[name], study.folder / name, study.result(name)
             display, log = displays.get(name) if displays else None, stack.enter_context(_log(folder))
             if ended is not None and display is not None:
                 display.skip(folder, ended)
-            members.append(_Member(run, folder, ended, display, log))
-        if any(member.ended is None for member in members):
-            _train(study, members, cohort.threads, checkpoint, stop)
-    checkpoint.delete()
+            part = failed if ended is None and (folder / RESULT).is_file() else members
+            part.append(_Member(run, folder, ended, display, log))
+        for part in (members, failed):
+            if any(member.ended is None for member in part):
+                _train(study, part, cohort.threads, checkpoint, stop)
+            checkpoint.delete()
 
 
 @dataclass(frozen=True, eq=False)

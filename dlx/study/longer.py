@@ -6,6 +6,7 @@ That needs a checkpoint (keep=last), and a schedule whose rates do not depend on
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from dlx.config import Settings
@@ -56,13 +57,21 @@ class ShorterRuns:
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        self._runs: dict[str, list[StudyRun]] = {}
-        for run in study.runs.values():
-            self._runs.setdefault(_but_for_epochs(run), []).append(run)
+        self._fewest = min((int(run.config["epochs"]) for run in study.runs.values()), default=0)
+
+    @cached_property
+    def _runs(self) -> dict[str, list[StudyRun]]:
+        """The study's runs by what they have in common with longer ones."""
+        runs: dict[str, list[StudyRun]] = {}
+        for run in self._study.runs.values():
+            runs.setdefault(_but_for_epochs(run), []).append(run)
+        return runs
 
     def of(self, asked: Asked) -> Shorter | None:
         """Return the longest finished run that is this one with fewer epochs; None if there is none."""
         epochs = asked.settings.epochs
+        if epochs <= self._fewest:  # most often, and then nothing needs to be hashed
+            return None
         shorter = [run for run in self._runs.get(_but_for_epochs(asked), ()) if run.config["epochs"] < epochs]
         for run in sorted(shorter, key=lambda run: -int(run.config["epochs"])):
             try:

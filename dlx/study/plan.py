@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx.compose.request import ComposedRun, with_label
-from dlx.config import LauncherSettings
 from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
 from dlx.run.paths import cache_root
@@ -49,6 +48,25 @@ class Sketch:
     example: "Run"
     steps: int
     multiply_adds: float
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What trains the cohorts of a request: `count` of them side by side.
+
+    `threads`, `memory` in bytes and `gpus`: of each worker of a cluster. Those of this machine share it, and
+    the plan decides on their threads.
+    """
+
+    count: int
+    threads: int | None = None
+    memory: float | None = None
+    gpus: float = 0.0
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether they are a cluster's."""
+        return self.threads is not None
 
 
 @dataclass(frozen=True)
@@ -105,11 +123,11 @@ def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
 
 
 class Planner:
-    """Plans for this machine, as a request's launcher is set."""
+    """Plans for the workers of a request's launcher; a cohort may take a `share` of the memory."""
 
-    def __init__(self, launcher: LauncherSettings) -> None:
-        self._processes = launcher.processes or _cores()
-        self._memory = launcher.memory
+    def __init__(self, workers: Workers, share: float) -> None:
+        self._workers = workers
+        self._share = share
 
     def plan(
         self,
@@ -122,8 +140,9 @@ class Planner:
         `recorded`: by study, the cohorts of earlier requests. One that has begun trains as it is, on as many
         threads; of another, what was asked for trains together.
         """
-        worth = sum(_seconds([sketch]) for sketch in sketches.values()) > WORTH_A_PROCESS
-        side_by_side = self._side_by_side(runs, sketches) if worth else 1
+        seconds = sum(_seconds([sketch]) for sketch in sketches.values())
+        worth = seconds > WORTH_A_PROCESS
+        side_by_side = self._side_by_side(runs, sketches, seconds) if worth else 1
         to_form = {(runs[i].folder.parent, runs[i].folder.name): i for i in sketches}
         formed: list[tuple[Cohort, Path, list[int]]] = []
         for study, cohorts in recorded.items():
@@ -134,7 +153,7 @@ class Planner:
                     formed.append((_whole_or_part(Study(study), cohort, asked), study, indices))
         new = {i: sketches[i] for i in sorted(to_form.values())}
         widths = self._widths(runs, new, side_by_side, measured=worth)
-        threads = 1 if side_by_side > 1 and len(sketches) > 1 else None
+        threads = self._workers.threads or (1 if side_by_side > 1 and len(sketches) > 1 else None)
         rows = list(new)
         # Runs of two studies do not train together: each study records its own cohorts.
         # Nor do runs that go on from shorter ones of different lengths.
@@ -151,19 +170,17 @@ class Planner:
         formed.sort(key=lambda each: (-_seconds([sketches[i] for i in each[2]]), each[2]))
         return Plan([(study, cohort) for cohort, study, _ in formed], max(1, min(side_by_side, len(formed))))
 
-    def expects_processes(self, runs: Sequence[ComposedRun]) -> bool:
-        """Say whether there is so much to do that processes will be wanted, from the settings alone."""
-        steps = 0.0
-        for settings in (run.settings for run in runs):
-            samples = settings.data.train_size if isinstance(settings.data.train_size, int) else LEAST_SAMPLES
-            steps += settings.epochs * samples / settings.batch_size
-        return self._processes > 1 and len(runs) > 1 and steps * SECONDS_A_STEP > WORTH_A_PROCESS
-
-    def _side_by_side(self, runs: Sequence[ComposedRun], sketches: Mapping[int, Sketch]) -> int:
+    def _side_by_side(
+        self, runs: Sequence[ComposedRun], sketches: Mapping[int, Sketch], seconds: float
+    ) -> int:
         """Return how many cohorts may train at once: on a GPU one, which has the whole of it."""
+        if self._workers.elsewhere:  # each job imports torch: no more of them than have something to do
+            return min(self._workers.count, math.ceil(seconds / WORTH_A_PROCESS))
         if any(sketch.example.device.type != "cpu" for sketch in sketches.values()):
             return 1
-        return max(1, self._processes // max((runs[i].settings.threads or 1 for i in sketches), default=1))
+        return max(
+            1, self._workers.count // max((runs[i].settings.threads or 1 for i in sketches), default=1)
+        )
 
     def _widths(
         self,
@@ -190,13 +207,26 @@ class Planner:
 
     def _most_in_memory(self, sketch: Sketch, count: int, side_by_side: int) -> int:
         """Return how many of `count` runs may train together, beside as many other cohorts; at least one."""
-        from dlx.engine.stack_width import bytes_of_data, bytes_per_member, free_bytes
+        from dlx.engine.stack_width import bytes_of_data, bytes_per_member
 
-        run, free = sketch.example, free_bytes(sketch.example.device)
+        run = sketch.example
+        free = self._free_bytes(run, side_by_side)
         if free is None:
             return count
-        room = self._memory * free / side_by_side - bytes_of_data(run)
+        room = self._share * free - bytes_of_data(run)
         return min(count, max(1, int(room // bytes_per_member(run))))
+
+    def _free_bytes(self, run: "Run", side_by_side: int) -> float | None:
+        """Return the memory of one of the workers; None if unknown."""
+        from dlx.engine.stack_width import free_bytes
+
+        workers = self._workers
+        if workers.elsewhere and not (workers.gpus and run.device.type == "cuda"):
+            return workers.memory
+        free = free_bytes(run.device)  # a cluster's GPUs are taken to be like this machine's
+        if free is None:
+            return None
+        return free * min(workers.gpus, 1.0) if workers.elsewhere else free / side_by_side
 
 
 def _whole_or_part(study: Study, cohort: Cohort, asked: Sequence[str]) -> Cohort:
@@ -253,5 +283,15 @@ def _seconds(sketches: Sequence[Sketch]) -> float:
     return calls + sum(sketch.steps * sketch.multiply_adds for sketch in sketches) * SECONDS_A_MULTIPLY_ADD
 
 
-def _cores() -> int:
+def expects_processes(runs: Sequence[ComposedRun], workers: Workers) -> bool:
+    """Say whether there is so much to do that processes will be wanted, from the settings alone."""
+    steps = 0.0
+    for settings in (run.settings for run in runs):
+        samples = settings.data.train_size if isinstance(settings.data.train_size, int) else LEAST_SAMPLES
+        steps += settings.epochs * samples / settings.batch_size
+    return workers.count > 1 and len(runs) > 1 and steps * SECONDS_A_STEP > WORTH_A_PROCESS
+
+
+def cores() -> int:
+    """Return the number of this machine's cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -200,10 +200,12 @@ def _first(runs: Sequence[Path]) -> str:
 
 
 class _Tail:
-    """Reads a history that grows, each whole line once."""
+    """Reads a history that grows, each epoch once, however often the run goes on from a checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._offset = path, 0
+        self._last = b""  # the line that ends at the offset
+        self._epoch = -1
 
     def rows(self, since: float) -> list[EpochRow]:
         """Return the rows written since the last call; none of a file that is older than `since`."""
@@ -211,13 +213,20 @@ class _Tail:
             if self._offset == 0 and self._path.stat().st_mtime < since:
                 return []
             with open_regular(self._path, TABLE_LIMIT) as file:
-                file.seek(self._offset)
+                file.seek(self._offset - len(self._last))
+                if file.read(len(self._last)) != self._last:  # the file was cut back to a checkpoint
+                    self._offset = file.seek(0)
                 text, whole, _ = file.read().rpartition(b"\n")
         except (FileNotFoundError, ValueError):  # not there yet, or somebody else's link
             return []
-        self._offset += len(text + whole)
+        if whole:
+            self._offset += len(text + whole)
+            self._last = text.rpartition(b"\n")[2] + whole
         lines = csv.reader((text + whole).decode().splitlines())
-        return [_row(cells) for cells in lines if cells and cells[0] != COLUMNS[0]]
+        rows = [_row(cells) for cells in lines if cells and cells[0] != COLUMNS[0]]
+        new = [row for row in rows if row.epoch > self._epoch]
+        self._epoch = max((row.epoch for row in new), default=self._epoch)
+        return new
 
 
 def _row(cells: Sequence[str]) -> EpochRow:

@@ -29,6 +29,11 @@ class Interrupted(BaseException):
         return self.message
 
     @property
+    def said(self) -> str:
+        """What happened, in a word."""
+        return "interrupted" if self.number == signal.SIGINT else "terminated"
+
+    @property
     def exit_code(self) -> int:
         """130 for Ctrl-C; 143 for SIGTERM, and for SIGHUP, which ends a request as SIGTERM does."""
         return 128 + (signal.SIGINT if self.number == signal.SIGINT else signal.SIGTERM)

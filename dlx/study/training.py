@@ -12,15 +12,17 @@ from dlx.errors import RequestError
 from dlx.model.own_code import file_in_project
 from dlx.run.documents import shorten
 from dlx.run.files import refuse_links
+from dlx.run.identity import identity
 from dlx.run.paths import RESULT
-from dlx.run.result import read_result
+from dlx.run.result import Result, read_result, write_result
 from dlx.study.changes import changes_before_training
 from dlx.study.launch.launch import launch
 from dlx.study.launch.launcher import Task, gone
 from dlx.study.launch.pool import warm_up
+from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
-from dlx.study.plan import Plan, Planner, Sketch, sketch_runs
+from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
 from dlx.study.progress import Progress, checking
 from dlx.study.source import record_source
 from dlx.study.stopping import Interrupted
@@ -36,11 +38,13 @@ def train_request(request: Request) -> list[Outcome]:
     Nothing is written before every run has been built once. Raises RequestError for what is wrong with one of
     them, OSError where nothing can be written, and Interrupted after a signal.
     """
-    runs, planner = request.runs, Planner(request.launcher)
-    if request.launcher.name == "local" and planner.expects_processes(runs):
+    runs, launcher = request.runs, request.launcher
+    check_installed(launcher)
+    if launcher.name == "local" and expects_processes(runs, find_workers(launcher)):
         warm_up()
     with checking(len(runs)):
         sketches = sketch_runs(runs)
+        planner = Planner(find_workers(launcher) if sketches else Workers(1), launcher.memory)
         plan, notices = _add_to_studies(request, planner, sketches)
     with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
         for line in notices:
@@ -69,14 +73,14 @@ def _train(plan: Plan, request: Request, progress: Progress) -> dict[Path, Outco
         launch(plan, request.launcher, progress, tell)
     except Interrupted as stopped:
         ended = sum((folder / RESULT).is_file() for folder in runs)
-        raise Interrupted(stopped.number, _kept(ended, len(runs))) from None
+        raise Interrupted(stopped.number, f"{stopped.said}; {_kept(ended, len(runs))}") from None
     return outcomes
 
 
 def _kept(ended: int, runs: int) -> str:
     if runs == 1:
-        return "interrupted; the same command goes on with it"
-    return f"interrupted; {ended} of {runs} runs have ended, and the same command goes on with the others"
+        return "the same command goes on from the last checkpoint"
+    return f"{ended} of {runs} runs have ended, and the same command goes on with the others"
 
 
 def _add_to_studies(
@@ -107,7 +111,10 @@ def _add_to_studies(
         plan = _add_cohorts(request, planner, sketches, studies)
         _refuse_foreign_code(request, plan, {study.folder: study for study in studies})
         for run in (request.runs[i] for i in sketches if request.runs[i].settings.rerun):
-            (run.folder / RESULT).unlink(missing_ok=True)
+            if (run.folder / RESULT).is_file():  # an interrupted run goes on instead
+                error, same = "it is to be trained again (rerun=true)", identity(run.config, run.fingerprints)
+                failed = Result(status="failed", identity=same, config=run.config, error=error)
+                write_result(run.folder, failed)
     return plan, notices
 
 

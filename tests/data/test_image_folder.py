@@ -116,7 +116,7 @@ def test_images_that_do_not_fit_into_memory_are_refused_before_decoding(flowers,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"path": None}, r"data\.path=None"),
+        ({"path": None}, r"data\.path=null"),
         ({"path": "absent"}, r"data\.path=absent: there is no .*absent"),
         ({"size": 0}, r"data\.size"),
         ({"size": [1, 2, 3]}, r"data\.size"),

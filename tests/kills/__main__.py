@@ -162,7 +162,7 @@ WAYS: dict[str, tuple[list[str], int, Kill]] = {
     "SIGTERM": (["seed=range(10)"], 10, terminate),
     "worker": (["seed=range(10)"], 10, kill_worker),
 }
-LEFT = re.compile(r"/\.study/(checkpoints|held)/|/\.[^/]*\.[^/]{8}$")
+LEFT = re.compile(r"/\.study/(checkpoints|held)/|/\.[^/]*\.[^/]{8}(\.new)?$")
 
 
 def _train(arguments: list[str]) -> subprocess.Popen[bytes]:

@@ -28,6 +28,9 @@ def fixed(width=5):
 def open_ended(**arguments):
     return nn.Linear(arguments["a"], arguments["b"])
 
+def classifier(num_classes):
+    return nn.Linear(64, num_classes)
+
 def lazy():
     return nn.LazyLinear(10)
 
@@ -68,6 +71,11 @@ def test_shapes_are_given_only_to_a_signature_that_names_them() -> None:
     assert built("mynet:open_ended", a=2, b=7)(torch.zeros(3, 2)).shape == (3, 7)
 
 
+def test_the_number_of_classes_is_given_under_either_name_unless_it_is_set() -> None:
+    assert built("mynet:classifier").out_features == 10
+    assert built("mynet:classifier", num_classes=7).out_features == 7
+
+
 def test_a_class_in_an_installed_package_is_built() -> None:
     assert isinstance(built("torch.nn:Linear", in_features=64, out_features=10), nn.Linear)
 
@@ -95,7 +103,7 @@ def test_a_class_in_an_installed_package_is_built() -> None:
         ("mynet:faulty", {}, r"""model.target=mynet:faulty: KeyError: "a bug of the user's".* shows where"""),
         ("mynet:lazy", {}, "has lazy layers, .* `input_shape`"),
         ("mynet:Net", {"hiden": 3}, r"model.hiden: 'Net' takes no such setting; did you mean 'hidden'\?"),
-        ("mynet:Net", {"hidden": "many"}, "model.hidden='many': .* valid integer"),
+        ("mynet:Net", {"hidden": "many"}, "model.hidden='many': .* whole number"),
         ("torch.nn:Linear", {}, "model.in_features: 'Linear' needs a value for it"),
     ],
 )

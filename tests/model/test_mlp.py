@@ -103,7 +103,7 @@ def test_no_bias_means_none_in_any_linear_layer() -> None:
         ({"norm": "batchnorm"}, "model.norm='batchnorm'.*did you mean 'batch'"),
         ({"activation": "rely"}, "model.activation='rely'.*did you mean 'relu'"),
         ({"dropout": 1}, "model.dropout=1: .* less than 1"),
-        ({"taper": 0}, "model.taper=0: .* greater than 0"),
+        ({"taper": 0}, "model.taper=0: must be more than 0"),
         ({"sizes": [10, 0]}, r"model.sizes.1=0"),
         ({"widht": 3}, r"model.widht: .* did you mean 'width'"),
     ],

@@ -67,8 +67,8 @@ RESULTS: dict[str, tuple[str, str]] = {
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left out has no plot: drawing those of the other runs, a second each time, shows nothing."""
 
-    def nothing(charts: Iterable[Chart], _: Path) -> list[DrawnChart]:
-        return [DrawnChart(chart.name, chart.title, chart.caption, chart.wide, "") for chart in charts]
+    def nothing(charts: Iterable[Chart]) -> tuple[list[DrawnChart], dict[str, bytes]]:
+        return [DrawnChart(chart.name, chart.title, chart.caption, chart.wide, "") for chart in charts], {}
 
     monkeypatch.setattr(render, "draw_charts", nothing)
 

@@ -8,7 +8,7 @@ import pytest
 from dlx.commands.report import main
 from dlx.errors import RequestError
 from dlx.report import tensorboard
-from dlx.report.tensorboard import EVENTS, write_events
+from dlx.report.tensorboard import EVENTS, event_files
 
 
 def test_without_tensorboard_an_error_says_what_to_install(
@@ -33,7 +33,9 @@ def test_tensorboard_reads_scalars_by_epoch_and_settings_by_run(study: Any, tmp_
         "b", study.curve(0.25), {"optimizer.lr": 0.2, "optimizer.betas": [0, 1]}, seed=1, status="diverged"
     )
     study.run("c", study.curve(0.25), {"optimizer.lr": 0.3}, status="failed")
-    write_events(study.analysis(), tmp_path / "out")
+    for name, content in event_files(study.analysis()).items():
+        (tmp_path / "out" / name).parent.mkdir(parents=True)
+        (tmp_path / "out" / name).write_bytes(content)
     assert sorted(path.parent.name for path in (tmp_path / "out").rglob(EVENTS)) == ["a", "b", "c"]
     events = read(tmp_path / "out" / "a")
     assert [(each.step, each.value) for each in events.Scalars("val_accuracy")] == [

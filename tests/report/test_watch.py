@@ -124,18 +124,20 @@ def test_the_page_lists_running_runs_and_reloads_itself_only_while_watched(
     assert "epoch 1, val accuracy 0.6000" in page.read_text()
 
 
-def test_ctrl_c_while_a_page_is_written_finishes_it_first(study: Any) -> None:
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)])
+def test_a_signal_while_a_page_is_written_finishes_it_first(study: Any, number: str, code: int) -> None:
     study.run("a", study.curve(0.5))
     done = []
 
     def interrupted() -> None:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.Signals[number])
         done.append(True)
 
-    before = signal.getsignal(signal.SIGINT)
-    assert watch_runs([study.folder], Recorder(interrupted), study.folder / "index.html", seconds=0.01) == 130
+    before = signal.getsignal(signal.Signals[number])
+    page = study.folder / "index.html"
+    assert watch_runs([study.folder], Recorder(interrupted), page, seconds=0.01) == code
     assert done == [True]
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.Signals[number]) is before
 
 
 def test_a_second_ctrl_c_stops_at_once(study: Any) -> None:
@@ -148,7 +150,8 @@ def test_a_second_ctrl_c_stops_at_once(study: Any) -> None:
         signal.raise_signal(signal.SIGINT)
         page.write_text("torn")
 
-    assert watch_runs([study.folder], Recorder(twice), page, seconds=0.01) == 130
+    with pytest.raises(KeyboardInterrupt):
+        watch_runs([study.folder], Recorder(twice), page, seconds=0.01)
     assert page.read_text() == "the one before"
 
 

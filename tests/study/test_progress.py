@@ -104,6 +104,22 @@ def test_every_whole_line_of_another_processs_history_is_shown_once(tmp_path):
     assert seen == rows
 
 
+def test_a_history_that_is_cut_back_to_a_checkpoint_and_grows_again_is_shown_once(tmp_path):
+    progress, seen = history(tmp_path)
+    file = tmp_path / "history.csv"
+    writer = HistoryWriter(file)
+    for epoch in range(4):
+        writer.append(EpochRow(epoch, epoch, epoch / 8, None, None, None, 2.5, 0.1))
+    progress.look()
+    kept = file.read_bytes().splitlines(keepends=True)[:3]  # the header, and epochs 0 and 1
+    again = [f"{epoch},{epoch},{epoch + 0.123456},,,,2.5,0.1\n".encode() for epoch in (2, 3, 4)]
+    for lines in (kept, kept + again):
+        file.write_bytes(b"".join(lines))
+        progress.look()
+    assert [row.epoch for row in seen] == [0, 1, 2, 3, 4]
+    assert seen[-1].time == 4.123456
+
+
 def test_an_earlier_trys_history_and_an_ended_run_are_not_shown(tmp_path):
     HistoryWriter(tmp_path / "history.csv").append(EpochRow(0, 0, 0.0, None, None, None, 2.5, 0.1))
     os.utime(tmp_path / "history.csv", (1, 1))

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from dlx.cli import main
-from dlx.compose.composer import config_folder, quote
+from dlx.compose.composer import config_folder
+from dlx.compose.words import quote
 from dlx.data.source import sources
 from dlx.errors import RequestError
 from dlx.loss.losses import losses

@@ -4,14 +4,13 @@ import itertools
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
-from dlx.report.charts import Chart, DrawnChart, discard_earlier, draw_charts
+from dlx.report.charts import Chart, DrawnChart, draw_charts, threads
 from dlx.report.comparison_text import sentence
 from dlx.report.diagnosis.first_screen import most_important
 from dlx.report.page.assets import environment, now, policy, script, vega
@@ -27,27 +26,24 @@ PLOTS = "plots"
 
 def render_page(
     analysis: Analysis, output: Path, title: str, command: str, refresh: int | None = None
-) -> str:
-    """Write the plots into the folder `output`, and return the HTML of the page that belongs there.
+) -> tuple[str, dict[str, bytes]]:
+    """Return the HTML of the page that belongs into the folder `output`, and its plots by their paths there.
 
     `command`: what wrote the page. `refresh`: seconds after which the page reloads itself, None for never.
     """
-    plots = output / PLOTS
-    plots.mkdir(parents=True, exist_ok=True)
-    discard_earlier(plots)
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with threads(1) as pool:
         libraries = pool.submit(vega)  # takes a second, during the drawing
         answer = answer_chart(analysis)
         charts = _without(gallery(analysis), answer.name) if answer else gallery(analysis)
         every = [*([answer] if answer else []), *(chart for each in charts.values() for chart in each)]
-        drawn = iter(draw_charts(every, plots))
+        in_order, files = draw_charts(every)
+        drawn = iter(in_order)
         picture = next(drawn) if answer else None
         sections = {heading: [next(drawn) for _ in each] for heading, each in charts.items()}
-    details = run_details(analysis, output)
-    data = page_data(
-        analysis, [*([picture] if picture else []), *itertools.chain(*sections.values())], details
-    )
-    return fill(analysis, picture, sections, title, command, refresh, data, script(libraries.result()))
+        own_script = script(libraries.result())
+    data = page_data(analysis, in_order, run_details(analysis, output))
+    html = fill(analysis, picture, sections, title, command, refresh, data, own_script)
+    return html, {f"{PLOTS}/{name}": content for name, content in files.items()}
 
 
 def fill(

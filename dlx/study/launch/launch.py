@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from contextlib import closing
 
-from dlx.config import LauncherSettings
+from dlx.config import JoblibSettings, LauncherSettings, RaySettings, SlurmSettings
 from dlx.study import stopping
 from dlx.study.launch.launcher import Attempt, Launcher, Task
 from dlx.study.launch.local import Local
@@ -25,10 +25,19 @@ Tell = Callable[[Task, str], object]  # called with a cohort that has ended; why
 
 def choose(plan: Plan, settings: LauncherSettings, progress: Progress) -> Launcher:
     """Return the launcher that a request asks for."""
-    if settings.name == "joblib":
-        from dlx.study.launch.joblib import Joblib
+    match settings:
+        case JoblibSettings():
+            from dlx.study.launch.joblib import Joblib
 
-        return Joblib(plan, settings)
+            return Joblib(plan, settings)
+        case RaySettings():
+            from dlx.study.launch.ray import Ray
+
+            return Ray(plan, settings)
+        case SlurmSettings():
+            from dlx.study.launch.slurm import Slurm
+
+            return Slurm(plan, settings)
     return Local(progress) if plan.processes == 1 else Pool(plan.processes)
 
 
@@ -148,7 +157,8 @@ class Dispatch:
             self._deaths[task] = 0
         self._deaths[task] += 1
         if self._deaths[task] >= TRIES:
-            self._tell(task, _why(self._deaths[task], reason))
+            with self._studies[folder].claim(cohort):  # so that nothing of the dead holder is left
+                self._tell(task, _why(self._deaths[task], reason))
             return
         alone = self._deaths[task] == TRIES - 1
         (self._alone if alone else self._queue).append(task)
@@ -157,4 +167,4 @@ class Dispatch:
 
 def _why(deaths: int, reason: str) -> str:
     how = f" ({reason})" if reason else ""
-    return f"its process died {deaths} times{how}, the last time with nothing beside it; is memory enough?"
+    return f"its process died {deaths} times{how}, at last with nothing beside it; memory may be too small"

@@ -87,7 +87,8 @@ def test_the_picture_of_the_answer_is_not_drawn_again(study: Any, tmp_path: Path
     both = [Chart("one", "One", "", spec), Chart("two", "Two", "", spec)]
     monkeypatch.setattr(render, "gallery", lambda _: {"Curves": both, "Effects": [both[0]]})
     monkeypatch.setattr(render, "answer_chart", lambda _: both[0])
-    text = render.render_page(study.analysis(), tmp_path, "t", "dlx report")
+    text, files = render.render_page(study.analysis(), tmp_path, "t", "dlx report")
+    assert {"plots/one.png", "plots/two.pdf"} < files.keys()
     assert text.count("plots/one.png") == text.count("plots/two.png") == 1
     assert "<h2>Effects</h2>" not in text
 

@@ -102,9 +102,7 @@ def test_after_two_deaths_a_cohort_trains_with_nothing_beside_it_and_after_three
     dispatch.run()
     assert launcher.log == ["a", "a+b", "b+c", "a+c", "a+b", "a"]  # the last time alone
     assert told["b"] == told["c"] == ""
-    assert told["a"].startswith(
-        "its process died 3 times (killed by SIGKILL), at last with nothing beside"
-    )
+    assert told["a"].startswith("its process died 3 times (killed by SIGKILL), at last with nothing beside")
     assert shown[-1].endswith("trying again with nothing beside it")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlx.run.paths import find_runs, is_gone, newest_study, write_atomically
+from dlx.run.paths import NEW, find_runs, is_gone, newest_study, write_atomically
 
 
 def make_run(folder: Path, written: float = 1000.0) -> Path:
@@ -107,3 +107,12 @@ def test_only_a_file_within_the_study_is_gone_from_it(path: str, gone: bool) -> 
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     assert is_gone(error, Path("outputs/study")) is gone
     assert not is_gone(PermissionError(errno.EACCES, "", path), Path("outputs/study"))
+
+
+def test_a_named_pipe_among_what_a_dead_process_left_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f".file.x{NEW}")
+    (tmp_path / f".file.y{NEW}").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine").write_bytes(b"mine")
+    write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "mine").read_bytes() == b"mine"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 Contents = Mapping[str, object]
 BLOBS = ["data=blobs", "data.samples=100", "epochs=2", "model.width=4", "name=s", "keep=best"]
@@ -10,11 +11,22 @@ REPORT = ["report", "outputs/s"]
 LOOKS = "evaluations.csv"  # a look that was recorded counts even if nobody saw it
 
 
+def images(folder: Path) -> None:
+    """Make a folder of images in two classes."""
+    from PIL import Image
+
+    for number in range(40):
+        path = folder / "images" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 6 * number).save(path)
+
+
 def nothing_torn(before: Contents, now: Contents, after: Contents) -> list[str]:
     """Every file that is there holds what it held before, or what it holds in the end; hidden ones apart."""
     wrong = [f"{name} is gone" for name in before.keys() - now.keys() if name in after]
     for name, content in now.items():
         hidden = any(part.startswith(".") and part not in (".study", ".hydra") for part in name.split("/"))
+        hidden |= name.endswith(".part")
         if not hidden and content not in (before.get(name), after.get(name)):
             wrong.append(f"{name} is neither as before nor as in the end")
     return wrong
@@ -39,6 +51,7 @@ class Case:
     words: list[str]
     earlier: tuple[list[str], ...] = ()
     torn: Callable[[Contents, Contents, Contents], list[str]] = nothing_torn
+    made: Callable[[Path], None] = lambda _: None  # what it works on, in the current folder
     grows: str = "nothing"  # the name of a file that may hold more when the command has been given twice
 
     def simplify(self) -> None:
@@ -60,6 +73,8 @@ CASES = [
     Case("report_tensorboard", [*REPORT, "--tensorboard"], (TRAIN, [*REPORT, "--tensorboard"])),
     Case("evaluate", ["evaluate", "outputs/s", "--all"], (TRAIN,), grows=LOOKS),
     Case("evaluate_again", ["evaluate", "outputs/s"], (TRAIN, ["evaluate", "outputs/s"]), grows=LOOKS),
-    Case("train_stacked", [*TRAIN, "engine=stacked"], (), finished_runs_whole),
-    Case("train_loop", [*TRAIN, "engine=loop"], (), finished_runs_whole),
+    Case("images", ["data", "prepare", "image_folder", "data.path=images", "data.root=."], made=images),
+    Case("reproduce", ["reproduce", "surface_step_size"], torn=finished_runs_whole),
+    Case("train_stacked", [*TRAIN, "engine=stacked"], torn=finished_runs_whole),
+    Case("train_loop", [*TRAIN, "engine=loop"], torn=finished_runs_whole),
 ]

@@ -94,14 +94,16 @@ def _said_badly(ended: Ended, fault: Fault) -> list[str]:
 
 def prepare(case: Case, folder: Path) -> tuple[Path, Path, int]:
     """Return the folder before a case's command, the one after it, and how many changes it makes."""
-    before, after = folder / "before", folder / "after" / "work"
-    before.mkdir(parents=True)
+    before, after, work = folder / "before", folder / "after", folder / "room" / "work"
+    work.mkdir(parents=True)  # the same place each time, as what is cached goes by where it came from
+    case.made(work)
     for words in case.earlier:
-        ended = run(Case(case.name, words), before)
+        ended = run(Case(case.name, words), work)
         assert ended.code == 0, ended.said
-    shutil.copytree(before, after)
-    ended = run(case, after, Fault(NO_FAULT, 0), folder / "count")
+    shutil.copytree(work, before)
+    ended = run(case, work, Fault(NO_FAULT, 0), folder / "count")
     assert ended.code == 0, ended.said
+    work.rename(after)
     count, *modules = (folder / "count").read_text().splitlines()
     for module in modules:  # so that the processes forked from this one need not import them
         with contextlib.suppress(ImportError):

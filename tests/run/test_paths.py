@@ -1,12 +1,13 @@
 """Finding runs and the newest study, and replacing files atomically."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dlx.run.paths import find_runs, newest_study, write_atomically
+from dlx.run.paths import NEW, find_runs, is_gone, newest_study, write_atomically
 
 
 def make_run(folder: Path, written: float = 1000.0) -> Path:
@@ -96,3 +97,22 @@ def test_a_folder_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatch: p
     assert find_runs(tmp_path, told.append) == [run]
     assert [error.filename for error in told] == [str(shut)]
     assert find_runs(tmp_path) == [run]
+
+
+@pytest.mark.parametrize(
+    ("path", "gone"),
+    [("outputs/study/run/history.csv", True), ("data/mine.npz", False), ("outputs/study", False)],
+)
+def test_only_a_file_within_the_study_is_gone_from_it(path: str, gone: bool) -> None:
+    error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    assert is_gone(error, Path("outputs/study")) is gone
+    assert not is_gone(PermissionError(errno.EACCES, "", path), Path("outputs/study"))
+
+
+def test_a_named_pipe_among_what_a_dead_process_left_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f".file.x{NEW}")
+    (tmp_path / f".file.y{NEW}").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine").write_bytes(b"mine")
+    write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "mine").read_bytes() == b"mine"

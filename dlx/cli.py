@@ -83,7 +83,7 @@ def _run(words: list[str]) -> int:
 
 def _explained(error: BaseException, verb: str, words: Sequence[str]) -> tuple[int, str]:
     """Return the exit code and the line for what ended a verb; no line if it may leave with its exit code."""
-    from dlx.errors import RequestError, is_out_of_memory, is_storage_error, quote
+    from dlx.errors import RequestError, is_out_of_memory, is_storage_error, shorten_quotes
     from dlx.study.stopping import Interrupted
 
     if isinstance(error, Interrupted):
@@ -106,7 +106,7 @@ def _explained(error: BaseException, verb: str, words: Sequence[str]) -> tuple[i
     from dlx.crash import keep_traceback
 
     kept_in = keep_traceback(error, words)
-    first = quote(str(error).partition("\n")[0])
+    first = shorten_quotes(str(error).partition("\n")[0])
     where = f"the traceback is in {kept_in}" if kept_in else "HYDRA_FULL_ERROR=1 prints the traceback"
     return 1, f"error: dlx failed unexpectedly: {type(error).__name__}: {first} ({where})"
 
@@ -119,7 +119,7 @@ def _storage(error: OSError) -> str:
 
 def _check_surroundings(verb: str, words: Sequence[str]) -> None:
     """Raise RequestError if the current folder is gone, or a setting is not text in this locale."""
-    from dlx.errors import RequestError, quote
+    from dlx.errors import RequestError
 
     try:
         os.getcwd()  # noqa: PTH109 - pathlib takes 5 ms to import, and this is every command's start
@@ -131,12 +131,12 @@ def _check_surroundings(verb: str, words: Sequence[str]) -> None:
     if unreadable and verb not in FOLDERS_ONLY:
         encoding = sys.getfilesystemencoding()
         hint = "" if encoding == "utf-8" else "; set PYTHONUTF8=1 or LC_ALL=C.UTF-8"
-        raise RequestError(f"'{quote(unreadable[0])}' is not text in the encoding {encoding}{hint}")
+        raise RequestError(f"'{unreadable[0]}' is not text in the encoding {encoding}{hint}")
 
 
 def _without_verb(words: list[str]) -> int:
     from dlx.commands.parser import Parser
-    from dlx.errors import RequestError, nearest, quote
+    from dlx.errors import RequestError, nearest
 
     verbs = "\n".join(f"  {verb:<9}  {what}" for verb, what in VERBS.items())
     parser = Parser(
@@ -150,7 +150,7 @@ def _without_verb(words: list[str]) -> int:
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     if words and not words[0].startswith("-"):
         near = nearest(words[0], VERBS)
-        raise RequestError(f"there is no verb '{quote(words[0])}'{near} (allowed: {', '.join(VERBS)})")
+        raise RequestError(f"there is no verb '{words[0]}'{near} (allowed: {', '.join(VERBS)})")
     if parser.parse(words).version:
         from dlx import __version__
 

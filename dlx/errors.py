@@ -3,6 +3,10 @@
 import errno
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What the file system says when nothing can be written, and what the user can do about it. ENOENT is missing:
 # it may be about a file that the user's own module reads.
@@ -35,7 +39,6 @@ STORAGE_ERRNOS = {
     errno.ENOLCK: "The file system has no locks; choose a folder on another one.",
 }
 NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory", "can't start new thread")
-QUOTED = 200  # letters of the user's own text in a message
 
 # What of a message may be the user's own text: in quotes or brackets, or without a space.
 PIECE = re.compile(r"(?<!\w)'.*?'(?!\w)|(?<!\w)\".*?\"(?!\w)|\[.*?\]|\{.*?\}|\S+", re.DOTALL)
@@ -99,22 +102,17 @@ def unknown(what: str, given: str, allowed: Iterable[str]) -> RequestError:
     return RequestError(f"{what}: there is no '{given}'{nearest(given, names)} (allowed: {listed})")
 
 
-def quote(text: str) -> str:
-    """Return the user's own text for a message: at most QUOTED letters, cut in the middle."""
-    if len(text) <= QUOTED:
-        return text
-    half = (QUOTED - 3) // 2
-    return f"{text[:half]}...{text[-half:]}"
-
-
-def is_storage_error(error: BaseException | None) -> bool:
-    """Return whether an exception says that writing failed."""
+def is_storage_error(error: BaseException | None, folder: "Path | None" = None) -> bool:
+    """Return whether an exception says that writing failed, or that something in `folder` is gone."""
+    if folder is not None and isinstance(error, FileNotFoundError):
+        return folder in type(folder)(str(error.filename)).parents
     return isinstance(error, OSError) and error.errno in STORAGE_ERRNOS
 
 
 def describe_storage_error(error: OSError) -> str:
     """Say what failed, for which file, and what to do: "No space left on device: a/b. Make room, ..."."""
-    files = " -> ".join(quote(str(name)) for name in (error.filename, error.filename2) if name is not None)
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    files = shorten_quotes(" -> ".join(names))
     advice = STORAGE_ERRNOS.get(error.errno or 0, _GONE)
     return f"{error.strerror or error}{f': {files}' if files else ''}. {advice}"
 
@@ -125,3 +123,10 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     said = isinstance(error, RuntimeError | ImportError) and any(each in str(error) for each in NO_MEMORY)
     return isinstance(error, MemoryError) or said
+
+
+def describe_failure(error: Exception) -> str:
+    """Return in one line what ended a run."""
+    if is_out_of_memory(error):
+        return "no memory was left; a smaller batch_size, launcher.memory or launcher.processes needs less"
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

@@ -54,8 +54,11 @@ def test_the_help_of_a_verb_has_usage_options_examples_and_exit_codes(verb, caps
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "train"])
-def test_the_parser_accepts_the_examples_in_the_help(verb, capsys):
+def test_the_parser_accepts_the_examples_in_the_help(verb, capsys, tmp_path, monkeypatch):
     from importlib import import_module
+
+    (tmp_path / "outputs" / "mystudy").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
 
     printed = help_of(verb, capsys=capsys)
     examples = re.findall(rf"^  dlx {verb}(.*)$", printed, re.MULTILINE)
@@ -128,6 +131,7 @@ def test_an_unexpected_error_is_one_line_that_says_where_its_traceback_is(tmp_pa
     log = tmp_path / "cache" / "crash.log"
     assert printed.startswith("dlx report: error: dlx failed unexpectedly: KeyError: 'xxx")
     assert printed.endswith(f"xxx' (the traceback is in {log})\n")
+    assert printed.count("\n") == 1
     assert len(printed) < 400 + len(str(log))
     kept = log.read_text()
     assert "dlx report 'a b'\nTraceback (most recent call last):\n" in kept

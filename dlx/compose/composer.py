@@ -101,8 +101,7 @@ class Composer:
         for override in given:
             key, word = override.key_or_group, override.input_line or ""
             if key == "hydra.searchpath":
-                _check_searchpath(word, override.value())
-                self._searched = [word]
+                self._searched = [_searchpath(word, override.value())]
             elif key.partition(".")[0] in OF_REQUEST:
                 self.of_request += words_of(override)
             elif key == "sweep" and override.value() is None:  # no preset, as by default
@@ -263,14 +262,20 @@ def _yaml_files() -> tuple[tuple[str, int, int], ...]:
     return tuple((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in stats)
 
 
-def _check_searchpath(word: str, paths: object) -> None:
-    """Raise RequestError for what is not a list of folders; Hydra would warn and go on."""
+def _searchpath(word: str, paths: object) -> str:
+    """Return the search path with folders that are read as the user's own ./conf is.
+
+    Raises RequestError for what is not a list of folders; Hydra would warn and go on.
+    """
     if not isinstance(paths, list):
         raise RequestError(f"{word}: must be a list, such as [file:///home/me/conf]")
+    found = []
     for path in map(str, paths):
         scheme, _, rest = path.rpartition("://")
         if scheme in ("", "file") and not Path(rest).is_dir():
             raise RequestError(f"{word}: there is no folder '{rest}'")
+        found.append(f"{SCHEME}://{Path(rest).absolute()}" if scheme in ("", "file") else path)
+    return f"hydra.searchpath=[{','.join(map(literal, found))}]"
 
 
 def config_folder() -> Path:

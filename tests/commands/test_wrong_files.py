@@ -342,7 +342,7 @@ MODULES = {
     "a parameter without a value": (net(parameters=", hidden"), "model.hidden: 'Net' needs a value for it"),
     "a parameter called name": (
         net(parameters=", name"),
-        "has the name of a key that dlx uses itself",
+        "because model.name is a key of dlx's own",
     ),
     "sys.exit when built": (net(init="sys.exit(5)"), "SystemExit: 5"),
     "an exception when built": (net(init="raise ValueError('no')"), "ValueError: no"),

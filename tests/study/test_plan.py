@@ -32,7 +32,7 @@ STUDY = Path("study")
 
 
 def run(number, *, engine="auto", width=None, threads=None):
-    settings = SimpleNamespace(engine=SimpleNamespace(name=engine, width=width), threads=threads)
+    settings = SimpleNamespace(engine=SimpleNamespace(name=engine, width=width), threads=threads, epochs=0)
     return SimpleNamespace(folder=STUDY / f"run{number}", settings=settings)
 
 

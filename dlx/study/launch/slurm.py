@@ -33,6 +33,7 @@ ASK_STOPPED = 2.0
 # Seconds until a job that Slurm reports as ended counts as lost: its result may take that long to cross the
 # network, and submitit waits as long.
 VISIBLE = {"slurm": 15.0, "local": 0.0}
+LARGEST_ARRAY = 1000  # jobs; Slurm's default of MaxArraySize is 1001
 ENDING = 5.0  # seconds that processes which were cancelled may take to end
 
 
@@ -77,9 +78,8 @@ class Slurm:
 
     def __init__(self, plan: Plan, settings: SlurmSettings) -> None:
         # Slurm itself limits how many jobs of an array run at once; submitit's local executor does not.
-        self.places = (
-            max(1, len(plan.cohorts)) if settings.executor == "slurm" else settings.array_parallelism
-        )
+        at_once = {"slurm": min(len(plan.cohorts), LARGEST_ARRAY), "local": settings.array_parallelism}
+        self.places = max(1, at_once[settings.executor])
         self._settings = settings
         self._ready: list[Task] = []
         self._out: dict[Any, Task] = {}  # by submitit's job

@@ -77,7 +77,7 @@ def test_a_cluster_that_is_not_there_or_too_small_is_refused(capsys, tmp_path, m
     monkeypatch.setenv("RAY_ADDRESS", "")
     words = ["seed=0,1", "epochs=2", "launcher=ray"]
     assert main(["train", *words, "launcher.address=auto"]) == 2
-    assert "launcher.address=auto: Ray did not start: " in capsys.readouterr().err
+    assert "launcher=ray: no connection to address=auto: " in capsys.readouterr().err
     assert main(["train", *words, "+launcher.init.num_cpu=3"]) == 2
     assert "num_cpu" in capsys.readouterr().err
     assert main(["train", *words, "launcher.cpus=1000", "+launcher.init.num_cpus=2"]) == 2

@@ -168,8 +168,10 @@ BREAKS = """
 import torch
 def Net(input_shape, outputs):
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, outputs))
+    steps = []
     def fail(module, inputs):
-        if module.training:
+        steps.extend([1] * module.training)
+        if len(steps) > 2:  # one step is tried before training
             raise RuntimeError("planted")
     net.register_forward_pre_hook(fail)
     return net

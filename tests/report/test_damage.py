@@ -61,7 +61,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing the plots of the other runs takes seconds and shows nothing here."""
 
     def nothing(charts: Any, *_: Any) -> Any:
-        return [DrawnChart(each.name, each.title, each.caption, each.wide, "") for each in charts]
+        return [DrawnChart(each.name, each.title, each.caption, each.wide, "") for each in charts], {}
 
     monkeypatch.setattr(render, "draw_charts", nothing)
 

@@ -120,6 +120,8 @@ class Composer:
         return [self._parsed[word] for word in words]
 
     def _parse(self, word: str) -> Override:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):  # bytes that are no characters
+            raise RequestError(f"'{word}' is not text in UTF-8; if it is meant to be, set LC_ALL=C.UTF-8")
         key = word.partition("=")[0].lstrip("+~")
         if not key and "=" in word:
             raise RequestError(f"'{word}' has no key; write KEY=VALUE")

@@ -197,6 +197,8 @@ def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) 
                     losses.backward()  # type: ignore[no-untyped-call]
         except (RequestError, KeyboardInterrupt):
             raise
+        except (MemoryError, torch.OutOfMemoryError):  # of the copy, without which it may well fit
+            return
         except BaseException as error:
             part = "a training step on" if training else "evaluating"
             target = settings.model.arguments["target"]

@@ -3,6 +3,10 @@
 import errno
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What the file system says when nothing can be written, and what the user can do about it. ENOENT is missing:
 # it may be about a file that the user's own module reads.
@@ -101,8 +105,10 @@ def unknown(what: str, given: str, allowed: Iterable[str]) -> RequestError:
     return RequestError(f"{what}: there is no '{given}'{nearest(given, names)} (allowed: {listed})")
 
 
-def is_storage_error(error: BaseException | None) -> bool:
-    """Return whether an exception says that writing failed."""
+def is_storage_error(error: BaseException | None, folder: "Path | None" = None) -> bool:
+    """Return whether an exception says that writing failed, or that something in `folder` is gone."""
+    if folder is not None and isinstance(error, FileNotFoundError):
+        return folder in type(folder)(str(error.filename)).parents
     return isinstance(error, OSError) and error.errno in STORAGE_ERRNOS
 
 
@@ -120,3 +126,10 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     said = isinstance(error, RuntimeError | ImportError) and any(each in str(error) for each in NO_MEMORY)
     return isinstance(error, MemoryError) or said
+
+
+def describe_failure(error: Exception) -> str:
+    """Return in one line what ended a run."""
+    if is_out_of_memory(error):
+        return "no memory was left; a smaller batch_size, launcher.memory or launcher.processes needs less"
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

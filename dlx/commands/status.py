@@ -142,9 +142,8 @@ def _table(states: "Sequence[RunState]") -> Table:
 def _details(state: "RunState") -> str:
     """Return who trains the run and for how long yet, its score, or why it failed."""
     if state.holder is not None:
-        who = f"{state.holder.pid}@{state.holder.host} since {_time(state.holder.since)}"
-        left = "" if state.seconds_left is None else f", about {write_seconds(state.seconds_left)} left"
-        return visible(who + left)
+        left = "" if state.seconds_left is None else f"about {write_seconds(state.seconds_left)} left, "
+        return visible(f"{left}{state.holder.pid}@{state.holder.host} since {_time(state.holder.since)}")
     if state.result is not None and not state.note:
         return brief(state.result)
     return visible(state.note)

@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from dlx.errors import RequestError
 
 SCHEME = "conf"
-LARGEST_FILE = 1 << 20  # bytes; a preset with the most cases that a request may have takes 0.6 million
-MOST_VALUES = 100_000  # with all that its aliases repeat
+LARGEST_FILE = 1 << 20  # bytes
+MOST_VALUES = 20_000  # with all that its aliases repeat; OmegaConf takes 1 to 4 s for so many
 HEADER = re.compile(r"\s*#\s*@package\s+(\S+)\s*")
 
 

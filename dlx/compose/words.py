@@ -66,7 +66,7 @@ def literal(text: str) -> str:
 def _exists(text: str, root: Path | None) -> bool:
     try:
         path = Path(text).expanduser()
-        return path.exists() or (root is not None and (root / path).exists())
+        return path.exists() or (root is not None and (root.expanduser() / path).exists())
     except (OSError, RuntimeError, ValueError):  # a name that is too long; the home of nobody; a zero byte
         return False
 

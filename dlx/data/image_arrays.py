@@ -34,15 +34,16 @@ Images = NDArray[np.uint8]
 Mode = Literal["rgb", "grey"]
 PILLOW_MODES = {"rgb": "RGB", "grey": "L"}
 COPIES = 2  # for a moment, the decoded array and its splits are both in memory
+ORIENTATION, UPRIGHT, ON_ITS_SIDE = 0x112, 1, 5  # EXIF's tag, and its values: 5 to 8 swap height and width
 THREADED_PIXELS = 128 * 128
 IMAGES_PER_TASK = 64  # with one small image per task, the queue took more time than decoding
 log = logging.getLogger(__name__)
 
 
 def image_size(file: Path) -> tuple[int, int]:
-    """Return (H, W) from the file's header alone."""
+    """Return (H, W) of the upright image, from the file's header alone."""
     with _opened(file) as image:
-        return image.height, image.width
+        return _upright_size(image)
 
 
 def check_memory(count: int, size: tuple[int, int], mode: Mode) -> None:
@@ -79,11 +80,12 @@ def decode(folder: Path, files: Sequence[str], size: tuple[int, int], mode: Mode
 
 
 def _decode_one(file: Path, first: str, size: tuple[int, int], mode: Mode, resize: bool) -> Images:
+    from PIL import ImageOps
     from PIL.Image import Resampling
 
     height, width = size
     with _opened(file) as image:
-        given = (image.height, image.width)
+        given = _upright_size(image)
         if given != size and not resize:
             raise RequestError(
                 f"data.size=null: {file} is {given[0]}x{given[1]} and {first} is {height}x{width} (height x "
@@ -91,14 +93,26 @@ def _decode_one(file: Path, first: str, size: tuple[int, int], mode: Mode, resiz
             )
         # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; from twice the final size, the filter still
         # gives the result its quality.
-        image.draft(PILLOW_MODES[mode], (2 * width, 2 * height))
-        if "transparency" in image.info:
-            converted = image.convert("RGBA").convert(PILLOW_MODES[mode])  # directly, Pillow would warn
+        sides = (2 * width, 2 * height) if given == (image.height, image.width) else (2 * height, 2 * width)
+        image.draft(PILLOW_MODES[mode], sides)
+        upright = image if _orientation(image) == UPRIGHT else ImageOps.exif_transpose(image)
+        if "transparency" in upright.info:
+            converted = upright.convert("RGBA").convert(PILLOW_MODES[mode])  # directly, Pillow would warn
         else:
-            converted = image.convert(PILLOW_MODES[mode])
+            converted = upright.convert(PILLOW_MODES[mode])
         if converted.size != (width, height):
             converted = converted.resize((width, height), Resampling.BILINEAR)
         return np.asarray(converted)
+
+
+def _orientation(image: "Image") -> int:
+    """Return how the camera was held, by the EXIF tag that cameras write instead of turning the pixels."""
+    return int(image.getexif().get(ORIENTATION, UPRIGHT))
+
+
+def _upright_size(image: "Image") -> tuple[int, int]:
+    on_its_side = _orientation(image) >= ON_ITS_SIDE
+    return (image.width, image.height) if on_its_side else (image.height, image.width)
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """Finds the images of class folders and their labels. It reads no image, and does not import torch."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dlx.errors import RequestError
 
 Labelled = list[tuple[str, int]]  # files, relative to the folder, and their labels
 
+CLUTTER = ("Thumbs.db", "desktop.ini")
 VALIDATION_NAMES = ("val", "valid", "validation")
 
 
@@ -73,3 +75,19 @@ def _images(folder: Path) -> list[str]:
             for entry in entries
             if Path(entry.name).suffix.lower() in readable and entry.name[0] != "." and entry.is_file()
         )
+
+
+def skipped_files(folder: Path, images: Sequence[str]) -> list[str]:
+    """Return the files in the folders of these images that are none of them, in folders below them too.
+
+    Files whose name begins with a dot, and what file managers leave, do not count.
+    """
+    known = set(images)
+    found = []
+    for class_folder in sorted({Path(image).parent for image in images}):
+        for where, folders, files in os.walk(folder / class_folder):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            names = [name for name in files if not name.startswith(".") and name not in CLUTTER]
+            paths = ((Path(where) / name).relative_to(folder).as_posix() for name in sorted(names))
+            found += [path for path in paths if path not in known]
+    return found

@@ -1,5 +1,6 @@
 """The user's own images in class folders. Axes: N images, C channels, H height, W width."""
 
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +9,10 @@ import torch
 from pydantic import Field
 
 from dlx.data.image_arrays import Mode, cached, check_memory, decode, fingerprint, image_size
-from dlx.data.image_files import list_images
+from dlx.data.image_files import list_images, skipped_files
 from dlx.data.source import Arrays, Source, below, sources
 
+log = logging.getLogger(__name__)
 Pixels = Annotated[int, Field(ge=1)]
 
 
@@ -35,7 +37,13 @@ def image_folder(
     shape = (size, size) if isinstance(size, int) else size or image_size(folder / files[0])
     check_memory(len(files), shape, mode)
     decode_all = partial(decode, folder, files, shape, mode, resize=size is not None)
-    settings = [size, mode]
+    if skipped := skipped_files(folder, files):
+        log.warning(
+            "data.path: %s skipped below %s, for example %s; images are read in <class>/ with an ending "
+            "that Pillow knows",
+            *("1 file is" if len(skipped) == 1 else f"{len(skipped)} files are", folder, skipped[0]),
+        )
+    settings = [size, mode, "upright"]
     images = torch.from_numpy(
         cached(folder, settings, fingerprint(folder, files, settings), decode_all) if cache else decode_all()
     )

@@ -21,7 +21,7 @@ from dlx.device import describe_device
 from dlx.engine.monitor import Monitor
 from dlx.engine.probe_files import ProbeFiles
 from dlx.engine.run import EpochEnd, Position, Run
-from dlx.errors import is_storage_error
+from dlx.errors import describe_failure, is_storage_error
 from dlx.run.checkpoint import write_checkpoint
 from dlx.run.formats import TableEnd
 from dlx.run.history import EpochRow, HistoryWriter
@@ -144,10 +144,9 @@ class Recorder:
 
     def fail(self, error: Exception) -> None:
         """Write the result of a failed run, unless the error is that nothing can be written."""
-        if is_storage_error(error) or self._ended is not None:
+        if is_storage_error(error, self.folder.parent) or self._ended is not None:
             return
         self._log.error("the run failed", exc_info=error)
-        line = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         write_result(
             self.folder,
             Result(
@@ -155,7 +154,7 @@ class Recorder:
                 identity=self._identity,
                 fingerprints=self._fingerprints,
                 config=self._config,
-                error=line,
+                error=describe_failure(error),
             ),
         )
 

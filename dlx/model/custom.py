@@ -57,8 +57,8 @@ def _check_parameters(target: str, parameters: Mapping[str, inspect.Parameter]) 
     for key, parameter in parameters.items():
         if key in OWN_KEYS and parameter.default is parameter.empty:
             raise RequestError(
-                f"model.target={target}: its parameter '{key}' has the name of a key that dlx uses itself; "
-                "rename it, or wrap it in a function of yours"
+                f"model.target={target}: its parameter '{key}' cannot be given, because model.{key} is a key "
+                "of dlx's own; rename it, or wrap it in a function"
             )
 
 

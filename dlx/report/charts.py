@@ -8,10 +8,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from dlx.run.files import ARRAYS_LIMIT, open_regular
 
 Spec = dict[str, Any]
 
@@ -121,5 +124,7 @@ def _unfilled(spec: Any) -> Any:
 def earlier_charts(folder: Path) -> Iterator[Path]:
     """Yield the files of an earlier report's charts: it may have drawn more. Other files are not ours."""
     for path in folder.glob("*.svg"):
-        if path.read_bytes().endswith(MARK.encode()):
-            yield from (path.with_suffix(kind) for kind in (".svg", ".png", ".pdf"))
+        with suppress(OSError, ValueError), open_regular(path, ARRAYS_LIMIT) as file:
+            file.seek(-len(MARK), SEEK_END)
+            if file.read() == MARK.encode():
+                yield from (path.with_suffix(kind) for kind in (".svg", ".png", ".pdf"))

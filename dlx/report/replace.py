@@ -63,7 +63,7 @@ def _staging(folder: Path) -> Iterator[Path]:
         os.close(descriptor)
     for leftover in folder.glob(f"{STAGING}*"):
         with suppress(OSError):
-            descriptor = os.open(leftover, os.O_RDONLY)
+            descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             if hold(descriptor):
                 shutil.rmtree(leftover)
             os.close(descriptor)

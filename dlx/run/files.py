@@ -17,7 +17,7 @@ from dlx.run.paths import naming
 
 MEGABYTE = 1_000_000
 RESULT_LIMIT = 4 * MEGABYTE  # bytes of a result.json; one of 1,000 layers takes 0.2 MB
-YAML_LIMIT = 1 * MEGABYTE  # of a claim and of what was asked for
+YAML_LIMIT = 1 * MEGABYTE  # of a claim, of what was asked for, of a copy of the user's source
 TABLE_LIMIT = 64 * MEGABYTE  # of a CSV: 100,000 epochs take 10 MB
 PREDICTIONS_LIMIT = 40 * MEGABYTE  # packed and unpacked: 50,000 samples of 100 classes
 ARRAYS_LIMIT = 100 * MEGABYTE  # of a probe's .npz: the logits of 50,000 samples and 10 classes at 100 epochs

@@ -160,9 +160,11 @@ def hold(descriptor: int) -> bool:
 
 def _remove_leftovers(path: Path) -> None:
     for leftover in path.parent.glob(f".{escape(path.name)}.*{NEW}"):
-        with suppress(OSError), leftover.open("rb") as file:
-            if hold(file.fileno()):
+        with suppress(OSError):  # a named pipe would be waited for
+            descriptor = os.open(leftover, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            if hold(descriptor):
                 leftover.unlink()
+            os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

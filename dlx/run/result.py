@@ -104,7 +104,9 @@ def read_result(folder: Path) -> Result | None:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([*(["config"] if error.title == "_Configuration" else []), *map(str, first["loc"])])
-        wrong = "should be a group of keys" if first["type"] == "model_type" else shorten(first["msg"])
+        wrong = (
+            "should be a group of keys" if where and first["type"] == "model_type" else shorten(first["msg"])
+        )
         said = f"{shorten(where)}{': ' if where else ''}{wrong}"
         raise ValueError(f"{path}: not a result: {said}") from error
     except ValueError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dlx.compose.fingerprints import target_of
 from dlx.errors import list_words
 from dlx.model.own_code import OwnSource, decode_source, own_sources, significant_lines
+from dlx.run.files import YAML_LIMIT, read_bytes
 from dlx.run.identity import Fingerprints, changed_files, flatten, identity, setting_of
 from dlx.run.result import read_result
 from dlx.study.source import copy_of
@@ -123,8 +124,8 @@ def _changed_lines(
         old: tuple[str, ...] = ()
         if name in before.code:
             try:
-                content = copy_of(copies, name, before.code[name]).read_bytes()
-            except OSError:
+                content = read_bytes(copy_of(copies, name, before.code[name]), YAML_LIMIT)
+            except (OSError, ValueError):
                 return None
             old = significant_lines(decode_source(content))
         new = sources[name].lines if name in sources else ()

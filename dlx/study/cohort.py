@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx.compose.fingerprints import fingerprints_of, look_again
-from dlx.errors import RequestError, is_storage_error, list_words
+from dlx.errors import RequestError, describe_failure, is_storage_error, list_words
 from dlx.run.checkpoint import CohortCheckpoint
 from dlx.run.files import make_folder, open_to_append
 from dlx.run.history import EpochRow
@@ -129,7 +129,7 @@ def _train(
         if recorders:
             execute(recorders, engine, Checkpoints(checkpoint, every, len(members), stop))
     except Exception as error:
-        if is_storage_error(error):
+        if is_storage_error(error, members[0].folder.parent):
             raise
         # Any other error is in the results of the runs that it ended.
 
@@ -197,10 +197,9 @@ def write_composition(folder: Path, run: StudyRun) -> None:
 
 def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Logger) -> None:
     """Leave the result of a run that failed before it trained, unless nothing can be written."""
-    if is_storage_error(error):
+    if is_storage_error(error, folder.parent):
         raise error
     log.error("the run failed", exc_info=error)
-    line = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     write_result(
         folder,
         Result(
@@ -208,7 +207,7 @@ def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Lo
             identity=identity(run.config, run.fingerprints),
             fingerprints=run.fingerprints or None,
             config=run.config,
-            error=line,
+            error=describe_failure(error),
         ),
     )
 

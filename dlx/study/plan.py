@@ -54,13 +54,14 @@ class Sketch:
 class Workers:
     """What trains the cohorts of a request: `count` of them side by side.
 
-    `threads`, and `memory` in bytes: of each worker of a cluster. Those of this machine share its memory
-    (None), and the plan decides on their threads.
+    `threads`, `memory` in bytes and `gpus`: of each worker of a cluster. Those of this machine share it, and
+    the plan decides on their threads.
     """
 
     count: int
     threads: int | None = None
     memory: float | None = None
+    gpus: float = 0.0
 
     @property
     def elsewhere(self) -> bool:
@@ -206,15 +207,26 @@ class Planner:
 
     def _most_in_memory(self, sketch: Sketch, count: int, side_by_side: int) -> int:
         """Return how many of `count` runs may train together, beside as many other cohorts; at least one."""
-        from dlx.engine.stack_width import bytes_of_data, bytes_per_member, free_bytes
+        from dlx.engine.stack_width import bytes_of_data, bytes_per_member
 
-        run, free = sketch.example, self._workers.memory
-        if free is None and (available := free_bytes(run.device)) is not None:
-            free = available / side_by_side
+        run = sketch.example
+        free = self._free_bytes(run, side_by_side)
         if free is None:
             return count
         room = self._share * free - bytes_of_data(run)
         return min(count, max(1, int(room // bytes_per_member(run))))
+
+    def _free_bytes(self, run: "Run", side_by_side: int) -> float | None:
+        """Return the memory of one of the workers; None if unknown."""
+        from dlx.engine.stack_width import free_bytes
+
+        workers = self._workers
+        if workers.elsewhere and not (workers.gpus and run.device.type == "cuda"):
+            return workers.memory
+        free = free_bytes(run.device)  # a cluster's GPUs are taken to be like this machine's
+        if free is None:
+            return None
+        return free * min(workers.gpus, 1.0) if workers.elsewhere else free / side_by_side
 
 
 def _whole_or_part(study: Study, cohort: Cohort, asked: Sequence[str]) -> Cohort:

@@ -57,11 +57,7 @@ def run_states(study: Study) -> list[RunState]:
 
 def find_studies(folder: Path) -> list[Path]:
     """Return `folder` if it is a study; else the studies at or below it, sorted."""
-    return [folder] if _is_study(folder) else sorted(_written(folder))
-
-
-def _is_study(folder: Path) -> bool:
-    return (folder / FOLDER).is_dir() or bool(run_folders(folder))
+    return [folder] if (folder / FOLDER).is_dir() else sorted(_written(folder))
 
 
 def run_folders(study: Path) -> list[str]:

@@ -80,7 +80,7 @@ def _train(plan: Plan, request: Request, progress: Progress) -> dict[Path, Outco
 def _kept(ended: int, runs: int) -> str:
     if runs == 1:
         return "the same command goes on from the last checkpoint"
-    return f"{ended} of {runs} runs have ended, and the same command goes on with the others"
+    return f"{ended} of {runs} runs have ended; the same command goes on"
 
 
 def _add_to_studies(

@@ -237,7 +237,7 @@ YAML = {
     "a list as a key": ("[1]: 4\nname: mlp\n", "mine.yaml, line 1: found unhashable key"),
     "a key without a name": ("~: 4\nname: mlp\n", "mine.yaml, line 1: a key has no name"),
     "itself": ("a: &a [*a]\n", "mine.yaml, line 1: holds itself"),
-    "aliases of aliases": (ALIASES, "holds more than 100,000 values, aliases included"),
+    "aliases of aliases": (ALIASES, "holds more than 20,000 values, aliases included"),
     "too deep": (f"name: {'[' * 3000}{']' * 3000}\n", "mine.yaml: is nested too deeply"),
     "too large": (f"# {'x' * (1 << 20)}\nname: mlp\n", "mine.yaml: has 1,048,589 bytes; at most 1,048,576"),
     "bytes": (bytes(range(256)), "mine.yaml, line 2: is not UTF-8 text"),
@@ -287,11 +287,11 @@ PRESETS = {
     "an unknown key": ("# @package _global_\ngrid: {nowhere: [1, 2]}\n", "nowhere: there is no such key"),
     "presets in a preset": ("# @package _global_\ngrid: {sweep: [a, b]}\n", "grid: sweep cannot be varied"),
     "a number as cases": ("# @package _global_\ncases: 3\n", "cases: 3 is not a list"),
-    "too many cases": (
-        "# @package _global_\ncases:\n" + "".join(f"- seed: {seed}\n" for seed in range(10_001)),
-        "cases: that is more than 10,000 runs",
-    ),
     "too many values": (
+        "# @package _global_\ncases:\n" + "".join(f"- seed: {seed}\n" for seed in range(10_001)),
+        "mine.yaml, line 3: holds more than 20,000 values",
+    ),
+    "too many seeds": (
         "# @package _global_\ngrid: {seed: 'range(1000000000)'}\n",
         "seed=range(1000000000): that is more than 10,000 runs",
     ),
@@ -342,7 +342,7 @@ MODULES = {
     "a parameter without a value": (net(parameters=", hidden"), "model.hidden: 'Net' needs a value for it"),
     "a parameter called name": (
         net(parameters=", name"),
-        "has the name of a key that dlx uses itself",
+        "because model.name is a key of dlx's own",
     ),
     "sys.exit when built": (net(init="sys.exit(5)"), "SystemExit: 5"),
     "an exception when built": (net(init="raise ValueError('no')"), "ValueError: no"),

@@ -171,3 +171,38 @@ def test_hydras_state_is_as_it_was():
     with pytest.raises(RequestError), initialised(["seed"]):
         pass
     assert not GlobalHydra.instance().is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("word", "seeds"),
+    [
+        ("sort(range(4,-1,-2))", [0, 2, 4]),
+        ("sort(range(5,0,-2))", [1, 3, 5]),
+        ("sort(range(0,5,2))", [0, 2, 4]),
+        ("sort(range(0,5,2),reverse=true)", [4, 2, 0]),
+        ("sort(range(4,-1,-2),reverse=true)", [4, 2, 0]),
+        ("sort(3,1,2)", [1, 2, 3]),
+        ("sort(range(3,0,-1))", [1, 2, 3]),
+    ],
+)
+def test_a_sorted_range_has_the_values_of_the_range(word, seeds):
+    assert points(f"seed={word}", keys=("seed",)) == [(seed,) for seed in seeds]
+
+
+@pytest.mark.parametrize("name", ["2024", "1e5", "0.5", "true"])
+def test_a_study_may_be_called_by_a_number(name):
+    (run,) = compose([f"name={name}", f"output_root={name}"]).runs
+    assert run.folder.parent == Path(name, name)
+
+
+def test_studies_may_be_called_by_several_numbers():
+    assert [run.settings.name for run in compose(["name=2024,2025"]).runs] == ["2024", "2025"]
+
+
+@pytest.mark.parametrize("text", ["it's", "a\\", "a\\'b", "\\\\'", "a, b (c) [d] {e}", "=&#;!"])
+def test_a_text_is_quoted_so_that_hydra_reads_it_back(text):
+    from dlx.compose.words import literal
+
+    with initialised([]) as composer:
+        (override,) = composer.parse([f"model.init={literal(text)}"])
+        assert override.value() == text

@@ -109,6 +109,33 @@ def test_the_error_names_a_truncated_image(tmp_path, ending):
         decode(tmp_path, [f"0.{ending}"], (64, 64), "rgb", resize=False)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_photograph_is_turned_upright_by_its_tag(tmp_path, ending, orientation):
+    # How an upright picture is stored by a camera that was held so (EXIF 2.3, table 6).
+    stored = {
+        1: lambda image: image,
+        2: lambda image: image[:, ::-1],
+        3: lambda image: image[::-1, ::-1],
+        4: lambda image: image[::-1],
+        5: lambda image: image.transpose(1, 0, 2),
+        6: lambda image: np.rot90(image, 1),
+        7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda image: np.rot90(image, -1),
+    }
+    picture = np.zeros((16, 32, 3), dtype=np.uint8)
+    picture[:8, :8] = 250  # the upper left corner alone is white
+    tag = Image.Exif()
+    tag[0x112] = orientation
+    turned = np.ascontiguousarray(stored[orientation](picture))
+    Image.fromarray(turned).save(tmp_path / f"a.{ending}", exif=tag, quality=100)
+    assert image_size(tmp_path / f"a.{ending}") == (16, 32)
+    (upright,) = decode(tmp_path, [f"a.{ending}"], (16, 32), "grey", resize=False)
+    assert np.abs(upright[0].astype(int) - picture[..., 0]).max() <= (0 if ending == "png" else 10)
+    (small,) = decode(tmp_path, [f"a.{ending}"], (2, 4), "grey", resize=True)
+    assert small[0, 0, 0] == small.max()
+
+
 def test_sixteen_bits_per_pixel_are_refused_not_clipped(tmp_path):
     save(tmp_path, "0.png", np.full((4, 4), 40000, dtype=np.uint16))
     with pytest.raises(RequestError, match=r"0\.png has more than 8 bits per pixel"):

@@ -186,3 +186,15 @@ def test_a_folder_that_is_not_a_data_set_is_refused_by_name(tmp_path, files, mes
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     with pytest.raises(RequestError, match=r"x\.zip is a file"):
         list_images(touch(tmp_path, "x.zip") / "x.zip")
+
+
+def test_skipped_files_are_counted_in_a_warning(flowers, caplog):
+    build(flowers)
+    assert caplog.messages == []
+    for name in ("rose/a.heic", "rose/b", "tulip/more/3.png", "rose/.hidden", "rose/Thumbs.db"):
+        (flowers / "flowers/train" / name).parent.mkdir(exist_ok=True)
+        (flowers / "flowers/train" / name).write_bytes(b"x")
+    build(flowers)
+    (said,) = caplog.messages
+    assert said.startswith(f"data.path: 3 files are skipped below {flowers}")
+    assert "for example train/rose/a.heic" in said

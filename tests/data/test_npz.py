@@ -102,6 +102,11 @@ def test_a_class_without_training_samples_is_allowed_when_it_is_named(tmp_path):
     assert build(tmp_path, inputs=FLAT, labels=LABELS * 2, classes=["a", "b", "c"]).classes == ("a", "b", "c")
 
 
+def test_class_names_may_be_bytes_or_numbers(tmp_path):
+    assert build(tmp_path, inputs=FLAT, labels=LABELS, classes=[b"cat", b"dog"]).classes == ("cat", "dog")
+    assert build(tmp_path, inputs=FLAT, labels=LABELS, classes=[3, 8]).classes == ("3", "8")
+
+
 class Touch:
     """Unpickling it would make a file."""
 
@@ -124,7 +129,7 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"text"])
 def test_a_file_of_another_kind_is_refused(tmp_path, content):
     (tmp_path / "mine.npz").write_bytes(content)
-    with pytest.raises(RequestError, match=r"mine\.npz cannot be read as arrays"):
+    with pytest.raises(RequestError, match=r"mine\.npz (cannot be read as arrays|is not an .npz file)"):
         sources.build("npz", {"path": "mine.npz"}, root=tmp_path)
 
 

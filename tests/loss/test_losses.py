@@ -48,5 +48,5 @@ def test_correct_is_the_largest_output_or_the_sign_of_the_only_one():
 
 
 def test_an_unknown_reduction_is_refused():
-    with pytest.raises(RequestError, match=r"loss.reduction='total': .*'mean' or 'sum'"):
+    with pytest.raises(RequestError, match=r"loss.reduction='total': .*one of mean, sum"):
         losses.build("mean_squared_error", {"reduction": "total"})

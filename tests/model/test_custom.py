@@ -28,6 +28,9 @@ def fixed(width=5):
 def open_ended(**arguments):
     return nn.Linear(arguments["a"], arguments["b"])
 
+def classifier(num_classes):
+    return nn.Linear(64, num_classes)
+
 def lazy():
     return nn.LazyLinear(10)
 
@@ -66,6 +69,11 @@ def test_a_class_in_the_current_folder_is_built_for_the_data() -> None:
 def test_shapes_are_given_only_to_a_signature_that_names_them() -> None:
     assert built("mynet:fixed")(torch.zeros(3, 64)).shape == (3, 5)
     assert built("mynet:open_ended", a=2, b=7)(torch.zeros(3, 2)).shape == (3, 7)
+
+
+def test_the_number_of_classes_is_given_under_either_name_unless_it_is_set() -> None:
+    assert built("mynet:classifier").out_features == 10
+    assert built("mynet:classifier", num_classes=7).out_features == 7
 
 
 def test_a_class_in_an_installed_package_is_built() -> None:

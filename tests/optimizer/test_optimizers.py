@@ -104,7 +104,7 @@ def test_muon_optimizes_the_matrices_and_adamw_the_rest():
             {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0},
             "optimizer.lr: 'sgd' needs a value",
         ),
-        ("adam", {"lr": "fast", "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0}, "valid number"),
+        ("adam", {"lr": "fast", "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0}, "must be a number"),
         ("adma", {}, "did you mean 'adam'"),
     ],
 )

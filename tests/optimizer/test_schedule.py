@@ -80,7 +80,7 @@ def test_warm_up_climbs_linearly_and_the_schedule_covers_the_remaining_steps():
         ("cosin", {}, "did you mean 'cosine'"),
         ("step", {"every": 0, "factor": 0.1}, "schedule.every=0"),
         ("step", {"every": 1, "factr": 0.1}, "did you mean 'factor'"),
-        ("exponential", {"decay": 0.9, "per": "batch"}, "'epoch' or 'step'"),
+        ("exponential", {"decay": 0.9, "per": "batch"}, "must be one of epoch, step"),
     ],
 )
 def test_a_wrong_schedule_is_refused_by_name(name, arguments, message):

@@ -1,12 +1,15 @@
 """Only regular files of a limited size are opened, and nothing is written through a link."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
+from dlx.engine.evaluation import COPIES, LEAST_CHECKPOINT
 from dlx.errors import RequestError
+from dlx.run import documents, files, formats, predictions, result
 from dlx.run.files import (
     make_folder,
     open_regular,
@@ -112,3 +115,13 @@ def test_sizes_are_written_with_three_digits() -> None:
         "64 MB",
         "3.1 GB",
     ]
+
+
+def test_the_limits_are_those_that_are_published() -> None:
+    published = Path(__file__).parents[2].joinpath("SECURITY.md").read_text()
+    sizes = (files.RESULT_LIMIT, files.TABLE_LIMIT, files.PREDICTIONS_LIMIT, files.ARRAYS_LIMIT)
+    sizes += (files.CHECKPOINT_LIMIT, files.YAML_LIMIT, files.STUDY_LIMIT, LEAST_CHECKPOINT)
+    counts = (result.KEYS, result.VALUE_LETTERS, formats.COLUMNS, formats.CELLS, formats.LINE)
+    counts += (predictions.SAMPLES, predictions.OUTPUTS, COPIES, documents.DEPTH, documents.VALUES)
+    for limit in (*map(write_size, sizes), *(f"{count:,}" for count in counts)):
+        assert re.search(rf"\b{limit}\b", published), limit

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dlx.run.paths import find_runs, hold, newest_study, write_atomically
+from dlx.run.paths import NEW, find_runs, hold, newest_study, write_atomically
 
 
 def make_run(folder: Path, written: float = 1000.0) -> Path:
@@ -126,3 +126,12 @@ def test_a_write_that_fails_names_the_file(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OSError, match=r"No space left on device: '.*/name'"):
         write_atomically(tmp_path / "name", b"1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_named_pipe_among_what_a_dead_process_left_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f".file.x{NEW}")
+    (tmp_path / f".file.y{NEW}").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine").write_bytes(b"mine")
+    write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "mine").read_bytes() == b"mine"

@@ -1,5 +1,7 @@
 """Cohorts in processes of their own: the same files, and nothing that outlives the request."""
 
+import errno
+import json
 import multiprocessing
 import os
 import signal
@@ -71,9 +73,7 @@ def test_a_run_that_fails_elsewhere_is_told_here(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_whatever_ends_the_request_ends_the_processes_it_started(number, code):
     words = [*QUICK, "epochs=100000", "launcher.processes=2", "name=long"]
     request = subprocess.Popen(
@@ -106,16 +106,92 @@ def until(what, seconds=60):
     return found
 
 
+def request(*words):
+    """Start `dlx train` as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dlx", "train", *words],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 @pytest.mark.slow
-def test_two_requests_in_opposite_orders_share_the_runs_and_wait_for_no_lock_while_holding_one():
-    words = [*QUICK[:2], "epochs=5", "engine=loop", "name=shared", "launcher.processes=1"]
-    orders = ("seed=0,1,2,3,4,5", "seed=5,4,3,2,1,0")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    requests = [
-        subprocess.Popen([sys.executable, "-m", "dlx", "train", *words, order], env=environment)
-        for order in orders
-    ]
-    assert [request.wait(120) for request in requests] == [0, 0]
+def test_three_requests_in_three_orders_train_each_run_once_and_leave_no_lock():
+    words = [*QUICK[:2], "epochs=30", "engine=stacked", "engine.width=2", "name=shared"]
+    orders = ("seed=0,1,2,3,4,5,6,7", "seed=7,6,5,4,3,2,1,0", "seed=3,4,0,7,1,5,2,6")
+    requests = [request(*words, "launcher.processes=1", order) for order in orders]
+    assert [each.wait(120) for each in requests] == [0, 0, 0], [each.stdout.read() for each in requests]
     logs = [(run / "train.log").read_text() for run in find_runs(Path("outputs/shared"))]
-    assert len(logs) == 6
-    assert [log.count("training on") for log in logs] == [1] * 6
+    assert [log.count("training on") for log in logs] == [1] * 8
+    own = Path("outputs/shared/.study")
+    assert not [path.name for path in (*own.glob("held/*"), own / "lock") if path.exists()]
+    for each in requests:
+        each.stdout.close()
+
+
+def holders(study):
+    """The process that trains each cohort, by the cohort's key."""
+    notes = Path("outputs", study, ".study", "held").glob("*.json")
+    return {path.stem: json.loads(path.read_text() or '{"pid": 0}')["pid"] for path in notes}
+
+
+@pytest.mark.slow
+def test_a_killed_worker_takes_no_other_with_it_and_an_interrupt_says_what_is_kept():
+    words = [*QUICK[:2], "epochs=1000000", "seed=0,1,2,3", "engine=stacked", "engine.width=2"]
+    long = request(*words, "launcher.processes=2", "name=killed")
+    try:
+        both = until(lambda: held if len(held := holders("killed")) == 2 and all(held.values()) else None)
+        victim, other = both
+        os.kill(both[victim], signal.SIGKILL)
+        again = until(
+            lambda: held if (held := holders("killed")).get(victim, both[victim]) != both[victim] else None
+        )
+        assert again[other] == both[other]
+        long.send_signal(signal.SIGINT)
+        said = long.communicate(timeout=60)[0]
+    finally:
+        long.kill()
+    assert long.returncode == 130
+    assert "a training process died (killed by SIGKILL): outputs/killed/" in said
+    assert said.splitlines()[-1].endswith("interrupted; 0 of 4 runs have ended; the same command goes on")
+    assert not holders("killed")
+
+
+@pytest.mark.slow
+def test_a_study_whose_folder_is_taken_away_ends_its_request_with_one_line():
+    words = [*QUICK[:2], "epochs=1000000", "seed=0,1,2,3", "engine=stacked", "engine.width=2"]
+    long = request(*words, "launcher.processes=2", "name=gone")
+    try:
+        until(lambda: len(list(Path("outputs/gone").glob("*/history.csv"))) == 4)
+        Path("outputs/gone").rename("outputs/elsewhere")
+        said = long.communicate(timeout=60)[0]
+    finally:
+        long.kill()
+    assert long.returncode == 4
+    assert "No such file or directory" in said
+    assert "outputs/gone" in said
+    assert said.count("\n") == 1
+    assert not Path("outputs/gone").exists()
+
+
+def test_a_file_system_without_locks_is_named_and_training_goes_on(monkeypatch, capsys):
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", unsupported)
+    trained("lockless", "launcher.processes=1")
+    out = capsys.readouterr().out
+    assert out.count("outputs/lockless: this file system has no locks; train the study from one process") == 1
+
+
+def test_a_full_disk_is_named_by_the_folder_that_it_is_full_for(monkeypatch, capsys):
+    from dlx.run.history import HistoryWriter
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(HistoryWriter, "append", full)
+    trained("full", "launcher.processes=1", code=4)
+    assert "No space left on device: outputs/full" in capsys.readouterr().err

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from dlx.engine import stack_width
-from dlx.study.plan import Planner, Sketch, divide
+from dlx.study import plan as plan_module
+from dlx.study.plan import Planner, Sketch, Workers, divide
 from dlx.study.study import Cohort
 
 MEMBER, DATA = 1000, 10_000  # bytes
@@ -31,7 +32,7 @@ STUDY = Path("study")
 
 
 def run(number, *, engine="auto", width=None, threads=None):
-    settings = SimpleNamespace(engine=SimpleNamespace(name=engine, width=width), threads=threads)
+    settings = SimpleNamespace(engine=SimpleNamespace(name=engine, width=width), threads=threads, epochs=0)
     return SimpleNamespace(folder=STUDY / f"run{number}", settings=settings)
 
 
@@ -40,9 +41,9 @@ def sketch(key=("a",), steps=100_000, device="cpu"):
 
 
 def planned(runs, sketches, processes=2, share=0.5, recorded=()):
-    launcher = SimpleNamespace(processes=processes, memory=share)
+    workers = processes if isinstance(processes, Workers) else Workers(processes)
     to_train = {index: each for index, each in enumerate(sketches) if each is not None}
-    plan = Planner(launcher).plan(runs, to_train, {STUDY: recorded})
+    plan = Planner(workers, share).plan(runs, to_train, {STUDY: recorded})
     return sorted(len(cohort.runs) for _, cohort in plan.cohorts), plan
 
 
@@ -143,3 +144,30 @@ def test_a_width_of_one_leaves_every_run_alone():
 )
 def test_every_process_has_as_much_to_do(runs, width, processes, sizes):
     assert sorted(len(part) for part in divide(["a"] * runs, {"a": width}, processes)) == sizes
+
+
+def test_a_clusters_workers_train_on_their_own_threads_in_their_own_memory():
+    runs = [run(n, engine="stacked", width=16) for n in range(12)]
+    room = (DATA + 3 * MEMBER) / 0.5
+    sizes, plan = planned(runs, [sketch()] * 12, Workers(4, threads=2, memory=room))
+    assert (sizes, plan.processes) == ([3] * 4, 4)
+    assert {cohort.threads for _, cohort in plan.cohorts} == {2}
+    assert planned(runs, [sketch()] * 12, Workers(1, threads=2, memory=room))[0] == [3] * 4
+    _, alone = planned(runs[:1], [sketch(steps=10)], Workers(4, threads=2, memory=room))
+    assert [cohort.threads for _, cohort in alone.cohorts] == [2]
+
+
+def test_no_more_workers_are_asked_for_than_have_something_to_do():
+    seconds = 12 * 100 * 1e6 * plan_module.SECONDS_A_MULTIPLY_ADD + 12 * 100 * plan_module.SECONDS_A_STEP
+    for wanted in (2, 5):
+        steps = int(100 * (wanted - 0.5) * plan_module.WORTH_A_PROCESS / seconds)
+        _, plan = planned([run(n) for n in range(12)], [sketch(steps=steps)] * 12, Workers(100, 1, 1e9))
+        assert plan.processes == wanted
+
+
+@pytest.mark.parametrize(("gpus", "sizes"), [(1, [6, 6]), (0.5, [3, 3, 3, 3]), (0, [12])])
+def test_a_clusters_gpus_are_planned_for_as_if_they_were_like_the_one_here(gpus, sizes, monkeypatch):
+    monkeypatch.setattr(stack_width, "free_bytes", lambda _: (DATA + 6 * MEMBER + gpus % 1 * 2 * DATA) / 0.5)
+    runs = [run(n, engine="stacked", width=16) for n in range(12)]
+    workers = Workers(1, threads=1, memory=1e9, gpus=gpus)
+    assert planned(runs, [sketch(device="cuda")] * 12, workers)[0] == sizes

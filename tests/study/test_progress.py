@@ -14,7 +14,7 @@ from dlx.study.summary import brief, headline, metrics
 ROW = EpochRow(2, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5)
 RESULT = Result(
     status="completed",
-    identity="0",
+    identity="0" * 64,
     config={},
     last={"epoch": 2, "val_accuracy": 0.5},
     best={"epoch": 1, "val_accuracy": 0.75},
@@ -45,7 +45,7 @@ def test_a_row_names_each_number_and_leaves_out_what_is_missing():
 
 def test_a_run_without_an_accuracy_is_told_by_its_validation_loss():
     rows = {"last": {"epoch": 2, "val_loss": -1.25}, "best": {"epoch": 1, "val_loss": -2.0}}
-    result = Result(status="completed", identity="0", config={}, **rows)
+    result = Result(status="completed", identity="0" * 64, config={}, **rows)
     assert headline(result) == "val loss -1.2500 at epoch 2 (last), -2.0000 at epoch 1 (best)"
     assert brief(result) == "val loss -1.2500 (best -2.0000)"
     lost = result.model_copy(update={"last": {"epoch": 3, "val_loss": None}})  # as read: it was not finite

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dlx.report.charts import Chart
 from dlx.report.text import visible
+from dlx.run.files import write_size
 
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis
@@ -25,15 +26,14 @@ class RunFiles(Generic[T]):
     """The contents of one file of completed runs, in the order of the table.
 
     `by_setting`: contents by label, then by run. `file`: its name. `damaged`: runs whose file could not be
-    read. `settings`: how many settings have the file. `thinned`: whether a setting has more runs than are
-    read.
+    read. `settings`: how many settings have the file. `thinned`: which runs of a setting are read, "" if all.
     """
 
     by_setting: dict[str, dict[str, T]]
     file: str
     damaged: list[str]
     settings: int
-    thinned: bool
+    thinned: str
 
     @property
     def several(self) -> bool:
@@ -52,7 +52,7 @@ class RunFiles(Generic[T]):
             shown = f"{len(self.by_setting)} of the {self.settings}"
             sentences.append(f"Only the first {shown} settings that have {self.file} are drawn")
         if self.thinned:
-            sentences.append(f"At most the first {RUNS} runs of each setting are read")
+            sentences.append(self.thinned)
         if self.damaged:
             sentences.append(self.damage)
         return ". ".join(sentences) + "."
@@ -86,17 +86,18 @@ def read_first(
     """
     by_setting: dict[str, dict[str, T]] = {}
     damaged: list[str] = []
-    having, thinned, room = 0, False, MEMORY
+    having, thinned, room = 0, "", MEMORY
     for label, runs in _completed_folders(analysis).items():
         holding = {run: folder for run, folder in runs.items() if os.path.lexists(folder / file)}
         having += bool(holding)
         if len(by_setting) == settings:
             continue
-        thinned |= len(holding) > RUNS
+        if len(holding) > RUNS:
+            thinned = f"Only the first {RUNS} runs of each setting are read"
         loaded: dict[str, T] = {}
         for run, folder in list(holding.items())[:RUNS]:
             if room < 0:
-                thinned = True
+                thinned = f"Only the first runs are read, because those take {write_size(MEMORY)}"
                 break
             try:
                 content = read(folder)
@@ -114,7 +115,7 @@ def read_first(
 def _bytes(content: object) -> int:
     if isinstance(content, pd.DataFrame):
         return int(content.memory_usage(deep=True).sum())
-    parts = content if isinstance(content, tuple) else vars(content).values()
+    parts = content if isinstance(content, tuple) else getattr(content, "__dict__", {}).values()
     return sum(int(getattr(part, "nbytes", 0)) for part in parts)
 
 

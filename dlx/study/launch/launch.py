@@ -138,13 +138,13 @@ class Dispatch:
                 continue
             folder, cohort = task
             study = self._studies[folder]
-            if all(study.has_ended(run) for run in cohort.runs):
-                del self._held[task]
-                self._tell(task, "")
-            elif study.is_held(cohort):
+            if study.is_held(cohort):
                 self._held[task] = time.monotonic() + RETRY
+                continue
+            del self._held[task]
+            if all(study.result(run) for run in cohort.runs):
+                self._tell(task, "")
             else:
-                del self._held[task]
                 self._queue.append(task)
         if self._held and not (self._told or self._queue or self._alone or self._out):
             self._told = True

@@ -70,17 +70,21 @@ def train_if_free(
     for part in parts:
         with study.claim(part) as claimed:
             if claimed:
-                train_cohort(study, part, displays, interruption)
-                _check_that_all_ended(study, part)
+                _train(study, part, displays)
             else:
                 how = "held"
     return how
 
 
-def _check_that_all_ended(study: Study, cohort: Cohort) -> None:
-    """Raise OSError for a run without a result: its folder must have been taken away."""
+def _train(study: Study, cohort: Cohort, displays: Mapping[str, RunDisplay] | None) -> None:
+    try:
+        train_cohort(study, cohort, displays, interruption)
+    except OSError as error:
+        if error.filename is None:  # a full disk does not say of which file
+            error.filename = str(study.folder)
+        raise
     for run in cohort.runs:
-        if not study.has_ended(run):
+        if not study.has_ended(run):  # its folder must have been taken away
             raise gone(study.folder / run if study.folder.is_dir() else study.folder)
 
 

@@ -47,7 +47,7 @@ def connect(settings: RaySettings) -> Workers:
             ray.init(**{"address": settings.address, **quiet, **settings.init})
     except (ConnectionError, ValueError, TypeError, RuntimeError) as error:
         line = " ".join(str(error).split())
-        raise RequestError(f"launcher.address={settings.address}: Ray did not start: {line}") from error
+        raise RequestError(f"launcher=ray: no connection to address={settings.address}: {line}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray sets its own
@@ -62,7 +62,7 @@ def connect(settings: RaySettings) -> Workers:
             f"as many; the largest have {most['CPU']:g} CPUs and {most['GPU']:g} GPUs"
         )
     memory = [node["memory"] / room for node, room in zip(nodes, places, strict=True) if room]
-    return Workers(count, settings.cpus, min(memory, default=None))
+    return Workers(count, settings.cpus, min(memory, default=None), settings.gpus)
 
 
 def _places(resources: Mapping[str, float], settings: RaySettings) -> int:

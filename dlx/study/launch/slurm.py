@@ -33,6 +33,7 @@ ASK_STOPPED = 2.0
 # Seconds until a job that Slurm reports as ended counts as lost: its result may take that long to cross the
 # network, and submitit waits as long.
 VISIBLE = {"slurm": 15.0, "local": 0.0}
+LARGEST_ARRAY = 1000  # jobs; Slurm's default of MaxArraySize is 1001
 ENDING = 5.0  # seconds that processes which were cancelled may take to end
 
 
@@ -77,9 +78,8 @@ class Slurm:
 
     def __init__(self, plan: Plan, settings: SlurmSettings) -> None:
         # Slurm itself limits how many jobs of an array run at once; submitit's local executor does not.
-        self.places = (
-            max(1, len(plan.cohorts)) if settings.executor == "slurm" else settings.array_parallelism
-        )
+        at_once = {"slurm": min(len(plan.cohorts), LARGEST_ARRAY), "local": settings.array_parallelism}
+        self.places = max(1, at_once[settings.executor])
         self._settings = settings
         self._ready: list[Task] = []
         self._out: dict[Any, Task] = {}  # by submitit's job
@@ -94,7 +94,8 @@ class Slurm:
 
     def returned(self, seconds: float) -> list[Attempt]:
         """Submit what is ready, and return the cohorts whose jobs have ended."""
-        self._submit_ready()
+        if refused := self._submit_ready():
+            return refused
         time.sleep(min(seconds, max(0.0, self._looked + LOOK[self._settings.executor] - time.monotonic())))
         if time.monotonic() < self._looked + LOOK[self._settings.executor]:
             return []
@@ -105,15 +106,22 @@ class Slurm:
             del self._out[job]
         return list(attempts.values())
 
-    def _submit_ready(self) -> None:
+    def _submit_ready(self) -> list[Attempt]:
+        """Submit what is ready; return what Slurm does not accept."""
         ready, self._ready = self._ready, []
+        refused = []
         for study in dict.fromkeys(folder for folder, _ in ready):
             executor = self._executors.get(study) or self._executors.setdefault(study, self._open(study))
             job = Job(gpus=self._settings.gpus_per_node > 0)
             tasks = [task for task in ready if task[0] == study]
-            with _terminal_held_back(), executor.batch():
-                jobs = [executor.submit(job, study.absolute(), cohort) for _, cohort in tasks]
-            self._out |= dict(zip(jobs, tasks, strict=True))
+            try:
+                with _terminal_held_back(), executor.batch():
+                    jobs = [executor.submit(job, study.absolute(), cohort) for _, cohort in tasks]
+                self._out |= dict(zip(jobs, tasks, strict=True))
+            except RuntimeError as error:
+                why = RequestError(f"launcher=slurm: the jobs were not accepted: {error}")
+                refused += [Attempt(task, "failed", error=why) for task in tasks]
+        return refused
 
     def _open(self, study: Path) -> Any:
         own = study / FOLDER / "slurm"

@@ -33,7 +33,8 @@ def find_workers(launcher: LauncherSettings) -> Workers:
 
             check_parameters(launcher)
             memory = launcher.mem_gb * 2**30
-            return Workers(launcher.array_parallelism, launcher.cpus_per_task, memory)
+            gpus = launcher.gpus_per_node
+            return Workers(launcher.array_parallelism, launcher.cpus_per_task, memory, gpus)
         case LocalSettings() | JoblibSettings():
             return Workers(launcher.processes or cores())
     raise AssertionError(f"launcher={launcher.name} has no workers")

@@ -316,6 +316,7 @@ def test_damaged_and_missing_probe_files_are_reported(simulator: Any, tmp_path: 
         "1 of 1 weight tensors have gradient 0.",
         "exploding activations": "Activations explode: mean |output| of one layer grew from 0.5 to 800 "
         "(1 of 2 layers affected).",
+        "damaged file": "layers.csv: the last line is cut short.",
     }
     reasons = [reason for kind, reason in diagnosis.unchecked if kind == "exploding activations"]
     assert reasons == [

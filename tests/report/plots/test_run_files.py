@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dlx.report.plots import run_files
@@ -41,3 +42,14 @@ def test_a_setting_whose_files_are_all_damaged_does_not_count(study: Any, analys
     files = read_first(analysed(), "file", read, 1)
     assert list(files.by_setting.values()) == [{"r7": "good"}]
     assert files.damage == "Left out because file is damaged: r0, r1, r2, r3, r4 and 2 more"
+
+
+def test_no_more_is_read_than_the_memory_allows(
+    study: Any, analysed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_files, "MEMORY", 1000)
+    for seed in range(4):
+        (study.run(f"r{seed}", study.curve(0.5), seed=seed) / "file").write_text("x")
+    files = read_first(analysed(), "file", lambda _: (np.zeros(100), "name"), 2)
+    assert [len(runs) for runs in files.by_setting.values()] == [2]
+    assert files.caption([]) == "Only the first runs are read, because those take 1 kB."

@@ -17,6 +17,8 @@ FOLDER = Path(os.environ["FAKE_SLURM"])
 def sbatch(script: str) -> None:
     """Start each job of the script's array, or the only one."""
     text = Path(script).read_text()
+    if "--partition=none" in text:
+        sys.exit("sbatch: error: invalid partition specified: none")
     number = str(1000 + len(list(FOLDER.glob("*.sh"))))
     (FOLDER / f"{number}.sh").write_text(text)
     array = re.search(r"--array=0-(\d+)", text)

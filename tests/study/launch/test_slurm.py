@@ -65,6 +65,22 @@ def test_a_parameter_that_submitit_does_not_know_is_refused():
     )
 
 
+@pytest.mark.usefixtures("_in_a_folder_of_its_own", "jobs")
+def test_what_slurm_says_against_the_jobs_is_passed_on():
+    launcher = slurm.Slurm(Plan([], 1), settings(executor="slurm", partition="none"))
+    for runs in (("a",), ("b", "c")):
+        launcher.submit((Path("study"), Cohort(runs, 1)))
+    attempts = launcher.returned(0.0)
+    assert [(attempt.how, str(attempt.error)) for attempt in attempts] == [
+        (
+            "failed",
+            "launcher=slurm: the jobs were not accepted: sbatch: error: invalid partition specified: none",
+        )
+    ] * 2
+    launcher.close()
+    assert not list(Path("study/.study").iterdir())
+
+
 class FakeJob(SimpleNamespace):
     """A job as submitit shows it."""
 

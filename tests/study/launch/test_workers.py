@@ -36,7 +36,7 @@ def test_a_launchers_yaml_has_every_setting_and_explains_each(name):
     [
         ("launcher=ray launcher.cpu=2", "launcher.cpu: there is no such key; did you mean 'cpus'?"),
         ("launcher=ray +launcher.cpu=2", "launcher.cpu: there is no such key; did you mean 'cpus'?"),
-        ("launcher=ray launcher.gpus=-1", "launcher.gpus=-1: input should be greater than or equal to 0"),
+        ("launcher=ray launcher.gpus=-1", "launcher.gpus=-1: must be 0 or more"),
         ("launcher=ray launcher.cpus=0.5", "launcher.cpus=0.5"),
         ("launcher=ray launcher.address=", "launcher.address=''"),
         (
@@ -44,7 +44,7 @@ def test_a_launchers_yaml_has_every_setting_and_explains_each(name):
             "launcher.timeout: there is no such key; did you mean 'timeout_min'?",
         ),
         ("launcher=slurm launcher.executor=loca", "did you mean 'local'?"),
-        ("launcher=slurm launcher.mem_gb=0", "launcher.mem_gb=0: input should be greater than 0"),
+        ("launcher=slurm launcher.mem_gb=0", "launcher.mem_gb=0: must be more than 0"),
         ("launcher=slurm launcher.processes=2", "launcher.processes: there is no such key"),
         ("launcher.name=slrm", "launcher.name: there is no 'slrm'; did you mean 'slurm'?"),
         ("launcher.name=ray", "launcher"),

@@ -34,7 +34,10 @@ STORAGE_ERRNOS = {
     errno.ENFILE: _LIMIT,
     errno.ENOLCK: "The file system has no locks; choose a folder on another one.",
 }
-NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory", "can't start new thread")
+NO_MEMORY = (
+    *("can't allocate memory", "out of memory", "Cannot allocate memory", "can't start new thread"),
+    "failed to map segment from shared object",  # a library that is loaded
+)
 
 # What of a message may be the user's own text: in quotes or brackets, or without a space.
 PIECE = re.compile(r"(?<!\w)'.*?'(?!\w)|(?<!\w)\".*?\"(?!\w)|\[.*?\]|\{.*?\}|\S+", re.DOTALL)

@@ -3,10 +3,6 @@
 import errno
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # What the file system says when nothing can be written, and what the user can do about it. ENOENT is missing:
 # it may be about a file that the user's own module reads.
@@ -38,7 +34,10 @@ STORAGE_ERRNOS = {
     errno.ENFILE: _LIMIT,
     errno.ENOLCK: "The file system has no locks; choose a folder on another one.",
 }
-NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory", "can't start new thread")
+NO_MEMORY = (
+    *("can't allocate memory", "out of memory", "Cannot allocate memory", "can't start new thread"),
+    "failed to map segment from shared object",  # a library that is loaded
+)
 
 # What of a message may be the user's own text: in quotes or brackets, or without a space.
 PIECE = re.compile(r"(?<!\w)'.*?'(?!\w)|(?<!\w)\".*?\"(?!\w)|\[.*?\]|\{.*?\}|\S+", re.DOTALL)
@@ -102,10 +101,8 @@ def unknown(what: str, given: str, allowed: Iterable[str]) -> RequestError:
     return RequestError(f"{what}: there is no '{given}'{nearest(given, names)} (allowed: {listed})")
 
 
-def is_storage_error(error: BaseException | None, folder: "Path | None" = None) -> bool:
-    """Return whether an exception says that writing failed, or that something in `folder` is gone."""
-    if folder is not None and isinstance(error, FileNotFoundError):
-        return folder in type(folder)(str(error.filename)).parents
+def is_storage_error(error: BaseException | None) -> bool:
+    """Return whether an exception says that writing failed."""
     return isinstance(error, OSError) and error.errno in STORAGE_ERRNOS
 
 

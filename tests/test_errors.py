@@ -1,12 +1,8 @@
 """Messages keep what is short of the user's own text, and cut what is long in its middle."""
 
-import errno
-import os
-from pathlib import Path
-
 import pytest
 
-from dlx.errors import RequestError, describe_failure, is_storage_error, nearest, shorten_quotes, unknown
+from dlx.errors import RequestError, describe_failure, nearest, shorten_quotes, unknown
 
 
 def test_a_message_of_short_words_stays_as_it_is():
@@ -51,16 +47,6 @@ def test_names_are_near_in_any_case_and_by_their_initials():
 def test_a_long_list_of_names_is_counted():
     error = unknown("model", "mine", [f"net{number:03}" for number in range(45)])
     assert str(error).endswith("net038, net039 and 5 more)")
-
-
-@pytest.mark.parametrize(
-    ("path", "counts"),
-    [("outputs/study/run/history.csv", True), ("data/mine.npz", False), ("outputs/study", False)],
-)
-def test_a_file_that_is_gone_is_a_storage_error_within_the_study_alone(path, counts):
-    error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    assert is_storage_error(error, Path("outputs/study")) is counts
-    assert not is_storage_error(error)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from dlx.compose.explain import explain
-from dlx.compose.own_yaml import SCHEME, OwnConfig
+from dlx.compose.own_yaml import SCHEME, OwnConfig, search_path
 from dlx.compose.sweep import sort_exactly, words_of
 from dlx.compose.words import OF_REQUEST, check_words, literal, quote, quote_all_of
 from dlx.errors import RequestError, unknown
@@ -101,7 +101,7 @@ class Composer:
         for override in given:
             key, word = override.key_or_group, override.input_line or ""
             if key == "hydra.searchpath":
-                self._searched = [_searchpath(word, override.value())]
+                self._searched = [search_path(word, override.value())]
             elif key.partition(".")[0] in OF_REQUEST:
                 self.of_request += words_of(override)
             elif key == "sweep" and override.value() is None:  # no preset, as by default
@@ -120,6 +120,8 @@ class Composer:
         return [self._parsed[word] for word in words]
 
     def _parse(self, word: str) -> Override:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):  # bytes that are no characters
+            raise RequestError(f"'{word}' is not text in UTF-8; if it is meant to be, set LC_ALL=C.UTF-8")
         key = word.partition("=")[0].lstrip("+~")
         if not key and "=" in word:
             raise RequestError(f"'{word}' has no key; write KEY=VALUE")
@@ -260,22 +262,6 @@ def _yaml_files() -> tuple[tuple[str, int, int], ...]:
     files = sorted(file for folder in folders for file in folder.rglob("*.yaml"))
     stats = [(file, file.stat()) for file in files if file.is_file()]
     return tuple((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in stats)
-
-
-def _searchpath(word: str, paths: object) -> str:
-    """Return the search path with folders that are read as the user's own ./conf is.
-
-    Raises RequestError for what is not a list of folders; Hydra would warn and go on.
-    """
-    if not isinstance(paths, list):
-        raise RequestError(f"{word}: must be a list, such as [file:///home/me/conf]")
-    found = []
-    for path in map(str, paths):
-        scheme, _, rest = path.rpartition("://")
-        if scheme in ("", "file") and not Path(rest).is_dir():
-            raise RequestError(f"{word}: there is no folder '{rest}'")
-        found.append(f"{SCHEME}://{Path(rest).absolute()}" if scheme in ("", "file") else path)
-    return f"hydra.searchpath=[{','.join(map(literal, found))}]"
 
 
 def config_folder() -> Path:

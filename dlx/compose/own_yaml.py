@@ -9,6 +9,7 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 
+from dlx.compose.words import literal
 from dlx.errors import RequestError
 
 SCHEME = "conf"
@@ -65,6 +66,22 @@ class OwnConfig(ConfigSource):
     def _file(self, config_path: str) -> Path:
         path = Path(self.path) / config_path
         return path if path.suffix == ".yaml" else path.with_name(f"{path.name}.yaml")
+
+
+def search_path(word: str, paths: object) -> str:
+    """Return the search path with folders that are read as the user's own ./conf is.
+
+    Raises RequestError for what is not a list of folders; Hydra would warn and go on.
+    """
+    if not isinstance(paths, list):
+        raise RequestError(f"{word}: must be a list, such as [file:///home/me/conf]")
+    found = []
+    for path in map(str, paths):
+        scheme, _, rest = path.rpartition("://")
+        if scheme in ("", "file") and not Path(rest).is_dir():
+            raise RequestError(f"{word}: there is no folder '{rest}'")
+        found.append(f"{SCHEME}://{Path(rest).absolute()}" if scheme in ("", "file") else path)
+    return f"hydra.searchpath=[{','.join(map(literal, found))}]"
 
 
 def read_text(path: Path) -> str:

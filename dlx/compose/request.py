@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from dlx.compose.composer import PRIMARY, Composed, initialised
 from dlx.compose.explain import explain
@@ -51,9 +52,12 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
     look_again()
     with initialised(words, config_name, config_dir) as composer:
         asked = composer.compose(composer.of_request).config
-        grid = expand(asked, composer.given, composer.parse)
+        try:
+            grid = expand(asked, composer.given, composer.parse)
+            launcher = check_launcher(resolved(asked.launcher))
+        except OmegaConfBaseException as error:  # an interpolation in them
+            raise RequestError(explain(error)) from error
         composed = [composer.compose(run) for run in grid]
-    launcher = check_launcher(resolved(asked.launcher))
     runs: dict[Path, ComposedRun] = {}
     for one, run_words, label in zip(composed, grid, labels(grid), strict=True):
         run = _checked(one, run_words, label)

@@ -26,7 +26,7 @@ from dlx.run.checkpoint import write_checkpoint
 from dlx.run.formats import TableEnd
 from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.identity import Fingerprints, identity
-from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT
+from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT, is_gone
 from dlx.run.predictions import write_predictions
 from dlx.run.probes import FILES
 from dlx.run.result import Result, write_result
@@ -144,7 +144,7 @@ class Recorder:
 
     def fail(self, error: Exception) -> None:
         """Write the result of a failed run, unless the error is that nothing can be written."""
-        if is_storage_error(error, self.folder.parent) or self._ended is not None:
+        if is_storage_error(error) or is_gone(error, self.folder.parent) or self._ended is not None:
             return
         self._log.error("the run failed", exc_info=error)
         write_result(

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from errno import ELOOP
 from pathlib import Path, PurePosixPath
 
-from dlx.run.paths import hold, sync_folder
+from dlx.run.paths import hold, naming, sync_folder
 
 STAGING = ".new-"  # how the name of the folder begins in which files wait until all have been written
 
@@ -46,13 +46,10 @@ def _make_folders(folder: Path, names: Iterable[str]) -> list[PurePosixPath]:
 
 
 def _write(path: Path, content: bytes, wanted: Path) -> None:
-    try:
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:  # which names the other file, or none
-        raise OSError(error.errno, error.strerror, str(wanted)) from error
+    with naming(wanted), path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -75,10 +72,8 @@ def _staging(folder: Path) -> Iterator[Path]:
 def _held_folder(folder: Path) -> tuple[Path, int]:
     """Return a new folder and its descriptor, which this process holds so that no other removes it."""
     while True:
-        try:
+        with naming(folder):
             made = Path(tempfile.mkdtemp(dir=folder, prefix=STAGING))
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(folder)) from error
         descriptor = os.open(made, os.O_RDONLY)
         if not hold(descriptor) or os.fstat(descriptor).st_nlink:
             return made, descriptor

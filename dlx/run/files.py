@@ -6,11 +6,14 @@ that is one, and not a folder below the one that the user named. SECURITY.md sta
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EEXIST
 from pathlib import Path
 from typing import BinaryIO
 
 from dlx.errors import RequestError
+from dlx.run.paths import naming
 
 MEGABYTE = 1_000_000
 RESULT_LIMIT = 4 * MEGABYTE  # bytes of a result.json; one of 1,000 layers takes 0.2 MB
@@ -65,12 +68,14 @@ def read_text(path: Path, limit: int) -> str:
         raise ValueError(f"{path}: not UTF-8: {error}") from error
 
 
-def open_to_append(path: Path) -> BinaryIO:
-    """Open a regular file to append to it, or make it; raises OSError for anything else."""
+@contextmanager
+def open_to_append(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file to append to it, or make it; raises OSError, with its name, for anything else."""
     if reason := why_not(path, missing=True):
         raise FileExistsError(EEXIST, reason, str(path))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags, 0o666), "ab")
+    with naming(path), os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+        yield file
 
 
 def make_folder(root: Path, *names: str) -> Path:

@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from errno import ELOOP
 from glob import escape
 from pathlib import Path
@@ -103,12 +103,19 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     a third of the time. What a killed process has left of this file is removed. Raises OSError, with the
     file's name, if the file system does (disk full, read-only).
     """
-    try:
+    with naming(path):
         _replace(path, content, durable=durable)
         _remove_leftovers(path)
         if durable:
             sync_folder(path.parent)
-    except OSError as error:  # which names a temporary file, or none
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have errors of the file system name this file: they name a temporary one, or none if a write fails."""
+    try:
+        yield
+    except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
@@ -167,3 +174,8 @@ def sync_folder(folder: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def is_gone(error: Exception, folder: Path) -> bool:
+    """Return whether an exception says that something in `folder` is not there any more."""
+    return isinstance(error, FileNotFoundError) and folder in Path(str(error.filename)).parents

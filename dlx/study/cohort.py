@@ -13,7 +13,7 @@ from dlx.run.checkpoint import CohortCheckpoint
 from dlx.run.files import make_folder, open_to_append
 from dlx.run.history import EpochRow
 from dlx.run.identity import changed_files, identity
-from dlx.run.paths import HYDRA, LOG, RESULT, write_atomically
+from dlx.run.paths import HYDRA, LOG, RESULT, is_gone, write_atomically
 from dlx.run.result import Result, write_result
 from dlx.study.longer import continued_state
 from dlx.study.progress import RunDisplay
@@ -129,7 +129,7 @@ def _train(
         if recorders:
             execute(recorders, engine, Checkpoints(checkpoint, every, len(members), stop))
     except Exception as error:
-        if is_storage_error(error, members[0].folder.parent):
+        if is_storage_error(error) or is_gone(error, members[0].folder.parent):
             raise
         # Any other error is in the results of the runs that it ended.
 
@@ -197,7 +197,7 @@ def write_composition(folder: Path, run: StudyRun) -> None:
 
 def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Logger) -> None:
     """Leave the result of a run that failed before it trained, unless nothing can be written."""
-    if is_storage_error(error, folder.parent):
+    if is_storage_error(error) or is_gone(error, folder.parent):
         raise error
     log.error("the run failed", exc_info=error)
     write_result(

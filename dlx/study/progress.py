@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
+from rich.console import Console, RenderableType
+from rich.constrain import Constrain
+from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from dlx.config import Settings
@@ -45,7 +46,7 @@ class Progress:
         self._said = time.monotonic()
         self._tails = [_Tail(folder / HISTORY) for folder, _, _ in runs]
         self._since = time.time()
-        self.bars = Bars(
+        self.bars = _Bars(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[state]}", markup=False),
@@ -193,6 +194,21 @@ def checking(runs: int) -> AbstractContextManager[object]:
     if runs == 1 or not console.is_terminal:
         return nullcontext()
     return console.status(Text(f"checking {runs} runs"))
+
+
+class _Bars(RichProgress):
+    """Leaves room for the ^C that a terminal writes behind the last bar.
+
+    On a line of its own it would keep the first bar from being erased.
+    """
+
+    def __init__(self, *columns: ProgressColumn, console: Console, **more: Any) -> None:
+        self._terminal = console  # rich asks for the bars before it has a console itself
+        super().__init__(*columns, console=console, **more)
+
+    def get_renderable(self) -> RenderableType:
+        """Return the bars, a little narrower than the terminal."""
+        return Constrain(super().get_renderable(), max(1, self._terminal.width - len("^C") - 1))
 
 
 def _first(runs: Sequence[Path]) -> str:

@@ -1,6 +1,7 @@
 """Every wrong word of every verb is answered in one line, with exit code 2, before anything is written."""
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterator
 from importlib import import_module
@@ -146,6 +147,8 @@ train 'grid={seed:[1]}'       | on the command line, give a key several values: 
 train +grid.seed=[]           | grid: seed has no values
 train '+grid.sweep=[seeds,width]' | grid: sweep cannot be varied
 train cases=3                 | cases: 3 is not a list
+train '++grid=${x}'           | grid: Interpolation key 'x' not found
+train 'launcher.processes=${x}' | launcher.processes: Interpolation key 'x' not found
 train cases=[3]               | cases: 3 has no keys
 train 'cases=[{nosuch:3}]'    | nosuch: there is no such key
 train hydra.searchpath=[nowhere] | there is no folder 'nowhere'
@@ -242,6 +245,7 @@ train 'name="a\nb"'           | a study's name is one folder
 train name=a:b                | name='a:b': a study's name is one folder
 train name=LONG               | a study's name is one folder
 train name=\u202eabc          | a study's name is one folder
+train name=\udcc3\udcbcbung | is not text in UTF-8; if it is meant to be, set LC_ALL=C.UTF-8
 train slug=[a]                | slug=['a']: must be text
 train output_root=null        | output_root=null: must be text
 train output_root=mine.yaml   | output_root=mine.yaml: mine.yaml is a file, not a folder
@@ -535,7 +539,8 @@ def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(words, said, caps
     if "STUDY" in words:
         words = words.replace("STUDY", str(request.getfixturevalue("study")))
         capsys.readouterr()
-    words = words.replace("QUICK", QUICK).replace("LONG", "x" * LONG).replace("\\u202e", "\u202e")
+    words = words.replace("QUICK", QUICK).replace("LONG", "x" * LONG)
+    words = re.sub(r"\\u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), words)
     assert main(shlex.split(words)) == 2
     printed = capsys.readouterr()
     assert said in printed.err

@@ -1,5 +1,7 @@
 """Every command with every fault at every change it makes: `python -m tests.faults [CASE ...] [--sample N]`.
 
+The case "disk" is a small file system that fills up at ten moments of a sweep.
+
 Prints a line for each case and fault, and what was wrong; ends with exit code 1 if anything was.
 """
 
@@ -11,6 +13,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from tests.faults import full_disk
 from tests.faults.cases import CASES, Case
 from tests.faults.inject import Fault
 from tests.faults.trial import prepare, problems
@@ -24,13 +27,14 @@ IMPORTED = (
     "dlx.evaluate",
     "dlx.report.write",
 )
+DISK, MOMENTS = "disk", (0, 1, 3, 8, 15, 20, 25, 30, 38, 41)  # results; after 40 the report is disturbed
 KINDS = ("kill", "ENOSPC", "EROFS", "EACCES", "EIO")
 
 
 def main() -> int:
     """Try the cases that are named, or all; with --sample N at N changes of each."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("cases", nargs="*", choices=[[], *(case.name for case in CASES)])
+    parser.add_argument("cases", nargs="*", choices=[[], *(case.name for case in CASES), DISK])
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--kind", choices=KINDS)
     given = parser.parse_args()
@@ -43,8 +47,17 @@ def main() -> int:
             if not given.cases or case.name in given.cases:
                 kinds = [given.kind] if given.kind else KINDS
                 failed += _try(case, Path(folder).resolve() / case.name, kinds, given.sample)
+    if not given.cases or DISK in given.cases:
+        failed += sum(map(_fill_disk, MOMENTS))
     print("nothing was wrong" if not failed else f"{failed} trials went wrong")
     return bool(failed)
+
+
+def _fill_disk(results: int) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = full_disk.trial(Path(folder), results)
+    print(f"{DISK}: full after {results} results", *wrong, sep="\n  ", flush=True)
+    return bool(wrong)
 
 
 def _try(case: Case, folder: Path, kinds: list[str], sample: int) -> int:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", disk], check=True)
 
 
-def trial(folder: Path, results: int) -> list[str]:
+def trial(folder: Path, results: int, afterwards: Sequence[list[str]] = (SWEEP, REPORT)) -> list[str]:
     """Fill the disk up once so many runs have ended, or during the report if beyond; say what is wrong."""
     with small_disk(folder) as disk:
         if results > RUNS:
@@ -58,7 +58,7 @@ def trial(folder: Path, results: int) -> list[str]:
         if process.returncode == 4 and "No space left on device: " not in said:
             wrong.append(f"it does not say which file: {said}")
         (disk / "filler").unlink()
-        for words in (SWEEP, REPORT):
+        for words in afterwards:
             again = _dlx(disk, words)
             said = again.communicate()[1]
             if again.returncode:

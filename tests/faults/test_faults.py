@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.full_disk import RUNS, small_disk, trial
+from tests.faults.full_disk import RUNS, SWEEP, small_disk, trial
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["evaluate_again", "report_again", "train_stacked"]
@@ -28,4 +28,4 @@ def test_a_disk_that_fills_up_ends_a_sweep_in_one_line_and_with_room_it_complete
                 pass
         except (PermissionError, FileNotFoundError):
             pytest.skip("this user may not mount a file system")
-    assert trial(tmp_path, RUNS // 4) == []
+    assert trial(tmp_path, RUNS // 4, [SWEEP]) == []

@@ -72,8 +72,8 @@ def test_anything_else_is_neither_read_nor_written(tmp_path: Path, name: str, wo
     path = special(tmp_path)[name]
     with pytest.raises(ValueError, match=words):
         open_regular(path, 100)
-    with pytest.raises(FileExistsError):
-        open_to_append(path)
+    with pytest.raises(FileExistsError), open_to_append(path):
+        pass
     assert (tmp_path / "file").read_text() == (tmp_path / "real" / "inside").read_text() == "mine"
     assert not (tmp_path / "nothing").exists()
 

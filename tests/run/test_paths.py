@@ -1,12 +1,15 @@
 """Finding runs and the newest study, and replacing files atomically."""
 
+import errno
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dlx.run.paths import NEW, find_runs, newest_study, write_atomically
+from dlx.run.paths import NEW, find_runs, hold, is_gone, newest_study, write_atomically
 
 
 def make_run(folder: Path, written: float = 1000.0) -> Path:
@@ -96,6 +99,43 @@ def test_a_folder_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatch: p
     assert find_runs(tmp_path, told.append) == [run]
     assert [error.filename for error in told] == [str(shut)]
     assert find_runs(tmp_path) == [run]
+
+
+@pytest.mark.parametrize(
+    ("path", "gone"),
+    [("outputs/study/run/history.csv", True), ("data/mine.npz", False), ("outputs/study", False)],
+)
+def test_only_a_file_within_the_study_is_gone_from_it(path: str, gone: bool) -> None:
+    error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    assert is_gone(error, Path("outputs/study")) is gone
+    assert not is_gone(PermissionError(errno.EACCES, "", path), Path("outputs/study"))
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_holds_is_kept(tmp_path: Path) -> None:
+    code = (  # killed in the middle of its write
+        "import os, sys, pathlib\nfrom dlx.run.paths import write_atomically\n"
+        "os.fsync = lambda _: os._exit(9)\nwrite_atomically(pathlib.Path(sys.argv[1]), b'1')"
+    )
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", code, tmp_path / "a[1]"], check=False).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 2
+    living = tmp_path / ".a[1].living.new"
+    with living.open("wb") as file:
+        assert hold(file.fileno())
+        write_atomically(tmp_path / "a[1]", b"2")
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".a[1].living.new", "a[1]"]
+    write_atomically(tmp_path / "a[1]", b"3")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"3"]
+
+
+def test_a_write_that_fails_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/name'"):
+        write_atomically(tmp_path / "name", b"1")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_named_pipe_among_what_a_dead_process_left_is_not_waited_for(tmp_path: Path) -> None:

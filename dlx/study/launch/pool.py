@@ -22,6 +22,7 @@ from dlx.study.stopping import SIGNALS, request_stop, stop_requested
 # for once. Where there is no such server each process imports them by itself.
 SERVER = "forkserver" in multiprocessing.get_all_start_methods()
 IMPORTED = ["dlx.build", "dlx.engine.trainer", "dlx.study.launch.pool"]
+NOT_SEEN = 255  # exit code of a process whose end the server did not live to see
 ENDING = 5.0  # seconds for a process that has nothing to do to end by itself
 
 
@@ -48,6 +49,7 @@ class Pool:
             worker = self._free.pop()
             if worker.give(task):
                 break
+            worker.end()
         else:
             worker = _Worker()
             worker.give(task)  # if it has died already, its pipe says so
@@ -107,13 +109,12 @@ class _Worker:
         try:
             self.pipe.send((folder.absolute(), cohort))
         except OSError:
-            self.end()
             return False
         return True
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, unless it has died."""
-        if self._process.pid is not None and self._process.exitcode is None:
+        if self._process.pid is not None and self._process.exitcode in (None, NOT_SEEN):
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)
 
@@ -126,7 +127,7 @@ class _Worker:
             self._process.join(ENDING)
         code = self._process.exitcode
         if code is None or code >= 0:
-            return "" if code in (None, 255) else f"exit code {code}"  # 255: its end was not seen
+            return "" if code in (None, NOT_SEEN) else f"exit code {code}"
         return f"killed by {signal.Signals(-code).name}"
 
 

@@ -54,7 +54,10 @@ def connect(settings: RaySettings) -> Workers:
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     places = [_places(resources, settings) for resources in nodes]
     count = settings.processes or sum(places)
-    if not count:
+    grows = (
+        settings.processes and settings.address != "local"
+    )  # a cluster may get the nodes that are asked for
+    if not sum(places) and not grows:
         ray.shutdown()
         most = {key: max(node.get(key, 0) for node in nodes) for key in ("CPU", "GPU")}
         raise RequestError(

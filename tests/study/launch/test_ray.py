@@ -80,7 +80,8 @@ def test_a_cluster_that_is_not_there_or_too_small_is_refused(capsys, tmp_path, m
     assert "launcher=ray: no connection to address=auto: " in capsys.readouterr().err
     assert main(["train", *words, "+launcher.init.num_cpu=3"]) == 2
     assert "num_cpu" in capsys.readouterr().err
-    assert main(["train", *words, "launcher.cpus=1000", "+launcher.init.num_cpus=2"]) == 2
+    words += ["launcher.processes=2", "+launcher.init.num_cpus=2"]
+    assert main(["train", *words, "launcher.cpus=1000"]) == 2
     assert (
         "no node of the Ray cluster has as many; the largest have 2 CPUs and 0 GPUs"
         in capsys.readouterr().err

@@ -87,12 +87,9 @@ def evaluate_checkpoint(run: Run, folder: Path, result: Result, split: str) -> C
         run.model.load_state_dict(checkpoint["model"])
     except FileNotFoundError as error:
         raise RequestError(f"{error.filename} no longer exists; rerun=true trains the run again") from error
-    except (
-        ValueError,
-        RuntimeError,
-        KeyError,
-        TypeError,
-    ) as error:  # the file is damaged, or its weights do not fit the model
+    except ValueError as error:  # the file is damaged
+        raise RequestError(str(error)) from error
+    except (RuntimeError, KeyError, TypeError) as error:  # its weights do not fit the model
         raise RequestError(f"{folder}: {' '.join(str(error).split())}") from error
     epoch = int(checkpoint["epoch"])
     _check_same_accuracy(run, folder, result, epoch)

@@ -308,6 +308,8 @@ def _read_json(path: Path) -> Any:
 
 
 def _damaged(path: Path, error: Exception) -> RequestError:
+    if isinstance(error, RequestError):
+        return error
     return RequestError(f"{path}: not what dlx has written ({type(error).__name__}: {shorten(error)})")
 
 

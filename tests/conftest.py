@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; subpr
 SLOW = (
     "benchmarks",
     "commands/test_check.py",
+    "commands/test_foreign_folders.py",
     "commands/test_reproduce.py",
     "data/test_image_arrays.py",
     "faults",

@@ -12,6 +12,8 @@ from typing import Any
 
 # Where results go and how they are named
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every")
+# Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
+FILE_KEYS = ("keep",)
 SEED_KEYS = ("seed", "data.split_seed")
 # Where the user's own data lies, which does not count where its content is known
 LOCATION_KEYS = ("data.root", "data.path")
@@ -44,7 +46,8 @@ def identity(config: Mapping[str, Any], fingerprints: Fingerprints | None = None
 
     Without fingerprints it is of the settings alone.
     """
-    values = requested(flatten(config))
+    flat = flatten(config)
+    values = requested(flat) | {key: flat[key] for key in FILE_KEYS if key in flat}
     if fingerprints:
         if fingerprints.content_of_data_known:
             values = {key: value for key, value in values.items() if key not in LOCATION_KEYS}
@@ -74,7 +77,7 @@ def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     `data.root`, the folder of the data's files, counts only for sources that read the user's own files. These
     have a `data.path`.
     """
-    ignored = OUTPUT_KEYS if "data.path" in values else (*OUTPUT_KEYS, "data.root")
+    ignored = (*OUTPUT_KEYS, *FILE_KEYS, *(() if "data.path" in values else ("data.root",)))
     return {key: value for key, value in values.items() if key not in ignored}
 
 

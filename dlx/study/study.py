@@ -120,14 +120,13 @@ class Study:
         for path in sorted((self._own / "requests").glob("*.json"))[len(self._requests) :]:
             request = _read_json(path)
             try:
-                # An entry without a configuration is of a run that an earlier request has asked for.
+                # An entry without a configuration is of a run that an earlier request has asked for just so.
                 new = [StudyRun.from_entry(run) for run in request["runs"] if "config" in run]
                 _TEXT.validate_python([request["time"], *_names(request)])
             except (KeyError, TypeError, ValueError) as error:
                 raise _damaged(path, error) from error
             self._requests.append(request)
-            for run in new:
-                self._runs.setdefault(run.name, run)
+            self._runs |= {run.name: run for run in new}
         return self._requests
 
     @property
@@ -227,9 +226,10 @@ class Study:
         names = [run.name for run in runs]
         before = self.requests
         asked = [_names(request) for request in before]
-        if names in asked[-1:] or (names in asked and not any(run.fingerprints for run in runs)):
+        known = {run.name for run in runs if run.name in self.runs and _is_kept_as(self.runs[run.name], run)}
+        again = names in asked[-1:] or (names in asked and not any(run.fingerprints for run in runs))
+        if again and known.issuperset(names):
             return
-        known = self.runs
         request = {
             "format": FORMAT,
             "time": _now(),
@@ -298,6 +298,12 @@ class Study:
 
 def _names(request: dict[str, Any]) -> list[str]:
     return [run["name"] for run in request["runs"]]
+
+
+def _is_kept_as(before: StudyRun, now: StudyRun) -> bool:
+    """Return whether a run is to have its checkpoints as often as before."""
+    often = [run.config.get("checkpoint", {"every": "auto"}) for run in (before, now)]
+    return bool(often[0] == often[1])
 
 
 def _read_json(path: Path) -> Any:

@@ -82,3 +82,9 @@ def test_a_setting_is_what_seeds_do_not_change():
     others = {"seed": 1, "seeds.order": 1, "data.split_seed": 1, "optimizer.lr": 0.1, "name": "b"}
     assert setting_of(values) == setting_of(others)
     assert setting_of(values) != setting_of(values | {"optimizer.lr": 0.2})
+
+
+def test_a_run_that_keeps_its_weights_is_another_folder_but_no_other_setting():
+    kept, not_kept = ({"seed": 1, "keep": keep} for keep in ("last", "none"))
+    assert identity(kept) != identity(not_kept)
+    assert setting_of(kept) == setting_of(not_kept)

@@ -154,3 +154,13 @@ def test_a_longer_run_that_cannot_go_on_is_trained_anew_and_says_why(
         f"1 run is trained anew, although the same with epochs=2 has ended: {reason}"
         in capsys.readouterr().out
     )
+
+
+def test_the_last_request_says_how_often_a_run_is_kept(tmp_path: Path) -> None:
+    words = ("train", *SMALL, "epochs=1", f"output_root={tmp_path}")
+    assert main([*words]) == 0
+    assert main([*words]) == 0
+    assert main([*words, "checkpoint.every=7"]) == 0
+    study = Study(tmp_path / "study")
+    assert len(study.requests) == 2
+    assert [run.settings.checkpoint.every for run in study.runs.values()] == [7]

@@ -18,11 +18,21 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     given = parser.parse_args()
+    noted: set[str] = set()
+
+    def note(error: BaseException) -> None:
+        """Print a finding as soon as it is there: the smallest example may take minutes."""
+        if signature(error) not in noted:
+            noted.add(signature(error))
+            print(describe(error), file=sys.stderr, flush=True)
+
     examples: Counter[str] = Counter()
     findings = 0
     with tempfile.TemporaryDirectory() as folder, offline():
         os.chdir(folder)
-        for name, count, found in search_for(given.minutes, given.seed, given.properties or list(PROPERTIES)):
+        for name, count, found in search_for(
+            given.minutes, given.seed, given.properties or list(PROPERTIES), note
+        ):
             examples[name] += count
             print(f"{name}: {count}", file=sys.stderr, flush=True)
             if found is not None:

@@ -3,7 +3,7 @@
 import os
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import mock
 
@@ -34,7 +34,13 @@ def offline() -> Iterator[None]:
         yield
 
 
-def search(one: Property, examples: int, seed: int | None = None, known: frozenset[str] = frozenset()) -> int:
+def search(
+    one: Property,
+    examples: int,
+    seed: int | None = None,
+    known: frozenset[str] = frozenset(),
+    note: Callable[[BaseException], object] = str,
+) -> int:
     """Check so many examples, always the same without a seed; return how many there were.
 
     Raises what the check raises for the smallest example found, whose signature is not `known`.
@@ -65,6 +71,7 @@ def search(one: Property, examples: int, seed: int | None = None, known: frozens
         except Exception as error:
             hung = isinstance(error.__cause__, Hang)
             if signature(error) not in known:
+                note(error)
                 raise
 
     (check if seed is None else hypothesis.seed(seed)(check))()
@@ -87,7 +94,7 @@ def signature(error: BaseException) -> str:
 
 
 def search_for(
-    minutes: float, seed: int, names: list[str]
+    minutes: float, seed: int, names: list[str], note: Callable[[BaseException], object]
 ) -> Iterator[tuple[str, int, BaseException | None]]:
     """Take turns at the properties; yield each one's name, its examples, and what was found."""
     end = time.monotonic() + 60 * minutes
@@ -99,7 +106,7 @@ def search_for(
             one = PROPERTIES[name]
             began = time.monotonic()
             try:
-                count = search(one, batch[name], seed, frozenset(known))
+                count = search(one, batch[name], seed, frozenset(known), note)
                 found = None
             except Exception as error:  # noqa: BLE001 - a finding may be anything
                 found, count = error, batch[name]

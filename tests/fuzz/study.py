@@ -1,5 +1,6 @@
 """A study of four valid runs, made once a process, whose files are damaged and put back."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from dlx.cli import main
+from dlx.study.study import FOLDER, Study
 
 STUDY = Path("outputs/study")  # below the current folder
 WORDS = """
@@ -22,6 +24,9 @@ def files() -> dict[str, bytes]:
     assert main(["train", *WORDS]) == 0
     run = next(path.parent for path in sorted(STUDY.glob("*/result.json")))
     assert main(["evaluate", str(run), "--split", "val"]) == 0
+    for cohort in Study(STUDY).cohorts:
+        note = {"pid": 1, "host": "elsewhere", "since": "2026-01-01T00:00:00+00:00"}
+        (STUDY / FOLDER / "held" / f"{cohort.key}.json").write_text(json.dumps(note))
     return {
         path.relative_to(STUDY).as_posix(): path.read_bytes()
         for path in sorted(STUDY.rglob("*"))

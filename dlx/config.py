@@ -287,7 +287,7 @@ def check_values(values: dict[str, Any]) -> Settings:
 def check_launcher(values: dict[str, Any]) -> LauncherSettings:
     """Check how a request is to be executed; raises RequestError with one line."""
     name = values.get("name")
-    if name not in LAUNCHERS:
+    if not isinstance(name, str) or name not in LAUNCHERS:
         raise unknown("launcher.name", str(name), LAUNCHERS)
     settings = LAUNCHERS[name]
     for key in values:

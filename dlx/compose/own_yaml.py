@@ -130,13 +130,15 @@ def _check_nodes(node: yaml.Node, path: Path) -> None:
 def _count(node: yaml.Node, counted: dict[int, int], path: Path) -> int:
     """Return how many values a node stands for, its aliases written out.
 
-    Raises RequestError for too many, and for a node that holds itself.
+    Raises RequestError for too many, for bytes, and for a node that holds itself.
     """
     if id(node) in counted:
         count = counted[id(node)]
         if count == 0:
             raise RequestError(f"{path}, line {node.start_mark.line + 1}: holds itself")
         return count
+    if node.tag == "tag:yaml.org,2002:binary":
+        raise RequestError(f"{path}, line {node.start_mark.line + 1}: holds bytes; write text or a number")
     counted[id(node)] = 0
     count = 1
     if isinstance(node, yaml.SequenceNode):

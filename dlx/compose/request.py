@@ -53,9 +53,10 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
     with initialised(words, config_name, config_dir) as composer:
         asked = composer.compose(composer.of_request).config
         try:
-            grid = expand(asked, composer.given, composer.parse)
+            _check_nodes(asked)
             launcher = check_launcher(resolved(asked.launcher))
-        except OmegaConfBaseException as error:  # an interpolation in them
+            grid = expand(asked, composer.given, composer.parse)
+        except OmegaConfBaseException as error:  # an interpolation
             raise RequestError(explain(error)) from error
         composed = [composer.compose(run) for run in grid]
     runs: dict[Path, ComposedRun] = {}
@@ -73,6 +74,15 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
         [replace(run, label=label) for run, label in zip(distinct, again, strict=True)],
         launcher,
     )
+
+
+def _check_nodes(asked: DictConfig) -> None:
+    """Raise RequestError if the user's own conf/train.yaml leaves out what a request has once."""
+    for node in OF_REQUEST:
+        if OmegaConf.is_missing(asked, node) or node not in asked:
+            raise RequestError(f"{node}: needs a value, as in the packaged train.yaml")
+    if not isinstance(asked.launcher, DictConfig):
+        raise RequestError(f"launcher={asked.launcher}: is not a choice; write it in the defaults list")
 
 
 def compose_one(words: Sequence[str]) -> Settings:

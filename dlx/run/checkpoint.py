@@ -65,7 +65,7 @@ class CohortCheckpoint:
         older = self._files[1 - self._files.index(self._newest)]
         serialised = _serialised(content)
         header = f"dlx checkpoint {FORMAT} {hashlib.sha256(serialised).hexdigest()}\n".encode()
-        older.parent.mkdir(parents=True, exist_ok=True)
+        older.parent.mkdir(exist_ok=True)  # raises if the study has been taken away
         write_atomically(older, header + serialised)
         self._newest = older
 

@@ -16,6 +16,8 @@ from dlx.run.documents import read_json
 from dlx.run.files import STUDY_LIMIT
 from dlx.study.lock import Lock, is_held
 
+YEARS = 1970, 9998  # a note may hold any date; the first and last ones do not exist in every time zone
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -73,6 +75,8 @@ class Held:
         try:
             content = read_json(self._note(key), STUDY_LIMIT)
             since = datetime.fromisoformat(content["since"]).astimezone(UTC)
+            if not YEARS[0] <= since.year <= YEARS[1]:
+                return None
             return Holder(int(content["pid"]), str(content["host"]), since)
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
@@ -95,7 +99,7 @@ class Held:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no process has a number of 20 digits
         return False
     except PermissionError:  # somebody else's
         return True

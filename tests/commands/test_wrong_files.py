@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dlx.cli import main
+from dlx.compose.composer import config_folder
 from dlx.data.vision import CIFAR10, MNIST
 
 SAMPLES = 60
@@ -236,6 +237,7 @@ YAML = {
     "a control character": ("name: a\x07b\n", "mine.yaml: unacceptable character #x0007"),
     "a list as a key": ("[1]: 4\nname: mlp\n", "mine.yaml, line 1: found unhashable key"),
     "a key without a name": ("~: 4\nname: mlp\n", "mine.yaml, line 1: a key has no name"),
+    "base64": ("name: !!binary aGk=\n", "mine.yaml, line 1: holds bytes; write text or a number"),
     "itself": ("a: &a [*a]\n", "mine.yaml, line 1: holds itself"),
     "aliases of aliases": (ALIASES, "holds more than 20,000 values, aliases included"),
     "too deep": (f"name: {'[' * 3000}{']' * 3000}\n", "mine.yaml: is nested too deeply"),
@@ -263,6 +265,36 @@ def test_wrong_yaml_of_the_users_is_named_with_its_line(content, said, capsys):
     Path("conf/model").mkdir(parents=True)
     Path("conf/model/mine.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
     answer(capsys, ["train", "model=mine"], said)
+
+
+OF_A_REQUEST = {
+    "no grid": ("grid: {}", "", "grid: needs a value, as in the packaged train.yaml"),
+    "no cases": ("cases: []", "", "cases: needs a value, as in the packaged train.yaml"),
+    "no launcher": ("- launcher: local", "", "launcher: needs a value, as in the packaged train.yaml"),
+    "a word for a launcher": ("grid: {}", "grid: {}\nlauncher: local", "launcher=local: is not a choice"),
+    "a list for its name": (
+        "grid: {}",
+        "grid: {}\nlauncher: {name: [3]}",
+        "launcher.name: there is no '[3]'",
+    ),
+    "its unknown key": (
+        "grid: {}",
+        "grid: {}\nlauncher: {processes: '${x}'}",
+        "launcher.processes: Interpol",
+    ),
+    "a grid of an unknown key": ("grid: {}", "grid: ${x}", "grid: Interpolation key 'x' not found"),
+    "cases of an unknown key": ("cases: []", "cases: ${x}", "cases: Interpolation key 'x' not found"),
+}
+
+
+@pytest.mark.parametrize(("packaged", "own", "said"), OF_A_REQUEST.values(), ids=OF_A_REQUEST)
+def test_an_own_train_yaml_needs_what_a_request_has_once(packaged, own, said, capsys):
+    text = (config_folder() / "train.yaml").read_text()
+    assert packaged in text
+    replaced = text.replace("- launcher: local", "") if "launcher: local" in own else text
+    Path("conf").mkdir()
+    Path("conf/train.yaml").write_text(replaced.replace(packaged, own))
+    answer(capsys, ["train"], said)
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link to nowhere"])

@@ -65,6 +65,17 @@ def test_every_run_is_where_its_files_say(study):
     assert [state.state for state in run_states(study)][:2] == ["waiting", "interrupted"]
 
 
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "3", ""])
+def test_a_note_with_a_date_that_not_every_time_zone_has_names_no_holder(study, since):
+    """Found by fuzzing: in New York, the first day of the year 1 cannot be shown."""
+    cohort = study.cohorts[0]
+    with study.claim(cohort):
+        note = study.folder / ".study" / "held" / f"{cohort.key}.json"
+        assert study.holder(cohort) is not None
+        note.write_text(json.dumps({"pid": 1, "host": "elsewhere", "since": since}))
+        assert study.holder(cohort) is None
+
+
 def test_a_run_is_stale_if_another_machine_holds_it_and_has_long_written_nothing(study):
     trained(study, "c", 4)
     cohort = next(cohort for cohort in study.cohorts if cohort.runs == ("c",))

@@ -53,11 +53,6 @@ class CohortCheckpoint:
         self._files = [stem.with_name(f"{stem.name}.{slot}.pt") for slot in (0, 1)]
         self._newest: Path | None = None
 
-    @property
-    def exists(self) -> bool:
-        """Whether there is a file, damaged or not."""
-        return any(file.exists() for file in self._files)
-
     def write(self, content: dict[str, Any]) -> None:
         """Write `content`, which has the key `epoch`, beside the newest checkpoint."""
         if self._newest is None:

@@ -168,6 +168,11 @@ class Study:
         """Return where a cohort's checkpoint lies, without the ending (see CohortCheckpoint)."""
         return self._own / "checkpoints" / cohort.key
 
+    def runs_with_checkpoint(self) -> list[str]:
+        """Return the runs that have not ended, and go on from a checkpoint as soon as they train."""
+        kept = [each for each in self.cohorts if self._checkpoints(each) and not self.is_held(each)]
+        return [run for cohort in kept for run in cohort.runs if not self.has_ended(run)]
+
     def has_begun(self, cohort: Cohort) -> bool:
         """Say whether a cohort trains, has a checkpoint, or holds a run that has ended.
 

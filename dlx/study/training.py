@@ -104,6 +104,10 @@ def _add_to_studies(
             notices += notice_of_extension(study, asked)
             to_train = [request.runs[i] for i in sketches if request.runs[i].folder.parent == study.folder]
             notices += changes_before_training(study, to_train)
+            going_on = {run.folder.name for run in to_train}.intersection(study.runs_with_checkpoint())
+            if going_on:
+                goes = "1 run goes" if len(going_on) == 1 else f"{len(going_on)} runs go"
+                notices.append(f"{goes} on from the last checkpoint")
             notices += notices_of_longer(study, to_train)
             targets = sorted({target_of(run.settings) for run in request.runs} - {""})
             record = partial(record_source, study.source_folder, targets)

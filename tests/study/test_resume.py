@@ -88,12 +88,17 @@ def kill(study: Study, call: int) -> bool:
 
 @pytest.mark.parametrize("calls", [(1,), (7,), (15, 15), (22, 3, 9, 4), (13,) * 6])
 def test_a_killed_cohort_goes_on_and_leaves_the_same_bits(
-    undisturbed: tuple[tuple[str, ...], Path], begun: Study, calls: tuple[int, ...]
+    undisturbed: tuple[tuple[str, ...], Path],
+    begun: Study,
+    calls: tuple[int, ...],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     words, expected = undisturbed
     killed = [kill(begun, call) for call in calls]
     assert killed[0]
+    kept = begun.runs_with_checkpoint()
     assert main(["train", *words, f"output_root={begun.folder.parent}"]) == 0
+    assert ("on from the last checkpoint" in capsys.readouterr().out) == bool(kept)
     assert files(begun.folder) == files(expected)
     assert not list(begun.folder.glob(".study/checkpoints/*"))
 

@@ -25,14 +25,14 @@ def timed(folder: Any, steps: int, seconds: float, epochs: int = 4) -> None:
 
 def test_settings_with_equal_steps_and_times_have_no_plot_by_cost(study: Any, drawn: Any) -> None:
     for batch in (8, 16):
-        timed(study.run(f"b{batch}", study.curve(0.5), {"batch_size": batch}), 10, 0.1)
+        timed(study.run(f"b{batch}", study.curve(0.5, 0.5, 0.5, 0.5), {"batch_size": batch}), 10, 0.1)
     assert drawn(curves_by_cost) == {}
 
 
 def test_seconds_are_averaged_over_runs_at_equal_epochs(study: Any, analysed: Any, drawn: Any) -> None:
     for seed, seconds in enumerate((1.0, 2.0)):
-        timed(study.run(f"slow{seed}", study.curve(0.5), {"model.width": 9}, seed=seed), 10, seconds)
-    timed(study.run("fast", study.curve(0.5), {"model.width": 1}), 10, 0.5)
+        timed(study.run(f"slow{seed}", study.curve(0.5, 0.5, 0.5, 0.5), {"model.width": 9}, seed=seed), 10, seconds)
+    timed(study.run("fast", study.curve(0.5, 0.5, 0.5, 0.5), {"model.width": 1}), 10, 0.5)
     costs = costs_of(analysed())
     assert set(costs.spans) == {"epoch", "time"}
     assert costs.spans["time"] == (0.0, 6.0)
@@ -45,7 +45,7 @@ def test_seconds_are_averaged_over_runs_at_equal_epochs(study: Any, analysed: An
 
 def test_steps_that_span_a_decade_get_a_logarithmic_axis_from_epoch_1(study: Any, analysed: Any) -> None:
     for batch, steps in ((4, 250), (128, 8)):
-        timed(study.run(f"b{batch}", study.curve(0.5), {"batch_size": batch}), steps, 0.1)
+        timed(study.run(f"b{batch}", study.curve(0.5, 0.5, 0.5, 0.5), {"batch_size": batch}), steps, 0.1)
     costs = costs_of(analysed())
     assert costs.log == ("step",)
     assert costs.spans == {"epoch": (0.0, 4.0), "step": (8.0, 1000.0)}
@@ -54,7 +54,7 @@ def test_steps_that_span_a_decade_get_a_logarithmic_axis_from_epoch_1(study: Any
 
 def test_epoch_0_is_not_drawn_on_a_logarithmic_axis(study: Any, drawn: Any) -> None:
     for batch, steps in ((4, 250), (128, 8)):
-        timed(study.run(f"b{batch}", study.curve(0.5), {"batch_size": batch}), steps, 0.1)
+        timed(study.run(f"b{batch}", study.curve(0.5, 0.5, 0.5, 0.5), {"batch_size": batch}), steps, 0.1)
     chart = drawn(curves_by_cost)["accuracy_pace"]
     by_epoch, by_step = chart.spec["concat"][:2]
     assert {row["epoch"] for row in by_epoch["layer"][0]["data"]["values"]} == {0, 1, 2, 3, 4}

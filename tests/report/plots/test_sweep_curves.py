@@ -129,5 +129,5 @@ def test_training_accuracy_at_epochs_ends_is_preferred(study: Any, analysed: Any
 
 def test_keys_of_hostile_names_make_plain_file_names(study: Any, drawn: Any) -> None:
     for index in range(3):
-        study.run(f"r{index}", study.curve(0.5), {"model.../<b>": 1.0 + index, "model.b": 3.0 - index**2})
+        study.run(f"r{index}", study.curve(0.5), {"model.:/<b>": 1.0 + index, "model.b": 3.0 - index**2})
     assert set(drawn(results_by_value)) == {"swept_model_b", "swept_model_b_1"}

@@ -13,6 +13,7 @@ SLOW = (
     "commands/test_check.py",
     "commands/test_reproduce.py",
     "data/test_image_arrays.py",
+    "fuzz",
     "report/browser",
     "report/diagnosis/test_simulated.py",
     "report/plots",

@@ -40,7 +40,7 @@ Damage = tuple[str, list[Change]]
 
 @dataclass(frozen=True)
 class Property:
-    """`tests`: examples in the test suite; `weight`: the share of a long run."""
+    """`tests`: examples in the test suite, of which none draws plots; `weight`: the share of a long run."""
 
     strategy: st.SearchStrategy[Any]
     check: Callable[[Any], object]
@@ -84,6 +84,13 @@ def _leads_away(word: str) -> bool:
         return path.is_dir() and not path.is_relative_to(Path.cwd())
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+def _check_options(given: list[str]) -> None:
+    if not study.STUDY.exists():
+        study.put(study.files())
+    with mock.patch("dlx.report.write.render_page", return_value=("", {})):
+        answer("report", DIR, *given)
 
 
 def _stop(request: Any) -> None:
@@ -247,14 +254,15 @@ def _begun() -> st.SearchStrategy[list[Damage]]:
 
 
 PROPERTIES = {
-    "settings": Property(words.settings, _check_settings, 60, 3),
+    "settings": Property(words.settings, _check_settings, 30, 3),
     "arguments": Property(words.lines, _check_line, 60, 2),
-    "own YAML": Property(st.tuples(st.sampled_from([*GIVEN, "train"]), changes(".yaml")), _check_yaml, 40, 2),
+    "options": Property(words.options, _check_options, 20, 2),
+    "own YAML": Property(st.tuples(st.sampled_from([*GIVEN, "train"]), changes(".yaml")), _check_yaml, 15, 2),
     "claims": Property(changes(".yaml"), _check_claim, 30),
     "load": Property(_of_study(), _check_load, 40, 2),
-    "table": Property(_of_study(), _check_table, 15, 2),
-    "page": Property(_of_study(), with_damage(("report", DIR)), 1, 2),
-    "plots": Property(_of_study(), _check_plots, 4, 2),
+    "table": Property(_of_study(), _check_table, 8, 2),
+    "page": Property(_of_study(), with_damage(("report", DIR)), 0, 2),
+    "plots": Property(_of_study(), _check_plots, 2, 2),
     "held": Property(_of_study(), _check_held, 15),
     "status": Property(_of_study(), with_damage(("status", DIR), ("status", DIR, "--json")), 30),
     "evaluate": Property(

@@ -15,6 +15,7 @@ SLOW = (
     "commands/test_reproduce.py",
     "data/test_image_arrays.py",
     "faults",
+    "fuzz",
     "report/browser",
     "report/diagnosis/test_simulated.py",
     "report/plots",

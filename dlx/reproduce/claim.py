@@ -115,7 +115,7 @@ class Claim(_Closed):
     commands: list[str] = []  # run the experiment itself, if its preset does not or not completely
     overrides: list[str] = []
     grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
-    seeds: Annotated[int, Field(ge=1)] = SEEDS  # 1: nothing in it is random
+    seeds: Annotated[int, Field(ge=1, le=1000)] = SEEDS  # 1: nothing in it is random; the most as for --seeds
     rounding: Annotated[float, Field(ge=0)] = 0.0
     figures: list[Figure] = []
     orders: list[Order] = []

@@ -5,13 +5,17 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from hypothesis import strategies as st
 
+from dlx.run.arrays import DAMAGE
+
 Change = Callable[[bytes], bytes]
+GONE, FOLDER = b"\0gone", b"\0folder"
 MARK = "\N{REPLACEMENT CHARACTER}"  # stands for a token that json cannot write
 
 # Tokens that parsers know, or are known to trip over.
@@ -240,16 +244,7 @@ def _array(at: float, dtype: str, shape: list[int], fill: float, name: str | Non
             key = list(arrays)[some(arrays, at)]
             with np.errstate(all="ignore"):
                 new = np.full(shape, 0.0 if "M8" in dtype or "V" in dtype else fill).astype(dtype)
-        except (
-            ValueError,
-            IndexError,
-            OSError,
-            zipfile.BadZipFile,
-            KeyError,
-            EOFError,
-            RuntimeError,
-            TypeError,
-        ):
+        except (*DAMAGE, IndexError):  # earlier changes have left no npz
             return content
         if name is None:
             arrays[key] = new
@@ -274,15 +269,7 @@ def _header(at: float, text: str) -> Change:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 parts = {name: archive.read(name) for name in archive.namelist()}
             name = list(parts)[some(parts, at)]
-        except (
-            ValueError,
-            IndexError,
-            OSError,
-            zipfile.BadZipFile,
-            NotImplementedError,
-            RuntimeError,
-            EOFError,
-        ):
+        except (*DAMAGE, IndexError):  # earlier changes have left no npz
             return content
         new = text.encode(errors="replace").ljust(117) + b"\n"
         parts[name] = (
@@ -336,3 +323,23 @@ def apply(content: bytes, made: list[Change]) -> bytes:
     for change in made:
         content = change(content)
     return content
+
+
+def removed(_: bytes) -> bytes:
+    """Stand for a file that is gone."""
+    return GONE
+
+
+def a_folder(_: bytes) -> bytes:
+    """Stand for a folder in the place of a file."""
+    return FOLDER
+
+
+def put(path: Path, content: bytes) -> None:
+    """Give a file its new content, or none."""
+    if content not in (GONE, FOLDER):
+        path.write_bytes(content)
+        return
+    path.unlink()
+    if content == FOLDER:
+        path.mkdir()

@@ -4,7 +4,8 @@ A check raises Finding, or whatever exception escapes. All work in the current f
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from dlx.errors import RequestError
 from tests.fuzz import study, words
 from tests.fuzz.answer import Finding, answer, guarded
-from tests.fuzz.damage import Change, apply, changes
+from tests.fuzz.damage import Change, a_folder, apply, changes, put, removed
 
 CLAIM = """
 claim: mine
@@ -39,7 +40,7 @@ Damage = tuple[str, list[Change]]
 
 @dataclass(frozen=True)
 class Property:
-    """`tests`: examples in the test suite; `weight`: the share of a long run."""
+    """`tests`: examples in the test suite, of which none draws plots; `weight`: the share of a long run."""
 
     strategy: st.SearchStrategy[Any]
     check: Callable[[Any], object]
@@ -83,6 +84,13 @@ def _leads_away(word: str) -> bool:
         return path.is_dir() and not path.is_relative_to(Path.cwd())
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+def _check_options(given: list[str]) -> None:
+    if not study.STUDY.exists():
+        study.put(study.files())
+    with mock.patch("dlx.report.write.render_page", return_value=("", {})):
+        answer("report", DIR, *given)
 
 
 def _stop(request: Any) -> None:
@@ -133,7 +141,7 @@ def _outcomes(request: Any) -> list[Any]:
 
 def _check_claim(made: list[Change]) -> None:
     if not study.STUDY.exists():
-        study.whole()
+        study.put(study.files())
     Path("claim.yaml").write_bytes(apply(CLAIM.encode(), made))
     with mock.patch("dlx.reproduce.rerun.train_request", _outcomes):
         answer("reproduce", "claim.yaml")
@@ -143,13 +151,17 @@ def _check_claim(made: list[Change]) -> None:
 # --- the files of a study
 
 
-def damages() -> st.SearchStrategy[Damage]:
+def damages(files: Mapping[str, bytes]) -> st.SearchStrategy[Damage]:
     """Return a strategy for a file of the study and what is changed in it."""
-    names = [name for name in study.files() if not name.endswith(".pt")]
+    names = [name for name in files if not name.endswith("/checkpoint.pt")]
     often = [name for name in names if name.endswith(("result.json", "history.csv"))]
-    also = [name for name in names if name.endswith((".npz", "evaluations.csv"))]
-    anything = st.sampled_from(often) | st.sampled_from(also) | st.sampled_from(names)
-    return anything.flatmap(lambda name: st.tuples(st.just(name), changes(Path(name).suffix)))
+    also = [name for name in names if name.endswith((".npz", "evaluations.csv", ".pt", "cohorts.json"))]
+    others = st.sampled_from(list(files)).map(lambda name: [lambda _: files[name]])
+    lost = st.sampled_from([[removed], [a_folder]])
+    name = st.sampled_from(often) | st.sampled_from(also) | st.sampled_from(names)
+    return name.flatmap(
+        lambda name: st.tuples(st.just(name), st.one_of(*[changes(Path(name).suffix)] * 5, others, lost))
+    )
 
 
 def with_damage(*commands: tuple[str, ...]) -> Callable[[list[Damage]], None]:
@@ -163,18 +175,18 @@ def with_damage(*commands: tuple[str, ...]) -> Callable[[list[Damage]], None]:
     return check
 
 
-def _damage(given: list[Damage]) -> None:
-    study.whole()
-    for name, made in given:
-        path = study.STUDY / name
-        path.write_bytes(apply(path.read_bytes(), made))
+def _damage(given: list[Damage], files: Mapping[str, bytes] | None = None) -> None:
+    files = files or study.files()
+    study.put({**files})
+    for name, made in dict(given).items():
+        put(study.STUDY / name, apply(files[name], made))
 
 
 @cache
 def _whole_rows() -> Any:
     from dlx.report.load import load_study
 
-    study.whole()
+    study.put(study.files())
     return load_study([study.STUDY])
 
 
@@ -207,7 +219,8 @@ def _check_held(given: list[Damage]) -> None:
     for command in (("status", DIR), ("status", DIR, "--json")):
         _damage(given)
         for run in study.runs():
-            (study.STUDY / run / "result.json").unlink(missing_ok=True)
+            with suppress(OSError):
+                (study.STUDY / run / "result.json").unlink()
         with mock.patch("dlx.study.held.is_held", return_value=True):
             answer(*command)
 
@@ -219,28 +232,42 @@ def _check_plots(given: list[Damage]) -> None:
         with_damage(("report", DIR))(given)
 
 
+def _check_begun(given: list[Damage]) -> None:
+    """Report a study that was killed, then go on with it."""
+    _damage(given, study.files_begun())
+    answer("report", DIR)
+    answer("status", DIR)
+    answer("train", *study.WORDS)
+
+
 def _check_table(given: list[Damage]) -> None:
     with mock.patch("dlx.report.write.render_page", return_value=("", {})):
         with_damage(("report", DIR, "--details"))(given)
 
 
 def _of_study() -> st.SearchStrategy[list[Damage]]:
-    return st.deferred(lambda: st.lists(damages(), min_size=1, max_size=2))
+    return st.deferred(lambda: st.lists(damages(study.files()), min_size=1, max_size=2))
+
+
+def _begun() -> st.SearchStrategy[list[Damage]]:
+    return st.deferred(lambda: st.lists(damages(study.files_begun()), min_size=1, max_size=2))
 
 
 PROPERTIES = {
-    "settings": Property(words.settings, _check_settings, 60, 3),
+    "settings": Property(words.settings, _check_settings, 30, 3),
     "arguments": Property(words.lines, _check_line, 60, 2),
-    "own YAML": Property(st.tuples(st.sampled_from([*GIVEN, "train"]), changes(".yaml")), _check_yaml, 40, 2),
+    "options": Property(words.options, _check_options, 20, 2),
+    "own YAML": Property(st.tuples(st.sampled_from([*GIVEN, "train"]), changes(".yaml")), _check_yaml, 15, 2),
     "claims": Property(changes(".yaml"), _check_claim, 30),
     "load": Property(_of_study(), _check_load, 40, 2),
-    "table": Property(_of_study(), _check_table, 15, 2),
-    "page": Property(_of_study(), with_damage(("report", DIR)), 1, 2),
-    "plots": Property(_of_study(), _check_plots, 4, 2),
+    "table": Property(_of_study(), _check_table, 8, 2),
+    "page": Property(_of_study(), with_damage(("report", DIR)), 0, 2),
+    "plots": Property(_of_study(), _check_plots, 2, 2),
     "held": Property(_of_study(), _check_held, 15),
     "status": Property(_of_study(), with_damage(("status", DIR), ("status", DIR, "--json")), 30),
     "evaluate": Property(
         _of_study(), with_damage(("evaluate", DIR, "--all"), ("evaluate", DIR, "--split", "val")), 10
     ),
+    "begun": Property(_begun(), _check_begun, 4),
     "continue": Property(_of_study(), with_damage(("train", *study.WORDS)), 5),
 }

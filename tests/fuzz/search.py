@@ -3,13 +3,14 @@
 import os
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import mock
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Flaky, FlakyFailure, StopTest
+from hypothesis.errors import Flaky, FlakyFailure, HypothesisWarning, StopTest
 
 from tests.fuzz.answer import Hang
 from tests.fuzz.properties import PROPERTIES, Property
@@ -74,7 +75,8 @@ def search(
                 note(error)
                 raise
 
-    (check if seed is None else hypothesis.seed(seed)(check))()
+    with warnings.catch_warnings(action="ignore", category=HypothesisWarning):  # of a large example's repr
+        (check if seed is None else hypothesis.seed(seed)(check))()
     return count
 
 

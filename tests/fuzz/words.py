@@ -221,6 +221,26 @@ argument = st.one_of(
     setting,
     junk,
 )
+# What a report of the study can be asked for.
+asked_key = st.one_of(
+    st.sampled_from(["optimizer.lr", "lr", "seed", "optimizer", "model", "model.sizes", "data", "epochs"]),
+    key,
+)
+asked_value = st.sampled_from(["0.1", "0.01", "0", "1", "adam", "mlp", "[4]", ".1", "1e-1"]) | single
+asked_keys = st.lists(asked_key, max_size=3).map(",".join)
+asked_setting = st.lists(st.builds("{}={}".format, asked_key, asked_value), max_size=3).map(",".join)
+options = st.lists(
+    st.one_of(
+        st.builds("--by={}".format, asked_keys),
+        st.builds("--tune={}".format, asked_keys),
+        st.builds("--baseline={}".format, asked_setting | junk),
+        st.builds("--metric={}".format, st.sampled_from(["val_loss", "train_accuracy", "val_accuracy"])),
+        st.builds("--margin={}".format, st.floats().map(repr) | sizes.map(str)),
+        st.just("--details"),
+    ),
+    min_size=1,
+    max_size=4,
+)
 VERB = st.sampled_from([*VERBS, *VERBS, *VERBS, "help", "version", "trian", ""])
 lines = st.builds(lambda verb, words: [verb, *words], VERB, st.lists(argument, max_size=4))
 odd = st.sampled_from(ODD)

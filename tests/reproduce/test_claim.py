@@ -73,6 +73,7 @@ def test_a_claim_is_read_as_written(tmp_path):
         ("worse: {", "equal: [{}, {}], worse: {", ["orders.0", "either better and worse, or equal"]),
         ("worse: {optimizer: adam, optimizer.lr: 0.1},\n", "\n", ["orders.0", "either better and worse"]),
         (", at: 2}", ", margin: 0.1}", ["orders.0", "equal needs a margin"]),
+        ("claim: mine", f"claim: mine\nseeds: {10**19}", ["seeds=1", "must be 1000 or less"]),
         ("claim: mine", "claim: ../x", ["claim='../x'", "folder"]),
         ("claim: mine", "id: 7\nclaim: mine", ["id=7", "must be text"]),
         ("claim: mine\n", "", ["claim: needs a value"]),

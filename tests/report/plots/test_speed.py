@@ -31,7 +31,11 @@ def test_settings_with_equal_steps_and_times_have_no_plot_by_cost(study: Any, dr
 
 def test_seconds_are_averaged_over_runs_at_equal_epochs(study: Any, analysed: Any, drawn: Any) -> None:
     for seed, seconds in enumerate((1.0, 2.0)):
-        timed(study.run(f"slow{seed}", study.curve(0.5, 0.5, 0.5, 0.5), {"model.width": 9}, seed=seed), 10, seconds)
+        timed(
+            study.run(f"slow{seed}", study.curve(0.5, 0.5, 0.5, 0.5), {"model.width": 9}, seed=seed),
+            10,
+            seconds,
+        )
     timed(study.run("fast", study.curve(0.5, 0.5, 0.5, 0.5), {"model.width": 1}), 10, 0.5)
     costs = costs_of(analysed())
     assert set(costs.spans) == {"epoch", "time"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, any_path, one_of
+from dlx.commands.parser import Parser, any_path, one_of, target
 
 if TYPE_CHECKING:
     from dlx.evaluate import Chosen
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str]) -> int:
 
     choices = [choose_runs(folder, every=given.all) for folder in given.folders]
     chosen = [run for choice in choices for run in choice.runs]
-    for target, where in code_to_run(chosen, given.target).items():
-        print(f"running {visible(target)} ({visible(where)})", flush=True)
+    for code, where in code_to_run(chosen, given.target).items():
+        print(f"running {visible(code)} ({visible(where)})", flush=True)
     earlier, damaged = earlier_looks(chosen, given.split)
     _show(chosen, score_runs(chosen, given.split), earlier, given.split)
     for reason in [*(each for choice in choices for each in choice.left_out.values()), *damaged]:
@@ -67,6 +67,7 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--target",
+        type=target,
         action="append",
         default=[],
         metavar="MODULE:NAME",

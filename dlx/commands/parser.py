@@ -125,6 +125,13 @@ def dotted_key(word: str) -> str:
     return word
 
 
+def target(word: str) -> str:
+    """Read an argument that names code: a module and what is in it."""
+    if not re.fullmatch(r"\w+(\.\w+)*:\w+", word):
+        raise argparse.ArgumentTypeError(f"'{word}' is not MODULE:NAME, such as torchvision.models:resnet18")
+    return word
+
+
 def whole_number(at_least: int, at_most: int = 10**9) -> Callable[[str], int]:
     """Return an argument type: a whole number from `at_least` to `at_most`."""
 

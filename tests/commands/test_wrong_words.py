@@ -21,7 +21,7 @@ LONG = 300  # characters, for the rows with a word of that length; a file's name
 QUICK = "data.train_size=100 data.val_size=50 batch_size=25 epochs=2"
 
 CASES = r"""
-frobnicate                    | there is no verb 'frobnicate' (allowed: train, report,
+frobnicate                    | there is no verb 'frobnicate' (allowed: train, status, report,
 trian epochs=3                | there is no verb 'trian'; did you mean 'train'?
 --verison                     | there is no flag --verison; did you mean '--version'?
 -x                            | there is no flag -x (allowed: --help, --version)
@@ -245,7 +245,7 @@ train 'name="a\nb"'           | a study's name is one folder
 train name=a:b                | name='a:b': a study's name is one folder
 train name=LONG               | a study's name is one folder
 train name=\u202eabc          | a study's name is one folder
-train name=\udcc3\udcbcbung | is not text in UTF-8; if it is meant to be, set LC_ALL=C.UTF-8
+train name=\udcc3\udcbcbung | is not text in the encoding utf-8
 train slug=[a]                | slug=['a']: must be text
 train output_root=null        | output_root=null: must be text
 train output_root=mine.yaml   | output_root=mine.yaml: mine.yaml is a file, not a folder
@@ -393,6 +393,7 @@ evaluate nowhere              | there is no folder 'nowhere'
 evaluate .                    | holds no completed run
 evaluate . --split best       | --split: 'best' is not one of test, val, train
 evaluate . --split tset       | --split: 'tset' is not one of test, val, train; did you mean 'test'?
+evaluate . --target mynet        | --target: 'mynet' is not MODULE:NAME
 evaluate STUDY                | no run has a checkpoint; train with keep=best or keep=last
 evaluate STUDY --all          | has no checkpoint; train it with keep=best or keep=last
 

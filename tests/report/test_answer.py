@@ -225,5 +225,5 @@ def test_an_evaluation_of_another_setting_is_marked_and_damage_is_reported(study
     append_evaluation(other, Evaluation("2026-11-20T00:00:00+00:00", "test", 10, 2, 0.5, None, "0" * 64, 1))
     line = details(study)[-1]
     assert "test loss 0.5000 (10 test samples) with lr 0.2, which is not the best setting here" in line
-    (other / "evaluations.csv").write_text("torn")
+    (other / "evaluations.csv").write_text("other,columns\n")
     assert "Recorded evaluations cannot be read" in details(study)[-1]

@@ -139,8 +139,8 @@ def test_a_folder_that_cannot_be_opened_is_named(
     shut.mkdir()
     listed = os.scandir
 
-    def refuse(folder: str) -> object:
-        if Path(folder) == shut:
+    def refuse(folder: str | int) -> object:
+        if not isinstance(folder, int) and Path(folder) == shut:
             raise PermissionError(13, "Permission denied", str(shut))
         return listed(folder)
 

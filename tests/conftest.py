@@ -1,10 +1,14 @@
 """One thread of torch for each test process, because pytest-xdist has one on every core; and what is slow."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
+# A shell's background job ignores Ctrl-C, and so would all that is tested with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; subprocesses inherit it
 
 # Whole commands, browsers, drawn plots and simulations: `make quick` leaves them out, `make test` does not.

@@ -115,7 +115,7 @@ def test_the_page_lists_running_runs_and_reloads_itself_only_while_watched(
         seen.append(page.read_text())
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("time.sleep", stop)
+    monkeypatch.setattr("dlx.report.watch.Interrupt.wait", stop)
     assert main([str(study.folder), "--watch", "7"]) == 130
     assert [REFRESH.findall(text) for text in seen] == [["7"]]
     assert not REFRESH.search(page.read_text())

@@ -1,5 +1,6 @@
 """`dlx train` as a user runs it: files, repeats, sweeps, failures, and what a wrong request leaves behind."""
 
+import errno
 import json
 import os
 import shutil
@@ -345,10 +346,19 @@ def test_torchs_threads_sleep_at_barriers_unless_the_user_says_otherwise(monkeyp
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
-def test_where_nothing_can_be_written_the_exit_code_is_4(capsys):
-    Path("outputs").write_text("a file where the folder should be")
+def test_where_nothing_can_be_written_the_exit_code_is_4(capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "outputs")
+
+    monkeypatch.setattr(Path, "mkdir", full)
     assert dlx_train() == 4
-    assert "storage failed" in capsys.readouterr().err
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_a_file_where_the_study_should_be_is_a_wrong_request(capsys):
+    Path("outputs").write_text("a file where the folder should be")
+    assert dlx_train() == 2
+    assert "is a file, not a folder" in capsys.readouterr().err
 
 
 def test_a_digits_run_never_imports_torchvision():

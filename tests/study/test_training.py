@@ -146,11 +146,12 @@ import torch
 class Net(torch.nn.Module):
     def __init__(self, input_shape, outputs, fail: bool = False):
         super().__init__()
-        self.fail = fail
+        self.fail, self.steps = fail, 0
         self.layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(outputs))
         self.layers(torch.zeros(1, *input_shape))
     def forward(self, x):
-        if self.fail and self.training:
+        self.steps += self.training
+        if self.fail and self.steps > 5:  # not in the steps that are tried before training
             raise RuntimeError("planted")
         return self.layers(x)
 """

@@ -68,7 +68,7 @@ def find_grid_edges(evidence: Evidence) -> list[Finding | NotChecked]:
     if not numeric:
         return [NotChecked(EDGE, "no key has three or more numeric values")]
     results: list[Finding | NotChecked] = []
-    lines = {key: [line for line in _lines(evidence, key) if _long(evidence, line)] for key in numeric}
+    lines = {key: _lines(evidence, key) for key in numeric}
     edges_tested = 2 * sum(map(len, lines.values()))  # both ends of every line
     for key, of_key in lines.items():
         if not of_key:
@@ -93,7 +93,7 @@ def is_number(value: object) -> bool:
 
 
 def _lines(evidence: Evidence, key: str) -> list[GridLine]:
-    """Group the settings by the values of all other keys. Settings without a completed run count as tried."""
+    """Return the settings that differ in this key alone, where enough do; those without a run count, too."""
     others = [other for other in evidence.design.keys if other != key]
     lines: dict[str, GridLine] = {}
     for setting, row in enumerate(evidence.design.rows):
@@ -101,7 +101,7 @@ def _lines(evidence: Evidence, key: str) -> list[GridLine]:
             rest = {other: row[other] for other in others}
             line = lines.setdefault(comparable(rest), GridLine(key, "", {}))
             line.settings[float(row[key])] = setting
-    return [_named(evidence, line, others) for line in lines.values()]
+    return [_named(evidence, line, others) for line in lines.values() if _long(evidence, line)]
 
 
 def _named(evidence: Evidence, line: GridLine, others: Sequence[str]) -> GridLine:

@@ -93,7 +93,7 @@ class Dispatch:
                 del self._out[attempt.task]
                 if attempt.how == "ended":
                     self._tell(attempt.task, "")
-            if time.monotonic() > began + SLOW and not told:
+            if within is None and not told and time.monotonic() > began + SLOW:
                 told = True
                 self._progress.print("stopping after the current step; Ctrl-C again stops at once")
 

@@ -26,6 +26,7 @@ SECTIONS = {
     "width": "More seeds",
     "sweep": "A hundred runs of one epoch",
     "loop": "One run",
+    "safety": "What checkpoints cost",
     "gpu": "On a GPU",
 }
 

@@ -45,6 +45,7 @@ def test_bounds_and_ratios_are_about_contestants(name, described):
         ("width", ["width 16, 1 seed", "width 16, 64 seeds", "width 128, 8 seeds"], 1 + 64 + 8),
         ("sweep", ["100 runs"], 100),
         ("loop", ["dlx engine=loop"], 1),
+        ("safety", ["A2's 8 runs, auto", "1,000 runs of one epoch, none"], 8 + 1000),
         ("gpu", ["1 run, defaults", "64 runs, defaults"], 1 + 64),
     ],
 )

@@ -68,7 +68,8 @@ def find_grid_edges(evidence: Evidence) -> list[Finding | NotChecked]:
     if not numeric:
         return [NotChecked(EDGE, "no key has three or more numeric values")]
     results: list[Finding | NotChecked] = []
-    lines = {key: _lines(evidence, key) for key in numeric}
+    rows = [[comparable({key: row[key]}) for key in evidence.design.keys] for row in evidence.design.rows]
+    lines = {key: _lines(evidence, key, rows) for key in numeric}
     edges_tested = 2 * sum(map(len, lines.values()))  # both ends of every line
     for key, of_key in lines.items():
         if not of_key:
@@ -92,14 +93,17 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
-def _lines(evidence: Evidence, key: str) -> list[GridLine]:
-    """Return the settings that differ in this key alone, where enough do; those without a run count, too."""
+def _lines(evidence: Evidence, key: str, rows: Sequence[Sequence[str]]) -> list[GridLine]:
+    """Return the settings that differ in this key alone, where enough do; those without a run count, too.
+
+    `rows`: of each setting, the comparable values of all keys.
+    """
+    at = evidence.design.keys.index(key)
     others = [other for other in evidence.design.keys if other != key]
-    lines: dict[str, GridLine] = {}
-    for setting, row in enumerate(evidence.design.rows):
+    lines: dict[tuple[str, ...], GridLine] = {}
+    for setting, (row, values) in enumerate(zip(evidence.design.rows, rows, strict=True)):
         if is_number(row[key]):
-            rest = {other: row[other] for other in others}
-            line = lines.setdefault(comparable(rest), GridLine(key, "", {}))
+            line = lines.setdefault((*values[:at], *values[at + 1 :]), GridLine(key, "", {}))
             line.settings[float(row[key])] = setting
     return [_named(evidence, line, others) for line in lines.values() if _long(evidence, line)]
 

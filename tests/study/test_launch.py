@@ -17,6 +17,7 @@ from dlx.run.history import read_history
 from dlx.run.paths import find_runs
 from dlx.run.result import read_result
 from dlx.study import plan
+from tests.study.waiting import until
 
 QUICK = ["data.train_size=60", "data.val_size=30", "epochs=2", "seed=0,1,2"]
 
@@ -95,15 +96,6 @@ def test_whatever_ends_the_request_ends_the_processes_it_started(number, code):
         return sizes == [path.stat().st_size for path in histories]
 
     assert until(still)
-
-
-def until(what, seconds=60):
-    """Return what `what` returns once it is true."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, "waited for long enough"
-        time.sleep(0.1)
-    return found
 
 
 def request(*words):

@@ -26,9 +26,9 @@ from tests.study.contents import files
 # Dropout, augmentation, batch norm, a schedule, probes and early stopping; 40 runs, of which some stop early.
 WORDS = [
     "name=study",
-    "data.train_size=500",
+    "data.train_size=200",
     "data.val_size=100",
-    "epochs=60",
+    "epochs=40",
     "model=mlp_bn",
     "model.width=16",
     "model.dropout=0.1",
@@ -38,7 +38,7 @@ WORDS = [
     "probes.layers=true",
     "probes.steps=true",
     "monitor=val_loss",
-    "early_stopping.patience=15",
+    "early_stopping.patience=10",
     "keep=last",
 ]
 EVERY = 5  # epochs between checkpoints
@@ -110,7 +110,7 @@ class _Line:
         while code != 0:
             process = _train([*self._words, f"output_root={study.folder.parent}"])
             while kills < most and process.poll() is None:
-                time.sleep(self._draws.uniform(0.1, 0.8) * seconds)
+                time.sleep(self._draws.uniform(0.1, 0.6) * seconds)
                 if process.poll() is None and self._kill(process, self._draws):
                     kills += 1
                     study.killed()

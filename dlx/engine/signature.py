@@ -98,8 +98,8 @@ class _Description:
             return f"{value.__name__} of {self._value(value.__self__)}"
         if isinstance(value, types.FunctionType):
             cells = [cell.cell_contents for cell in value.__closure__ or ()]
-            parts = (value.__code__, value.__defaults__, value.__kwdefaults__, cells)
-            return f"{_qualified(value)}{self._value(parts)}"
+            inside = (value.__code__, value.__defaults__, value.__kwdefaults__, cells)
+            return f"{_qualified(value)}{self._value(inside)}"
         if isinstance(value, types.CodeType):
             return self._value((value.co_code, value.co_names, value.co_consts))
         # Whatever else pickle could write: the parts that it would put it together from.

@@ -82,8 +82,9 @@ def _check(run: Run) -> StackCheck:
         except Exception as error:  # noqa: BLE001 - of any operation within vmap
             return StackCheck(reason=_short(error))
         difference = max(map(_largest_difference, alone, together))
-        alike = difference <= ROUNDING.get(precision, ROUNDING_OTHERWISE)
-        return StackCheck(difference, "" if alike else f"its first step would differ by {difference:.2g}")
+        if difference <= ROUNDING.get(precision, ROUNDING_OTHERWISE):
+            return StackCheck(difference)
+        return StackCheck(difference, f"as a stack, their first step would differ by {difference:.2g}")
     return StackCheck(reason=reason)
 
 
@@ -114,9 +115,9 @@ def _alone(run: Run, model: nn.Module, row: int, inputs: Tensor, labels: Tensor)
     with rng.global_state(0, "check", device=run.device), _NoDraws(run.device):
         outputs_BK = model(inputs[row].clone())
     if pickle.dumps((random.getstate(), np.random.get_state())) != drawn:  # noqa: NPY002
-        raise UnstackableError("its forward draws random numbers in Python")
+        raise UnstackableError("the model's forward draws random numbers in Python")
     if signature(model) != before:
-        raise UnstackableError("its forward changes an attribute of the model")
+        raise UnstackableError("the model's forward changes one of its attributes")
     run.loss.reduce(run.loss.per_sample(outputs_BK, labels[row])).backward()  # type: ignore[no-untyped-call]
     results = [
         {"outputs": outputs_BK.detach()},
@@ -134,7 +135,7 @@ def _together(run: Run, members: Sequence[nn.Module], inputs: Tensor, labels: Te
     stack.use_generators([_generator(run, row) for row in range(MEMBERS)])
     outputs_RBK = stack(inputs.clone())
     losses = [run.loss.per_sample(*pair) for pair in zip(outputs_RBK, labels, strict=True)]
-    sum(map(run.loss.reduce, losses)).backward()  # type: ignore[union-attr, no-untyped-call]
+    torch.stack([run.loss.reduce(losses_B) for losses_B in losses]).sum().backward()  # type: ignore[no-untyped-call]
     gradients = [
         [None if whole.grad is None else whole.grad[row] for whole, _ in stack.shares]
         for row in range(MEMBERS)
@@ -195,7 +196,7 @@ class _NoDraws(TorchFunctionMode):
         before = self._states()
         result = function(*args, **kwargs or {})
         if any(not torch.equal(*pair) for pair in zip(before, self._states(), strict=True)):
-            raise UnstackableError(f"its forward draws random numbers ({function.__name__})")
+            raise UnstackableError(f"the model's forward draws random numbers ({function.__name__})")
         return result
 
     def _states(self) -> list[Tensor]:

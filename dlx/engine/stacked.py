@@ -18,9 +18,9 @@ from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates
 from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.engine.signature import signature
-from dlx.engine.stacked_by_layers import LayerStack, check_layers
+from dlx.engine.stacked_by_layers import LayerStack, why_not_layers
 from dlx.engine.stacked_by_vmap import VmapStack
-from dlx.engine.stacked_model import StackedModel, UnstackableError
+from dlx.engine.stacked_model import StackedModel
 from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
 from dlx.loss.losses import Loss
 
@@ -38,19 +38,15 @@ def cohort_key(run: Run) -> tuple[object, ...]:
     return (signature(run.model), run.data.input_shape, *sizes, str(run.device))
 
 
-def is_of_layers(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
-    """Return whether a stack of such models is made of dlx's own layers, rather than by vmap."""
-    try:
-        check_layers(model, input_shape)
-    except UnstackableError:
-        return False
-    return True
+def is_of_layers(run: Run) -> bool:
+    """Return whether a stack of runs like this one is made of dlx's own layers, rather than by vmap."""
+    return not why_not_layers(run.model, run.data.input_shape)
 
 
 def stack_models(models: Sequence[nn.Module], input_shape: tuple[int, ...]) -> StackedModel:
     """Stack models of one `signature` for samples of this shape."""
     assert len({signature(model) for model in models}) == 1, "only models of one structure can be stacked"
-    return LayerStack(models) if is_of_layers(models[0], input_shape) else VmapStack(models)
+    return VmapStack(models) if why_not_layers(models[0], input_shape) else LayerStack(models)
 
 
 def train(

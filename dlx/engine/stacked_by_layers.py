@@ -3,28 +3,77 @@
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dlx.engine.model_summary import OnOutput, watch_layers
-from dlx.engine.stacked_layers import STACKED_LAYERS, Layout, StackedDropout, split_by_member
+from dlx.engine.stacked_layers import (
+    Layout,
+    StackedBatchNorm1d,
+    StackedBatchNorm2d,
+    StackedByChannel,
+    StackedConv2d,
+    StackedDropout,
+    StackedElementwise,
+    StackedFlatten,
+    StackedGroupNorm,
+    StackedLayer,
+    StackedLayerNorm,
+    StackedLinear,
+    split_by_member,
+)
 from dlx.engine.stacked_model import StackedModel, UnstackableError, hand_out
+from dlx.model.models import Dropout, Dropout1d, Dropout2d, Dropout3d
 from dlx.model.resnet import BasicBlock
 
+ELEMENTWISE = (
+    *(nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus),
+    *(
+        nn.Tanh,
+        nn.Sigmoid,
+        nn.LogSigmoid,
+        nn.Softsign,
+        nn.Hardtanh,
+        nn.Hardsigmoid,
+        nn.Hardswish,
+        nn.Identity,
+    ),
+)
+BY_CHANNEL = (
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Upsample),
+    *(nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d),
+)
 
-def check_layers(model: nn.Module, input_shape: tuple[int, ...]) -> None:
-    """Raise UnstackableError for the first module that no stacked layer computes as its own forward does."""
+STACKED_LAYERS: dict[type[nn.Module], type[StackedLayer[Any]]] = {
+    nn.Linear: StackedLinear,
+    nn.Conv2d: StackedConv2d,
+    nn.BatchNorm1d: StackedBatchNorm1d,
+    nn.BatchNorm2d: StackedBatchNorm2d,
+    nn.GroupNorm: StackedGroupNorm,
+    nn.LayerNorm: StackedLayerNorm,
+    **dict.fromkeys((Dropout, Dropout1d, Dropout2d, Dropout3d), StackedDropout),
+    nn.Flatten: StackedFlatten,
+    **dict.fromkeys(ELEMENTWISE, StackedElementwise),
+    **dict.fromkeys(BY_CHANNEL, StackedByChannel),
+}
+
+
+def why_not_layers(model: nn.Module, input_shape: tuple[int, ...]) -> str:
+    """Return the first reason why stacked layers would not compute what the model does; "" if they would."""
     if len(input_shape) not in (1, 3):
-        raise UnstackableError(f"samples of {len(input_shape)} axes are neither flat nor images")
-    _Check().module(model, "", "images" if len(input_shape) == 3 else "flat")
+        return f"samples of {len(input_shape)} axes are neither flat nor images"
+    try:
+        _Check().module(model, "", "images" if len(input_shape) == 3 else "flat")
+    except UnstackableError as error:
+        return str(error)
     names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
-    if len(names) != len(list(model.parameters())):
-        raise UnstackableError("two of the model's layers share a parameter")
+    return "" if len(names) == len(list(model.parameters())) else "two of the layers share a parameter"
 
 
 class LayerStack(StackedModel):
-    """A stack of models that pass `check_layers`."""
+    """A stack of models of which `why_not_layers` is empty."""
 
     evaluates = True
 

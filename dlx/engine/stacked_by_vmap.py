@@ -37,8 +37,9 @@ class VmapStack(StackedModel):
         self._stacked: dict[str, Tensor] = {}
         for members in parameters:
             (name, first), views = members[0], tuple(parameter for _, parameter in members)
-            self._stacked[name] = nn.Parameter(share_rows(views), requires_grad=first.requires_grad)
-            self.shares.append((self._stacked[name], views))
+            whole = nn.Parameter(share_rows(views), requires_grad=first.requires_grad)
+            self._stacked[name] = whole
+            self.shares.append((whole, views))
         buffers = zip(*(model.named_buffers() for model in models), strict=True)
         self._stacked_buffers = {each[0][0]: share_rows([buffer for _, buffer in each]) for each in buffers}
         self._callbacks: Sequence[OnOutput | None] = ()

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlx.model.models import Dropout, Dropout1d, Dropout2d, Dropout3d
+from dlx.model.models import Dropout
 
 Layer = TypeVar("Layer", bound=nn.Module)
 Layout = Literal["flat", "images"]
@@ -294,35 +294,3 @@ def _join_channels(x: Tensor) -> Tensor:
 def _is_shared(x: Tensor) -> bool:
     """Return whether `x` is an expanded view, the same input for all members."""
     return len(x) > 1 and x.dim() != 4 and x.stride(0) == 0
-
-
-ELEMENTWISE = (
-    *(nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus),
-    *(
-        nn.Tanh,
-        nn.Sigmoid,
-        nn.LogSigmoid,
-        nn.Softsign,
-        nn.Hardtanh,
-        nn.Hardsigmoid,
-        nn.Hardswish,
-        nn.Identity,
-    ),
-)
-BY_CHANNEL = (
-    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Upsample),
-    *(nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d),
-)
-
-STACKED_LAYERS: dict[type[nn.Module], type[StackedLayer[Any]]] = {
-    nn.Linear: StackedLinear,
-    nn.Conv2d: StackedConv2d,
-    nn.BatchNorm1d: StackedBatchNorm1d,
-    nn.BatchNorm2d: StackedBatchNorm2d,
-    nn.GroupNorm: StackedGroupNorm,
-    nn.LayerNorm: StackedLayerNorm,
-    **dict.fromkeys((Dropout, Dropout1d, Dropout2d, Dropout3d), StackedDropout),
-    nn.Flatten: StackedFlatten,
-    **dict.fromkeys(ELEMENTWISE, StackedElementwise),
-    **dict.fromkeys(BY_CHANNEL, StackedByChannel),
-}

@@ -6,7 +6,8 @@ parameters and buffers, of which each member of a stack has its own.
 
 import hashlib
 import types
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from functools import partial
 
@@ -59,6 +60,8 @@ class _Description:
                 continue
             if isinstance(module, Dropout) and key in ("p", "generator"):
                 continue
+            if key in EMPTY and isinstance(value, dict):  # hooks, by numbers that are the process's
+                value = list(value.values())  # noqa: PLW2901
             try:
                 facts.append(f"{key}={self._value(value)}")
             except Exception as error:  # pickling may run the user's code
@@ -87,13 +90,15 @@ class _Description:
             content = value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
             return f"tensor {tuple(value.shape)} {value.dtype} {hashlib.sha256(content).hexdigest()}"
         if isinstance(value, dict):
-            return f"{_qualified(type(value))}{[(self._value(k), self._value(v)) for k, v in value.items()]}"
+            return self._join(value, (f"{self._value(k)}: {self._value(v)}" for k, v in value.items()))
         if isinstance(value, list | tuple):
-            return f"{_qualified(type(value))}{[self._value(each) for each in value]}"
+            return self._join(value, map(self._value, value))
         if isinstance(value, set | frozenset):
-            return f"{_qualified(type(value))}{sorted(self._value(each) for each in value)}"
+            return self._join(value, sorted(map(self._value, value)))
         if isinstance(value, partial):
             return f"partial{self._value((value.func, value.args, value.keywords))}"
+        if isinstance(value, weakref.ReferenceType):
+            return self._value(value())
         if isinstance(value, types.MethodType):
             return f"{value.__name__} of {self._value(value.__self__)}"
         if isinstance(value, types.FunctionType):
@@ -105,6 +110,9 @@ class _Description:
         # Whatever else pickle could write: the parts that it would put it together from.
         parts = value.__reduce_ex__(4)
         return parts if isinstance(parts, str) else self._value(tuple(_listed(part) for part in parts))
+
+    def _join(self, value: object, parts: Iterable[str]) -> str:
+        return f"{_qualified(type(value))}({', '.join(parts)})"
 
 
 def _listed(part: object) -> object:

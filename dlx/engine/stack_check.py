@@ -1,10 +1,10 @@
-"""Compares a stack with the loop before anything trains: one step on the first batch, and an evaluation.
+"""Compares a stack with the loop before anything trains: a step on the first samples, and an evaluation.
 
-Two members with different weights and batches are enough to see what mixes them. They are copies, so nothing
+Two members with different weights and samples are enough to see what mixes them. They are copies, so nothing
 of the run changes: no weight, buffer, optimizer or generator.
 
-The comparison is made in float64, where rounding is 1e-14 and anything larger is another function. In float32
-a deep net's rounding and a small mistake look alike.
+The comparison is made in float64, where rounding is below 1e-11 and anything larger is another function. In
+float32 a deep net's rounding and a small mistake look alike.
 
 Axes: R = 2 members, B batch, K outputs.
 """
@@ -39,6 +39,7 @@ ROUNDING_OTHERWISE = 1e-2  # for a module that cannot compute in float64
 SHARE = 1e-3
 TINY = 1e-30
 MEMBERS = 2
+SAMPLES = 8  # of the first batch: in float64, a convolution of a whole one would take seconds
 
 Results = Mapping[str, Tensor | None]  # by name
 _known: dict[Hashable, "StackCheck"] = {}
@@ -63,10 +64,14 @@ def check_stack(run: Run) -> StackCheck:
 
 def _check(run: Run) -> StackCheck:
     reason = ""
-    for precision in dict.fromkeys((torch.float64, next(run.model.parameters()).dtype)):
+    # A module may be made for its own precision, or for whole batches.
+    for precision, samples in (
+        (torch.float64, min(SAMPLES, run.batch_size)),
+        (next(run.model.parameters()).dtype, run.batch_size),
+    ):
         try:
             members = [_copy(run, row, precision) for row in range(MEMBERS)]
-            inputs, labels = _batches(run, precision)
+            inputs, labels = _batches(run, samples, precision)
             alone = [
                 _alone(run, copy.deepcopy(model), row, inputs, labels) for row, model in enumerate(members)
             ]
@@ -74,7 +79,7 @@ def _check(run: Run) -> StackCheck:
             return StackCheck(reason=str(error))
         except Exception as error:  # noqa: BLE001 - a user's module may raise any
             reason = _short(error)
-            continue  # the module may be made for its own precision only
+            continue
         try:
             together = _together(run, members, inputs, labels)
         except UnstackableError as error:
@@ -99,10 +104,10 @@ def _copy(run: Run, row: int, dtype: torch.dtype) -> nn.Module:
     return model
 
 
-def _batches(run: Run, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return the first batch of the first epoch and as many of its last samples, [R, B, ...] and [R, B]."""
+def _batches(run: Run, samples: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return the first samples of the first epoch and as many of its last, [R, B, ...] and labels [R, B]."""
     order_N = sample_order(run, 1)
-    index_RB = torch.stack([order_N[: run.batch_size], order_N.flip(0)[: run.batch_size]])
+    index_RB = torch.stack([order_N[:samples], order_N.flip(0)[:samples]])
     inputs, labels = run.data.train.batch(index_RB.flatten())
     return inputs.to(dtype).view(*index_RB.shape, *inputs.shape[1:]), labels.view(index_RB.shape)
 

@@ -7,6 +7,7 @@ Axes: R members, B batch, K outputs.
 """
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -42,6 +43,9 @@ class VmapStack(StackedModel):
             self.shares.append((whole, views))
         buffers = zip(*(model.named_buffers() for model in models), strict=True)
         self._stacked_buffers = {each[0][0]: share_rows([buffer for _, buffer in each]) for each in buffers}
+        # The copy computes with the members' tensors. Without its own, no forward can use these by mistake.
+        for tensor in (*self.example.parameters(), *self.example.buffers()):
+            tensor.data = tensor.data.new_empty(0)
         self._callbacks: Sequence[OnOutput | None] = ()
         self._watched: list[str] = []  # the layers whose outputs the last forward returned, in this order
         self._replace_dropout(models)
@@ -49,7 +53,10 @@ class VmapStack(StackedModel):
     def forward(self, x: Tensor) -> Tensor:
         """Return the members' outputs, [R, B, K]."""
         members = vmap(self._member, randomness="error")
-        out_RBK, *outputs = members(self._stacked, self._stacked_buffers, x)
+        with warnings.catch_warnings():
+            # Some operations go from member to member. Whether the stack is fast is measured, not guessed.
+            warnings.filterwarnings("ignore", "There is a performance drop")
+            out_RBK, *outputs = members(self._stacked, self._stacked_buffers, x)
         for layer, output in zip(self._watched, outputs, strict=True):
             hand_out(self._callbacks, layer, output.unbind(0))
         return out_RBK

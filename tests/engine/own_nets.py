@@ -63,15 +63,17 @@ class Attention(nn.Module):
 
 
 class Dropped(nn.Module):
-    """torch's dropout of values and of channels."""
+    """torch's dropout of channels, and of values in place."""
 
     def __init__(self):
         super().__init__()
         self.conv, self.channels = nn.Conv2d(1, 8, 3), nn.Dropout2d(0.3)
-        self.values, self.out = nn.Dropout(0.4, inplace=True), nn.Linear(128, OUTPUTS)
+        self.hidden, self.values = nn.Linear(128, 16), nn.Dropout(0.4, inplace=True)
+        self.out = nn.Linear(16, OUTPUTS)
 
     def forward(self, x):
-        return self.out(self.values(F.relu(self.channels(self.conv(x))).flatten(1)))
+        x = F.relu(self.channels(self.conv(x))).flatten(1)
+        return self.out(torch.tanh(self.values(self.hidden(x))))
 
 
 class Tied(nn.Module):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from dlx.engine.model_summary import OnOutput, watch_layers
-from dlx.engine.stacked_layers import draw_masks, share_rows
+from dlx.engine.stacked_layers import BatchedLinear, draw_masks, share_rows
 from dlx.engine.stacked_model import StackedModel, UnstackableError, hand_out
 from dlx.model.models import Dropout
 
@@ -49,6 +49,9 @@ class VmapStack(StackedModel):
         self._callbacks: Sequence[OnOutput | None] = ()
         self._watched: list[str] = []  # the layers whose outputs the last forward returned, in this order
         self._replace_dropout(models)
+        for module in self.example.modules():
+            if type(module) is nn.Linear and "forward" not in vars(module):
+                module.__class__ = _Linear
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the members' outputs, [R, B, K]."""
@@ -117,6 +120,44 @@ class _MembersDropout(nn.Module):
             return x
         mask = _Masks.apply(x, self).to(x.dtype)
         return x.mul_(mask) if self.inplace else x * mask
+
+
+class _Linear(nn.Linear):
+    """A linear layer whose backward pass in vmap is that of dlx's stacked layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the product; other data than [B, F] takes torch's own way."""
+        if x.dim() != 2:
+            return super().forward(x)
+        out: Tensor = _Product.apply(x, self.weight, self.bias)
+        return out
+
+
+class _Product(torch.autograd.Function):
+    """R products as one. torch's own rule copies the gradient of the weights into another layout."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        raise NotImplementedError("only within vmap")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keep nothing: what the rule below calls has a backward pass of its own."""
+
+    @staticmethod
+    def vmap(info: Any, axes: tuple[int | None, ...], *tensors: Tensor | None) -> tuple[Tensor, int]:
+        x_RBF, weight_RKF, bias_RK = (
+            _with_members(tensor, axis, info.batch_size) for tensor, axis in zip(tensors, axes, strict=True)
+        )
+        out_RBK: Tensor = BatchedLinear.apply(x_RBF, weight_RKF, bias_RK)
+        return out_RBK, 0
+
+
+def _with_members(tensor: Tensor | None, axis: int | None, members: int) -> Tensor | None:
+    """Return a tensor of vmap with the members' axis in front, though all of them may share it."""
+    if tensor is None:
+        return None
+    return tensor.expand(members, *tensor.shape) if axis is None else tensor.movedim(axis, 0)
 
 
 class _Masks(torch.autograd.Function):

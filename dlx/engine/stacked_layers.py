@@ -65,14 +65,14 @@ class StackedLinear(StackedLayer[nn.Linear]):
     def forward(self, x_RBF: Tensor) -> Tensor:
         """Return each member's product with its own weights."""
         if not _is_shared(x_RBF):
-            out: Tensor = _BatchedLinear.apply(x_RBF, self.weight, self.bias)
+            out: Tensor = BatchedLinear.apply(x_RBF, self.weight, self.bias)
             return out
         x_BF = x_RBF[0]
         out_BRK = torch.mm(x_BF, self.weight.flatten(0, 1).T).view(len(x_BF), len(self.members), -1)
         return (out_BRK if self.bias is None else out_BRK + self.bias).transpose(0, 1)
 
 
-class _BatchedLinear(torch.autograd.Function):
+class BatchedLinear(torch.autograd.Function):
     """R linear layers as one product.
 
     torch's own backward pass computes the gradient of the weights as [R, F, K] and copies it into their
@@ -81,6 +81,7 @@ class _BatchedLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x_RBF: Tensor, weight_RKF: Tensor, bias_RK: Tensor | None) -> Tensor:
+        """Return [R, B, K]."""
         ctx.save_for_backward(x_RBF, weight_RKF)
         weight_RFK = weight_RKF.transpose(1, 2)
         if bias_RK is None:
@@ -89,6 +90,7 @@ class _BatchedLinear(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the inputs, the weights and the biases that need one."""
         (out_RBK,) = gradients
         x_RBF, weight_RKF = ctx.saved_tensors
         needed = ctx.needs_input_grad

@@ -131,6 +131,17 @@ class Steps(nn.Module):
         return self.out(state)
 
 
+class Constant(nn.Module):
+    """A layer of a constant input, which all members share, and a layer without bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate, self.out = nn.Linear(2, 36), nn.Linear(36, OUTPUTS, bias=False)
+
+    def forward(self, x):
+        return self.out(x.flatten(1) * self.gate(x.new_ones(1, 2)))
+
+
 def transformer(dropout):
     return nn.TransformerEncoderLayer(8, 2, 16, dropout=dropout, batch_first=True)
 
@@ -151,6 +162,7 @@ STACKED = {
     "upsampling, adaptive pooling, buffer": Resized,
     "encoder layer without dropout": lambda: Encoder(transformer(0.0)),
     "recurrent cell": Steps,
+    "layer of a constant": Constant,
     "weight norm": lambda: nn.Sequential(nn.Flatten(), weight_norm(nn.Linear(36, OUTPUTS))),
     "circular padding, norm by the batch": circular,
 }

@@ -75,8 +75,8 @@ class Workers:
 class Plan:
     """Cohorts by study, the longest first over all studies, and how many train side by side.
 
-    `processes` = 1: one after another, in this process. `spread`: each process has a GPU to itself. `notices`:
-    what to tell the user about the stacks.
+    `processes` = 1: one after another, in this process. `spread`: each process has a GPU to itself.
+    `notices`: what to tell the user about the stacks.
     """
 
     cohorts: list[tuple[Path, Cohort]]

@@ -150,6 +150,7 @@ def _try_model(settings: Settings, data: Dataset, model: nn.Module, needed: int)
     where = f"model.name={settings.model.name}"
     try:
         model.eval()
+        use_generator(model, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
         with rng.global_state(settings.seeds.dropout, "try"), watch_layers(model, on_output):
             outputs = model(inputs)
     except KeyboardInterrupt:

@@ -137,16 +137,52 @@ def test_the_width_bounds_the_cohorts():
     assert sorted(read_result(run).cohort for run in runs.values()) == [1, 2, 2, 2, 2]
 
 
+OWN = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, outputs: int, p: float = 0.3):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, bias=False)  # norm removes a bias, and Adam would move it by rounding
+        self.norm, self.drop = nn.BatchNorm2d(4), nn.Dropout(p)
+        self.out = nn.Linear(144, outputs)
+    def forward(self, x):
+        return self.out(self.drop(F.relu(self.norm(self.conv(x))).flatten(1)))
+
+class Draws(nn.Linear):
+    def __init__(self, outputs: int):
+        super().__init__(64, outputs)
+    def forward(self, x):
+        return super().forward(F.dropout(x.flatten(1), 0.2, self.training))
+"""
+
+
+def test_a_users_net_trains_through_vmap_as_it_does_alone_and_says_so(capsys):
+    Path("own.py").write_text(OWN)
+    words = ["model=custom", "model.target=own:Net", "+model.p=0.1,0.3", "seed=0,1", "probes.layers=true"]
+    alone, together = trained("loop", *words), trained("stacked", *words)
+    assert capsys.readouterr().out.count("stacked through vmap: 4 runs, largest difference ") == 1
+    for key, folder in together.items():
+        result, own = read_result(folder), read_result(alone[key])
+        assert (result.engine, result.cohort, own.engine) == ("stacked", 4, "loop")
+        mine, theirs = (pd.read_csv(run / "history.csv") for run in (folder, alone[key]))
+        for name in ("train_loss", "val_loss"):
+            np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-4)
+        mine, theirs = (pd.read_csv(run / "layers.csv") for run in (folder, alone[key]))
+        pd.testing.assert_frame_equal(mine, theirs, rtol=1e-3, atol=1e-4)
+    losses = [read_result(folder).last["val_loss"] for folder in together.values()]
+    assert len(set(losses)) == 4, "members must differ"
+
+
 def test_a_model_that_cannot_be_stacked_is_refused_in_one_line_before_training(capsys):
-    Path("odd.py").write_text(
-        "from torch import nn\n"
-        "def Net(outputs: int):\n"
-        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, outputs), nn.Softplus())\n"
-    )
-    words = ["model=custom", "model.target=odd:Net", "engine=stacked", "seed=0,1"]
+    Path("draws.py").write_text(OWN)
+    words = ["model=custom", "model.target=draws:Draws", "engine=stacked", "seed=0,1"]
     assert main(["train", *QUICK, *words]) == 2
     error = capsys.readouterr().err
-    assert "engine=stacked: 2 (Softplus) has no stacked version; engine=loop trains it" in error
+    said = "engine=stacked: the model's forward draws random numbers (dropout); engine=loop trains it"
+    assert said in error
     assert error.count("\n") == 1
     assert not Path("outputs").exists()
 

@@ -15,6 +15,7 @@ from dlx.device import accumulator
 from dlx.engine.metrics import Metrics
 from dlx.engine.run import Run
 from dlx.errors import RequestError
+from dlx.model.models import use_generator
 from dlx.run.checkpoint import read_checkpoint
 from dlx.run.result import Result
 
@@ -32,6 +33,8 @@ LEAST_CHECKPOINT, COPIES = 16_000_000, 250
 def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
     """Return the model's outputs [N, K] on a split in evaluation mode, and their metrics."""
     run.model.eval()
+    # A user's module may drop values in evaluation, too.
+    use_generator(run.model, rng.generator(run.seeds.dropout, "evaluate", epoch, run.device))
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device):
         batches = [
             run.model(split.slice(start, start + EVALUATION_BATCH)[0])

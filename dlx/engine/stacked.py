@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlx import rng
 from dlx.augment.transforms import all_transforms
@@ -17,7 +17,10 @@ from dlx.engine.evaluation import EVALUATION_BATCH, evaluate_outputs
 from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, validate
 from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Position, Run, nothing
-from dlx.engine.stacked_model import StackedModel, check_stackable, signature
+from dlx.engine.signature import signature
+from dlx.engine.stacked_by_layers import LayerStack, why_not_layers
+from dlx.engine.stacked_by_vmap import VmapStack
+from dlx.engine.stacked_model import StackedModel
 from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
 from dlx.loss.losses import Loss
 
@@ -27,10 +30,23 @@ JOINT_BYTES = 1 << 15
 
 
 def cohort_key(run: Run) -> tuple[object, ...]:
-    """Return what must be equal for runs to train as a stack; raises UnstackableError if this one cannot."""
-    check_stackable(run.model)
+    """Return what must be equal for runs to train as a stack.
+
+    Raises UnstackableError if their models cannot be compared. `check_stack` says whether the stack is right.
+    """
     sizes = (len(run.data.train), run.batch_size, run.epochs, run.drop_last)
     return (signature(run.model), run.data.input_shape, *sizes, str(run.device))
+
+
+def is_of_layers(run: Run) -> bool:
+    """Return whether a stack of runs like this one is made of dlx's own layers, rather than by vmap."""
+    return not why_not_layers(run.model, run.data.input_shape)
+
+
+def stack_models(models: Sequence[nn.Module], input_shape: tuple[int, ...]) -> StackedModel:
+    """Stack models of one `signature` for samples of this shape."""
+    assert len({signature(model) for model in models}) == 1, "only models of one structure can be stacked"
+    return VmapStack(models) if why_not_layers(models[0], input_shape) else LayerStack(models)
 
 
 def train(
@@ -88,7 +104,7 @@ class _Stack:
         # Runs that step together become neighbours, in the order of the first of them.
         self.indices = sorted(keys, key=lambda index: (first[keys[index]], index))
         self.runs = [runs[index] for index in self.indices]
-        self.model = StackedModel([run.model for run in self.runs])
+        self.model = stack_models([run.model for run in self.runs], runs[0].data.input_shape)
         self.optimizers = StackedOptimizers(
             self.model, [run.optimizers for run in self.runs], [keys[index] for index in self.indices]
         )
@@ -152,7 +168,7 @@ def _step(stack: _Stack, index_RB: Tensor, augment_draws: Sequence[torch.Generat
 def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
     """Return every run's outputs and metrics on validation; runs with the same split share one pass."""
     runs, split = stack.runs, stack.runs[0].data.val
-    if not all(run.data.val is split for run in runs):
+    if not stack.model.evaluates or not all(run.data.val is split for run in runs):
         return [validate(run, epoch) for run in runs]
     stack.model.eval()
     parts = []

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from dlx.errors import RequestError, nearest
-from dlx.model.models import models
+from dlx.model.models import draw_from_generators, models
 from dlx.model.own_code import current_folder_importable, own_sources
 from dlx.registry import check_arguments
 
@@ -26,8 +26,8 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
     """Import `target`, a class or function that returns an nn.Module, and call it with the other keys.
 
     The keys are checked against its signature first. If it has parameters called `input_shape` ((C, H, W) or
-    (F,)) and `outputs` or `num_classes`, they are passed as well. Raises RequestError for all that the user
-    can put right, including exceptions of their own code.
+    (F,)) and `outputs` or `num_classes`, they are passed as well. Its dropout draws from the run's generator.
+    Raises RequestError for all that the user can put right, including exceptions of their own code.
     """
     with current_folder_importable():
         builder = _import_target(target)
@@ -49,6 +49,7 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
             f"model.target={target}: has lazy layers, whose weights do not exist yet; "
             "add a parameter `input_shape` and build layers of known sizes from it"
         )
+    draw_from_generators(model)
     return model
 
 

@@ -104,18 +104,18 @@ def _scheme(scheme: str) -> Callable[..., Tensor]:
     return partial(nn.init.normal_, std=std)
 
 
-class Dropout(nn.Module):
-    """Inverted dropout like torch.nn.Dropout, but its mask comes from a generator set by `use_generator`.
+class Dropout(nn.Dropout):
+    """torch's dropout, but its mask comes from a generator set by `use_generator`.
 
     In training each value is zeroed with probability `p` in [0, 1) and the others are divided by 1 - p. In
     evaluation, and for p = 0, the input passes unchanged and nothing is drawn.
     """
 
+    generator: torch.Generator | None = None
+
     def __init__(self, p: float) -> None:
-        super().__init__()
         assert 0 <= p < 1, f"dropout {p} outside [0, 1)"
-        self.p = p
-        self.generator: torch.Generator | None = None
+        super().__init__(p)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` with dropped values set to zero; raises RuntimeError in training without a generator."""
@@ -124,20 +124,70 @@ class Dropout(nn.Module):
         if self.generator is None:
             # torch's global generator would give different masks in the two engines.
             raise RuntimeError("dropout draws from a generator: call use_generator(model, generator) first")
-        return x * self.mask(x.shape, self.generator).to(x.dtype)
+        mask = self.mask(x.shape, self.generator).to(x.dtype)
+        return x.mul_(mask) if self.inplace else x * mask
 
     def mask(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
-        """Draw a mask of 0 and 1 / (1 - p), float32, on the generator's device.
+        """Draw a mask of 0 and 1 / (1 - p), float32, on the generator's device, for values of this shape.
 
         It comes from uniform numbers, the same for every p and dtype. On a CPU that takes 15 us for 32 x 128,
         and `bernoulli_` 48.
         """
-        uniform = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)
+        size = self.mask_shape(shape)
+        uniform = torch.rand(size, generator=generator, device=generator.device, dtype=torch.float32)
         return (uniform >= self.p).float().div_(1 - self.p)
 
-    def extra_repr(self) -> str:
-        """Show the probability when the model is printed."""
-        return f"p={self.p}"
+    def mask_shape(self, shape: torch.Size) -> torch.Size:
+        """Return the shape of the mask for values of this shape: one number for each."""
+        return shape
+
+
+class _ChannelDropout(Dropout):
+    """Drops whole channels; `lone` is the number of axes of a single sample, which has no batch axis."""
+
+    lone: int
+
+    def mask_shape(self, shape: torch.Size) -> torch.Size:
+        """Return [B, C, 1, ...]; [C, 1, ...] for a single sample."""
+        kept = 1 if len(shape) == self.lone else 2
+        return torch.Size([*shape[:kept], *[1] * (len(shape) - kept)])
+
+
+class Dropout1d(_ChannelDropout):
+    """Drops channels of [B, C, L] or [C, L]."""
+
+    lone = 2
+
+
+class Dropout2d(_ChannelDropout):
+    """Drops channels of [B, C, H, W]; like torch's, it takes three axes for [B, C, L]."""
+
+    lone = 0
+
+
+class Dropout3d(_ChannelDropout):
+    """Drops channels of [B, C, D, H, W] or [C, D, H, W]."""
+
+    lone = 4
+
+
+WITH_GENERATOR: dict[type[nn.Module], type[Dropout]] = {
+    nn.Dropout: Dropout,
+    nn.Dropout1d: Dropout1d,
+    nn.Dropout2d: Dropout2d,
+    nn.Dropout3d: Dropout3d,
+}
+
+
+def draw_from_generators(model: nn.Module) -> None:
+    """Let torch's dropout layers in `model` draw from a generator, as dlx's own do.
+
+    Their class changes rather than the layer, which the user's code may hold in other places too. Subclasses
+    stay as they are, and so does p = 1, which draws nothing.
+    """
+    for module in model.modules():
+        if type(module) in WITH_GENERATOR and module.p != 1:
+            module.__class__ = WITH_GENERATOR[type(module)]
 
 
 def use_generator(model: nn.Module, generator: torch.Generator | None) -> None:

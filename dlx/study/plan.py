@@ -1,16 +1,16 @@
 """Plans a request's training: which runs train together, how many cohorts side by side, on how many threads.
 
 Every unfinished run is built once before any is trained, so that mistakes are found first, and sizes known.
-A short measurement decides the width of a cohort, within a share of the memory that is free. On a CPU cohorts
-train side by side, one a core, on one thread each: a stack's products are too small to share out.
+On a CPU cohorts train side by side, one a core, on one thread each: a stack's products are too small to share
+out.
 """
 
 import json
 import math
 import os
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from dlx.compose.request import ComposedRun, with_label
 from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
-from dlx.run.paths import cache_root
 from dlx.study.longer import ShorterRuns
 from dlx.study.study import Cohort, Study, finished_result
+from dlx.study.widths import find_widths
 
 if TYPE_CHECKING:
     from dlx.engine.run import Run
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # Estimated seconds of a request below which it trains in this process: starting another takes 2 to 3 s, to
 # import torch. The width is then not measured either.
 WORTH_A_PROCESS = 6.0
-UNMEASURED_WIDTH = 32
 # A step's fixed cost, and that of a multiply-add forward and backward, where nothing is measured.
 SECONDS_A_STEP, SECONDS_A_MULTIPLY_ADD = 4e-4, 6e-11
 LEAST_SAMPLES = 1000  # where the data set is not cut to a number
@@ -40,14 +39,16 @@ HARMLESS = (*OUTPUT_KEYS, "checkpoint", "seed", "seeds")
 class Sketch:
     """What is known of a run that has been built.
 
-    `key`: runs of one key can train together; None: only alone. `example`: a run of this kind, shared by all
-    of its key. `steps`: of the whole run. `multiply_adds`: of a step's forward pass.
+    `key`: runs of one key can train together; None: only alone, perhaps `alone_because` of something.
+    `example`: a run of this kind, shared by all of its key. `steps`: of the whole run. `multiply_adds`: of a
+    step's forward pass.
     """
 
     key: tuple[Hashable, ...] | None
     example: "Run"
     steps: int
     multiply_adds: float
+    alone_because: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,13 @@ class Plan:
     """Cohorts by study, the longest first over all studies, and how many train side by side.
 
     `processes` = 1: one after another, in this process. `spread`: each process has a GPU to itself.
+    `notices`: what to tell the user about the stacks.
     """
 
     cohorts: list[tuple[Path, Cohort]]
     processes: int
     spread: bool = False
+    notices: Sequence[str] = ()
 
 
 def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
@@ -108,20 +111,23 @@ def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
     from dlx.build import build  # imports torch, which a finished study does not need
     from dlx.engine.model_summary import multiply_adds
     from dlx.engine.run import steps_per_epoch
+    from dlx.engine.stack_check import check_stack
     from dlx.engine.stacked import cohort_key
     from dlx.engine.stacked_model import UnstackableError
 
     run, settings = build(composed.settings), composed.settings
     key: tuple[Hashable, ...] | None = None
+    reason = ""
     if settings.engine.name != "loop":
         try:
             key = (settings.threads, settings.engine.name, cohort_key(run))
         except UnstackableError as error:
-            if settings.engine.name == "stacked":
-                raise RequestError(f"engine=stacked: {error}; engine=loop trains it") from error
+            reason = str(error)
+    if settings.engine.name == "stacked" and (reason := reason or check_stack(run).reason):
+        raise RequestError(f"engine=stacked: {reason}; engine=loop trains it")
     steps = steps_per_epoch(len(run.data.train), run.batch_size, drop_last=run.drop_last) * run.epochs
     example = run if key is None else of_key.setdefault(key, run)
-    return Sketch(key, example, steps, multiply_adds(run.layers) * run.batch_size)
+    return Sketch(key, example, steps, multiply_adds(run.layers) * run.batch_size, reason)
 
 
 class Planner:
@@ -154,7 +160,8 @@ class Planner:
                     indices = sorted(to_form.pop((study, run)) for run in asked)
                     formed.append((_whole_or_part(Study(study), cohort, asked), study, indices))
         new = {i: sketches[i] for i in sorted(to_form.values())}
-        widths = self._widths(runs, new, side_by_side, measured=worth)
+        in_memory = partial(self._most_in_memory, side_by_side=side_by_side)
+        widths = find_widths(runs, new, in_memory, measured=worth)
         threads = self._workers.threads or (1 if side_by_side > 1 and len(sketches) > 1 else None)
         rows = list(new)
         # Runs of two studies do not train together: each study records its own cohorts.
@@ -164,7 +171,7 @@ class Planner:
             each.key and (runs[i].folder.parent, each.key, shorter[runs[i].folder.parent].start(runs[i]))
             for i, each in new.items()
         ]
-        by_group = {group: widths[group[1]] for group in groups if group is not None}
+        by_group = {group: widths.by_key[group[1]] for group in groups if group is not None}
         for part in divide(groups, by_group, side_by_side):
             members = [rows[row] for row in part]
             cohort = Cohort(tuple(runs[i].folder.name for i in members), threads)
@@ -172,7 +179,8 @@ class Planner:
         formed.sort(key=lambda each: (-_seconds([sketches[i] for i in each[2]]), each[2]))
         processes = max(1, min(side_by_side, len(formed)))
         spread = processes > 1 and self._spread(sketches)
-        return Plan([(study, cohort) for cohort, study, _ in formed], processes, spread)
+        in_order = [(study, cohort) for cohort, study, _ in formed]
+        return Plan(in_order, processes, spread, widths.notices)
 
     def _side_by_side(
         self, runs: Sequence[ComposedRun], sketches: Mapping[int, Sketch], seconds: float
@@ -194,29 +202,6 @@ class Planner:
         """Return whether all runs train on whichever GPU they are given (device=auto or cuda, not cuda:1)."""
         devices = {str(sketch.example.device) for sketch in sketches.values()}
         return self._workers.spread and devices == {"cuda"}
-
-    def _widths(
-        self,
-        runs: Sequence[ComposedRun],
-        sketches: Mapping[int, Sketch],
-        side_by_side: int,
-        *,
-        measured: bool,
-    ) -> dict[Hashable, int]:
-        counts = Counter(sketch.key for sketch in sketches.values())
-        widths: dict[Hashable, int] = {}
-        for index, sketch in sketches.items():
-            if sketch.key is None or sketch.key in widths:
-                continue
-            engine = runs[index].settings.engine
-            most = self._most_in_memory(sketch, counts[sketch.key], side_by_side)
-            if engine.width is not None:
-                widths[sketch.key] = min(most, engine.width)
-            elif not measured or most == 1:
-                widths[sketch.key] = min(most, UNMEASURED_WIDTH)
-            else:
-                widths[sketch.key] = _best_width(sketch, most, alone=engine.name == "auto")
-        return widths
 
     def _most_in_memory(self, sketch: Sketch, count: int, side_by_side: int) -> int:
         """Return how many of `count` runs may train together, beside as many other cohorts; at least one."""
@@ -273,23 +258,6 @@ def divide(
         bounds = [len(group) * part // count for part in range(count + 1)]
         parts += [tuple(group[start:stop]) for start, stop in pairwise(bounds)]
     return sorted(parts)
-
-
-def _best_width(sketch: Sketch, most: int, *, alone: bool) -> int:
-    """Return the width, at most `most`, whose steps take a run the least; 1 only if it may train `alone`."""
-    import torch
-
-    from dlx.engine.stack_width import seconds_by_width
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        seconds = seconds_by_width(sketch.example, most, cache_root() / "calibration")
-    finally:
-        torch.set_num_threads(threads)
-    if not alone and len(seconds) > 1:
-        del seconds[1]
-    return min(seconds, key=lambda width: (seconds[width], width))
 
 
 def _seconds(sketches: Sequence[Sketch]) -> float:

@@ -113,6 +113,7 @@ def _add_to_studies(
             record = partial(record_source, study.source_folder, targets)
             study.add_request(request.words, __version__, asked, record)
         plan = _add_cohorts(request, planner, sketches, studies)
+        notices += plan.notices
         _refuse_foreign_code(request, plan, {study.folder: study for study in studies})
         for run in (request.runs[i] for i in sketches if request.runs[i].settings.rerun):
             if (run.folder / RESULT).is_file():  # an interrupted run goes on instead

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dlx.engine.stacked_model import StackedModel
+from dlx.engine.stacked_by_layers import LayerStack
 from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
 from dlx.model.models import models
 from dlx.optimizer.optimizers import optimizers
@@ -77,7 +77,7 @@ def take_steps(members, stack, steps, first, last):
 
 
 def joint(members):
-    stack = StackedModel([model for model, _ in members])
+    stack = LayerStack([model for model, _ in members])
     own = [built for _, built in members]
     return stack, StackedOptimizers(stack, own, [joint_step_key(built) for built in own])
 

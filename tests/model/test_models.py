@@ -15,6 +15,7 @@ from dlx.model.models import (
     ACTIVATIONS,
     Activation,
     Dropout,
+    draw_from_generators,
     image_shape,
     models,
     use_generator,
@@ -94,6 +95,44 @@ def test_one_generator_serves_every_dropout_of_a_model() -> None:
     use_generator(model, None)
     with pytest.raises(RuntimeError):
         model(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "mask"),
+    [
+        (nn.Dropout(0.5), (4, 3, 2), (4, 3, 2)),
+        (nn.Dropout1d(0.5), (4, 30, 7), (4, 30, 1)),
+        (nn.Dropout1d(0.5), (30, 7), (30, 1)),
+        (nn.Dropout2d(0.5), (4, 30, 5, 6), (4, 30, 1, 1)),
+        (nn.Dropout2d(0.5), (4, 30, 7), (4, 30, 1)),  # torch takes it for [B, C, L]
+        (nn.Dropout3d(0.5), (4, 30, 2, 3, 4), (4, 30, 1, 1, 1)),
+        (nn.Dropout3d(0.5), (30, 2, 3, 4), (30, 1, 1, 1)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:dropout2d")
+def test_torchs_dropout_layers_draw_from_the_generator_what_torch_draws(
+    layer: nn.Dropout, shape: tuple[int, ...], mask: tuple[int, ...]
+) -> None:
+    x = torch.ones(shape)
+    by_torch = layer(x)
+    for axis, (size, drawn) in enumerate(zip(shape, mask, strict=True)):
+        assert (drawn < size) == torch.equal(by_torch.amin(axis), by_torch.amax(axis))
+    draw_from_generators(layer)
+    use_generator(layer, torch.Generator().manual_seed(0))
+    expected = dropout(0.5)(torch.ones(mask)).expand(shape)
+    assert torch.equal(layer(x), expected)
+
+
+def test_a_dropout_layer_that_is_held_in_two_places_draws_in_both() -> None:
+    net = nn.Sequential(nn.Dropout(0.5, inplace=True), nn.Sequential(nn.Dropout(1.0)))
+    held = [net[0]]
+    draw_from_generators(net)
+    use_generator(net, torch.Generator().manual_seed(0))
+    x = torch.ones(4, 50)
+    assert torch.equal(held[0](x), dropout(0.5)(torch.ones(4, 50)))
+    assert torch.equal(x, dropout(0.5)(torch.ones(4, 50))), "in place"
+    assert isinstance(held[0], nn.Dropout)
+    assert net[1](x).sum() == 0
 
 
 @pytest.mark.parametrize("name", ["lenet", "convnet", "cnn", "resnet"])

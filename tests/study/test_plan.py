@@ -1,12 +1,14 @@
 """Plans: who trains with whom, side by side or not, within the memory that is free."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from dlx.engine import stack_width
+from dlx.engine import stack_check, stack_width, stacked
+from dlx.engine.stack_check import StackCheck
 from dlx.study import plan as plan_module
 from dlx.study.plan import Planner, Sketch, Workers, divide
 from dlx.study.study import Cohort
@@ -20,6 +22,8 @@ def _machine(monkeypatch):
     monkeypatch.setattr(stack_width, "free_bytes", lambda _: 10**9)
     monkeypatch.setattr(stack_width, "bytes_per_member", lambda _: MEMBER)
     monkeypatch.setattr(stack_width, "bytes_of_data", lambda _: DATA)
+    monkeypatch.setattr(stacked, "is_of_layers", lambda _: True)
+    monkeypatch.setattr(stack_check, "check_stack", lambda _: StackCheck(1e-16))
     seconds = {1: 3.0, 2: 2.0, 4: 1.0, 8: 1.5, 16: 1.6}
     monkeypatch.setattr(
         stack_width,
@@ -61,6 +65,35 @@ def test_the_width_is_what_was_measured_to_be_best():
 def test_a_width_that_was_asked_for_is_not_measured():
     sizes, _ = planned([run(n, engine="stacked", width=8) for n in range(16)], [sketch()] * 16)
     assert sizes == [8, 8]
+
+
+def test_a_stack_that_differs_from_the_loop_trains_run_by_run_and_says_so(monkeypatch):
+    monkeypatch.setattr(stack_check, "check_stack", lambda _: StackCheck(0.06, "it would differ by 0.06"))
+    for steps in (10, 100_000):
+        sizes, plan = planned([run(n) for n in range(3)], [sketch(steps=steps)] * 3)
+        assert sizes == [1, 1, 1]
+        assert plan.notices == ["3 runs train one by one: it would differ by 0.06"]
+
+
+def test_stacks_of_vmap_are_told_in_one_line(monkeypatch):
+    monkeypatch.setattr(stacked, "is_of_layers", lambda _: False)
+    keys = [("a",)] * 8 + [("b",)] * 4
+    sizes, plan = planned([run(n) for n in range(12)], [sketch(key) for key in keys])
+    assert sizes == [2, 2, 4, 4]
+    assert plan.notices == ["stacked through vmap: 12 runs, largest difference 1e-16"]
+
+
+def test_a_short_request_is_not_stacked_through_vmap_unless_it_asks_for_that(monkeypatch):
+    monkeypatch.setattr(stacked, "is_of_layers", lambda _: False)
+    assert planned([run(n) for n in range(8)], [sketch(steps=10)] * 8)[0] == [1] * 8
+    assert planned([run(n, engine="stacked") for n in range(8)], [sketch(steps=10)] * 8)[0] == [8]
+
+
+def test_why_runs_cannot_be_stacked_is_told_where_a_stack_would_pay():
+    alone = [replace(sketch(None, steps), alone_because="it holds a file") for steps in (10, 100_000)]
+    assert planned([run(n) for n in range(3)], [alone[0]] * 3)[1].notices == []
+    _, plan = planned([run(n) for n in range(3)], [alone[1]] * 3)
+    assert plan.notices == ["3 runs train one by one: it holds a file"]
 
 
 def test_little_to_do_is_neither_measured_nor_sent_to_processes():

@@ -30,6 +30,7 @@ LAYERS = [
     ["dlx.engine"],
     ["dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
+    ["dlx.components"],
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
@@ -53,6 +54,7 @@ WITHOUT_TORCH = [
     "dlx.reproduce",
 ]
 WITHOUT_TORCH += [
+    "dlx.components",
     "dlx.config",
     "dlx.registry",
     "dlx.errors",
@@ -151,6 +153,7 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
         assert not top - {
             "dlx",
             "argparse",
+            "gc",
             "os",
             "sys",
             "collections",

@@ -137,17 +137,23 @@ def _of_dataclass(module: "_Module", node: ast.ClassDef) -> dict[str, Parameter]
 def _of_function(module: "_Module", node: ast.FunctionDef) -> dict[str, Parameter]:
     given = node.args
     positional = [*given.posonlyargs, *given.args]
-    needed = len(positional) - len(given.defaults)
-    kinds = [(each, Parameter.POSITIONAL_OR_KEYWORD, i >= needed) for i, each in enumerate(positional)]
-    if given.vararg:
-        kinds.append((given.vararg, Parameter.VAR_POSITIONAL, False))
-    for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
-        kinds.append((each, Parameter.KEYWORD_ONLY, default is not None))
-    if given.kwarg:
-        kinds.append((given.kwarg, Parameter.VAR_KEYWORD, False))
+    defaults = [None] * (len(positional) - len(given.defaults)) + given.defaults
+    rows: list[tuple[ast.arg | None, Any, ast.expr | None]] = [
+        *(
+            (each, Parameter.POSITIONAL_OR_KEYWORD, default)
+            for each, default in zip(positional, defaults, strict=True)
+        ),
+        (given.vararg, Parameter.VAR_POSITIONAL, None),
+        *(
+            (each, Parameter.KEYWORD_ONLY, default)
+            for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+        ),
+        (given.kwarg, Parameter.VAR_KEYWORD, None),
+    ]
     return {
-        each.arg: _parameter(module, each.arg, kind, each.annotation, has_default=has_default)
-        for each, kind, has_default in kinds
+        each.arg: _parameter(module, each.arg, kind, each.annotation, has_default=default is not None)
+        for each, kind, default in rows
+        if each is not None
     }
 
 

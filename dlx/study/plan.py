@@ -57,13 +57,14 @@ class Workers:
     """What trains the cohorts of a request: `count` of them side by side.
 
     `threads`, `memory` in bytes and `gpus`: of each worker of a cluster. Those of this machine share it, and
-    the plan decides on their threads.
+    the plan decides on their threads. `spread`: over the GPUs of this machine, if it has several.
     """
 
     count: int
     threads: int | None = None
     memory: float | None = None
     gpus: float = 0.0
+    spread: bool = False
 
     @property
     def elsewhere(self) -> bool:
@@ -75,11 +76,12 @@ class Workers:
 class Plan:
     """Cohorts by study, the longest first over all studies, and how many train side by side.
 
-    `processes` = 1: one after another, in this process.
+    `processes` = 1: one after another, in this process. `spread`: each process has a GPU to itself.
     """
 
     cohorts: list[tuple[Path, Cohort]]
     processes: int
+    spread: bool = False
 
 
 def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
@@ -181,19 +183,30 @@ class Planner:
             cohort = Cohort(tuple(runs[i].folder.name for i in members), threads)
             formed.append((cohort, runs[members[0]].folder.parent, members))
         formed.sort(key=lambda each: (-_seconds([sketches[i] for i in each[2]]), each[2]))
-        return Plan([(study, cohort) for cohort, study, _ in formed], max(1, min(side_by_side, len(formed))))
+        processes = max(1, min(side_by_side, len(formed)))
+        spread = processes > 1 and self._spread(sketches)
+        return Plan([(study, cohort) for cohort, study, _ in formed], processes, spread)
 
     def _side_by_side(
         self, runs: Sequence[ComposedRun], sketches: Mapping[int, Sketch], seconds: float
     ) -> int:
         """Return how many cohorts may train at once: on a GPU one, which has the whole of it."""
+        import torch
+
         if self._workers.elsewhere:  # each job imports torch: no more of them than have something to do
             return min(self._workers.count, math.ceil(seconds / WORTH_A_PROCESS))
+        if self._spread(sketches):
+            return max(1, min(self._workers.count, torch.cuda.device_count()))
         if any(sketch.example.device.type != "cpu" for sketch in sketches.values()):
             return 1
         return max(
             1, self._workers.count // max((runs[i].settings.threads or 1 for i in sketches), default=1)
         )
+
+    def _spread(self, sketches: Mapping[int, Sketch]) -> bool:
+        """Return whether all runs train on whichever GPU they are given (device=auto or cuda, not cuda:1)."""
+        devices = {str(sketch.example.device) for sketch in sketches.values()}
+        return self._workers.spread and devices == {"cuda"}
 
     def _widths(
         self,
@@ -239,7 +252,9 @@ class Planner:
         free = free_bytes(run.device)  # a cluster's GPUs are taken to be like this machine's
         if free is None:
             return None
-        return free * min(workers.gpus, 1.0) if workers.elsewhere else free / side_by_side
+        if workers.elsewhere:
+            return free * min(workers.gpus, 1.0)
+        return free if run.device.type == "cuda" else free / side_by_side
 
 
 def _whole_or_part(study: Study, cohort: Cohort, asked: Sequence[str]) -> Cohort:

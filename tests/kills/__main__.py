@@ -13,7 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from dlx.run.history import read_last
@@ -42,6 +45,18 @@ EVERY = 5  # epochs between checkpoints
 Kill = Callable[[subprocess.Popen[bytes], random.Random], bool]  # whether it killed
 
 
+@dataclass(frozen=True)
+class Way:
+    """A way of dying: how often it should happen, and where: in a context that gives more words and the kill.
+
+    `goes_on`: the command itself lives on, and is killed again.
+    """
+
+    kills: int
+    context: Callable[[], AbstractContextManager[tuple[list[str], Kill]]]
+    goes_on: bool = False
+
+
 def main() -> int:
     """Run the table; the exit code is 1 if a line is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -50,70 +65,100 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     wrong = 0
-    for way in given.ways:
-        words, count, kill = WAYS[way]
-        with tempfile.TemporaryDirectory() as folder:
-            wrong += not _line(way, words, max(1, round(count * given.share)), kill, Path(folder), given.seed)
+    for name in given.ways:
+        kills = max(1, round(WAYS[name].kills * given.share))
+        with tempfile.TemporaryDirectory() as folder, WAYS[name].context() as (words, kill):
+            wrong += not _Line(name, words, kill, Path(folder), random.Random(given.seed)).holds(kills)
     return int(wrong > 0)
 
 
-def _line(way: str, words: list[str], count: int, kill: Kill, folder: Path, seed: int) -> bool:
-    draws = random.Random(seed)
-    arguments = [*WORDS, *words, f"checkpoint.every={EVERY}"]
-    began = time.monotonic()
-    undisturbed = _train([*arguments, f"output_root={folder / 'undisturbed'}"])
-    undisturbed.communicate()
-    seconds = time.monotonic() - began
-    study, again = Attempts(folder / "killed" / "study"), 0
-    kills, code = 0, -1
-    while code != 0:
-        process = _train([*arguments, f"output_root={study.folder.parent}"])
-        while kills < count and process.poll() is None:
-            time.sleep(draws.uniform(0.1, 0.8) * seconds)
-            kills += process.poll() is None and kill(process, draws)
-            if kill is not kill_worker:
-                break
-        said = process.communicate()[0].decode()
-        code = process.returncode
-        again = max(again, study.computed_again())
-        if code not in (0, 130, 143, -9):
-            print(f"{way}: exit code {code}: {said[-500:]}")
-            return False
-    expected, found = files(folder / "undisturbed" / "study"), files(study.folder)
-    differ = sorted(name for name in expected | found if expected.get(name) != found.get(name))
-    left = [str(p.relative_to(study.folder)) for p in study.folder.rglob("*") if LEFT.search(str(p))]
-    print(
-        f"{way:<10} {kills:>3} kills, at most {again} epochs computed again, {len(differ)} of "
-        f"{len(expected)} files differ, {len(left)} left over",
-        flush=True,
-    )
-    for name in (*differ[:5], *left[:5]):
-        print(f"    {name}")
-    return not differ and not left and again <= EVERY
+class _Line:
+    """Trains a study undisturbed, then again, killed on the way, until there were enough kills."""
+
+    def __init__(self, way: str, words: list[str], kill: Kill, folder: Path, draws: random.Random) -> None:
+        self._way, self._kill, self._folder, self._draws = way, kill, folder, draws
+        self._words = [*WORDS, *words, f"checkpoint.every={EVERY}"]
+
+    def holds(self, wanted: int) -> bool:
+        """Kill this many times, print the line, and return whether it is as it should be."""
+        began = time.monotonic()
+        _train([*self._words, f"output_root={self._folder / 'undisturbed'}"]).communicate()
+        seconds = time.monotonic() - began
+        expected = files(self._folder / "undisturbed" / "study")
+        kills = again = compared = 0
+        wrong: list[str] = []
+        while kills < wanted:
+            study = Killed(self._folder / f"killed-{kills}" / "study")
+            kills += self._train_killed(study, wanted - kills, seconds)
+            found = files(study.folder)
+            compared += len(expected)
+            wrong += sorted(n for n in expected | found if expected.get(n) != found.get(n))
+            wrong += [f"left: {p.relative_to(study.folder)}" for p in _left(study.folder)]
+            again = max(again, study.computed_again())
+        print(
+            f"{self._way:<10} {kills:>3} kills, at most {again} epochs computed again, "
+            f"{compared} files compared, {len(wrong)} differ or are left over",
+            flush=True,
+        )
+        for name in wrong[:10]:
+            print(f"    {name}")
+        return not wrong and again <= EVERY
+
+    def _train_killed(self, study: "Killed", most: int, seconds: float) -> int:
+        """Train the study, killed and given again until it is complete; return how often it was killed."""
+        kills, code = 0, -1
+        while code != 0:
+            process = _train([*self._words, f"output_root={study.folder.parent}"])
+            while kills < most and process.poll() is None:
+                time.sleep(self._draws.uniform(0.1, 0.8) * seconds)
+                if process.poll() is None and self._kill(process, self._draws):
+                    kills += 1
+                    study.killed()
+                if not WAYS[self._way].goes_on:
+                    break
+            said = process.communicate()[0].decode()
+            code = process.returncode
+            if code not in (0, 130, 143, -9):
+                raise RuntimeError(f"{self._way}: exit code {code}: {said[-500:]}")
+        return kills
 
 
-class Attempts:
-    """Follows a study from attempt to attempt."""
+def _left(study: Path) -> list[Path]:
+    return [path for path in study.rglob("*") if LEFT.search(str(path))]
+
+
+class Killed:
+    """Follows how far a study's runs had come at each kill."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._reached: dict[Path, int] = {}  # by run, the last epoch of the attempt before
-        self._read: dict[Path, int] = {}  # bytes of each train.log
+        self._reached: list[tuple[datetime, dict[str, int]]] = []  # when it was killed, each run's last epoch
+
+    def killed(self) -> None:
+        """Note how far each run has come."""
+        self._reached.append(
+            (
+                datetime.now(),  # noqa: DTZ005 - as in the log
+                dict(self._epochs()),
+            )
+        )
+
+    def _epochs(self) -> Iterator[tuple[str, int]]:
+        for history in self.folder.glob(f"*/{HISTORY}"):
+            with suppress(ValueError):  # no whole row yet
+                yield history.parent.name, int(read_last(history)["epoch"])
 
     def computed_again(self) -> int:
-        """Return the most epochs that a run of the last attempt computed again; it has ended."""
+        """Return the most epochs that a run computed again after a kill, as its log says."""
         most = 0
         for log in self.folder.glob(f"*/{LOG}"):
-            content = log.read_bytes()
-            new, self._read[log] = content[self._read.get(log, 0) :].decode(), len(content)
-            for line in new.splitlines():
+            for line in log.read_text().splitlines():
                 if "training on" in line:
+                    began = datetime.fromisoformat(line[: len("2026-11-21 12:00:00,000")])
+                    before = [epochs for killed, epochs in self._reached if killed < began]
                     goes_on = re.search(r"after epoch (\d+)", line)
-                    most = max(most, self._reached.get(log, 0) - int(goes_on[1] if goes_on else 0))
-            try:
-                self._reached[log] = int(read_last(log.parent / HISTORY)["epoch"])
-            except (ValueError, FileNotFoundError):
-                self._reached[log] = 0
+                    reached = before[-1].get(log.parent.name, 0) if before else 0
+                    most = max(most, reached - int(goes_on[1] if goes_on else 0))
         return most
 
 
@@ -156,11 +201,35 @@ def _parent(pid: int) -> int:
         return os.getpid()
 
 
-WAYS: dict[str, tuple[list[str], int, Kill]] = {
-    "stacked": (["seed=range(10)"], 50, kill_all),
-    "loop": (["engine=loop", "seed=range(7)"], 30, kill_all),
-    "SIGTERM": (["seed=range(10)"], 10, terminate),
-    "worker": (["seed=range(10)"], 10, kill_worker),
+@contextmanager
+def ray_cluster() -> Iterator[tuple[list[str], Kill]]:
+    """A cluster of two nodes, one of which dies with each kill and is replaced."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = [cluster.add_node(num_cpus=1)]
+
+    def kill(_: subprocess.Popen[bytes], __: random.Random) -> bool:
+        cluster.remove_node(second.pop(), allow_graceful=False)
+        second.append(cluster.add_node(num_cpus=1))
+        return True
+
+    try:
+        yield ["seed=range(10)", "launcher=ray", f"launcher.address={cluster.address}"], kill
+    finally:
+        cluster.shutdown()
+
+
+def _here(kill: Kill, *words: str) -> Callable[[], AbstractContextManager[tuple[list[str], Kill]]]:
+    return lambda: nullcontext(([*words], kill))
+
+
+WAYS = {
+    "stacked": Way(50, _here(kill_all, "seed=range(10)")),
+    "loop": Way(30, _here(kill_all, "seed=range(7)", "engine=loop")),
+    "SIGTERM": Way(10, _here(terminate, "seed=range(10)")),
+    "worker": Way(10, _here(kill_worker, "seed=range(10)", "launcher.processes=2"), goes_on=True),
+    "ray": Way(10, ray_cluster, goes_on=True),
 }
 LEFT = re.compile(r"/\.study/(checkpoints|held)/|/\.[^/]*\.[^/]{8}(\.new)?$")
 

@@ -17,6 +17,9 @@ from dlx.run.history import read_history
 from dlx.run.paths import find_runs
 from dlx.run.result import read_result
 from dlx.study import plan
+from dlx.study.launch import launch
+from dlx.study.launch.pool import Pool, visible_gpus
+from tests.study.waiting import until
 
 QUICK = ["data.train_size=60", "data.val_size=30", "epochs=2", "seed=0,1,2"]
 
@@ -31,6 +34,32 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 def trained(name, *words, code=0):
     assert main(["train", *QUICK, f"name={name}", *words]) == code
     return {folder.name: folder for folder in find_runs(Path("outputs") / name)}
+
+
+@pytest.mark.slow
+def test_each_process_sees_a_gpu_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "Pool", lambda places, _: Pool(places, ["3", "GPU-5e"]))
+    Path("mine.py").write_text(
+        "import os, pathlib, time, torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.layer = torch.nn.Linear(64, 10)\n"
+        "        pathlib.Path(f'sees-{os.environ.get(\"CUDA_VISIBLE_DEVICES\")}').touch()\n"
+        "    def forward(self, x):\n"
+        "        return self.layer(x.flatten(1))\n"
+    )
+    words = ["model=custom", "model.target=mine:Net", "engine=loop", "launcher.processes=2", "device=cpu"]
+    trained("gpus", *words, "epochs=20")
+    assert {path.name for path in tmp_path.glob("sees-*")} >= {"sees-3", "sees-GPU-5e"}
+
+
+def test_gpus_are_named_as_the_environment_names_them(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-5e")
+    assert visible_gpus() == ["2", "GPU-5e"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert visible_gpus() == ["0", "1", "2"]
 
 
 @pytest.mark.slow
@@ -95,15 +124,6 @@ def test_whatever_ends_the_request_ends_the_processes_it_started(number, code):
         return sizes == [path.stat().st_size for path in histories]
 
     assert until(still)
-
-
-def until(what, seconds=60):
-    """Return what `what` returns once it is true."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, "waited for long enough"
-        time.sleep(0.1)
-    return found
 
 
 def request(*words):

@@ -117,6 +117,33 @@ def test_a_gpu_is_one_cohorts_own():
     assert (sizes, plan.processes, plan.cohorts[0][1].threads) == ([4, 4], 1, None)
 
 
+def test_of_several_gpus_each_has_a_cohort_and_its_own_memory(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(stack_width, "free_bytes", lambda _: 2 * (DATA + 4 * MEMBER))
+    runs = [run(n) for n in range(16)]
+    sizes, plan = planned(runs, [sketch(device="cuda")] * 16, Workers(8, spread=True))
+    assert (sizes, plan.processes, plan.spread) == ([4, 4, 4, 4], 4, True)
+    _, plan = planned(runs, [sketch(device="cuda")] * 16, Workers(2, spread=True))
+    assert (plan.processes, plan.spread) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("workers", "devices"),
+    [
+        (Workers(8, spread=True), ["cuda:1"]),
+        (Workers(8, spread=True), ["cuda", "cuda:1"]),
+        (Workers(8, spread=True), ["mps"]),
+        (Workers(8), ["cuda"]),
+    ],
+    ids=["one that was named", "one of two that was named", "no CUDA", "a launcher that does not"],
+)
+def test_runs_are_not_spread_over_gpus(workers, devices, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    sketches = [sketch((device,), device=device) for device in devices] * 8
+    _, plan = planned([run(n) for n in range(len(sketches))], sketches, workers)
+    assert (plan.processes, plan.spread) == (1, False)
+
+
 def test_equal_keys_go_together_and_none_stays_alone():
     widths = {"a": 10, "b": 10}
     assert divide(["a", None, "b", "a", None, "b", "a"], widths, 1) == [(0, 3, 6), (1,), (2, 5), (4,)]

@@ -9,7 +9,7 @@ from dlx.config import JoblibSettings, LauncherSettings, RaySettings, SlurmSetti
 from dlx.study import stopping
 from dlx.study.launch.launcher import Attempt, Launcher, Task
 from dlx.study.launch.local import Local
-from dlx.study.launch.pool import Pool
+from dlx.study.launch.pool import Pool, visible_gpus
 from dlx.study.plan import Plan
 from dlx.study.progress import Progress
 from dlx.study.study import Study
@@ -38,7 +38,9 @@ def choose(plan: Plan, settings: LauncherSettings, progress: Progress) -> Launch
             from dlx.study.launch.slurm import Slurm
 
             return Slurm(plan, settings)
-    return Local(progress) if plan.processes == 1 else Pool(plan.processes)
+    if plan.processes == 1:
+        return Local(progress)
+    return Pool(plan.processes, visible_gpus() if plan.spread else ())
 
 
 def launch(plan: Plan, settings: LauncherSettings, progress: Progress, tell: Tell) -> None:

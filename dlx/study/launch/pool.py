@@ -9,7 +9,7 @@ import pickle
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.connection import Connection
@@ -23,6 +23,7 @@ from dlx.study.stopping import SIGNALS, request_stop, stop_requested
 SERVER = "forkserver" in multiprocessing.get_all_start_methods()
 IMPORTED = ["dlx.build", "dlx.engine.trainer", "dlx.study.launch.pool"]
 NOT_SEEN = 255  # exit code of a process whose end the server did not live to see
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 ENDING = 5.0  # seconds for a process that has nothing to do to end by itself
 
 
@@ -35,10 +36,14 @@ def warm_up() -> None:
 
 
 class Pool:
-    """At most `processes` processes, which train a cohort each, and then another."""
+    """At most `processes` processes, which train a cohort each, and then another.
 
-    def __init__(self, processes: int) -> None:
+    `gpus`: as CUDA names them, one for each process, which sees no other; none: all see all.
+    """
+
+    def __init__(self, processes: int, gpus: Sequence[str] = ()) -> None:
         self.places = processes
+        self._gpus = list(gpus)  # that no process has
         self._free: list[_Worker] = []
         self._busy: dict[Connection, tuple[_Worker, Task]] = {}
         warm_up()
@@ -49,9 +54,9 @@ class Pool:
             worker = self._free.pop()
             if worker.give(task):
                 break
-            worker.end()
+            self._end(worker)
         else:
-            worker = _Worker()
+            worker = _Worker(self._gpus.pop(0) if self._gpus else None)
             worker.give(task)  # if it has died already, its pipe says so
         self._busy[worker.pipe] = worker, task
 
@@ -64,15 +69,22 @@ class Pool:
             try:
                 said = pipe.recv()
             except (EOFError, OSError):
-                attempts.append(Attempt(task, "lost", worker.end()))
+                attempts.append(Attempt(task, "lost", self._end(worker)))
                 continue
             if said == "stopped":  # it ends
-                worker.end()
+                self._end(worker)
             else:
                 self._free.append(worker)
             error = said if isinstance(said, Exception) else None
             attempts.append(Attempt(task, "failed" if error else said, error=error))
         return attempts
+
+    def _end(self, worker: "_Worker") -> str:
+        """Wait for a process's end, take its GPU back, and return how it ended."""
+        how = worker.end()
+        if worker.gpu is not None:
+            self._gpus.append(worker.gpu)
+        return how
 
     def stop(self) -> None:
         """Ask the processes to stop at their next step."""
@@ -91,14 +103,15 @@ class Pool:
 
 
 class _Worker:
-    """A process that trains what comes through its pipe."""
+    """A process that trains what comes through its pipe, on one `gpu` or on whatever there is."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpu: str | None) -> None:
+        self.gpu = gpu
         context = (
             multiprocessing.get_context("forkserver") if SERVER else multiprocessing.get_context("spawn")
         )
         self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), name="dlx train")
+        self._process = context.Process(target=_work, args=(theirs, gpu), name="dlx train")
         with _signals_held_back():
             self._process.start()
         theirs.close()  # so that the pipe ends when the process does
@@ -149,8 +162,18 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe: Connection) -> None:
+def visible_gpus() -> list[str]:
+    """Return the names by which CUDA_VISIBLE_DEVICES can choose among the GPUs that torch sees here."""
+    import torch
+
+    chosen = os.environ.get(VISIBLE)
+    return chosen.split(",") if chosen else [str(index) for index in range(torch.cuda.device_count())]
+
+
+def _work(pipe: Connection, gpu: str | None) -> None:
     """Train what comes through the pipe, until it is closed."""
+    if gpu is not None:
+        os.environ[VISIBLE] = gpu  # CUDA reads it when it is first used, which is later
     _follow_signals()
     _end_with_parent()
     while not stop_requested():

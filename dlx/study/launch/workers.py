@@ -36,5 +36,5 @@ def find_workers(launcher: LauncherSettings) -> Workers:
             gpus = launcher.gpus_per_node
             return Workers(launcher.array_parallelism, launcher.cpus_per_task, memory, gpus)
         case LocalSettings() | JoblibSettings():
-            return Workers(launcher.processes or cores())
+            return Workers(launcher.processes or cores(), spread=launcher.name == "local")
     raise AssertionError(f"launcher={launcher.name} has no workers")

@@ -3,7 +3,6 @@
 import gc
 import json
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from dlx.data import dataset
 from dlx.study import plan
 from dlx.study.launch.ray import _from_numpy, _places, _to_numpy
 from tests.study.contents import files
+from tests.study.waiting import epochs, until
 
 GRID = ["seed=range(4)", "model=mlp_bn", "model.width=16", "model.dropout=0.2", "augment.noise=0.1"]
 GRID += ["schedule=cosine", "data.train_size=200", "data.val_size=50", "launcher.processes=2"]
@@ -138,16 +138,3 @@ def test_when_a_node_dies_its_cohorts_go_on_at_another_and_no_bit_differs(capsys
     logs = [path.read_text() for path in Path("outputs/there").glob("*/train.log")]
     assert [log.count("training on") for log in logs].count(2) == 2
     assert sum("going on after epoch" in log for log in logs) == 2
-
-
-def epochs(study):
-    """The epochs that each run of a study has in its history."""
-    return [len(path.read_text().splitlines()) - 1 for path in study.glob("*/history.csv")]
-
-
-def until(what, seconds=120):
-    """Wait until `what` returns something that is true."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "waited for long enough"
-        time.sleep(0.05)

@@ -19,6 +19,7 @@ from dlx.study.launch.launcher import Attempt
 from dlx.study.plan import Plan
 from dlx.study.study import Cohort
 from tests.study.contents import files
+from tests.study.waiting import epochs, until
 
 GRID = ["seed=range(4)", "model=mlp_bn", "model.width=16", "model.dropout=0.2", "data.train_size=200"]
 GRID += ["data.val_size=50", "epochs=120", "checkpoint.every=5", "keep=last"]
@@ -160,16 +161,3 @@ def test_without_slurm_the_jobs_are_processes_here_and_nothing_is_left_of_them()
     assert main([*words, "name=here", "launcher.processes=2"]) == 0
     assert files(Path("outputs/there")) == files(Path("outputs/here"))
     assert not Path("outputs/there/.study/slurm").exists()
-
-
-def epochs(study):
-    """The epochs that each run of a study has in its history."""
-    return [len(path.read_text().splitlines()) - 1 for path in study.glob("*/history.csv")]
-
-
-def until(what, seconds=120):
-    """Wait until `what` returns something that is true."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "waited for long enough"
-        time.sleep(0.05)

@@ -30,11 +30,10 @@ LAYERS = [
     ["dlx.evaluate", "dlx.report"],
     ["dlx.study"],
     ["dlx.compose"],
-    ["dlx.build"],
+    ["dlx.build", "dlx.components"],
     ["dlx.engine"],
     ["dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
-    ["dlx.components"],
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
@@ -225,12 +224,11 @@ def imported(tmp_path, *commands):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_run_is_trained_without_torchs_compiler_and_a_finished_one_is_found_without_torch(tmp_path):
-    assert imported(tmp_path, f"train {QUICK}") == [[0], ["torch", "numpy"]]
-    assert imported(tmp_path, f"train {QUICK}") == [[0], []]
-    finished = [f"train {QUICK} optimizer.lr=0.1,0.2", "status"]
-    assert imported(tmp_path, finished[0])[1] == ["torch", "numpy"]
-    assert imported(tmp_path, *finished) == [[0, 0], []]
+@pytest.mark.slow
+def test_runs_train_without_torchs_compiler_and_finished_ones_are_found_without_torch(tmp_path):
+    grid = f"train {QUICK} optimizer.lr=0.1,0.2"
+    assert imported(tmp_path, grid) == [[0], ["torch", "numpy"]]
+    assert imported(tmp_path, grid, f"train {QUICK} optimizer.lr=0.1", "status") == [[0, 0, 0], []]
 
 
 def test_a_wrong_word_is_answered_without_torch(tmp_path):

@@ -9,16 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlx.device import SAFE_SHARE, check_memory
+from dlx.device import check_memory
 from dlx.engine.evaluation import EVALUATION_BATCH
 from dlx.engine.model_summary import watch_layers
 from dlx.engine.stack_width import ACTIVATION_COPIES, PARAMETER_COPIES, free_bytes
 from dlx.model.models import Dropout, models
 
 OUTPUT_COPIES = 3  # of the validation outputs: each batch's, all of them, their probabilities
-KEEPING = (
-    *(nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, Dropout),
-    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Identity),
+RESHAPING = (nn.Flatten, nn.Linear, nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+SAME_SHAPE = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, Dropout, nn.Identity),
+    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid),
 )
 
 
@@ -37,80 +38,73 @@ def check_model_memory(
 
     `evaluated`: samples of the validation split, whose outputs are kept for an epoch.
     """
-    given = (name, json.dumps(arguments), input_shape, outputs)
-    free = free_bytes(device)
-    for sizes in (_bounds, _sizes):
-        if (found := sizes(*given)) is None:
-            continue
-        parameters, values, largest = found
-        training = PARAMETER_COPIES * parameters + ACTIVATION_COPIES * batch_size * values
-        evaluation = 2 * min(evaluated, EVALUATION_BATCH) * largest + OUTPUT_COPIES * evaluated * outputs
-        needed = dtype.itemsize * (training + evaluation)
-        if free is None or needed <= SAFE_SHARE * free:
-            return
+    parameters, values, largest = _sizes(name, json.dumps(arguments), input_shape, outputs)
+    training = PARAMETER_COPIES * parameters + ACTIVATION_COPIES * batch_size * values
+    evaluation = 2 * min(evaluated, EVALUATION_BATCH) * largest + OUTPUT_COPIES * evaluated * outputs
     what = f"model.name={name}: with {parameters:,} parameters and batches of {batch_size}, training needs"
-    check_memory(what, needed, free=free)
+    check_memory(what, dtype.itemsize * (training + evaluation), free=free_bytes(device))
 
 
 @functools.lru_cache(maxsize=128)  # runs that differ in rates and seeds have the same model
-def _bounds(
-    name: str, arguments: str, input_shape: tuple[int, ...], outputs: int
-) -> tuple[int, int, int] | None:
-    """Return the same as `_sizes`, or more, without a forward pass; None if the model has other layers.
-
-    No layer enlarges an image here, so that an output has at most as many values as the last convolution has
-    channels and the input pixels. A forward pass makes torch import its compiler, which takes 1.5 s.
-    """
-    model = _on_meta(name, arguments, input_shape, outputs)
-    flat, sizes = len(input_shape) == 1, [math.prod(input_shape)]
-    for layer in (each for each in model.modules() if type(each).forward is not nn.Sequential.forward):
-        if not _keeps_size(layer) or (isinstance(layer, nn.Linear) and not flat):
-            return None
-        flat |= isinstance(layer, nn.Flatten)
-        match layer:
-            case nn.Linear():
-                sizes.append(layer.out_features)
-            case nn.Conv2d():
-                sizes.append(layer.out_channels * math.prod(input_shape[1:]))
-            case _:
-                sizes.append(sizes[-1])
-    return sum(parameter.numel() for parameter in model.parameters()), sum(sizes), max(sizes)
-
-
-def _keeps_size(layer: nn.Module) -> bool:
-    """Return whether a layer's output has at most the height and width of its input."""
-    match layer:
-        case nn.Conv2d(padding=(*padding,), dilation=dilation, kernel_size=kernel):
-            each = zip(padding, dilation, kernel, strict=True)
-            return all(2 * padded <= apart * (size - 1) for padded, apart, size in each)
-        case nn.MaxPool2d() | nn.AvgPool2d():
-            return layer.padding == 0
-    return type(layer) in KEEPING
-
-
-@functools.lru_cache(maxsize=128)
 def _sizes(name: str, arguments: str, input_shape: tuple[int, ...], outputs: int) -> tuple[int, int, int]:
     """Return the model's parameters, the values that its layers give for a sample, and the most of one.
 
-    Zeros where the model cannot take such a sample, which trying it will say.
+    On the meta device tensors have shapes and no memory. Zeros where the model cannot take such a sample,
+    which trying it will say.
+    """
+    with torch.device("meta"):
+        model = models.build(name, json.loads(arguments), input_shape=input_shape, outputs=outputs).eval()
+    sizes = _by_arithmetic(model, input_shape)
+    if sizes is None:
+        sizes = _by_trying(model, input_shape)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return parameters, math.prod(input_shape) + sum(sizes), max(sizes, default=0)
+
+
+def _by_arithmetic(model: nn.Module, input_shape: tuple[int, ...]) -> list[int] | None:
+    """Return the values that each layer gives for a sample; None unless all are in sequence and known."""
+    shape, sizes = input_shape, []
+    for layer in (each for each in model.modules() if type(each).forward is not nn.Sequential.forward):
+        after = _shape_after(layer, shape) if type(layer) in (*RESHAPING, *SAME_SHAPE) else None
+        if after is None or min(after) < 1:
+            return None
+        shape = after
+        sizes.append(math.prod(shape))
+    return sizes
+
+
+def _shape_after(layer: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the shape of a layer's output for a sample; None if it is not known here."""
+    match layer:
+        case nn.Flatten(start_dim=1, end_dim=-1):
+            return (math.prod(shape),)
+        case nn.Linear(in_features=features) if features == shape[-1]:
+            return (*shape[:-1], layer.out_features)
+        case nn.Conv2d(padding=(*padding,), in_channels=channels) if channels == shape[0] and len(shape) == 3:
+            each = zip(shape[1:], padding, layer.dilation, layer.kernel_size, layer.stride, strict=True)
+            sides = ((n + 2 * pad - apart * (size - 1) - 1) // step + 1 for n, pad, apart, size, step in each)
+            return (layer.out_channels, *sides)
+        case (
+            nn.MaxPool2d(kernel_size=int(size), padding=0, ceil_mode=False, dilation=1)
+            | nn.AvgPool2d(kernel_size=int(size), padding=0, ceil_mode=False)
+        ) if layer.stride == size and len(shape) == 3:
+            return (shape[0], *(side // size for side in shape[1:]))
+    return shape if isinstance(layer, SAME_SHAPE) else None
+
+
+def _by_trying(model: nn.Module, input_shape: tuple[int, ...]) -> list[int]:
+    """Return the values that each layer gives for a sample; none where the model cannot take one.
+
+    The first forward pass on the meta device makes torch import its compiler, which takes 1.5 s.
     """
     sizes: list[int] = []
 
     def on_output(layer: str, output: Tensor) -> None:  # noqa: ARG001
         sizes.append(output.numel())
 
-    model = _on_meta(name, arguments, input_shape, outputs)
-    with torch.device("meta"):
-        try:
-            with torch.no_grad(), watch_layers(model, on_output):
-                model(torch.zeros(1, *input_shape))
-        except (RuntimeError, ValueError):
-            sizes.clear()
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return parameters, math.prod(input_shape) + sum(sizes), max(sizes, default=0)
-
-
-def _on_meta(name: str, arguments: str, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
-    """Build the model on the meta device, where tensors have shapes and no memory."""
-    with torch.device("meta"):
-        return models.build(name, json.loads(arguments), input_shape=input_shape, outputs=outputs).eval()
+    try:
+        with torch.device("meta"), torch.no_grad(), watch_layers(model, on_output):
+            model(torch.zeros(1, *input_shape))
+    except (RuntimeError, ValueError):
+        sizes.clear()
+    return sizes

@@ -59,21 +59,24 @@ def check_components(settings: "Settings") -> None:
 def _check(group: str, key: str, name: str, arguments: Mapping[str, Any] | None) -> None:
     """Check a name and, unless it is turned off, its arguments."""
     if name not in registered(group):
-        raise unknown(key, name, registered(group))
-    if arguments is not None and (signature := read_signature(group, name)) is not None:
+        if _all_read(group):
+            raise unknown(key, name, registered(group))
+    elif arguments is not None and (signature := read_signature(group, name)) is not None:
         check_arguments(signature, arguments, GROUPS[group][2], group)
 
 
 @functools.cache
 def registered(group: str) -> dict[str, str]:
     """Return the names that are registered in a group, with the modules in which they are."""
-    where, variable, _ = GROUPS[group]
-    registry = _module(where).definitions[variable]
-    assert isinstance(registry, ast.AnnAssign), f"{where}.{variable} has a type"
-    assert isinstance(registry.value, ast.Call), f"{where}.{variable} is a Registry"
-    _, *searched = (ast.literal_eval(argument) for argument in registry.value.args)
-    decorator = re.compile(rf'^@{variable}\.register\("(\w+)"\)$', re.MULTILINE)
-    return {name: module for module in _with_inner(searched) for name in decorator.findall(_source(module))}
+    decorator = re.compile(rf'^@{GROUPS[group][1]}\.register\("(\w+)"\)$', re.MULTILINE)
+    return {name: module for module in _searched(group) for name in decorator.findall(_source(module))}
+
+
+def _all_read(group: str) -> bool:
+    """Return whether everything that a group's modules register is registered by a decorator with a name."""
+    sources = [_source(module) for module in _searched(group)]
+    decorators = [re.findall(r'^@\w+\.register\("\w+"\)$', source, re.MULTILINE) for source in sources]
+    return sum(map(len, decorators)) == sum(source.count(".register(") for source in sources)
 
 
 @functools.cache
@@ -82,13 +85,21 @@ def read_signature(group: str, name: str) -> Signature | None:
     module = _module(registered(group)[name])
     decorator = f"{GROUPS[group][1]}.register({name!r})"
     for node in module.tree.body:
-        if decorator in map(ast.unparse, getattr(node, "decorator_list", ())):
-            return _signature(module, node)
+        decorators = [*map(ast.unparse, getattr(node, "decorator_list", ()))]
+        if decorator in decorators:
+            others = [each for each in decorators if each != decorator and "dataclass" not in each]
+            return None if others else _signature(module, node)
     return None
 
 
-def _with_inner(names: list[str]) -> list[str]:
-    """Return the names of modules and of those inside them, as `Registry.builders` imports them."""
+@functools.cache
+def _searched(group: str) -> list[str]:
+    """Return the modules that a group's registry names and those inside them, as it imports them."""
+    where, variable, _ = GROUPS[group]
+    registry = _module(where).definitions[variable]
+    assert isinstance(registry, ast.AnnAssign), f"{where}.{variable} has a type"
+    assert isinstance(registry.value, ast.Call), f"{where}.{variable} is a Registry"
+    _, *names = (ast.literal_eval(argument) for argument in registry.value.args)
     found = []
     for name in names:
         spec = find_spec(name)
@@ -118,12 +129,16 @@ def _of_class(module: "_Module", node: ast.ClassDef) -> dict[str, Parameter] | N
     return None
 
 
-def _of_dataclass(module: "_Module", node: ast.ClassDef) -> dict[str, Parameter]:
+def _of_dataclass(module: "_Module", node: ast.ClassDef) -> dict[str, Parameter] | None:
     found: dict[str, Parameter] = {}
-    for base in node.bases:
-        origin, inherited = module.origin(ast.unparse(base))
-        if isinstance(inherited, ast.ClassDef):
-            found |= _of_dataclass(origin, inherited)
+    for base in map(ast.unparse, node.bases):
+        if base == "ABC":
+            continue
+        origin, inherited = module.origin(base)
+        fields = _of_dataclass(origin, inherited) if isinstance(inherited, ast.ClassDef) else None
+        if fields is None:
+            return None
+        found |= fields
     for each in node.body:
         match each:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):

@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 
+from dlx import components
 from dlx.components import GROUPS, check_components, read_signature, registered
 from dlx.compose.request import compose_one
 from dlx.errors import RequestError
@@ -81,3 +82,49 @@ INITS = [f"model.init={scheme}" for scheme in (*SCHEMES, "normal:0.1", "default"
 )
 def test_right_words_pass(words):
     check_components(compose_one(words.split()))
+
+
+OWN = """
+from dataclasses import dataclass
+from functools import lru_cache
+from fractions import Fraction
+from dlx.registry import Registry
+
+things: Registry[object] = Registry("own", "own_things")
+
+
+@things.register("plain")
+def plain(*, size: int) -> None: ...
+
+
+@things.register("wrapped")
+@lru_cache
+def wrapped(*, size: int) -> None: ...
+
+
+@things.register("inherited")
+@dataclass(frozen=True)
+class Inherited(Fraction):
+    size: int
+
+
+@things.register("bare")
+class Bare: ...
+"""
+
+
+def test_what_cannot_be_read_is_left_to_the_building_of_the_run(tmp_path, monkeypatch):
+    (tmp_path / "own_things.py").write_text(OWN)
+    (tmp_path / "more_things.py").write_text(
+        OWN.replace("own_things", "more_things") + "things.register('z')(0)"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(GROUPS, "own", ("own_things", "things", set()))
+    monkeypatch.setitem(GROUPS, "more", ("more_things", "things", set()))
+    readable = {name: read_signature("own", name) is not None for name in registered("own")}
+    assert readable == {"plain": True, "wrapped": False, "inherited": False, "bare": False}
+    with pytest.raises(RequestError, match="there is no 'z'"):
+        components._check("own", "own.name", "z", {})
+    components._check("more", "more.name", "z", {})  # it may be registered in another way
+    with pytest.raises(RequestError, match="'plain' needs a value for it"):
+        components._check("more", "more.name", "plain", {})

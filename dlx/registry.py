@@ -11,6 +11,7 @@ import inspect
 import json
 import pkgutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -59,57 +60,69 @@ class Registry(Generic[T]):
         return builder(**given, **check_arguments(builder, arguments, set(given), self.group))
 
 
+@dataclass(frozen=True, eq=False)
+class Signature:
+    """What a builder is called, and its parameters."""
+
+    name: str
+    parameters: Mapping[str, inspect.Parameter]
+
+
 def check_arguments(
-    builder: Callable[..., Any], arguments: Mapping[str, Any], given: set[str], where: str
+    builder: Callable[..., Any] | Signature, arguments: Mapping[str, Any], given: set[str], where: str
 ) -> dict[str, Any]:
     """Return the `arguments` for `builder`, checked against its signature; dlx passes those in `given`.
 
     Types and ranges come from the annotations (`Annotated[float, Field(ge=0)]`); a parameter without an
     annotation takes anything. Raises RequestError that names `where`.key.
     """
-    parameters = {key: parameter for key, parameter in _parameters(builder).items() if key not in given}
+    signature = builder if isinstance(builder, Signature) else _signature(builder)
+    parameters = {key: parameter for key, parameter in signature.parameters.items() if key not in given}
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {k: p for k, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for key in arguments:
         if key in given:
-            raise RequestError(f"{where}.{key}: dlx passes this to '{builder.__name__}' itself")
+            raise RequestError(f"{where}.{key}: dlx passes this to '{signature.name}' itself")
         if key not in named and not takes_any:
             hint = f"{nearest(key, named)} (allowed: {', '.join(sorted(named)) or 'none'})"
-            raise RequestError(f"{where}.{key}: '{builder.__name__}' takes no such setting{hint}")
+            raise RequestError(f"{where}.{key}: '{signature.name}' takes no such setting{hint}")
     missing = [k for k, p in named.items() if p.default is p.empty and k not in arguments]
     if missing:
-        raise RequestError(f"{where}.{missing[0]}: '{builder.__name__}' needs a value for it")
-    checked = _validate(builder, tuple(k for k in arguments if k in named), arguments, where)
+        raise RequestError(f"{where}.{missing[0]}: '{signature.name}' needs a value for it")
+    checked = _validate(signature, tuple(k for k in arguments if k in named), arguments, where)
     return {**arguments, **checked}
 
 
 @functools.lru_cache(maxsize=128)
-def _parameters(builder: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+def _signature(builder: Callable[..., Any]) -> Signature:
     try:
-        return inspect.signature(builder, eval_str=True).parameters
+        parameters = inspect.signature(builder, eval_str=True).parameters
     except (NameError, SyntaxError, AttributeError, TypeError):
         # A user's annotation may not exist at run time, because it is imported only for type checking.
-        return inspect.signature(builder).parameters
+        parameters = inspect.signature(builder).parameters
+    return Signature(builder.__name__, parameters)
 
 
 def _validate(
-    builder: Callable[..., Any], keys: tuple[str, ...], arguments: Mapping[str, Any], where: str
+    signature: Signature, keys: tuple[str, ...], arguments: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
     try:
         # As JSON, because in pydantic's strict mode a list then stands for a tuple and 1 for 1.0, but "1" is
         # not a number and true is not an integer, as the author of a YAML file expects.
-        values = _schema(builder, keys).model_validate_json(json.dumps({key: arguments[key] for key in keys}))
+        values = _schema(signature, keys).model_validate_json(
+            json.dumps({key: arguments[key] for key in keys})
+        )
     except ValidationError as error:
         raise RequestError(describe(error, where)) from error
     return {key: getattr(values, f"field{index}") for index, key in enumerate(keys)}
 
 
 @functools.lru_cache(maxsize=128)  # pydantic takes 0.6 ms per class, and a grid's runs need the same eight
-def _schema(builder: Callable[..., Any], keys: tuple[str, ...]) -> type[BaseModel]:
-    """Create the class that checks the parameters `keys` of `builder`; its fields are field0, field1, ..."""
+def _schema(signature: Signature, keys: tuple[str, ...]) -> type[BaseModel]:
+    """Create the class that checks the parameters `keys` of a builder; its fields are field0, field1, ..."""
     fields: dict[str, Any] = {}
     for index, key in enumerate(keys):
-        annotation = _parameters(builder)[key].annotation
+        annotation = signature.parameters[key].annotation
         if annotation is inspect.Parameter.empty or isinstance(annotation, str):
             annotation = Any
         # The alias allows any parameter name: pydantic reserves some ("model_...", "_...").

@@ -78,6 +78,7 @@ def test_the_parser_accepts_the_examples_in_the_help(verb, capsys, tmp_path, mon
         (["data", "list"], ["torch", "torchvision", "pandas", "sklearn"]),
         (["evaluate", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["report", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["report", "nowhere"], ["torch", "hydra", "pandas", "scipy"]),
         (["reproduce", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["reproduce", "--list"], ["torch", "torchvision", "pandas", "sklearn", "scipy.stats"]),
     ],

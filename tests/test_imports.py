@@ -1,6 +1,10 @@
 """The import rules: arrows point downwards, rooms do not know each other, heavy packages load late."""
 
 import ast
+import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,7 +30,7 @@ LAYERS = [
     ["dlx.evaluate", "dlx.report"],
     ["dlx.study"],
     ["dlx.compose"],
-    ["dlx.build"],
+    ["dlx.build", "dlx.components"],
     ["dlx.engine"],
     ["dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
@@ -41,6 +45,43 @@ LAYERS = [
 # What the package itself offers, imported when it is called: `dlx.load`.
 OFFERED = {"dlx": ["dlx.report.load"]}
 
+# What takes longer to import than a command that trains nothing may take.
+HEAVY = ["torch", "torch._dynamo", "numpy", "pandas", "scipy"]
+QUICK = "epochs=1 data.train_size=100 data.val_size=50 model.width=4"
+WRONG = [
+    "trian",
+    "train --verison",
+    "train epoch=3",
+    "train epochs=0",
+    "train epochs=",
+    "train optimizer=adm",
+    "train optimizer.lr=fast",
+    "train model.norm=bacth",
+    "train model.name=nosuch",
+    "train model.init=nosuch",
+    "train model=lenet model.pool=mean",
+    "train optimizer=sgd optimizer.momentum=1",
+    "train schedule=cosine schedule.final=2",
+    "train loss.reduction=max",
+    "train data=npz data.path=nowhere.npz",
+    "train data=blobs data.classes=1",
+    "train data=surface 'loss.function=x**'",
+    "train augment.noise=-1",
+    "train +augment.nosuch=1",
+    "train device=cude",
+    "train engine=stackd",
+    "train seed=0,1 model.norm=none,bacth",
+    "train name=../x",
+    "train launcher=jolib",
+    "check model.norm=bacth",
+    "status nowhere",
+    "report nowhere",
+    "report --colour",
+    "evaluate nowhere",
+    "reproduce nosuch",
+    "data prepare fashion",
+]
+
 # Imported inside the functions that use them, so that nobody else pays.
 LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tensorboard"}
 WITHOUT_TORCH = [
@@ -53,6 +94,7 @@ WITHOUT_TORCH = [
     "dlx.reproduce",
 ]
 WITHOUT_TORCH += [
+    "dlx.components",
     "dlx.config",
     "dlx.registry",
     "dlx.errors",
@@ -151,6 +193,7 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
         assert not top - {
             "dlx",
             "argparse",
+            "gc",
             "os",
             "sys",
             "collections",
@@ -159,6 +202,39 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module):
             "importlib",
             "re",
         }
+
+
+def imported(tmp_path, *commands):
+    """The exit codes of commands that one new process runs, and which heavy packages it has imported."""
+    code = (
+        "import json, sys\n"
+        "from dlx.cli import main\n"
+        "codes = [main(words) for words in json.loads(sys.argv[1])]\n"
+        f"print(json.dumps([codes, [name for name in {HEAVY} if name in sys.modules]]))\n"
+    )
+    lines = [shlex.split(command) for command in commands]
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(lines)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_runs_train_without_torchs_compiler_and_finished_ones_are_found_without_torch(tmp_path):
+    grid = f"train {QUICK} optimizer.lr=0.1,0.2"
+    assert imported(tmp_path, grid) == [[0], ["torch", "numpy"]]
+    assert imported(tmp_path, grid, f"train {QUICK} optimizer.lr=0.1", "status") == [[0, 0, 0], []]
+
+
+def test_a_wrong_word_is_answered_without_torch(tmp_path):
+    codes, packages = imported(tmp_path, *WRONG)
+    assert codes == [2] * len(WRONG)
+    assert "torch" not in packages
 
 
 def test_what_the_package_offers_is_imported_when_it_is_called():

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from dlx.errors import RequestError
-from dlx.registry import Registry, _schema, check_arguments
+from dlx.registry import Registry, _schema, _signature, check_arguments
 
 
 def model(
@@ -87,7 +87,7 @@ def test_a_signature_is_read_once_and_two_of_one_name_are_kept_apart():
             check_arguments(narrow, {"width": 100}, set(), "model")
     assert check(width=3, norm="batch") == {"width": 3, "norm": "batch"}
     assert check(norm="batch", width=3) == {"width": 3, "norm": "batch"}
-    assert _schema(model, ("width",)) is _schema(model, ("width",))
+    assert _schema(_signature(model), ("width",)) is _schema(_signature(model), ("width",))
 
 
 def test_builders_in_a_package_or_module_are_found_without_a_list(tmp_path, monkeypatch):

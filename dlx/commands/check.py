@@ -38,9 +38,11 @@ EXIT_CODES = (
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx check` with these arguments; return 0 if no gradient is wrong, 1 if one is."""
     given = _parser().parse(arguments)
+    from dlx.components import check_components
     from dlx.compose.request import compose_one
 
     settings = compose_one(given.overrides)
+    check_components(settings)
     # Four samples keep only one thread busy.
     forced = {"dtype": "float64", "device": "cpu", "threads": settings.threads or 1}
     settings = settings.model_copy(update=forced)

@@ -23,15 +23,16 @@ dlx report --watch
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx report` with these arguments; return 0, or 130 or 143 if watching was stopped."""
     given = _parser().parse(arguments)
-    from dlx.report.analysis import Options
     from dlx.report.load import find_folders
+
+    folders = find_folders(given.folders)
+    from dlx.report.analysis import Options  # with SciPy, which a wrong folder is not to wait for
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT
     from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
     options = Options(by, tune, given.baseline, given.metric or "", given.margin)
-    folders = find_folders(given.folders)
     output = given.output or folders[0] / REPORT
     if given.output is None and output.is_symlink():
         raise RequestError(f"{output} is a symbolic link; name the folder to write into with --output")

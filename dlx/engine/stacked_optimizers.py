@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dlx.engine.stacked_model import StackedModel
+from dlx.optimizer.eager import eager
 
-ELEMENTWISE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad)
+RULES = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad)
+ELEMENTWISE = (*RULES, *map(eager, RULES))
 
 
 def joint_step_key(optimizers: Sequence[Optimizer]) -> Hashable | None:

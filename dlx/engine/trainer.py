@@ -3,17 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import torch
-
 from dlx.engine import loop, stacked
 from dlx.engine.checkpoints import Checkpoints
 from dlx.engine.recorder import Recorder
 from dlx.engine.run import EpochEnd
 from dlx.run.result import Result
-
-# The first optimizer makes torch import its compiler, which takes 1.6 s. Done here, it is paid for before the
-# worker processes are forked.
-torch.optim.SGD([torch.zeros(1)], lr=1.0)
 
 Engine = Literal["loop", "stacked"]
 

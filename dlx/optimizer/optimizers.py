@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from dlx.errors import RequestError
+from dlx.optimizer.eager import eager
 from dlx.registry import Registry
 
 optimizers: Registry[list[Optimizer]] = Registry("optimizer", "dlx.optimizer")
@@ -32,7 +33,7 @@ def sgd(
     if nesterov and momentum == 0:
         raise RequestError("optimizer.nesterov=True: needs optimizer.momentum above 0")
     return [
-        torch.optim.SGD(
+        eager(torch.optim.SGD)(
             parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True
         )
     ]
@@ -43,7 +44,11 @@ def adam(
     parameters: Parameters, *, lr: NonNegative, betas: Betas, eps: Positive, weight_decay: NonNegative
 ) -> list[Optimizer]:
     """Build torch.optim.Adam (Kingma and Ba, 2015); weight decay is an L2 penalty."""
-    return [torch.optim.Adam(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)]
+    return [
+        eager(torch.optim.Adam)(
+            parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True
+        )
+    ]
 
 
 @optimizers.register("adamw")
@@ -51,7 +56,11 @@ def adamw(
     parameters: Parameters, *, lr: NonNegative, betas: Betas, eps: Positive, weight_decay: NonNegative
 ) -> list[Optimizer]:
     """Build torch.optim.AdamW (Loshchilov and Hutter, 2019); each step shrinks weights by lr * decay."""
-    return [torch.optim.AdamW(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)]
+    return [
+        eager(torch.optim.AdamW)(
+            parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True
+        )
+    ]
 
 
 @optimizers.register("adagrad")
@@ -64,7 +73,9 @@ def adagrad(
     weight_decay: NonNegative,
 ) -> list[Optimizer]:
     """Build torch.optim.Adagrad (Duchi et al., 2011): rates fall with the sum of squared gradients so far."""
-    return [torch.optim.Adagrad(parameters, lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay)]
+    return [
+        eager(torch.optim.Adagrad)(parameters, lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay)
+    ]
 
 
 @optimizers.register("rmsprop")
@@ -83,7 +94,7 @@ def rmsprop(
     torch has no fused RMSprop; `foreach` is its fastest form.
     """
     return [
-        torch.optim.RMSprop(
+        eager(torch.optim.RMSprop)(
             parameters,
             lr=lr,
             alpha=alpha,
@@ -117,7 +128,7 @@ def muon(
     built: list[Optimizer] = []
     if matrices:
         built.append(
-            torch.optim.Muon(
+            eager(torch.optim.Muon)(
                 matrices,
                 lr=lr,
                 momentum=momentum,
@@ -128,5 +139,7 @@ def muon(
             )
         )
     if others:
-        built.append(torch.optim.AdamW(others, lr=lr, betas=betas, weight_decay=weight_decay, fused=True))
+        built.append(
+            eager(torch.optim.AdamW)(others, lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
+        )
     return built

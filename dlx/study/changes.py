@@ -1,6 +1,5 @@
 """Says which of the user's own files have changed since runs were trained, and what becomes of those runs."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +118,8 @@ def _changed_lines(
     names: Sequence[str], before: Fingerprints, copies: Path, sources: Mapping[str, OwnSource]
 ) -> int | None:
     """Return in how many lines that count the source files differ; None if an earlier copy is gone."""
+    from difflib import SequenceMatcher
+
     count = 0
     for name in names:
         old: tuple[str, ...] = ()
@@ -129,7 +130,7 @@ def _changed_lines(
                 return None
             old = significant_lines(decode_source(content))
         new = sources[name].lines if name in sources else ()
-        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+        matcher = SequenceMatcher(None, old, new, autojunk=False)
         count += sum(
             max(old_end - old_start, new_end - new_start)
             for kind, old_start, old_end, new_start, new_end in matcher.get_opcodes()

@@ -10,11 +10,9 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from dlx.config import Settings
-from dlx.run.checkpoint import read_checkpoint
 from dlx.run.files import TABLE_LIMIT, read_bytes
 from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import HISTORY, write_atomically
-from dlx.run.probes import TABLES
 from dlx.run.result import Result, read_result
 from dlx.study.study import Study, StudyRun
 
@@ -96,6 +94,9 @@ def continued_state(study: Study, asked: StudyRun) -> dict[str, Any] | None:
     shorter = ShorterRuns(study).of(asked)
     if shorter is None or shorter.refused:
         return None
+    from dlx.run.checkpoint import read_checkpoint
+    from dlx.run.probes import TABLES
+
     source, target = study.folder / shorter.name, study.folder / asked.name
     content = read_checkpoint(source, str(shorter.result.checkpoint_sha256))
     state = content["training"] | {

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlx.run.documents import read_json
 from dlx.run.files import STUDY_LIMIT
 from dlx.run.identity import flatten
 from dlx.run.paths import write_atomically
-from dlx.run.units import Repeats, count_repeats
-from dlx.stats.intervals import LEVEL
-from dlx.stats.sequential import Look, level_now
-from dlx.stats.tests import FEWEST
 from dlx.study.study import FOLDER, Study, StudyRun
+
+if TYPE_CHECKING:
+    from dlx.run.units import Repeats
+    from dlx.stats.sequential import Look  # imports NumPy
 
 FILE = "looks.json"
 FORMAT = 1
@@ -35,7 +35,7 @@ class Looks:
         self._pairs = 1
         self._warned = False
 
-    def read(self) -> list[Look]:
+    def read(self) -> "list[Look]":
         """Return the looks so far, in order; none, after a warning, if the file is damaged."""
         try:
             return read_looks(self._path)
@@ -48,6 +48,11 @@ class Looks:
 
         With fewer than FEWEST units nothing is tested, so such a report is no look.
         """
+        from dlx.run.units import count_repeats
+        from dlx.stats.intervals import LEVEL
+        from dlx.stats.sequential import Look, level_now
+        from dlx.stats.tests import FEWEST
+
         self._look = None
         ended = count_repeats(runs)
         if ended.units < FEWEST or not self._path.parent.is_dir():
@@ -63,6 +68,9 @@ class Looks:
 
     def level_with_more(self) -> float:
         """Return the level that is left if this report is read and then as many units again are added."""
+        from dlx.stats.intervals import LEVEL
+        from dlx.stats.sequential import level_now
+
         if self._look is None:
             return LEVEL
         before = [look for look in self.read() if look.units < self._look.units]
@@ -87,12 +95,14 @@ class Looks:
         self._warned = True
 
 
-def planned_repeats(runs: Iterable[StudyRun]) -> Repeats:
+def planned_repeats(runs: Iterable[StudyRun]) -> "Repeats":
     """Count the units and settings that have been asked for."""
+    from dlx.run.units import count_repeats
+
     return count_repeats([flatten(run.config) for run in runs])
 
 
-def read_looks(path: Path) -> list[Look]:
+def read_looks(path: Path) -> "list[Look]":
     """Return the looks in a file, [] if there is none. Raises ValueError if it cannot be read."""
     try:
         record = read_json(path, STUDY_LIMIT)
@@ -100,6 +110,8 @@ def read_looks(path: Path) -> list[Look]:
         return []
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    from dlx.stats.sequential import Look
+
     try:
         looks = [Look(int(each["units"]), int(each["planned"])) for each in record["looks"]]
     except (KeyError, TypeError, ValueError) as error:
@@ -109,7 +121,7 @@ def read_looks(path: Path) -> list[Look]:
     return looks
 
 
-def record_look(path: Path, look: Look) -> None:
+def record_look(path: Path, look: "Look") -> None:
     """Add a look that has more units than all before. Raises ValueError if the file is damaged."""
     looks = read_looks(path)
     if looks and look.units <= looks[-1].units:
@@ -125,11 +137,15 @@ def notice_of_extension(study: Study, runs: Sequence[StudyRun]) -> list[str]:
 
     `study` as it was before they were asked for.
     """
-    looks = Looks(study.folder).read()
+    if not (looks := Looks(study.folder).read()):
+        return []
     before = planned_repeats(study.runs.values())
     after = planned_repeats((study.runs | {run.name: run for run in runs}).values())
-    if not looks or after.units <= max(before.units, looks[-1].units):
+    if after.units <= max(before.units, looks[-1].units):
         return []
+    from dlx.stats.intervals import LEVEL
+    from dlx.stats.sequential import level_now
+
     last, level = looks[-1], level_now(looks, after.units, after.units, max(1, after.pairs))
     read = f"{last.units}" if last.complete else f"{last.units} of {last.planned}"
     now, whole = f"{100 * level:.2g}%", f"{100 * LEVEL:g}%"

@@ -8,13 +8,15 @@ out.
 import json
 import math
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlx.components import check_components
 from dlx.compose.request import ComposedRun, with_label
 from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
@@ -94,17 +96,28 @@ def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
     built: dict[str, Sketch] = {}
     of_key: dict[Hashable, Run] = {}
     sketches: dict[int, Sketch] = {}
-    for index, run in enumerate(runs):
-        if not run.settings.rerun and finished_result(run.folder, run.config, run.fingerprints) is not None:
-            continue
-        alike = json.dumps({key: value for key, value in run.config.items() if key not in HARMLESS})
-        if alike not in built or run.settings.model.name == "custom":
-            try:
-                built[alike] = _sketch(run, of_key)
-            except RequestError as error:
-                raise with_label(error, run.label) from error
+    unfinished = {
+        index: json.dumps({key: value for key, value in run.config.items() if key not in HARMLESS})
+        for index, run in enumerate(runs)
+        if run.settings.rerun or finished_result(run.folder, run.config, run.fingerprints) is None
+    }
+    for index in sorted({alike: index for index, alike in reversed(unfinished.items())}.values()):
+        with _labelled(runs[index]):
+            check_components(runs[index].settings)
+    for index, alike in unfinished.items():
+        if alike not in built or runs[index].settings.model.name == "custom":
+            with _labelled(runs[index]):
+                built[alike] = _sketch(runs[index], of_key)
         sketches[index] = built[alike]
     return sketches
+
+
+@contextmanager
+def _labelled(run: ComposedRun) -> Iterator[None]:
+    try:
+        yield
+    except RequestError as error:
+        raise with_label(error, run.label) from error
 
 
 def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dlx import __version__
 from dlx.compose.fingerprints import target_of
@@ -15,19 +16,17 @@ from dlx.run.files import refuse_links
 from dlx.run.identity import identity
 from dlx.run.paths import RESULT
 from dlx.run.result import Result, read_result, write_result
-from dlx.study.changes import changes_before_training
-from dlx.study.launch.launch import launch
-from dlx.study.launch.launcher import Task, gone
-from dlx.study.launch.pool import warm_up
 from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
 from dlx.study.progress import Progress, checking
-from dlx.study.source import record_source
 from dlx.study.stopping import Interrupted
 from dlx.study.study import Study, StudyRun
 from dlx.study.summary import Outcome, print_outcomes
+
+if TYPE_CHECKING:
+    from dlx.study.launch.launcher import Task
 
 NO_LOCKS = "{}: this file system has no locks; train the study from one process at a time"
 
@@ -41,6 +40,8 @@ def train_request(request: Request) -> list[Outcome]:
     runs, launcher = request.runs, request.launcher
     check_installed(launcher)
     if launcher.name == "local" and expects_processes(runs, find_workers(launcher)):
+        from dlx.study.launch.pool import warm_up
+
         warm_up()
     with checking(len(runs)):
         sketches = sketch_runs(runs)
@@ -61,10 +62,14 @@ def train_request(request: Request) -> list[Outcome]:
 
 def _train(plan: Plan, request: Request, progress: Progress) -> dict[Path, Outcome]:
     """Train the planned cohorts; return what became of the request's runs in them, by folder."""
+    if not plan.cohorts:
+        return {}
+    from dlx.study.launch.launch import launch  # a finished request needs none of it
+
     runs = {run.folder: run for run in request.runs}
     outcomes: dict[Path, Outcome] = {}
 
-    def tell(task: Task, given_up: str) -> None:
+    def tell(task: "Task", given_up: str) -> None:
         study, cohort = task
         for folder in (study / name for name in cohort.runs if study / name in runs):
             outcomes[folder] = _tell(runs[folder], progress, given_up)
@@ -103,14 +108,17 @@ def _add_to_studies(
             asked = [_asked(run) for run in request.runs if run.folder.parent == study.folder]
             notices += notice_of_extension(study, asked)
             to_train = [request.runs[i] for i in sketches if request.runs[i].folder.parent == study.folder]
-            notices += changes_before_training(study, to_train)
+            if to_train:
+                from dlx.study.changes import changes_before_training
+
+                notices += changes_before_training(study, to_train)
             going_on = {run.folder.name for run in to_train}.intersection(study.runs_with_checkpoint())
             if going_on:
                 goes = "1 run goes" if len(going_on) == 1 else f"{len(going_on)} runs go"
                 notices.append(f"{goes} on from the last checkpoint")
             notices += notices_of_longer(study, to_train)
             targets = sorted({target_of(run.settings) for run in request.runs} - {""})
-            record = partial(record_source, study.source_folder, targets)
+            record = partial(_record_source, study.source_folder, targets)
             study.add_request(request.words, __version__, asked, record)
         plan = _add_cohorts(request, planner, sketches, studies)
         notices += plan.notices
@@ -121,6 +129,12 @@ def _add_to_studies(
                 failed = Result(status="failed", identity=same, config=run.config, error=error)
                 write_result(run.folder, failed)
     return plan, notices
+
+
+def _record_source(folder: Path, targets: Sequence[str]) -> dict[str, Any]:
+    from dlx.study.source import record_source
+
+    return record_source(folder, targets)
 
 
 def _add_cohorts(
@@ -167,6 +181,8 @@ def _tell(run: ComposedRun, progress: Progress, given_up: str = "", *, before: b
     """Read what became of a run, and show it; `given_up` says why it may have no result."""
     display, result = progress.of(run.folder), read_result(run.folder)
     if result is None and not given_up:
+        from dlx.study.launch.launcher import gone
+
         raise gone(run.folder)
     if result is None or result.status == "failed":
         error = given_up if result is None else str(result.error)

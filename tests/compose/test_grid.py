@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dlx.compose import sweep
-from dlx.compose.composer import initialised
+from dlx.compose.composer import config_folder, initialised
 from dlx.compose.grid import labels
 from dlx.compose.request import compose, compose_one
 from dlx.errors import RequestError
@@ -160,6 +160,16 @@ def test_a_users_conf_and_one_more_folder_are_searched(as_flag, tmp_path):
     with initialised(more, config_dir=Path("more") if as_flag else None) as composer:
         config = composer.compose(["model=mine", "optimizer=mine", "seed=2"]).config
         assert (config.model.width, config.optimizer.lr, config.seed) == (5, 0.5, 2)
+
+
+def test_a_users_primary_file_may_name_folders_to_search(tmp_path):
+    Path("conf").mkdir()
+    Path("more/optimizer").mkdir(parents=True)
+    packaged = (config_folder() / "train.yaml").read_text()
+    Path("conf/train.yaml").write_text(f"{packaged}\nhydra:\n  searchpath: [conf://{tmp_path}/more]\n")
+    Path("more/optimizer/mine.yaml").write_text("name: adam\nlr: 0.5\n")
+    with initialised([]) as composer:
+        assert composer.compose(["optimizer=mine"]).config.optimizer.lr == 0.5
 
 
 def test_hydras_state_is_as_it_was():

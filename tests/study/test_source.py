@@ -1,7 +1,7 @@
 """What a request ran on is kept in the study: own source files, commit, uncommitted changes, packages."""
 
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,17 @@ def test_the_users_source_files_are_copied_as_they_are():
         path.relative_to("source").as_posix().split("-")[0] for path in Path("source").rglob("*.*")
     )
     assert files == ["mynet", "nets/parts", "packages"]
+
+
+def test_names_and_versions_are_those_that_the_packages_give():
+    for package in distributions():
+        assert source._pinned(package) == f"{package.name}=={package.version}"
+
+
+def test_a_package_without_a_file_of_metadata_gives_its_name_by_itself(tmp_path):
+    (tmp_path / "old_style.egg-info").write_text("Metadata-Version: 1.0\nName: old-style\nVersion: 1.5\n")
+    (package,) = distributions(path=[str(tmp_path)])
+    assert source._pinned(package) == "old-style==1.5"
 
 
 def test_the_versions_of_the_packages_are_written_as_pip_does():

@@ -28,7 +28,7 @@ ENDING = 5.0  # seconds for a process that has nothing to do to end by itself
 
 
 def warm_up() -> None:
-    """Begin to import, beside this process, what others will need: 3 s of one core."""
+    """Begin to import, beside this process, what others will need: as long as torch takes."""
     if SERVER:
         multiprocessing.get_context("forkserver").set_forkserver_preload(IMPORTED)
         with _signals_held_back():

@@ -86,7 +86,7 @@ def test_a_jobs_limits_are_what_its_cohort_is_planned_with(monkeypatch):
     settings = check_launcher(defaults("slurm") | changes)
     assert isinstance(settings, SlurmSettings)
     assert find_workers(settings) == Workers(40, threads=3, memory=1.5 * 2**30)
-    assert find_workers(check_launcher(defaults("local"))) == Workers(cores())
+    assert find_workers(check_launcher(defaults("local"))) == Workers(cores(), spread=True)
     assert find_workers(check_launcher(defaults("joblib") | {"processes": 3})) == Workers(3)
 
 

@@ -15,7 +15,7 @@ import math
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +25,7 @@ import torch
 from dlx.data.image_arrays import Images
 from dlx.data.on_disk import ArrayFile, OnDisk, Samples
 from dlx.data.own_files import sizes_and_times
+from dlx.run.files import write_size
 from dlx.run.paths import cache_root, naming
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -75,6 +76,7 @@ def cached(
         if (images := _read(path, expected, on_disk)) is not None:  # another process has decoded them
             return images
         if on_disk:
+            log.warning("decoding %d images once, into %s (%s)", shape[0], path, write_size(math.prod(shape)))
             _write(path, expected, shape, decode())
             return OnDisk(ArrayFile(path, "images"))
         decoded = collect(decode(), shape)
@@ -127,7 +129,8 @@ def _write(path: Path, expected: str, shape: Shape, blocks: Iterable[Images]) ->
             os.fsync(file.fileno())
             part.replace(path)
     except BaseException:  # Ctrl-C as well
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise
 
 

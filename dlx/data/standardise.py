@@ -69,10 +69,9 @@ def fit(method: Method, inputs: Samples, white: float | None) -> Standardise:
 def _mean_std(inputs: Samples) -> Standardise:
     if inputs.dtype == torch.uint8:
         moments = [_moments_of_counts(counts) for counts in _count_levels(inputs)]
-    elif inputs.dim() == 4:
-        moments = [_moments(inputs[:, channel]) for channel in range(inputs.shape[1])]
     else:
-        moments = [_moments(inputs)]
+        assert isinstance(inputs, Tensor), "only uint8 stays on disk"
+        moments = [_moments(channel) for channel in (inputs.unbind(1) if inputs.dim() == 4 else [inputs])]
     mean, variance = (torch.stack(moment) for moment in zip(*moments, strict=True))
     shape = (-1, 1, 1) if len(inputs.shape) == 4 else ()
     return Standardise(mean.view(shape), _never_zero(variance.sqrt()).view(shape))

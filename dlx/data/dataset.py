@@ -69,7 +69,7 @@ class Split:
     def slices(self, samples: int) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Yield the whole split in order, in batches of so many samples; read ahead as in `batches`."""
         if isinstance(self.inputs, OnDisk):
-            yield from self.batches(torch.arange(len(self)).split(samples))
+            yield from self.batches(torch.split(torch.arange(len(self)), samples))
         else:
             for start in range(0, len(self), samples):
                 yield self.slice(start, start + samples)

@@ -137,10 +137,10 @@ def _to_samples(file: Path, name: str, inputs: Array | OnDisk) -> Samples:
 
 
 def _classes(file: Path, arrays: Mapping[str, Array | OnDisk], train: Arrays) -> tuple[str, ...]:
-    if "classes" in arrays:
+    if isinstance(given := arrays.get("classes"), np.ndarray):
         names = tuple(
             name.decode(errors="replace") if isinstance(name, bytes) else str(name)
-            for name in arrays["classes"].ravel().tolist()
+            for name in given.ravel().tolist()
         )
         if not names:
             raise _wrong(file, "classes is empty")

@@ -194,7 +194,7 @@ def test_a_file_that_is_open_keeps_its_images_when_the_cache_is_made_again(tmp_p
     np.testing.assert_array_equal(opened.read().numpy(), IMAGES)
 
 
-def test_processes_that_start_together_decode_once(tmp_path, on_disk):
+def test_processes_that_start_together_decode_once(tmp_path):
     code = f"""
 import time
 from pathlib import Path
@@ -204,13 +204,13 @@ def decode():
     print("decoded", flush=True)
     time.sleep(0.5)
     yield np.zeros((1, 1, 2, 2), dtype=np.uint8)
-images = cached(Path({str(tmp_path)!r}), [], "same", (1, 1, 2, 2), decode, on_disk={on_disk})
+images = cached(Path({str(tmp_path)!r}), [], "same", (1, 1, 2, 2), decode, on_disk=True)
 assert tuple(images.shape) == (1, 1, 2, 2)
 """
     command = [sys.executable, "-W", "error", "-c", code]
-    running = [subprocess.Popen(command, stdout=-1, stderr=-1) for _ in range(4)]
+    running = [subprocess.Popen(command, stdout=-1, stderr=-1) for _ in range(2)]
     outputs = [process.communicate() for process in running]
-    assert [process.returncode for process in running] == [0] * 4, outputs
+    assert [process.returncode for process in running] == [0] * 2, outputs
     assert b"".join(out for out, _ in outputs) == b"decoded\n"
 
 

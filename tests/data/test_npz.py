@@ -152,7 +152,8 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, 5, 6), dtype=np.uint8)
 def test_uint8_inputs_of_every_part_can_stay_on_disk(tmp_path):
     pairs = {f"{part}_inputs": IMAGES + len(part) for part in ("train", "val", "test")}
     pairs |= {f"{part}_labels": LABELS for part in ("train", "val", "test")}
-    disk, memory = (build(tmp_path, storage=storage, **pairs) for storage in ("disk", "memory"))
+    memory = build(tmp_path, storage="memory", **pairs)
+    disk = sources.build("npz", {"path": "mine.npz", "storage": "disk"}, root=tmp_path)
     assert disk.white == 255.0
     for part in ("train", "validation", "test"):
         inputs = getattr(disk, part).inputs

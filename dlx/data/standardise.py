@@ -27,13 +27,14 @@ class Standardise:
     mean: Tensor
     scale: Tensor
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x [B, ...], uint8 or floating, standardised in a new tensor.
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return x [B, ...], uint8 or floating, standardised in a new tensor or in `out`.
 
         Each value is computed on its own, so a batch has the same bits as those rows of the whole split.
         Multiplying by 1 / scale would round differently from NumPy's division.
         """
-        return (x.to(self.mean.dtype) - self.mean).div_(self.scale)
+        out = torch.empty(x.shape, dtype=self.mean.dtype, device=x.device) if out is None else out
+        return out.copy_(x).sub_(self.mean).div_(self.scale)
 
     def undo(self, x: Tensor) -> Tensor:
         """Return standardised x [B, ...] in its original unit, up to rounding."""

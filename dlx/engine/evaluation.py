@@ -4,6 +4,7 @@ Axes: N samples of a split, K outputs.
 """
 
 import math
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +38,27 @@ def evaluation_batch(input_shape: tuple[int, ...]) -> int:
     return max(1, min(EVALUATION_BATCH, EVALUATION_VALUES // max(1, math.prod(input_shape))))
 
 
+def join_outputs(parts: Iterable[Tensor], samples: int, axis: int = 0) -> Tensor:
+    """Return what `torch.cat` returns for parts of so many `samples` together, but keep none of the parts.
+
+    Small tensors that live on lie where large activations were, and the heap falls to pieces.
+    """
+    joined, start = torch.empty(0), 0
+    for part in parts:
+        if start == 0:
+            joined = part.new_empty((*part.shape[:axis], samples, *part.shape[axis + 1 :]))
+        joined.narrow(axis, start, part.shape[axis]).copy_(part)
+        start += part.shape[axis]
+    return joined
+
+
 @torch.no_grad()
 def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
     """Return the model's outputs [N, K] on a split in evaluation mode, and their metrics."""
     run.model.eval()
     slices = closing(split.slices(evaluation_batch(run.data.input_shape)))
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device), slices as pairs:
-        outputs_NK = torch.cat([run.model(inputs) for inputs, _ in pairs])
+        outputs_NK = join_outputs((run.model(inputs) for inputs, _ in pairs), len(split))
     return outputs_NK, evaluate_outputs(run, outputs_NK, split)
 
 

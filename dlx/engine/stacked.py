@@ -14,7 +14,7 @@ from torch import Tensor
 from dlx import rng
 from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
-from dlx.engine.evaluation import evaluate_outputs, evaluation_batch
+from dlx.engine.evaluation import evaluate_outputs, evaluation_batch, join_outputs
 from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, validate
 from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Position, Run, nothing
@@ -157,12 +157,10 @@ def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
     if not all(run.data.val is split for run in runs):
         return [validate(run, epoch) for run in runs]
     stack.model.eval()
-    parts = []
     slices = closing(split.slices(max(1, evaluation_batch(runs[0].data.input_shape) // len(runs))))
     with stack.model.watch([run.probes.on_output("validation") for run in runs]), slices as pairs:
-        for inputs, _ in pairs:
-            parts.append(stack.model(inputs.expand(len(runs), *inputs.shape)))
-    outputs_RNK = torch.cat(parts, 1)
+        parts = (stack.model(inputs.expand(len(runs), *inputs.shape)) for inputs, _ in pairs)
+        outputs_RNK = join_outputs(parts, len(split), axis=1)
     return [
         (outputs_NK, evaluate_outputs(run, outputs_NK, split))
         for run, outputs_NK in zip(runs, outputs_RNK, strict=True)

@@ -60,12 +60,10 @@ class Split:
             return
         raw = prefetch(self._raw_batch, indices) if isinstance(self.inputs, OnDisk) else None
         with closing(raw or (self._raw_batch(index_B) for index_B in indices)) as pairs:
-            buffer = None
+            buffer, dtype = None, self.standardise.mean.dtype
             for inputs, labels_B in pairs:
                 if buffer is None or len(buffer) < len(inputs):
-                    buffer = torch.empty(
-                        inputs.shape, dtype=self.standardise.mean.dtype, device=inputs.device
-                    )
+                    buffer = torch.empty(inputs.shape, dtype=dtype, device=inputs.device)
                 yield self.standardise(inputs, buffer[: len(inputs)]), labels_B
 
     def slice(self, start: int, stop: int) -> tuple[Tensor, Tensor]:

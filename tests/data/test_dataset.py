@@ -25,6 +25,11 @@ def settings(name, **changed):
     return DataSettings.model_validate_json(json.dumps({**values, **changed}))
 
 
+def kept(batches):
+    """Copies of batches, which the next ones overwrite."""
+    return [(inputs.clone(), labels) for inputs, labels in batches]
+
+
 def load_float32(name, **changed):
     return load(settings(name, **changed), dtype=torch.float32, device=CPU)
 
@@ -120,14 +125,24 @@ def test_splits_on_disk_give_the_bits_of_splits_in_memory(images_npz, method, dt
         pairs = [
             (mine.batch(indices[0]), theirs.batch(indices[0])),
             (mine.slice(3, 8), theirs.slice(3, 8)),
-            *zip(mine.batches(indices), theirs.batches(indices), strict=True),
-            *zip(mine.slices(4), theirs.slices(4), strict=True),
+            *zip(kept(mine.batches(indices)), kept(theirs.batches(indices)), strict=True),
+            *zip(kept(mine.slices(4)), kept(theirs.slices(4)), strict=True),
         ]
         assert len(pairs) == 2 + 2 * -(-len(mine) // 4)
         for (x, labels), (expected, expected_labels) in pairs:
             assert x.dtype == dtype
             assert torch.equal(x, expected)
             assert torch.equal(labels, expected_labels)
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_batches_that_are_standardised_one_by_one_take_the_memory_of_one(monkeypatch, images_npz, where):
+    monkeypatch.setattr(storage, "FLOAT_COPY_BYTES", 0)
+    train = load_float32("npz", **images_npz, storage=where).train
+    for batches in (train.batches(torch.arange(81).split(20)), train.slices(20)):
+        sizes, places = zip(*[(len(x), x.data_ptr()) for x, _ in batches], strict=True)
+        assert sizes == (20, 20, 20, 20, 1)
+        assert len(set(places)) == 1
 
 
 def test_an_error_while_a_batch_is_read_ahead_reaches_the_loop(images_npz, tmp_path):

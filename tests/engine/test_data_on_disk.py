@@ -12,7 +12,7 @@ from dlx.cli import main
 from dlx.compose.request import compose_one
 from dlx.data.on_disk import OnDisk
 from dlx.engine import loop, stacked
-from dlx.engine.evaluation import EVALUATION_BATCH, evaluation_batch
+from dlx.engine.evaluation import EVALUATION_BATCH, evaluation_batch, join_outputs
 from dlx.engine.stack_width import bytes_of_data, seconds_by_width
 from dlx.run.history import read_history
 from dlx.run.paths import HISTORY, find_runs
@@ -117,6 +117,14 @@ def test_large_images_are_evaluated_few_at_a_time():
     )
     assert evaluation_batch((3, 224, 224)) == 27
     assert evaluation_batch((3, 4000, 4000)) == 1
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_outputs_are_joined_as_cat_joins_them_and_no_part_is_kept(axis):
+    parts = torch.randn(3, 4, 5).split(3, axis)
+    joined = join_outputs((part.clone() for part in parts), (3, 4)[axis], axis)
+    assert torch.equal(joined, torch.cat(parts, axis))
+    assert joined.is_contiguous()
 
 
 def test_where_the_data_is_kept_is_no_part_of_the_run(tmp_path, capsys):

@@ -18,7 +18,7 @@ from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
 from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import select_device
-from dlx.engine.evaluation import EVALUATION_BATCH
+from dlx.engine.evaluation import evaluation_batch
 from dlx.engine.memory import check_model_memory
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
@@ -179,7 +179,7 @@ def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) 
     """
     samples, batch = len(data.train), settings.batch_size
     last = 0 if settings.drop_last else samples % batch
-    sizes = [(batch, True), (last, True), (len(data.val) % EVALUATION_BATCH, False)]
+    sizes = [(batch, True), (last, True), (len(data.val) % evaluation_batch(data.input_shape), False)]
     try:
         trial = copy.deepcopy(model)
     except Exception:  # noqa: BLE001 - such a module trains all the same

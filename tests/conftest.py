@@ -18,6 +18,7 @@ SLOW = (
     "commands/test_foreign_folders.py",
     "commands/test_reproduce.py",
     "data/test_image_arrays.py",
+    "data/test_image_cache.py",
     "faults",
     "fuzz",
     "report/browser",

@@ -12,29 +12,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dlx.data.on_disk import ArrayFile, OnDisk, Samples
 from dlx.data.source import Arrays, Source, below, sources
+from dlx.data.storage import Storage, fits_in_memory
 from dlx.device import check_memory
 from dlx.errors import RequestError
 
 Array = NDArray[Any]
 COPIES = 3  # of the arrays, for a moment: as stored, as split, as standardised
+INPUTS = ("inputs", "train_inputs", "val_inputs", "test_inputs")
 
 
 @sources.register("npz")
-def npz(root: Path, *, path: str | None = None) -> Source:
+def npz(root: Path, *, path: str | None = None, storage: Storage = "auto") -> Source:
     """Read `inputs` [N, F] or [N, C, H, W] and `labels` [N], integers 0 to K-1, from root / path.
 
     The names may also be `train_inputs` and `train_labels`. Pairs that begin with `val_` and `test_` become
     sets of their own, and `classes` [K] names the classes. [N, H, W] is read as grey images. uint8 stays (its
-    white is 255), other integers become float64. Raises RequestError for anything else. Pickled objects are
-    never loaded.
+    white is 255), other integers become float64. `storage`: where inputs are during training; `auto`: on disk
+    if they can be (uint8, not compressed) and are large for the memory. Raises RequestError for anything
+    else. Pickled objects are never loaded.
     """
     if path is None:
         raise RequestError(f"data.path: give a file below data.root={root}, for example data.path=mine.npz")
     file = below(root, path)
     if not file.is_file():
         raise _wrong(file, "is not a file")
-    arrays = _load(file)
+    arrays = _load(file, storage)
     prefix = "train_" if "train_inputs" in arrays else ""
     if prefix and "inputs" in arrays:
         raise _wrong(file, "has both inputs and train_inputs; keep the one to train on")
@@ -52,18 +56,20 @@ def npz(root: Path, *, path: str | None = None) -> Source:
     )
 
 
-def _load(file: Path) -> dict[str, Array]:
+def _load(file: Path, storage: Storage) -> dict[str, Array | OnDisk]:
     with file.open("rb") as start:
         if start.read(2) not in (b"PK", b"\x93N"):  # NumPy would take it for a pickle
             raise _wrong(file, "is not an .npz file; write it with numpy.savez")
     try:
         with file.open("rb") as opened:  # opened here, because numpy does not close a damaged file
-            if zipfile.is_zipfile(opened):
-                _check_size(file, opened)
+            sizes = _sizes(opened) if zipfile.is_zipfile(opened) else {}
+            on_disk = _open_inputs(file, sizes, storage)
+            loaded = sum(size for name, size in sizes.items() if name not in on_disk)
+            check_memory(f"data.path: {file}, unpacked, needs", COPIES * loaded)
             opened.seek(0)
             stored = np.load(opened, allow_pickle=False)
             if isinstance(stored, Mapping):
-                return dict(stored)
+                return {name: on_disk[name] if name in on_disk else stored[name] for name in stored}
     except RequestError:
         raise
     except Exception as error:  # damage makes numpy, zipfile and their decompressors raise many kinds
@@ -72,20 +78,32 @@ def _load(file: Path) -> dict[str, Array]:
     raise _wrong(file, "is a single array; write it with numpy.savez(file, inputs=..., labels=...)")
 
 
-def _check_size(file: Path, opened: IO[bytes]) -> None:
-    """Raise RequestError if the arrays, unpacked, do not fit into the free memory."""
+def _sizes(opened: IO[bytes]) -> dict[str, int]:
+    """Return the bytes of each array, unpacked, by its name."""
     with zipfile.ZipFile(opened) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    check_memory(f"data.path: {file}, unpacked, needs", COPIES * size)
+        return {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
 
 
-def _pair(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays:
+def _open_inputs(file: Path, sizes: Mapping[str, int], storage: Storage) -> dict[str, OnDisk]:
+    """Return the inputs that stay on disk by their names; none if they are to be in memory."""
+    if storage == "memory" or (storage == "auto" and fits_in_memory(sum(sizes.values()))):
+        return {}
+    try:
+        return {name: OnDisk(ArrayFile(file, name)) for name in INPUTS if name in sizes}
+    except ValueError as error:
+        if storage == "disk":
+            raise _wrong(file, f"cannot stay on disk (data.storage=disk): {error}") from error
+        return {}
+
+
+def _pair(file: Path, arrays: Mapping[str, Array | OnDisk], prefix: str) -> Arrays:
     names = (f"{prefix}inputs", f"{prefix}labels")
     missing = [name for name in names if name not in arrays]
     if missing:
         held = ", ".join(sorted(arrays)) or "no arrays"
         raise _wrong(file, f"has no array {missing[0]}; it needs {names[0]} and {names[1]} (it has {held})")
     inputs, labels = arrays[names[0]], arrays[names[1]]
+    assert not isinstance(labels, OnDisk), "only inputs stay on disk"
     if len(inputs.shape) == 0 or labels.shape != inputs.shape[:1] or len(labels) == 0:
         raise _wrong(
             file,
@@ -93,33 +111,36 @@ def _pair(file: Path, arrays: Mapping[str, Array], prefix: str) -> Arrays:
         )
     if labels.dtype.kind not in "iub":
         raise _wrong(file, f"{names[1]} are {labels.dtype}; expected integers from 0 to K-1")
-    return Arrays(_to_tensor(file, names[0], inputs), torch.from_numpy(labels.astype(np.int64)))
+    return Arrays(_to_samples(file, names[0], inputs), torch.from_numpy(labels.astype(np.int64)))
 
 
-def _to_tensor(file: Path, name: str, inputs: Array) -> torch.Tensor:
-    if inputs.dtype.kind not in "fiub":
+def _to_samples(file: Path, name: str, inputs: Array | OnDisk) -> Samples:
+    shape = inputs.shape
+    if not isinstance(inputs, OnDisk) and inputs.dtype.kind not in "fiub":
         raise _wrong(file, f"{name} are {inputs.dtype}; expected numbers")
-    if inputs.ndim not in (2, 3, 4) or inputs.size == 0:
+    if len(shape) not in (2, 3, 4) or 0 in shape:
         raise _wrong(
-            file, f"{name} has shape {inputs.shape}; expected [N, F], [N, C, H, W] or grey images [N, H, W]"
+            file, f"{name} has shape {shape}; expected [N, F], [N, C, H, W] or grey images [N, H, W]"
         )
-    if inputs.ndim == 4 and inputs.shape[3] in (1, 3, 4) and inputs.shape[1] > 4:
+    if len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] > 4:
         raise _wrong(
-            file, f"{name} has shape {inputs.shape}, channels last; store it as inputs.transpose(0, 3, 1, 2)"
+            file, f"{name} has shape {shape}, channels last; store it as inputs.transpose(0, 3, 1, 2)"
         )
+    if isinstance(inputs, OnDisk):
+        return inputs.unsqueeze(1) if len(shape) == 3 else inputs
     if inputs.dtype.kind == "f" and not np.isfinite(inputs).all():
         first = np.argwhere(~np.isfinite(inputs))[0].tolist()
         raise _wrong(file, f"{name} is not finite at {first}: {inputs[tuple(first)]}")
     keep = {"uint8": np.uint8, "bool": np.float32, "float16": np.float32, "float32": np.float32}
     converted = np.ascontiguousarray(inputs, dtype=keep.get(inputs.dtype.newbyteorder("=").name, np.float64))
-    return torch.from_numpy(converted[:, None] if inputs.ndim == 3 else converted)
+    return torch.from_numpy(converted[:, None] if len(shape) == 3 else converted)
 
 
-def _classes(file: Path, arrays: Mapping[str, Array], train: Arrays) -> tuple[str, ...]:
-    if "classes" in arrays:
+def _classes(file: Path, arrays: Mapping[str, Array | OnDisk], train: Arrays) -> tuple[str, ...]:
+    if isinstance(given := arrays.get("classes"), np.ndarray):
         names = tuple(
             name.decode(errors="replace") if isinstance(name, bytes) else str(name)
-            for name in arrays["classes"].ravel().tolist()
+            for name in given.ravel().tolist()
         )
         if not names:
             raise _wrong(file, "classes is empty")

@@ -16,19 +16,21 @@ from dlx.run.paths import cache_root, typed_path
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from dlx.data.on_disk import Samples
+
 
 @dataclass(frozen=True)
 class Arrays:
-    """Samples in memory: `inputs` [N, C, H, W] or [N, F], uint8 or floating; `labels` [N], int64."""
+    """Samples: `inputs` [N, C, H, W] or [N, F], uint8 or floating, or uint8 on disk; `labels` [N], int64."""
 
-    inputs: "Tensor"
+    inputs: "Samples"
     labels: "Tensor"
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def select(self, index: "Tensor") -> "Arrays":
-        """Return the samples at these indices, copied."""
+        """Return the samples at these indices: a copy of those in memory."""
         return Arrays(self.inputs.index_select(0, index), self.labels.index_select(0, index))
 
 

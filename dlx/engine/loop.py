@@ -1,10 +1,12 @@
 """Trains one run, step by step: any nn.Module with any torch.optim optimizers.
 
-The data is on the device, and results stay there until the epoch ends, so no step waits for the device.
+The data is on the device or read ahead from the disk, and results stay on the device until the epoch ends. So
+no step waits for the device.
 Axes: N samples, B of a batch, K outputs.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 
 import torch
@@ -42,17 +44,19 @@ def _train_epoch(run: Run, epoch: int, step: int, before_step: Callable[[], None
     run.model.train()
     # A user's module may draw from torch's global generator, which is therefore seeded from the run's seed.
     global_draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
-    with global_draws, run.probes.watch("training", run.model):
-        for index_B in batches(run, sample_order(run, epoch)):
+    gathered = closing(run.data.train.batches(batches(run, sample_order(run, epoch))))
+    with global_draws, run.probes.watch("training", run.model), gathered as pairs:
+        for inputs, labels_B in pairs:
             before_step()
             set_learning_rates(run, run.schedule(step))
-            _step(run, index_B, augment_draws, metrics)
+            _step(run, inputs, labels_B, augment_draws, metrics)
             step += 1
     return step, metrics.means()[0]
 
 
-def _step(run: Run, index_B: Tensor, augment_draws: torch.Generator, metrics: EpochMetrics) -> None:
-    inputs, labels_B = run.data.train.batch(index_B)
+def _step(
+    run: Run, inputs: Tensor, labels_B: Tensor, augment_draws: torch.Generator, metrics: EpochMetrics
+) -> None:
     if run.augment is not None:
         inputs = run.augment(inputs, augment_draws)
     outputs_BK = run.model(inputs)
@@ -84,9 +88,9 @@ def sample_order(run: Run, epoch: int) -> Tensor:
     """Return the epoch's order of samples [N]; drawn on the CPU, so it is the same on every device."""
     samples = len(run.data.train)
     if not run.shuffle:
-        return torch.arange(samples, device=run.device)
+        return torch.arange(samples, device=run.data.train.index_device)
     draws = rng.generator(run.seeds.order, "order", epoch)
-    return torch.randperm(samples, generator=draws).to(run.device)
+    return torch.randperm(samples, generator=draws).to(run.data.train.index_device)
 
 
 def batches(run: Run, order: Tensor) -> Iterator[Tensor]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dlx.device import check_memory
-from dlx.engine.evaluation import EVALUATION_BATCH
+from dlx.engine.evaluation import evaluation_batch
 from dlx.engine.model_summary import watch_layers
 from dlx.engine.stack_width import ACTIVATION_COPIES, PARAMETER_COPIES, free_bytes
 from dlx.model.models import Dropout, models
@@ -40,7 +40,8 @@ def check_model_memory(
     """
     parameters, values, largest = _sizes(name, json.dumps(arguments), input_shape, outputs)
     training = PARAMETER_COPIES * parameters + ACTIVATION_COPIES * batch_size * values
-    evaluation = 2 * min(evaluated, EVALUATION_BATCH) * largest + OUTPUT_COPIES * evaluated * outputs
+    at_a_time = min(evaluated, evaluation_batch(input_shape))
+    evaluation = 2 * at_a_time * largest + OUTPUT_COPIES * evaluated * outputs
     what = f"model.name={name}: with {parameters:,} parameters and batches of {batch_size}, training needs"
     check_memory(what, dtype.itemsize * (training + evaluation), free=free_bytes(device))
 

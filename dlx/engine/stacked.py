@@ -4,7 +4,8 @@ Every draw (order, augmentation, dropout) comes from the run's own generators, s
 masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, K outputs.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from dlx import rng
 from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
-from dlx.engine.evaluation import EVALUATION_BATCH, evaluate_outputs
+from dlx.engine.evaluation import evaluate_outputs, evaluation_batch, join_outputs
 from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, validate
 from dlx.engine.metrics import EpochMetrics, Metrics
 from dlx.engine.run import EpochEnd, Position, Run, nothing
@@ -124,26 +125,27 @@ def _train_epoch(
     stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]
 ) -> tuple[list[Metrics], int]:
     runs = stack.runs
-    order_RN = torch.stack([sample_order(run, epoch) for run in runs])
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
     stack.model.use_generators(
         [rng.generator(run.seeds.dropout, "dropout", epoch, run.device) for run in runs]
     )
     metrics = EpochMetrics()
     stack.model.train()
-    with stack.model.watch([run.probes.on_output("training") for run in runs]):
-        for index_RB in batches(runs[0], order_RN):
+    gathered = closing(_gather(runs, epoch))
+    with stack.model.watch([run.probes.on_output("training") for run in runs]), gathered as pairs:
+        for x, labels_RB in pairs:
             before_step()
             for run in runs:
                 set_learning_rates(run, run.schedule(step))
-            metrics.add(*_step(stack, index_RB, augment_draws))
+            metrics.add(*_step(stack, x, labels_RB, augment_draws))
             step += 1
     return metrics.means(), step
 
 
-def _step(stack: _Stack, index_RB: Tensor, augment_draws: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+def _step(
+    stack: _Stack, x: Tensor, labels_RB: Tensor, augment_draws: Sequence[torch.Generator]
+) -> tuple[Tensor, Tensor]:
     """Take one step of every run; return its detached losses [R, B] and correct answers [R, B]."""
-    x, labels_RB = _gather(stack.runs, index_RB)
     x = _augment(stack, x, augment_draws)
     outputs_RBK = stack.model(x)
     losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
@@ -171,26 +173,28 @@ def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
     if not stack.model.evaluates or not all(run.data.val is split for run in runs):
         return [validate(run, epoch) for run in runs]
     stack.model.eval()
-    parts = []
-    batch = max(1, EVALUATION_BATCH // len(runs))
-    with stack.model.watch([run.probes.on_output("validation") for run in runs]):
-        for start in range(0, len(split), batch):
-            inputs, _ = split.slice(start, start + batch)
-            parts.append(stack.model(inputs.expand(len(runs), *inputs.shape)))
-    outputs_RNK = torch.cat(parts, 1)
+    slices = closing(split.slices(max(1, evaluation_batch(runs[0].data.input_shape) // len(runs))))
+    with stack.model.watch([run.probes.on_output("validation") for run in runs]), slices as pairs:
+        parts = (stack.model(inputs.expand(len(runs), *inputs.shape)) for inputs, _ in pairs)
+        outputs_RNK = join_outputs(parts, len(split), axis=1)
     return [
         (outputs_NK, evaluate_outputs(run, outputs_NK, split))
         for run, outputs_NK in zip(runs, outputs_RNK, strict=True)
     ]
 
 
-def _gather(runs: Sequence[Run], index_RB: Tensor) -> tuple[Tensor, Tensor]:
-    """Return inputs [R, B, ...] and labels [R, B]; runs with the same split are gathered at once."""
-    if all(run.data.train is runs[0].data.train for run in runs):
-        inputs, labels = runs[0].data.train.batch(index_RB.flatten())
-        return inputs.view(*index_RB.shape, *inputs.shape[1:]), labels.view(index_RB.shape)
-    parts = [run.data.train.batch(index_B) for run, index_B in zip(runs, index_RB, strict=True)]
-    return torch.stack([inputs for inputs, _ in parts]), torch.stack([labels for _, labels in parts])
+def _gather(runs: Sequence[Run], epoch: int) -> Generator[tuple[Tensor, Tensor], None, None]:
+    """Yield inputs [R, B, ...] and labels [R, B] by step; runs with the same split are gathered at once."""
+    train, orders = runs[0].data.train, [sample_order(run, epoch) for run in runs]
+    if all(run.data.train is train for run in runs):
+        indices = (index_RB.flatten() for index_RB in batches(runs[0], torch.stack(orders)))
+        for inputs, labels in train.batches(indices):
+            labels_RB = labels.view(len(runs), -1)
+            yield inputs.view(*labels_RB.shape, *inputs.shape[1:]), labels_RB
+        return
+    each = [run.data.train.batches(batches(run, order_N)) for run, order_N in zip(runs, orders, strict=True)]
+    for pairs in zip(*each, strict=True):
+        yield torch.stack([inputs for inputs, _ in pairs]), torch.stack([labels for _, labels in pairs])
 
 
 def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:

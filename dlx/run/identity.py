@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Where results go and how they are named
-OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every")
+# Where results go and how they are named, and what costs time or memory but changes no number
+OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage")
 # Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
 FILE_KEYS = ("keep",)
 SEED_KEYS = ("seed", "data.split_seed")

@@ -306,9 +306,12 @@ def _names(request: dict[str, Any]) -> list[str]:
 
 
 def _is_kept_as(before: StudyRun, now: StudyRun) -> bool:
-    """Return whether a run is to have its checkpoints as often as before."""
-    often = [run.config.get("checkpoint", {"every": "auto"}) for run in (before, now)]
-    return bool(often[0] == often[1])
+    """Return whether a run is to have its checkpoints as often as before, and its data in the same place."""
+    kept = [
+        (run.config.get("checkpoint", {"every": "auto"}), run.config.get("data", {}).get("storage", "auto"))
+        for run in (before, now)
+    ]
+    return bool(kept[0] == kept[1])
 
 
 def _read_json(path: Path) -> Any:

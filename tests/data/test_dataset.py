@@ -8,7 +8,9 @@ from omegaconf import OmegaConf
 
 from dlx.config import DataSettings
 from dlx.data import dataset as dataset_module
+from dlx.data import storage
 from dlx.data.dataset import load
+from dlx.data.on_disk import OnDisk
 from dlx.data.source import sources
 from dlx.errors import RequestError
 
@@ -21,6 +23,11 @@ def settings(name, **changed):
     values = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
     values = values.get("data", values)  # a package of its own, as a surface's, holds other groups' keys too
     return DataSettings.model_validate_json(json.dumps({**values, **changed}))
+
+
+def kept(batches):
+    """Copies of batches, which the next ones overwrite."""
+    return [(inputs.clone(), labels) for inputs, labels in batches]
 
 
 def load_float32(name, **changed):
@@ -91,7 +98,7 @@ def test_standardisation_is_fitted_on_the_training_split_alone():
 def test_standardising_once_and_by_batch_give_the_same_bits(monkeypatch, images_npz, method, dtype):
     given = settings("npz", **images_npz, standardise=method)
     once = load(given, dtype=dtype, device=CPU)
-    monkeypatch.setattr(dataset_module, "FLOAT_COPY_BYTES", 0)
+    monkeypatch.setattr(storage, "FLOAT_COPY_BYTES", 0)
     by_batch = load(given, dtype=dtype, device=CPU)
     assert once.train.inputs.dtype == dtype
     assert by_batch.train.inputs.dtype == torch.uint8
@@ -103,8 +110,52 @@ def test_standardising_once_and_by_batch_give_the_same_bits(monkeypatch, images_
         assert torch.equal(mine, theirs)
 
 
+@pytest.mark.parametrize("method", ["none", "unit", "mean_std", "mean_image"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_splits_on_disk_give_the_bits_of_splits_in_memory(images_npz, method, dtype):
+    given = {**images_npz, "standardise": method, "test_size": 11, "stratify": True}
+    memory = load(settings("npz", **given, storage="memory"), dtype=dtype, device=CPU)
+    disk = load(settings("npz", **given, storage="disk"), dtype=dtype, device=CPU)
+    assert disk.input_shape == memory.input_shape
+    for part in ("train", "val", "test"):
+        mine, theirs = getattr(disk, part), getattr(memory, part)
+        assert isinstance(mine.inputs, OnDisk)
+        assert isinstance(theirs.inputs, torch.Tensor)
+        indices = torch.randperm(len(mine), generator=torch.Generator().manual_seed(0)).split(4)
+        pairs = [
+            (mine.batch(indices[0]), theirs.batch(indices[0])),
+            (mine.slice(3, 8), theirs.slice(3, 8)),
+            *zip(kept(mine.batches(indices)), kept(theirs.batches(indices)), strict=True),
+            *zip(kept(mine.slices(4)), kept(theirs.slices(4)), strict=True),
+        ]
+        assert len(pairs) == 2 + 2 * -(-len(mine) // 4)
+        for (x, labels), (expected, expected_labels) in pairs:
+            assert x.dtype == dtype
+            assert torch.equal(x, expected)
+            assert torch.equal(labels, expected_labels)
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_batches_that_are_standardised_one_by_one_take_the_memory_of_one(monkeypatch, images_npz, where):
+    monkeypatch.setattr(storage, "FLOAT_COPY_BYTES", 0)
+    train = load_float32("npz", **images_npz, storage=where).train
+    for batches in (train.batches(torch.arange(81).split(20)), train.slices(20)):
+        sizes, places = zip(*[(len(x), x.data_ptr()) for x, _ in batches], strict=True)
+        assert sizes == (20, 20, 20, 20, 1)
+        assert len(set(places)) == 1
+
+
+def test_an_error_while_a_batch_is_read_ahead_reaches_the_loop(images_npz, tmp_path):
+    data = load_float32("npz", **images_npz, storage="disk")
+    batches = data.train.batches(torch.arange(80).split(10))
+    next(batches)
+    (tmp_path / "images.npz").write_bytes(b"")
+    with pytest.raises(OSError, match="less could be read than was written"):
+        list(batches)
+
+
 def test_floats_that_stay_raw_take_the_runs_dtype(monkeypatch):
-    monkeypatch.setattr(dataset_module, "FLOAT_COPY_BYTES", 0)
+    monkeypatch.setattr(storage, "FLOAT_COPY_BYTES", 0)
     data = load_float32("blobs", standardise="unit")  # drawn in float64, which MPS does not have
     assert data.train.standardise is not None
     assert data.train.inputs.dtype == torch.float32

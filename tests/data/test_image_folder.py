@@ -6,6 +6,7 @@ from PIL import Image
 from dlx import device
 from dlx.data import image_folder
 from dlx.data.image_files import list_images
+from dlx.data.on_disk import OnDisk, in_memory
 from dlx.data.source import sources
 from dlx.errors import RequestError
 
@@ -38,13 +39,15 @@ def build(root, **arguments):
 
 def values(part):
     """The one value of each image, and its label."""
-    assert (part.inputs == part.inputs[:, :1, :1, :1]).all()
-    return part.inputs[:, 0, 0, 0].tolist(), part.labels.tolist()
+    inputs = in_memory(part.inputs)
+    assert (inputs == inputs[:, :1, :1, :1]).all()
+    return inputs[:, 0, 0, 0].tolist(), part.labels.tolist()
 
 
-@pytest.mark.parametrize("cache", [True, False])
-def test_parts_become_training_validation_and_test(flowers, cache):
-    source = build(flowers, cache=cache)
+@pytest.mark.parametrize("arguments", [{}, {"cache": False}, {"storage": "disk"}])
+def test_parts_become_training_validation_and_test(flowers, arguments):
+    source = build(flowers, **arguments)
+    assert isinstance(source.train.inputs, OnDisk) == (arguments == {"storage": "disk"})
     assert source.classes == ("rose", "tulip")
     assert source.train.inputs.shape == (3, 3, 4, 6)
     assert source.train.inputs.dtype == torch.uint8
@@ -85,10 +88,11 @@ def test_with_cache_false_nothing_is_kept(flowers, cache):
     assert not cache.exists()
 
 
-def test_a_changed_image_is_seen(flowers):
-    build(flowers)
+@pytest.mark.parametrize("storage", ["memory", "disk"])
+def test_a_changed_image_is_seen(flowers, storage):
+    build(flowers, storage=storage)
     save(flowers / "flowers/train/rose/1.png", 11, shape=(4, 6, 3))
-    assert values(build(flowers).train)[0] == [11, 20, 30]
+    assert values(build(flowers, storage=storage).train)[0] == [11, 20, 30]
 
 
 def test_an_image_added_or_removed_is_seen(flowers):
@@ -109,8 +113,30 @@ def test_images_of_different_sizes_need_a_size(flowers):
 def test_images_that_do_not_fit_into_memory_are_refused_before_decoding(flowers, monkeypatch):
     monkeypatch.setattr(device, "available_bytes", lambda: 500)
     monkeypatch.setattr(image_folder, "decode", lambda *_, **__: pytest.fail("decoded"))
-    with pytest.raises(RequestError, match=r"6 images of 4x6 need .* data\.size="):
-        build(flowers)
+    for arguments in ({"storage": "memory"}, {"cache": False}):
+        with pytest.raises(RequestError, match=r"6 images of 4x6 need .* set data\.storage=disk, or resize"):
+            build(flowers, **arguments)
+
+
+def test_images_that_are_large_for_the_memory_stay_on_disk(flowers, monkeypatch):
+    assert isinstance(build(flowers).train.inputs, torch.Tensor)
+    monkeypatch.setattr(device, "available_bytes", lambda: 500)
+    source = build(flowers)
+    assert isinstance(source.train.inputs, OnDisk)
+    assert values(source.test) == ([50, 60], [0, 1])
+
+
+def test_images_cannot_stay_on_disk_without_the_cache(flowers):
+    with pytest.raises(RequestError, match=r"data\.storage=disk: .*set data\.cache=true"):
+        build(flowers, cache=False, storage="disk")
+
+
+def test_the_error_names_a_damaged_image_wherever_the_images_are_kept(flowers):
+    (flowers / "flowers/train/tulip/3.png").write_bytes(b"torn")
+    for storage in ("memory", "disk"):
+        with pytest.raises(RequestError, match=r"tulip/3\.png cannot be read as an image"):
+            build(flowers, storage=storage)
+    assert list((flowers / "cache/images").glob("*.part")) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from dlx import device
+from dlx.data.on_disk import OnDisk
 from dlx.data.source import sources
 from dlx.errors import RequestError
 
@@ -9,9 +11,9 @@ FLAT = np.arange(12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([0, 1, 1, 0])
 
 
-def build(root, **arrays):
-    np.savez(root / "mine.npz", **arrays)
-    return sources.build("npz", {"path": "mine.npz"}, root=root)
+def build(root, save=np.savez, storage="auto", **arrays):
+    save(root / "mine.npz", **arrays)
+    return sources.build("npz", {"path": "mine.npz", "storage": storage}, root=root)
 
 
 def test_inputs_and_labels_are_the_training_part(tmp_path):
@@ -142,3 +144,58 @@ def test_a_single_array_is_refused(tmp_path):
 def test_the_path_is_required(tmp_path):
     with pytest.raises(RequestError, match=r"data\.path: give a file .* data\.path=mine\.npz"):
         sources.build("npz", {}, root=tmp_path)
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 5, 6), dtype=np.uint8)
+
+
+def test_uint8_inputs_of_every_part_can_stay_on_disk(tmp_path):
+    pairs = {f"{part}_inputs": IMAGES + len(part) for part in ("train", "val", "test")}
+    pairs |= {f"{part}_labels": LABELS for part in ("train", "val", "test")}
+    memory = build(tmp_path, storage="memory", **pairs)
+    disk = sources.build("npz", {"path": "mine.npz", "storage": "disk"}, root=tmp_path)
+    assert disk.white == 255.0
+    for part in ("train", "validation", "test"):
+        inputs = getattr(disk, part).inputs
+        assert isinstance(inputs, OnDisk)
+        assert inputs.shape == (4, 1, 5, 6)
+        assert torch.equal(inputs.read(), getattr(memory, part).inputs)
+        assert torch.equal(getattr(disk, part).labels, getattr(memory, part).labels)
+
+
+def test_auto_keeps_on_disk_what_is_large_for_the_memory_and_can_stay_there(tmp_path, monkeypatch):
+    given = {"inputs": IMAGES, "labels": LABELS}
+    assert isinstance(build(tmp_path, **given).train.inputs, torch.Tensor)
+    monkeypatch.setattr(device, "available_bytes", lambda: 3000)
+    assert isinstance(build(tmp_path, **given).train.inputs, OnDisk)
+    assert isinstance(build(tmp_path, storage="memory", **given).train.inputs, torch.Tensor)
+    assert isinstance(build(tmp_path, np.savez_compressed, **given).train.inputs, torch.Tensor)
+
+
+@pytest.mark.parametrize(
+    ("save", "inputs", "reason"),
+    [
+        (np.savez_compressed, IMAGES, "inputs is compressed; write it with numpy.savez"),
+        (np.savez, FLAT, "inputs is float32 in C order; it needs to be uint8 in C order"),
+    ],
+)
+def test_what_cannot_stay_on_disk_is_refused_with_the_reason(tmp_path, save, inputs, reason):
+    with pytest.raises(RequestError, match=rf"cannot stay on disk \(data\.storage=disk\): {reason}"):
+        build(tmp_path, save, "disk", inputs=inputs, labels=LABELS)
+
+
+@pytest.mark.parametrize("storage", ["memory", "disk"])
+@pytest.mark.parametrize("shape", [(4,), (4, 0), (4, 9, 9, 3), (2, 2, 2, 2, 2)])
+def test_wrong_shapes_are_refused_wherever_the_inputs_are(tmp_path, storage, shape):
+    labels = np.arange(shape[0]) % 2
+    with pytest.raises(RequestError, match=r"inputs has shape"):
+        build(tmp_path, storage=storage, inputs=np.zeros(shape, np.uint8), labels=labels)
+
+
+def test_damaged_inputs_are_refused_wherever_they_are(tmp_path):
+    build(tmp_path, inputs=IMAGES, labels=LABELS)
+    file = tmp_path / "mine.npz"
+    file.write_bytes(file.read_bytes().replace(IMAGES.tobytes(), (IMAGES ^ 1).tobytes()))
+    for storage in ("memory", "disk"):
+        with pytest.raises(RequestError, match=r"mine\.npz cannot be read as arrays .*CRC"):
+            sources.build("npz", {"path": "mine.npz", "storage": storage}, root=tmp_path)

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from dlx.data import standardise
+from dlx.data.on_disk import ArrayFile, OnDisk
 from dlx.data.standardise import fit
 
 
@@ -66,6 +67,24 @@ def test_mean_std_of_flat_uint8_is_overall():
     assert fitted.mean.shape == ()
     np.testing.assert_allclose(fitted.mean.numpy(), x.double().mean().numpy(), rtol=1e-13)
     np.testing.assert_allclose(fitted.scale.numpy(), x.numpy().astype(float).std(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("method", ["none", "unit", "mean_std", "mean_image"])
+@pytest.mark.parametrize("shape", [(23, 3, 4, 5), (23, 1, 4, 5), (23, 7)])
+@pytest.mark.parametrize("white", [255.0, None])
+@pytest.mark.parametrize("chunk_values", [30, 1 << 24])
+def test_samples_on_disk_have_the_statistics_of_those_in_memory_to_the_last_bit(
+    monkeypatch, tmp_path, method, shape, white, chunk_values
+):
+    x = uint8(*shape)
+    rows = torch.randperm(23, generator=torch.Generator().manual_seed(1))[:17]
+    expected = fit(method, x[rows], white)
+    np.savez(tmp_path / "x.npz", inputs=x.numpy())
+    monkeypatch.setattr(standardise, "CHUNK_VALUES", chunk_values)
+    fitted = fit(method, OnDisk(ArrayFile(tmp_path / "x.npz", "inputs"))[rows], white)
+    assert fitted.mean.shape == expected.mean.shape
+    assert torch.equal(fitted.mean, expected.mean)
+    assert torch.equal(fitted.scale, expected.scale)
 
 
 def test_constant_values_are_centred_and_not_divided_by_zero():

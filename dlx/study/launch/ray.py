@@ -171,19 +171,30 @@ def train_in_worker(
     os.chdir(where)
     from dlx.data.dataset import handed_over
 
-    with handed_over(dict(zip(keys, map(_from_numpy, data), strict=True))):
+    sources = {key: _from_numpy(sent) for key, sent in zip(keys, data, strict=True) if sent}
+    with handed_over(sources):
         return train_on_cluster(folder, cohort, gpus=gpus)
 
 
 def _to_numpy(settings: DataSettings) -> dict[str, Any]:
-    """Read a data set; return its arrays, which processes of a node can share without a copy."""
+    """Read a data set; return its arrays, which processes of a node can share without a copy.
+
+    Nothing for one that stays on disk: every worker opens it itself.
+    """
     from dlx.data.dataset import read
+    from dlx.data.on_disk import OnDisk, in_memory
     from dlx.data.own_files import check_unchanged
 
     source = read(settings)
     check_unchanged(settings)
+    if isinstance(source.train.inputs, OnDisk):
+        return {}
     parts = {"train": source.train, "validation": source.validation, "test": source.test}
-    arrays = {part: (it.inputs.numpy(), it.labels.numpy()) for part, it in parts.items() if it is not None}
+    arrays = {
+        part: (in_memory(it.inputs).numpy(), it.labels.numpy())
+        for part, it in parts.items()
+        if it is not None
+    }
     return {"classes": source.classes, "white": source.white, "arrays": arrays}
 
 

@@ -170,6 +170,17 @@ def test_a_stop_waits_for_what_trains_hands_out_no_more_and_tells_of_what_has_en
     assert launcher.log == ["a", "a+b"]
 
 
+def test_a_stop_in_the_last_cohort_is_a_stop(study):
+    def stopped():
+        stopping.request_stop(signal.SIGTERM)
+        return "stopped"
+
+    dispatch, told, _ = dispatched(study, Scripted(1, c=[stopped]))
+    with pytest.raises(stopping.Interrupted):
+        dispatch.run()
+    assert told == {"a": "", "b": ""}
+
+
 def test_an_error_that_came_back_is_raised_as_it_was(study):
     launcher = Scripted(2, a=[OSError(28, "No space left on device", "x/history.csv")])
     dispatch, told, _ = dispatched(study, launcher)

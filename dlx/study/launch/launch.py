@@ -131,7 +131,9 @@ class Dispatch:
             self._tell(task, "")
         elif attempt.how == "held":
             self._held[task] = time.monotonic() + RETRY
-        elif not stopping.stop_requested():
+        elif stopping.stop_requested():
+            self._queue.append(task)  # it has not ended, and `run` is about to see why
+        else:
             self._lost(task, before, attempt.reason)
 
     def _look_at_held(self) -> None:

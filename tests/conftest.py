@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-# A shell's background job ignores Ctrl-C, and so would all that is tested with it.
+# A shell's background job ignores Ctrl-C, nohup a closed terminal, and so would all that is tested with them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; subprocesses inherit it
 
 # Whole commands, browsers, drawn plots and simulations: `make quick` leaves them out, `make test` does not.

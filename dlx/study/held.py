@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dlx.run.documents import read_json
 from dlx.run.files import STUDY_LIMIT
+from dlx.run.paths import naming
 from dlx.study.lock import Lock, is_held
 
 YEARS = 1970, 9998  # a note may hold any date; the first and last ones do not exist in every time zone
@@ -56,7 +57,7 @@ class Held:
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         try:
-            with path.open("x", encoding="utf-8") as file:
+            with naming(path), path.open("x", encoding="utf-8") as file:
                 json.dump(me, file)
             yield
         finally:

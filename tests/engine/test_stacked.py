@@ -153,7 +153,7 @@ def test_users_nets_go_on_from_a_state_as_if_they_had_not_stopped(make_run):
 
 def test_a_net_that_evaluates_by_the_batch_does_not_depend_on_the_width(make_run, monkeypatch):
     """A stack may evaluate fewer samples at a time than the loop does."""
-    monkeypatch.setattr(stacked, "EVALUATION_BATCH", 6)
+    monkeypatch.setattr(stacked, "evaluation_batch", lambda _: 6)
     name = "circular padding, norm by the batch"
     (alone,) = [end for _, end in zip(range(1), loop.train(own_runs(make_run, name)[0]), strict=False)]
     (together,) = [

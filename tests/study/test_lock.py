@@ -8,6 +8,8 @@ import signal
 
 import pytest
 
+from dlx.study import held
+from dlx.study.held import Held
 from dlx.study.lock import Lock, is_held
 
 
@@ -107,3 +109,13 @@ def test_a_link_is_not_followed(path, tmp_path):
     with pytest.raises(OSError, match=r"a\.lock"):
         Lock(path).acquire()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_note_that_does_not_fit_on_the_disk_is_named(tmp_path, monkeypatch):
+    def full(content, file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(held.json, "dump", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/key\.json'"), Held(tmp_path).note("key"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -60,7 +60,7 @@ def find_widths(
     if through_vmap:
         stacked = sum(counts[key] for key in through_vmap)
         largest = max(through_vmap.values())
-        notices.append(f"stacked through vmap: {stacked} runs, largest difference {largest:.0e}")
+        notices.append(f"stacked through vmap: {stacked} runs, largest difference {largest:.1g}")
     return Widths(by_key, notices)
 
 

@@ -24,11 +24,12 @@ from dlx.run.paths import HISTORY, LOG
 from tests.study.contents import files
 
 # Dropout, augmentation, batch norm, a schedule, probes and early stopping; 40 runs, of which some stop early.
+# There is enough to do for two processes.
 WORDS = [
     "name=study",
-    "data.train_size=200",
+    "data.train_size=300",
     "data.val_size=100",
-    "epochs=40",
+    "epochs=50",
     "model=mlp_bn",
     "model.width=16",
     "model.dropout=0.1",
@@ -89,7 +90,10 @@ class _Line:
         wrong: list[str] = []
         while kills < wanted:
             study = Killed(self._folder / f"killed-{kills}" / "study")
-            kills += self._train_killed(study, wanted - kills, seconds)
+            killed = self._train_killed(study, wanted - kills, seconds)
+            if not killed:
+                raise RuntimeError(f"{self._way}: the study ended before anything was killed")
+            kills += killed
             found = files(study.folder)
             compared += len(expected)
             wrong += sorted(n for n in expected | found if expected.get(n) != found.get(n))

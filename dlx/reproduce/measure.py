@@ -19,22 +19,29 @@ LAYER_MEAN = "largest_layer_mean"  # largest |mean| of a layer's outputs in trai
 def read_metric(folder: Path, result: Result, metric: str, at: Moment) -> float:
     """Return `metric` of a completed run at its last epoch, its best, a numbered one, or on the test split.
 
-    Raises RequestError if the run has no such metric, or no value of it at that moment.
+    Raises RequestError if the run has no such metric, no value of it at that moment, or a damaged table.
     """
-    value: float | None
-    if metric == PARAMETERS:
-        value = result.parameters
-    elif metric == LAYER_MEAN:
-        value = _layer_mean(folder, result, at)
-    elif at == "test":
-        value = _known(_test_scores(folder, result), metric)
-    elif isinstance(at, int):
-        value = _at_epoch(folder, metric, at)
-    else:
-        value = _known(result.last if at == "last" else result.best, metric)
+    try:
+        value = _read(folder, result, metric, at)
+    except RequestError:
+        raise
+    except ValueError as error:
+        raise RequestError(f"{error}; rerun=true trains the run again") from error
     if value is None or not math.isfinite(value):
         raise RequestError(f"metric: {folder} has no value of {metric} at {write_moment(at)}")
     return float(value)
+
+
+def _read(folder: Path, result: Result, metric: str, at: Moment) -> float | None:
+    if metric == PARAMETERS:
+        return result.parameters
+    if metric == LAYER_MEAN:
+        return _layer_mean(folder, result, at)
+    if at == "test":
+        return _known(_test_scores(folder, result), metric)
+    if isinstance(at, int):
+        return _at_epoch(folder, metric, at)
+    return _known(result.last if at == "last" else result.best, metric)
 
 
 def write_moment(at: Moment) -> str:

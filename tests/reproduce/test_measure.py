@@ -73,6 +73,15 @@ def test_a_missing_value_is_reported_in_one_line(folder, metric, at, words):
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "metric", "at"), [("history.csv", "extra", 1), ("layers.csv", LAYER_MEAN, 2)]
+)
+def test_a_damaged_table_is_reported_in_one_line(folder, name, metric, at):
+    (folder / name).write_text("epoch,stop\n")
+    with pytest.raises(RequestError, match=rf"{name}: .*; rerun=true trains the run again"):
+        read_metric(folder, RESULT, metric, at)
+
+
 def test_missing_layer_statistics_say_how_to_record_them(folder):
     (folder / "layers.csv").unlink()
     with pytest.raises(RequestError, match=r"probes\.layers=true"):

@@ -70,7 +70,7 @@ def _find(file: BinaryIO, name: str) -> tuple[int, tuple[int, ...]]:
                 order = "Fortran" if fortran else "C"
                 raise ValueError(f"{name} is {dtype} in {order} order; it needs to be uint8 in C order")
             if before + math.prod(shape) != member.file_size:
-                raise zipfile.BadZipFile(f"{name} has not the size of its shape {shape}")
+                raise zipfile.BadZipFile(f"{name} does not have the size of its shape {shape}")
             while content.read(PIECE):
                 pass  # at the end, zipfile compares the checksum
         file.seek(member.header_offset)

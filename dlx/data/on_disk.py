@@ -44,12 +44,14 @@ class ArrayFile:
     def read(self, rows_B: list[int]) -> Tensor:
         """Return these rows, [B, ...]. Raises RequestError if the file has changed since it was opened."""
         images = np.empty((len(rows_B), *self.shape[1:]), np.uint8)
-        for image, row in zip(images, rows_B, strict=True):
-            start = self._start + row * image.nbytes
-            if os.preadv(self._descriptor, [image], start) != image.nbytes:
-                raise OSError(errno.EIO, "less could be read than was written", str(self.path))
+        sizes = [
+            os.preadv(self._descriptor, [image], self._start + row * image.nbytes)
+            for image, row in zip(images, rows_B, strict=True)
+        ]
         if self._size_and_time() != self._version:
             raise RequestError(f"{self.path} was changed while it was in use; give the command again")
+        if sum(sizes) != images.nbytes:
+            raise OSError(errno.EIO, "less could be read than was written", str(self.path))
         return torch.from_numpy(images)
 
     def _size_and_time(self) -> tuple[int, int]:

@@ -88,6 +88,12 @@ def test_a_file_that_is_changed_in_its_place_is_an_error(samples, file):
 
 def test_a_file_that_has_become_shorter_is_an_error(samples, file):
     os.truncate(file, 600)
+    with pytest.raises(RequestError, match=r"a\.npz was changed while it was in use"):
+        samples[25:].read()
+
+
+def test_a_disk_that_gives_less_than_it_has_is_an_error(monkeypatch, samples):
+    monkeypatch.setattr(os, "preadv", lambda descriptor, buffers, offset: len(buffers[0]) - 1)
     with pytest.raises(OSError, match="less could be read"):
         samples[25:].read()
 

@@ -23,7 +23,7 @@ UNITS = (1.0, 1e3, 1e6, 1e6, 1e12)  # of the terms, in seconds
 
 @dataclass(frozen=True)
 class Work:
-    """What a command trains: runs of a net F-W-W/2-K on so many samples, which differ in their seeds alone."""
+    """What a command trains: runs of a net F-W-W/2-K on so many samples that differ in their seeds."""
 
     runs: int = 10
     width: int = 16

@@ -24,15 +24,15 @@ COST = 1.25 * WORTH_A_PROCESS
 ABOUT = """
 A2's net (784-W-W/2-10, Adam 1e-4, batch 32, 1000 + 500 images of Fashion-MNIST), `dlx train model.width=W
 seed=range(N)`, by both engines and by `engine=auto`, which measures both and takes the faster one. All three
-have the same processes of one thread: 1 x 1 is `launcher.processes=1 threads=1`, and {processes} x 1 is
-`launcher.processes={processes} threads=1`. A single run has nothing to be stacked with: `loop` and `auto` then do
-the same, and what they differ by is this machine's noise.
+have the same processes of one thread: {processes} x 1 stands for `launcher.processes={processes} threads=1`.
+A single run has nothing to be stacked with: `loop` and `auto` then do the same, and what they differ by is
+this machine's noise.
 
 The first columns are milliseconds of training for one epoch of one run, from the first run's start to the
 last epoch's end. The others are seconds of the whole command with {epochs} epochs for each run, as A2 has.
-Each cell trains as many epochs as dlx's own estimate puts at {cost:.3g} s, {factor:.3g} times the cost from which
-it measures its engines; epochs beyond are scaled. The commands have an empty cache: `engine=auto` measures
-anew each time, before the first run starts. The plain loop ({processes} x 1) is that of the suite.
+Each cell trains as many epochs as dlx's own estimate puts at {cost:.3g} s, which is {factor:.3g} times that
+from which it measures its engines; epochs beyond are scaled. The commands have an empty cache: `engine=auto`
+measures anew each time, before the first run starts. The plain loop ({processes} x 1) is that of the suite.
 """
 
 

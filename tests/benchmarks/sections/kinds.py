@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from tests.benchmarks import dlx_runs, peers
@@ -18,7 +19,7 @@ SHARE = 1 / 5  # of the epochs that the slow peers train: these runs are short
 
 @dataclass(frozen=True)
 class Kind:
-    """Seeds of one net: what dlx is asked for, and the same as a recipe; `digits`: on these, not on Fashion."""
+    """Seeds of one net: words of dlx and the same as a recipe; `digits`: not on Fashion-MNIST, but on those."""
 
     name: str
     words: tuple[str, ...]
@@ -34,7 +35,7 @@ class Kind:
     def ensembles(self, count: int) -> list[Recipe]:
         """Return the runs as so many ensembles of about equal size."""
         bounds = [self.runs * part // count for part in range(count + 1)]
-        return [replace(self.recipe, seed=a, members=b - a) for a, b in zip(bounds, bounds[1:], strict=False)]
+        return [replace(self.recipe, seed=a, members=b - a) for a, b in pairwise(bounds)]
 
 
 def kinds() -> list[Kind]:

@@ -27,10 +27,10 @@ POINTS = (
 SIDE_BY_SIDE = (Work(runs=1000, epochs=2), Work(width=512, epochs=20))
 
 ABOUT = """
-`dlx train data=blobs model.width=W seed=range(N)`, blobs of the size of scikit-learn's digits (64 features, 10
-classes) with as many samples as asked for, {val} of them for validation; Adam, batch 32, `engine=auto`
-with an empty cache. Whole commands in one process of one thread, some also in {processes}; `status` and `report`
-are those commands on the study that this left.
+`dlx train data=blobs model.width=W seed=range(N)`: blobs of the size of scikit-learn's digits (64 features,
+10 classes) with as many samples as asked for, and {val} more for validation; Adam, batch 32, `engine=auto`
+with an empty cache. Seconds of whole commands in one process of one thread (1 x 1) or in {processes}
+({processes} x 1). `status` and `report` are those commands on the study that is then there.
 """
 FORMULA = """
 The model is a sum over what a command does, fitted to the points of one process by least squares of the

@@ -32,9 +32,9 @@ ROUNDS = 5  # for each round of the sections that take minutes
 
 ABOUT = """
 Whole commands, as a shell starts them, with compiled files. The hundred runs: `dlx train data=digits epochs=1
-model.width=8 optimizer.lr=(50 values) seed=0,1`, and the plain loop of the suite ({processes} x 1) with as many. The report
-and the status are of 20 runs of 20 epochs. Each wrong word ends with exit code 2 and a line that says what is
-allowed.
+model.width=8 optimizer.lr=(50 values) seed=0,1`, and as many by the plain loop of the suite ({processes} x 1).
+The report and the status are of 20 runs of 20 epochs. Each wrong word ends with exit code 2 and a line that
+says what is allowed.
 """
 
 

@@ -48,9 +48,9 @@ lock: setup ## Renew .ci/requirements.txt, the packages of CI: for every system 
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 	  --output-file .ci/requirements.txt pyproject.toml
 
-bench: setup ## Measure speed beside others: SECTIONS="suite width sweep loop safety gpu" DATA_ROOT=DIR FULL=1
+bench: setup ## Measure speed beside others: SECTIONS="suite grid" ROUNDS=2 DATA_ROOT=DIR FULL=1
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
-	$(BIN)/python -m tests.benchmarks $(SECTIONS) $(if $(DATA_ROOT),--data-root '$(DATA_ROOT)') $(if $(FULL),--full)
+	$(BIN)/python -m tests.benchmarks $(SECTIONS) $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(DATA_ROOT),--data-root '$(DATA_ROOT)') $(if $(FULL),--full)
 
 wheel: setup ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

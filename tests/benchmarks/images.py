@@ -1,4 +1,4 @@
-"""The images that every contestant trains on: Fashion-MNIST, or synthetic ones of its shape.
+"""Images in memory and in a file that contestants load. Nothing of dlx is imported: peers do without it.
 
 Axes: N samples, H and W pixels.
 """
@@ -9,15 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-
-from dlx.config import DataSettings
-from dlx.data.dataset import read
-from dlx.data.split import split
-from dlx.errors import RequestError
-from tests.benchmarks.recipe import TRAIN_SAMPLES, VAL_SAMPLES
-
-FILE, DIGITS = "images.npz", "digits.npz"
-DIGITS_WHITE = 15  # 16 levels of grey, 0 to 16, become 0 to 240
 
 
 @dataclass(frozen=True)
@@ -38,69 +29,6 @@ class Images:
         """Return the first samples of either split."""
         parts = (self.train_NHW, self.train_labels_N, self.val_NHW, self.val_labels_N)
         return Images(*(part[:samples] for part in parts))
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The images on disk, the words that make `dlx train` use the same ones, and whether they are real."""
-
-    file: Path
-    words: tuple[str, ...]
-    real: bool
-
-    @property
-    def digits(self) -> Path:
-        """scikit-learn's digits in a file of the same form, 1000 + 397 images of 8 x 8."""
-        return self.file.with_name(DIGITS)
-
-
-def prepare(root: str | None, folder: Path) -> Prepared:
-    """Write into `folder` the split that dlx draws from the Fashion-MNIST below `root` (see data.root).
-
-    Where it is not there and cannot be downloaded, the images are synthetic. Write the digits beside it.
-    """
-    _write_digits(folder / DIGITS)
-    settings = DataSettings(
-        name="fashion_mnist",
-        root=root,
-        train_size=TRAIN_SAMPLES,
-        val_size=VAL_SAMPLES,
-        test_size=None,
-        split_seed=0,
-        stratify=False,
-        standardise="unit",
-    )
-    try:
-        source = read(settings)
-    except RequestError:
-        write(synthetic(TRAIN_SAMPLES, VAL_SAMPLES), folder / FILE)
-        words = ("data=npz", f"data.root={folder}", f"data.path={FILE}", "data.standardise=unit")
-        return Prepared(folder / FILE, words, real=False)
-    train, val, _ = split(
-        source, train_size=TRAIN_SAMPLES, val_size=VAL_SAMPLES, test_size=None, seed=0, stratify=False
-    )
-    pixels = [arrays.inputs.squeeze(1) for arrays in (train, val)]
-    write(Images(pixels[0], train.labels, pixels[1], val.labels), folder / FILE)
-    where = () if root is None else (f"data.root={Path(root).absolute()}",)
-    return Prepared(folder / FILE, ("data=fashion_mnist", *where), real=True)
-
-
-def _write_digits(file: Path) -> None:
-    settings = DataSettings(
-        name="digits",
-        root=None,
-        train_size=TRAIN_SAMPLES,
-        val_size=397,
-        test_size=None,
-        split_seed=0,
-        stratify=False,
-        standardise="unit",
-    )
-    train, val, _ = split(
-        read(settings), train_size=TRAIN_SAMPLES, val_size=397, test_size=None, seed=0, stratify=False
-    )
-    train_NHW, val_NHW = (arrays.inputs.squeeze(1) * DIGITS_WHITE for arrays in (train, val))
-    write(Images(train_NHW, train.labels, val_NHW, val.labels), file)
 
 
 def synthetic(train: int, val: int) -> Images:

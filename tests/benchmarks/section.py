@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dlx.study.plan import cores
-from tests.benchmarks.images import Prepared
 from tests.benchmarks.measure import Contestant, Samples, ratio
+from tests.benchmarks.prepared import Prepared
 
 WHOLE = "wall"  # seconds from the start of the first process to the end of the last
 START_UP = "start-up"

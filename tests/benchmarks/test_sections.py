@@ -10,9 +10,10 @@ import pytest
 from dlx.compose.request import compose
 from dlx.study.plan import SECONDS_A_MULTIPLY_ADD, SECONDS_A_STEP, WORTH_A_PROCESS, sketch_runs
 from tests.benchmarks import dlx_runs, peers
-from tests.benchmarks.__main__ import SECTIONS
+from tests.benchmarks.command import SECTIONS
 from tests.benchmarks.dlx_runs import Command
-from tests.benchmarks.images import Prepared, synthetic, write
+from tests.benchmarks.images import synthetic, write
+from tests.benchmarks.prepared import Prepared
 from tests.benchmarks.section import Setting, Worst
 from tests.benchmarks.sections import gpu
 from tests.benchmarks.workers import Wall

@@ -1,5 +1,6 @@
 """Runs in processes: what is scaled, what counts once, what a failure says."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -58,3 +59,12 @@ def test_images_come_back_as_they_were(tmp_path):
     again = load(Path(tmp_path) / "images.npz")
     assert again.train_NHW.equal(images.train_NHW)
     assert again.val_labels_N.equal(images.val_labels_N)
+
+
+def test_a_process_that_trains_a_peer_imports_nothing_of_dlx():
+    script = "import sys, tests.benchmarks.__main__, tests.benchmarks.workers, tests.benchmarks.plain; "
+    script += (
+        "print(sorted(name for name in sys.modules if name.partition('.')[0] in ('dlx', 'hydra')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

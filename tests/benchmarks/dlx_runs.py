@@ -1,5 +1,6 @@
 """dlx from outside: `dlx train` as a user types it, whole commands on the clock."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -37,8 +38,8 @@ def train(command: Command) -> Wall:
 def train_in(folder: Path, command: Command) -> Wall:
     """Do the same in a folder that is kept, with its runs below outputs/.
 
-    `training` is from the first run's start to the end of the last epoch of all; `start_up`, the rest, has in
-    it what dlx measures to choose an engine.
+    `start_up` is all but the time from the first run's start to the end of the last epoch of all; what dlx
+    measures to choose an engine is in it.
     """
     for file, text in command.files.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -47,14 +48,21 @@ def train_in(folder: Path, command: Command) -> Wall:
     runs = [file.parent for file in folder.glob("outputs/*/*/history.csv")]
     if len(runs) != command.runs:
         raise RuntimeError(f"dlx train {' '.join(command.words)}: {len(runs)} runs, not {command.runs}")
-    training = max((run / "history.csv").stat().st_mtime for run in runs) - min(map(_began, runs))
-    return Wall(whole=whole, start_up=whole - training, training=training)
+    span = max((run / "history.csv").stat().st_mtime for run in runs) - min(map(_began, runs))
+    return Wall(whole=whole, start_up=whole - span, training=sum(map(_trained, runs)))
 
 
 def _began(run: Path) -> float:
     """Return when a run was about to train: the time of the first line in its log, seconds of the epoch."""
     with (run / "train.log").open(encoding="utf-8") as log:
         return datetime.fromisoformat(log.readline()[: len("2026-11-21 12:00:00,000")]).timestamp()
+
+
+def _trained(run: Path) -> float:
+    """Return the seconds of a run's epochs with their validation; of a stack's epochs, its share."""
+    with (run / "history.csv").open(encoding="utf-8", newline="") as file:
+        times = [float(row["time"]) for row in csv.DictReader(file)]
+    return times[-1] - times[0]  # the first is from before training
 
 
 def call(words: Sequence[str], folder: Path, *, code: int = 0) -> float:

@@ -9,10 +9,14 @@ TINY = ("data=digits", "data.train_size=64", "data.val_size=32", "model.width=4"
 
 
 @pytest.mark.slow
-def test_commands_are_timed_from_their_first_run_to_their_last_epoch():
+def test_a_commands_epochs_take_less_than_from_its_first_run_to_its_last_epoch():
     wall = dlx_runs.train(Command((*TINY, "seed=0,1"), 2))
-    assert 0 < wall.training < wall.whole
-    assert wall.start_up == pytest.approx(wall.whole - wall.training)
+    assert 0 < wall.training < wall.whole - wall.start_up
+
+
+def test_a_runs_epochs_begin_after_the_untrained_one(tmp_path):
+    (tmp_path / "history.csv").write_text("epoch,step,time,lr\n0,0,0.5,\n1,2,1.25,0.1\n2,4,2.75,0.1\n")
+    assert dlx_runs._trained(tmp_path) == 2.25
 
 
 @pytest.mark.slow

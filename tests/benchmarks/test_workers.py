@@ -63,8 +63,6 @@ def test_images_come_back_as_they_were(tmp_path):
 
 def test_a_process_that_trains_a_peer_imports_nothing_of_dlx():
     script = "import sys, tests.benchmarks.__main__, tests.benchmarks.workers, tests.benchmarks.plain; "
-    script += (
-        "print(sorted(name for name in sys.modules if name.partition('.')[0] in ('dlx', 'hydra')))"
-    )
+    script += "print(sorted(name for name in sys.modules if name.partition('.')[0] in ('dlx', 'hydra')))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

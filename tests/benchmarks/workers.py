@@ -24,11 +24,14 @@ WARM_UP_SAMPLES = 64
 
 @dataclass(frozen=True)
 class Wall:
-    """Seconds that all runs took, from the start of the first process to the end of the last."""
+    """Seconds that all runs took, from the start of the first process to the end of the last.
+
+    `training`: of the processes, one after another, for all epochs with their validation.
+    """
 
     whole: float
     start_up: float  # of these, before the first epoch
-    training: float  # of a loop: epochs with their validation, summed over the runs
+    training: float
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ VARIANTS: tuple[tuple[str, ...], ...] = (
 
 ABOUT = """
 `dlx train device=cuda seed=range({runs})`, the net and data of A2, {epochs} epochs, `engine=stacked`.
-`training` is from the first run's start to the end of the last epoch of all.
+`training` is all epochs with their validation.
 """
 
 

@@ -28,8 +28,7 @@ have the same processes of one thread: {processes} x 1 stands for `launcher.proc
 A single run has nothing to be stacked with: `loop` and `auto` then do the same, and what they differ by is
 this machine's noise.
 
-The first columns are milliseconds of training for one epoch of one run, from the first run's start to the
-last epoch's end. The others are seconds of the whole command with {epochs} epochs for each run, as A2 has.
+The first columns are milliseconds of a process for one epoch of one run, with its validation. The others are seconds of the whole command with {epochs} epochs for each run, as A2 has.
 A cell of several runs trains as many epochs as dlx's own estimate puts at {cost:.3g} s, which is {factor:.3g}
 times that from which it measures its engines; epochs beyond are scaled. The commands have an empty cache:
 `engine=auto` measures anew each time, before the first run starts. The plain loop ({processes} x 1) is that
@@ -125,7 +124,8 @@ def _contestant(setting: Setting, cell: Cell) -> Contestant:
             walls[engine] = dlx_runs.train(Command(setting.words(*words, epochs=epochs), cell.runs))
         training = {_ms(each): 1000 * wall.training / epochs / cell.runs for each, wall in walls.items()}
         whole = {
-            _whole(each): wall.start_up + wall.training * EPOCHS / epochs for each, wall in walls.items()
+            _whole(each): wall.whole + wall.training / cell.processes * (EPOCHS / epochs - 1)
+            for each, wall in walls.items()
         }
         return training | whole | (_plain(setting, cell, epochs) if _has_peer(setting, cell) else {})
 

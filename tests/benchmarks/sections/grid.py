@@ -28,7 +28,8 @@ have the same processes of one thread: {processes} x 1 stands for `launcher.proc
 A single run has nothing to be stacked with: `loop` and `auto` then do the same, and what they differ by is
 this machine's noise.
 
-The first columns are milliseconds of a process for one epoch of one run, with its validation. The others are seconds of the whole command with {epochs} epochs for each run, as A2 has.
+The first columns are milliseconds of a process for one epoch of one run, with its validation. The others are
+seconds of the whole command with {epochs} epochs for each run, as A2 has.
 A cell of several runs trains as many epochs as dlx's own estimate puts at {cost:.3g} s, which is {factor:.3g}
 times that from which it measures its engines; epochs beyond are scaled. The commands have an empty cache:
 `engine=auto` measures anew each time, before the first run starts. The plain loop ({processes} x 1) is that

@@ -12,8 +12,8 @@ EPOCHS, RATE = 150, 1e-3
 ABOUT = """
 Adam {rate:g}, batch 32, width 128, {epochs} epochs of 1000 + 500 images, one process of one thread (1 x 1)
 for everybody. `training` is the epochs with their validation. Start-up is what goes before: imports and data;
-of dlx also Hydra and files. The peers are those of the suite. Notebook, Lightning and skorch train {share:.3g} of
-the epochs, and what these take is scaled; all others train all.
+of dlx also Hydra and files. The peers are those of the suite. Notebook, Lightning and skorch train
+{share:.3g} of the epochs, and what these take is scaled; all others train all.
 """
 
 

@@ -32,7 +32,7 @@ def contestant(module, package):
         PLAIN,
         Recipe(hidden=(32, 16), optimizer="sgd", lr=0.1, epochs=4, norm="batch", batch_size=16),
         Recipe(hidden=(32, 16), lr=0.01, epochs=12, noise=0.1, shift=1, flip=True),
-        Recipe(net="cnn", hidden=(4, 8), norm="batch", lr=0.02, epochs=4),
+        Recipe(net="cnn", hidden=(4, 8), norm="batch", lr=0.02, epochs=8),
         Recipe(net="own", hidden=(16,), lr=0.01, epochs=4),
     ],
 )

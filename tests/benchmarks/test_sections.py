@@ -13,9 +13,12 @@ from tests.benchmarks import dlx_runs, peers
 from tests.benchmarks.command import SECTIONS
 from tests.benchmarks.dlx_runs import Command
 from tests.benchmarks.images import synthetic, write
+from tests.benchmarks.measure import Samples
+from tests.benchmarks.opening import opening_rows
+from tests.benchmarks.page import markdown
 from tests.benchmarks.prepared import Prepared
-from tests.benchmarks.section import Setting, Worst
-from tests.benchmarks.sections import gpu
+from tests.benchmarks.section import Setting, median
+from tests.benchmarks.sections import gpu, start
 from tests.benchmarks.workers import Wall
 
 IMAGES = Prepared(Path("images.npz"), ("data=npz", "data.root=.", "data.path=images.npz"), real=False)
@@ -50,25 +53,40 @@ def commands(monkeypatch):
     return given
 
 
-@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("name", [name for name in SECTIONS if name != "start"])
 def test_bounds_ratios_and_cases_are_about_what_is_measured(name, described, commands):
     section = described(name)
-    named = [quantity for claim in section.claims for quantity in _quantities(claim)]
-    for case in section.cases:
-        named += [case.auto, case.loop, *case.peers.values(), *case.usual.values(), case.limit]
-    named = {quantity for quantity in [*named, section.base] if quantity is not None}
-    assert {contestant for contestant, _ in named} <= set(section.contestants)
-    if name != "start":  # its contestants start processes
-        measured = {each: contestant() for each, contestant in section.contestants.items()}
-        assert all(quantity in measured[contestant] for contestant, quantity in named)
+    measured = measure(section.contestants)
     assert section.claims or section.conclude
-    assert "{" not in section.about
+    assert all(claim.holds(measured) is not None for claim in section.claims)
+    assert section.base is None or median(measured, section.base) is not None
+    for case in section.cases:
+        named = [case.auto, case.loop, *case.peers.values(), *case.usual.values(), case.limit]
+        assert all(median(measured, quantity) is not None for quantity in named if quantity)
+    assert len(opening_rows(SECTIONS[name], section, measured)) == len(section.cases)
+    text = markdown(SECTIONS[name], section, measured, [])
+    assert "{" not in text
 
 
-def _quantities(claim):
-    if isinstance(claim, Worst):
-        return [quantity for part in claim.parts.values() for quantity in _quantities(part)]
-    return [claim.over, *claim.under]
+def test_bounds_on_start_up_are_about_its_commands(described, monkeypatch):
+    called = []
+
+    def spy(words, folder, *, code=0):
+        called.append((code, words))
+        return 0.1
+
+    section = described("start")
+    monkeypatch.setattr(start, "call", spy)
+    measured = measure(section.contestants)
+    assert all(claim.holds(measured) is not None for claim in section.claims)
+    assert len(opening_rows("Start-up", section, measured)) == len(section.cases)
+    assert sum(code == 2 for code, _ in called) == len(start.WRONG)
+
+
+def measure(contestants):
+    return {
+        name: Samples({key: [value] for key, value in each().items()}) for name, each in contestants.items()
+    }
 
 
 @pytest.mark.parametrize(

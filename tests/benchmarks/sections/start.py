@@ -3,7 +3,6 @@
 import shutil
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.benchmarks.dlx_runs import call
 from tests.benchmarks.measure import Contestant
@@ -31,9 +30,9 @@ epochs. Each wrong word ends with exit code 2 and a line that says what is allow
 """
 
 
-def describe(_: Setting) -> Section:
+def describe(setting: Setting) -> Section:
     """Return the section."""
-    commands = Commands()
+    commands = Commands(setting.images.file.parent)
     contestants: dict[str, Contestant] = {
         TORCH: lambda: commands.python("-c", "import torch"),
         FIRST: commands.first,
@@ -63,6 +62,9 @@ def describe(_: Setting) -> Section:
 class Commands:
     """The commands, in a folder that they share: what is to be there already is made once."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
     def python(self, *words: str, code: int = 0) -> dict[str, float]:
         """Run Python with these words."""
         return {WHOLE: call(words, self.folder, code=code)}
@@ -82,15 +84,6 @@ class Commands:
     def of_study(self, verb: str) -> dict[str, float]:
         """Run a verb that reads a study of 20 runs."""
         return self.python("-m", "dlx", verb, str(self.study))
-
-    @cached_property
-    def folder(self) -> Path:
-        """A folder that goes with this object."""
-        return Path(self._temporary.name)
-
-    @cached_property
-    def _temporary(self) -> "TemporaryDirectory[str]":
-        return TemporaryDirectory()
 
     @cached_property
     def study(self) -> Path:

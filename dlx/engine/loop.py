@@ -16,6 +16,7 @@ from dlx import rng
 from dlx.device import Timer
 from dlx.engine.evaluation import evaluate, evaluate_for_probe
 from dlx.engine.metrics import EpochMetrics, Metrics
+from dlx.engine.passes import Passes, passes_of
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.model.models import use_generator
 from dlx.run.history import EpochRow
@@ -30,17 +31,19 @@ def train(
     `before_step` may raise to leave training.
     """
     timer = Timer(run.device, start.seconds if start else 0.0)
-    step, training = start.step if start else 0, None
+    step, training, passes = start.step if start else 0, None, passes_of(run)
     for epoch in range(start.epoch + 1 if start else 0, run.epochs + 1):
         if epoch > 0:
-            step, training = _train_epoch(run, epoch, step, before_step)
+            step, training = _train_epoch(run, passes, epoch, step, before_step)
         yield epoch_end(run, epoch, step, training, *validate(run, epoch), timer.seconds())
 
 
-def _train_epoch(run: Run, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Metrics]:
+def _train_epoch(
+    run: Run, passes: Passes, epoch: int, step: int, before_step: Callable[[], None]
+) -> tuple[int, Metrics]:
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
     use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
-    metrics = EpochMetrics()
+    metrics = EpochMetrics(run.loss.correct)
     run.model.train()
     # A user's module may draw from torch's global generator, which is therefore seeded from the run's seed.
     global_draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
@@ -49,32 +52,27 @@ def _train_epoch(run: Run, epoch: int, step: int, before_step: Callable[[], None
         for inputs, labels_B in pairs:
             before_step()
             set_learning_rates(run, run.schedule(step))
-            _step(run, inputs, labels_B, augment_draws, metrics)
+            _step(run, passes, inputs, labels_B, augment_draws, metrics)
             step += 1
     return step, metrics.means()[0]
 
 
 def _step(
-    run: Run, inputs: Tensor, labels_B: Tensor, augment_draws: torch.Generator, metrics: EpochMetrics
+    run: Run,
+    passes: Passes,
+    inputs: Tensor,
+    labels_B: Tensor,
+    augment_draws: torch.Generator,
+    metrics: EpochMetrics,
 ) -> None:
     if run.augment is not None:
         inputs = run.augment(inputs, augment_draws)
-    outputs_BK = run.model(inputs)
-    losses_B = run.loss.per_sample(outputs_BK, labels_B)
-    run.loss.reduce(losses_B).backward()  # type: ignore[no-untyped-call]
-    run.probes.after_backward(losses_B.detach())
+    outputs_BK, losses_B = passes.run(inputs, labels_B)
+    run.probes.after_backward(losses_B)
     for optimizer in run.optimizers:
         optimizer.step()
-    _clear_gradients(run)
-    metrics.add(losses_B.detach(), run.loss.correct(outputs_BK.detach(), labels_B))
-
-
-def _clear_gradients(run: Run) -> None:
-    """Do as `zero_grad` does, in a tenth of its time."""
-    for optimizer in run.optimizers:
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+    passes.clear()
+    metrics.add(losses_B, outputs_BK, labels_B)
 
 
 def set_learning_rates(run: Run, factor: float) -> None:

@@ -113,6 +113,14 @@ class _Stack:
         self.transforms = _rows_by_transform(self.runs)
         self.probed = [(row, run) for row, run in enumerate(self.runs) if run.probes.in_steps]
 
+    def correct(self, outputs_RNK: Tensor, labels_RN: Tensor) -> Tensor:
+        """Return which outputs are correct by their run's loss, [R, N]."""
+        correct_RN = torch.empty(labels_RN.shape, device=labels_RN.device, dtype=torch.bool)
+        for loss, rows in self.losses:
+            flat = loss.correct(outputs_RNK[rows].flatten(0, 1), labels_RN[rows].flatten())
+            correct_RN[rows] = flat.view(labels_RN[rows].shape)
+        return correct_RN
+
 
 def _joint_step_key(run: Run) -> Hashable:
     """Return what must be equal for runs to step together."""
@@ -129,7 +137,7 @@ def _train_epoch(
     stack.model.use_generators(
         [rng.generator(run.seeds.dropout, "dropout", epoch, run.device) for run in runs]
     )
-    metrics = EpochMetrics()
+    metrics = EpochMetrics(stack.correct)
     stack.model.train()
     gathered = closing(_gather(runs, epoch))
     with stack.model.watch([run.probes.on_output("training") for run in runs]), gathered as pairs:
@@ -137,7 +145,7 @@ def _train_epoch(
             before_step()
             for run in runs:
                 set_learning_rates(run, run.schedule(step))
-            metrics.add(*_step(stack, x, labels_RB, augment_draws))
+            metrics.add(*_step(stack, x, labels_RB, augment_draws), labels_RB)
             step += 1
     return metrics.means(), step
 
@@ -145,11 +153,10 @@ def _train_epoch(
 def _step(
     stack: _Stack, x: Tensor, labels_RB: Tensor, augment_draws: Sequence[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """Take one step of every run; return its detached losses [R, B] and correct answers [R, B]."""
+    """Take one step of every run; return its detached losses [R, B] and outputs [R, B, K]."""
     x = _augment(stack, x, augment_draws)
     outputs_RBK = stack.model(x)
     losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
-    correct_RB = torch.empty(labels_RB.shape, device=x.device, dtype=torch.bool)
     total = outputs_RBK.new_zeros(())
     for loss, rows in stack.losses:
         flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
@@ -157,13 +164,12 @@ def _step(
         # Each run's loss depends only on its own parameters, so the gradient of the sum is each run's own.
         total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
         losses_RB[rows] = part_RB.detach()
-        correct_RB[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape)
     total.backward()
     stack.optimizers.take_gradients()
     for row, run in stack.probed:
         run.probes.after_backward(losses_RB[row])
     stack.optimizers.step()
-    return losses_RB, correct_RB
+    return losses_RB, outputs_RBK.detach()
 
 
 @torch.no_grad()

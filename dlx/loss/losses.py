@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
@@ -46,6 +47,14 @@ class Loss(ABC):
         """Return the mean or the sum over the batch."""
         return losses_B.mean() if self.reduction == "mean" else losses_B.sum()
 
+    def with_gradient(self, outputs_BK: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each sample [B], and the reduced loss's gradient by the outputs [B, K]."""
+        with torch.enable_grad():
+            inputs_BK = outputs_BK.detach().requires_grad_()
+            losses_B = self.per_sample(inputs_BK, labels_B)
+            (gradient_BK,) = torch.autograd.grad(self.reduce(losses_B), inputs_BK)
+        return losses_B.detach(), gradient_BK
+
 
 losses: Registry[Loss] = Registry("loss", "dlx.loss", "dlx.surface.descent")
 
@@ -64,6 +73,18 @@ class CrossEntropy(Loss):
     def per_sample(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
         """Return [B]."""
         return F.cross_entropy(outputs_BK, labels_B, reduction="none", label_smoothing=self.label_smoothing)
+
+    def with_gradient(self, outputs_BK: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return losses [B] and gradient [B, K], by autograd's kernels but in a quarter of its time."""
+        if self.label_smoothing:
+            return super().with_gradient(outputs_BK, labels_B)
+        logarithms_BK, index_B1 = torch.log_softmax(outputs_BK, 1), labels_B[:, None]
+        weight = 1 / len(labels_B) if self.reduction == "mean" else 1.0
+        of_logarithms_BK = torch.zeros_like(outputs_BK).scatter_(1, index_B1, -weight)
+        return (
+            logarithms_BK.gather(1, index_B1).neg_().squeeze(1),
+            torch._log_softmax_backward_data(of_logarithms_BK, logarithms_BK, 1, outputs_BK.dtype),
+        )
 
 
 @losses.register("binary_cross_entropy")

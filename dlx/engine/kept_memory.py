@@ -1,10 +1,10 @@
-"""Forward and backward passes of a sequential net into memory that is kept from step to step.
+"""Forward and backward passes of sequential nets into memory that is kept from step to step.
 
 Linear layers and ReLU are written out: the kernels that autograd calls, without its graph, and each time into
 the same tensors. The layers between them go through autograd piece by piece. On one thread, a step of
 784-128-64-10 in batches of 32 took half the time that it took through autograd.
 
-Axes: B of a batch, I inputs and O outputs of a linear layer, K outputs of the net.
+Axes: R runs of a stack, or none; B of a batch, I inputs and O outputs of a layer, K outputs of the net.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from dlx.loss.losses import Loss
+from dlx.engine.stacked_layers import StackedDropout, StackedElementwise, StackedLinear
+from dlx.loss.losses import Gradient
 from dlx.model.models import Dropout
 
 AS_MADE = vars(nn.Module())  # what a module has whose forward and backward nobody has hooked into
@@ -20,13 +21,10 @@ OWN = ("_parameters", "_buffers", "_modules", "training")
 
 
 class KeptMemory:
-    """The passes of a sequential net. The gradients of its linear layers stay the same tensors."""
+    """The passes of a sequential net. The gradients of its linear layers are the same tensors each time."""
 
-    def __init__(self, model: nn.Module, loss: Loss) -> None:
-        self._loss = loss
-        self._parts = list(_parts(_layers(model)))
-        pieces = [part for part in self._parts if isinstance(part, _Piece)]
-        self._of_pieces = [parameter for piece in pieces for parameter in piece.layers.parameters()]
+    def __init__(self, model: nn.Module, loss: Gradient) -> None:
+        self._loss, self._parts = loss, list(_parts(model))
 
     @staticmethod
     def suits(model: nn.Module) -> bool:
@@ -42,52 +40,50 @@ class KeptMemory:
         )
 
     @torch.no_grad()
-    def run(self, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Set the parameters' gradients; return outputs [B, K] and losses [B]."""
+    def __call__(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Set the parameters' gradients; return outputs [..., B, K] and losses [..., B]."""
         values = inputs
         for part in self._parts:
             values = part.forward(values)
-        losses_B, gradient = self._loss.with_gradient(values, labels_B)
+        losses, gradient = self._loss(values, labels)
         for part in reversed(self._parts):
             gradient = part.backward(gradient)
-        return values.clone(), losses_B
-
-    def clear(self) -> None:
-        """Clear the gradients that the next backward pass would add to; it writes over all others."""
-        for parameter in self._of_pieces:
-            parameter.grad = None
+        return values.clone(), losses
 
 
 class _Linear:
     """A linear layer and the ReLU after it, if there is one. `first`: nothing before it is trained."""
 
-    def __init__(self, layer: nn.Linear, *, relu: bool, first: bool) -> None:
-        self._weight_OI, self._bias_O = layer.weight, layer.bias
+    def __init__(self, layer: nn.Module, *, relu: bool, first: bool) -> None:
+        self._weight, self._bias = layer.weight, layer.bias  # [..., O, I] and [..., O] or None
+        self._multiply = torch.mm if layer.weight.dim() == 2 else torch.bmm
+        self._multiply_and_add = torch.addmm if layer.weight.dim() == 2 else torch.baddbmm
         self._relu, self._first = relu, first
-        for parameter in layer.parameters():
-            parameter.grad = torch.empty_like(parameter)
+        self._gradients = [torch.empty_like(parameter) for parameter in layer.parameters()]
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and the inputs' gradient, by B
 
-    def forward(self, inputs_BI: Tensor) -> Tensor:
-        size = len(inputs_BI)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[..., B, I] -> [..., B, O]."""
+        *rows, size, _ = inputs.shape
         if size not in self._kept:
-            self._kept[size] = inputs_BI.new_empty(size, len(self._weight_OI)), torch.empty_like(inputs_BI)
-        self._inputs_BI, self._outputs_BO = inputs_BI, self._kept[size][0]
-        if self._bias_O is None:
-            torch.mm(inputs_BI, self._weight_OI.t(), out=self._outputs_BO)
+            outputs = inputs.new_empty(*rows, size, self._weight.shape[-2])
+            self._kept[size] = outputs, torch.empty_like(inputs, memory_format=torch.contiguous_format)
+        self._inputs, outputs = inputs, self._kept[size][0]
+        if self._bias is None:
+            self._multiply(inputs, self._weight.mT, out=outputs)
         else:
-            torch.addmm(self._bias_O, inputs_BI, self._weight_OI.t(), out=self._outputs_BO)
-        return self._outputs_BO.relu_() if self._relu else self._outputs_BO
+            self._multiply_and_add(self._bias.unsqueeze(-2), inputs, self._weight.mT, out=outputs)
+        return outputs.relu_() if self._relu else outputs
 
-    def backward(self, gradient_BO: Tensor) -> Tensor:
+    def backward(self, gradient: Tensor) -> Tensor:
+        """[..., B, O] -> [..., B, I]."""
+        outputs, of_inputs = self._kept[gradient.shape[-2]]
         if self._relu:
-            gradient_BO = torch.ops.aten.threshold_backward.default(gradient_BO, self._outputs_BO, 0)
-        torch.mm(gradient_BO.t(), self._inputs_BI, out=self._weight_OI.grad)
-        if self._bias_O is not None:
-            torch.sum(gradient_BO, 0, out=self._bias_O.grad)
-        if self._first:
-            return gradient_BO
-        return torch.mm(gradient_BO, self._weight_OI, out=self._kept[len(gradient_BO)][1])
+            gradient = torch.ops.aten.threshold_backward.default(gradient, outputs, 0)
+        self._weight.grad = self._multiply(gradient.mT, self._inputs, out=self._gradients[0])
+        if self._bias is not None:
+            self._bias.grad = torch.sum(gradient, -2, out=self._gradients[1])
+        return gradient if self._first else self._multiply(gradient, self._weight, out=of_inputs)
 
 
 class _Piece:
@@ -99,48 +95,61 @@ class _Piece:
         self._differentiates = not first or _trains(self.layers)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        if not self._differentiates:
+            outputs: Tensor = self.layers(inputs)
+            return outputs
         self._inputs = inputs.detach().requires_grad_(not self._first)
-        with torch.set_grad_enabled(self._differentiates):
-            self._outputs = self.layers(self._inputs)
+        with torch.enable_grad():
+            self._outputs: Tensor = self.layers(self._inputs)
         return self._outputs.detach()
 
     def backward(self, gradient: Tensor) -> Tensor:
         if self._differentiates:
             self._outputs.backward(gradient)
-        return gradient if self._inputs.grad is None else self._inputs.grad
+        of_inputs = self._inputs.grad if self._differentiates and not self._first else None
+        return gradient if of_inputs is None else of_inputs
 
 
-def _layers(model: nn.Module) -> Iterator[nn.Module]:
-    """Yield the layers of a sequential net, without those that pass their input on."""
-    for layer in model.children():
-        if type(layer).forward is nn.Sequential.forward:
-            yield from _layers(layer)
-        elif not (type(layer) is nn.Identity or (type(layer) is Dropout and layer.p == 0)):
-            yield layer
-
-
-def _parts(layers: Iterator[nn.Module]) -> Iterator[_Linear | _Piece]:
-    first, others = True, []
-    remaining = [*layers]
-    while remaining:
-        layer = remaining.pop(0)
+def _parts(model: nn.Module) -> Iterator[_Linear | _Piece]:
+    layers, others, first = [*_layers(model)], list[nn.Module](), True
+    while layers:
+        layer = layers.pop(0)
         if not _is_linear(layer):
             others.append(layer)
             continue
         if others:
             yield _Piece(others, first=first)
             first, others = first and not _trains(*others), []
-        relu = bool(remaining) and type(remaining[0]) is nn.ReLU
+        relu = bool(layers) and _alone(layers[0]) is nn.ReLU
         if relu:
-            remaining.pop(0)
+            layers.pop(0)
         yield _Linear(layer, relu=relu, first=first)
         first = False
     if others:
         yield _Piece(others, first=first)
 
 
+def _layers(model: nn.Module) -> Iterator[nn.Module]:
+    """Yield the layers of a sequential net, without those that return their input."""
+    for layer in model.children():
+        if type(layer).forward is nn.Sequential.forward:
+            yield from _layers(layer)
+        elif _alone(layer) is not nn.Identity and not _is_dropout_of_nothing(layer):
+            yield layer
+
+
+def _alone(layer: nn.Module) -> type[nn.Module]:
+    """Return the class of a layer or, if it is stacked, of a member that treats each value by itself."""
+    return type(layer.members[0]) if type(layer) is StackedElementwise else type(layer)
+
+
+def _is_dropout_of_nothing(layer: nn.Module) -> bool:
+    members = layer.members if type(layer) is StackedDropout else [layer]
+    return all(type(member) is Dropout and member.p == 0 for member in members)
+
+
 def _is_linear(layer: nn.Module) -> bool:
-    return type(layer) is nn.Linear and all(parameter.requires_grad for parameter in layer.parameters())
+    return type(layer) in (nn.Linear, StackedLinear) and all(p.requires_grad for p in layer.parameters())
 
 
 def _trains(*layers: nn.Module) -> bool:

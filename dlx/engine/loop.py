@@ -16,7 +16,7 @@ from dlx import rng
 from dlx.device import Timer
 from dlx.engine.evaluation import evaluate, evaluate_for_probe
 from dlx.engine.metrics import EpochMetrics, Metrics
-from dlx.engine.passes import Passes, passes_of
+from dlx.engine.passes import Autograd, Passes, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.model.models import use_generator
 from dlx.run.history import EpochRow
@@ -31,7 +31,7 @@ def train(
     `before_step` may raise to leave training.
     """
     timer = Timer(run.device, start.seconds if start else 0.0)
-    step, training, passes = start.step if start else 0, None, passes_of(run)
+    step, training, passes = start.step if start else 0, None, _passes(run)
     for epoch in range(start.epoch + 1 if start else 0, run.epochs + 1):
         if epoch > 0:
             step, training = _train_epoch(run, passes, epoch, step, before_step)
@@ -67,12 +67,28 @@ def _step(
 ) -> None:
     if run.augment is not None:
         inputs = run.augment(inputs, augment_draws)
-    outputs_BK, losses_B = passes.run(inputs, labels_B)
+    outputs_BK, losses_B = passes(inputs, labels_B)
     run.probes.after_backward(losses_B)
     for optimizer in run.optimizers:
         optimizer.step()
-    passes.clear()
+    _clear_gradients(run)
     metrics.add(losses_B, outputs_BK, labels_B)
+
+
+def _passes(run: Run) -> Passes:
+    if run.device.type != "cpu" or run.probes.layers is not None:  # a probe watches each layer's forward
+        return Autograd(run.model, run.loss.gradient)
+    use_generator(run.model, rng.generator(run.seeds.dropout, "try", device=run.device))
+    first = [run.data.train.slice(0, size) for size in sizes(run)]
+    return fastest_passes(run.model, run.loss.gradient, first, str(run.loss))
+
+
+def _clear_gradients(run: Run) -> None:
+    """Do as `zero_grad` does, in a tenth of its time."""
+    for optimizer in run.optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
 
 def set_learning_rates(run: Run, factor: float) -> None:
@@ -96,6 +112,11 @@ def batches(run: Run, order: Tensor) -> Iterator[Tensor]:
     for index in torch.split(order, run.batch_size, dim=-1):
         if not run.drop_last or index.shape[-1] == run.batch_size:
             yield index
+
+
+def sizes(run: Run) -> list[int]:
+    """Return the different sizes of an epoch's batches."""
+    return sorted({len(index) for index in batches(run, torch.arange(len(run.data.train)))})
 
 
 def validate(run: Run, epoch: int) -> tuple[Tensor, Metrics]:

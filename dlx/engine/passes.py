@@ -1,91 +1,75 @@
-"""Forward and backward passes of a run alone: by autograd or, to the same bits, into memory that is kept.
+"""Forward and backward passes: by autograd or, to the same bits, into memory that is kept.
 
-Axes: B of a batch, K outputs.
+Axes: R runs of a stack, or none; B of a batch, K outputs.
 """
 
 import copy
-from collections.abc import Hashable
-from typing import Protocol
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from dlx import rng
 from dlx.engine.kept_memory import KeptMemory
-from dlx.engine.run import Run
-from dlx.loss.losses import Loss
-from dlx.model.models import use_generator
+from dlx.loss.losses import Gradient
+
+# Sets the parameters' gradients for inputs [..., B, *] and labels [..., B]; returns outputs [..., B, K] and
+# losses [..., B], both to keep.
+Passes = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 _same_bits: dict[Hashable, bool] = {}
 
 
-class Passes(Protocol):
-    """What takes a net forward and backward."""
-
-    def run(self, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Set the parameters' gradients; return outputs [B, K] and losses [B], both to keep."""
-        ...
-
-    def clear(self) -> None:
-        """Make ready for the next run, once the gradients have been used."""
-        ...
-
-
 class Autograd:
-    """The passes of any module, by torch's autograd."""
+    """The passes of any module."""
 
-    def __init__(self, model: nn.Module, loss: Loss) -> None:
+    def __init__(self, model: nn.Module, loss: Gradient) -> None:
         self._model, self._loss = model, loss
-        self._parameters = list(model.parameters())
 
-    def run(self, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Set the parameters' gradients; return outputs [B, K] and losses [B]."""
-        outputs_BK = self._model(inputs)
-        losses_B = self._loss.per_sample(outputs_BK, labels_B)
-        self._loss.reduce(losses_B).backward()  # type: ignore[no-untyped-call]
-        return outputs_BK.detach(), losses_B.detach()
-
-    def clear(self) -> None:
-        """Do as `zero_grad` does, in a tenth of its time."""
-        for parameter in self._parameters:
-            parameter.grad = None
+    def __call__(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Set the parameters' gradients; return outputs [..., B, K] and losses [..., B]."""
+        outputs = self._model(inputs)
+        losses, gradient = self._loss(outputs.detach(), labels)
+        outputs.backward(gradient)
+        return outputs.detach(), losses
 
 
-def passes_of(run: Run) -> Passes:
-    """Return the passes of the run's model: into kept memory, if these give the bits of autograd."""
-    if run.device.type != "cpu" or run.probes.layers is not None or not KeptMemory.suits(run.model):
-        return Autograd(run.model, run.loss)
-    last = len(run.data.train) % run.batch_size
-    sizes = [run.batch_size] if run.drop_last or last == 0 else [run.batch_size, last]
-    shapes = [(type(value), value.shape, value.dtype) for value in run.model.state_dict().values()]
-    modules = [type(module) for module in run.model.modules()]
-    key = (str(run.model), *modules, *shapes, run.loss, run.data.input_shape, *sizes)
+def fastest_passes(
+    model: nn.Module, loss: Gradient, batches: Sequence[tuple[Tensor, Tensor]], what: str
+) -> Passes:
+    """Return the passes of a model on a CPU: into kept memory, if these give the bits of autograd.
+
+    That is tried on a copy of the model, once for each kind of model in a process. `batches`: inputs and
+    labels of each size that will come; `what` describes the loss.
+    """
+    if not KeptMemory.suits(model):
+        return Autograd(model, loss)
+    shapes = [(name, value.shape, value.dtype) for name, value in model.state_dict().items()]
+    key = (str(model), *map(type, model.modules()), *shapes, what, *(labels.shape for _, labels in batches))
     if key not in _same_bits:
-        _same_bits[key] = _gives_same_bits(run, sizes)
-    return (KeptMemory if _same_bits[key] else Autograd)(run.model, run.loss)
+        _same_bits[key] = _gives_same_bits(model, loss, batches)
+    return (KeptMemory if _same_bits[key] else Autograd)(model, loss)
 
 
-def _gives_same_bits(run: Run, sizes: list[int]) -> bool:
-    """Compare the passes of copies of the model, on the first samples."""
+def _gives_same_bits(model: nn.Module, loss: Gradient, batches: Sequence[tuple[Tensor, Tensor]]) -> bool:
     try:
-        return all(
-            torch.equal(own, other)
-            for own, other in zip(_try(run, Autograd, sizes), _try(run, KeptMemory, sizes), strict=True)
-        )
+        computed = [_try(kind, model, loss, batches) for kind in (Autograd, KeptMemory)]
     except Exception:  # noqa: BLE001 - a user's layer may raise any; if it does in training, the user is told
         return False
+    return all(torch.equal(*pair) for pair in zip(*computed, strict=True))
 
 
-def _try(run: Run, kind: type[Autograd | KeptMemory], sizes: list[int]) -> list[Tensor]:
-    """Return all that one pass for each of these batch sizes computes."""
-    model = copy.deepcopy(run.model).train()
-    passes, computed = kind(model, run.loss), []
-    use_generator(model, rng.generator(0, "check", device=run.device))
-    for size in sizes:
-        with rng.global_state(0, "check", device=run.device):
-            computed += passes.run(*run.data.train.slice(0, size))
-        gradients = [parameter.grad for parameter in model.parameters()]
-        computed += [gradient.clone() for gradient in gradients if gradient is not None]
+def _try(
+    kind: type[Autograd | KeptMemory],
+    model: nn.Module,
+    loss: Gradient,
+    batches: Sequence[tuple[Tensor, Tensor]],
+) -> list[Tensor]:
+    """Return all that one pass for each of the batches computes."""
+    model = copy.deepcopy(model).train()
+    passes, computed = kind(model, loss), []
+    for inputs, labels in batches:
+        computed += passes(inputs.clone(memory_format=torch.contiguous_format), labels)
+        computed += [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
         computed += [buffer.clone() for buffer in model.buffers()]
-        passes.clear()
+        model.zero_grad()
     return computed

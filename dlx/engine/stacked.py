@@ -15,8 +15,9 @@ from dlx import rng
 from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
 from dlx.engine.evaluation import evaluate_outputs, evaluation_batch, join_outputs
-from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, validate
+from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, sizes, validate
 from dlx.engine.metrics import EpochMetrics, Metrics
+from dlx.engine.passes import Autograd, Passes, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.engine.signature import signature
 from dlx.engine.stacked_by_layers import LayerStack, why_not_layers
@@ -109,14 +110,34 @@ class _Stack:
         self.optimizers = StackedOptimizers(
             self.model, [run.optimizers for run in self.runs], [keys[index] for index in self.indices]
         )
-        self.losses = _rows_by_loss(self.runs)
+        self._losses = _rows_by_loss(self.runs)
+        self.passes = self._passes()
         self.transforms = _rows_by_transform(self.runs)
         self.probed = [(row, run) for row, run in enumerate(self.runs) if run.probes.in_steps]
+
+    def _passes(self) -> Passes:
+        run, members = self.runs[0], len(self.runs)
+        watched = any(run.probes.layers is not None for run in self.runs)
+        if run.device.type != "cpu" or watched or not isinstance(self.model, LayerStack):
+            return Autograd(self.model, self._gradient)
+        self.model.use_generators([rng.generator(0, "try") for _ in self.runs])
+        samples = [run.data.train.slice(0, size) for size in sizes(run)]
+        batches = [(x.expand(members, *x.shape), labels_B.expand(members, -1)) for x, labels_B in samples]
+        return fastest_passes(self.model.body, self._gradient, batches, str(self._losses))
+
+    def _gradient(self, outputs_RBK: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each run's losses [R, B] and the gradients by its outputs [R, B, K]."""
+        if len(self._losses) == 1:
+            return self._losses[0][0].gradient(outputs_RBK, labels_RB)
+        losses_RB, gradient_RBK = outputs_RBK.new_empty(labels_RB.shape), torch.empty_like(outputs_RBK)
+        for loss, rows in self._losses:
+            losses_RB[rows], gradient_RBK[rows] = loss.gradient(outputs_RBK[rows], labels_RB[rows])
+        return losses_RB, gradient_RBK
 
     def correct(self, outputs_RNK: Tensor, labels_RN: Tensor) -> Tensor:
         """Return which outputs are correct by their run's loss, [R, N]."""
         correct_RN = torch.empty(labels_RN.shape, device=labels_RN.device, dtype=torch.bool)
-        for loss, rows in self.losses:
+        for loss, rows in self._losses:
             flat = loss.correct(outputs_RNK[rows].flatten(0, 1), labels_RN[rows].flatten())
             correct_RN[rows] = flat.view(labels_RN[rows].shape)
         return correct_RN
@@ -154,22 +175,12 @@ def _step(
     stack: _Stack, x: Tensor, labels_RB: Tensor, augment_draws: Sequence[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
     """Take one step of every run; return its detached losses [R, B] and outputs [R, B, K]."""
-    x = _augment(stack, x, augment_draws)
-    outputs_RBK = stack.model(x)
-    losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
-    total = outputs_RBK.new_zeros(())
-    for loss, rows in stack.losses:
-        flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
-        part_RB = loss.per_sample(flat, labels).view(len(labels_RB[rows]), -1)
-        # Each run's loss depends only on its own parameters, so the gradient of the sum is each run's own.
-        total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
-        losses_RB[rows] = part_RB.detach()
-    total.backward()
+    outputs_RBK, losses_RB = stack.passes(_augment(stack, x, augment_draws), labels_RB)
     stack.optimizers.take_gradients()
     for row, run in stack.probed:
         run.probes.after_backward(losses_RB[row])
     stack.optimizers.step()
-    return losses_RB, outputs_RBK.detach()
+    return losses_RB, outputs_RBK
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ each tensor, hooks and looking after devices takes most of the rest.
 import functools
 import inspect
 from collections.abc import Callable
+from itertools import starmap
 from typing import Any, TypeVar
 
 import torch
@@ -46,19 +47,19 @@ def _by_kernel(kernel: Callable[..., None], step: Callable[..., Any]) -> Callabl
             (group, [parameter for parameter in group["params"] if parameter.grad is not None])
             for group in optimizer.param_groups
         ]
-        if closure or not all(_is_simple(optimizer, *group) for group in groups):
+        states = [[optimizer.state.get(parameter) for parameter in parameters] for _, parameters in groups]
+        if closure or not (all(starmap(_is_simple, groups)) and all(map(all, states))):
             for state in filter(None, optimizer.state.values()):
                 state["step"] = state["step"].clone()  # it may be that of several parameters, see below
             return step(optimizer, *closure)
-        for group, parameters in groups:
-            states = [optimizer.state[parameter] for parameter in parameters]
+        for (group, parameters), each in zip(groups, states, strict=True):
             kernel(
                 parameters,
                 [parameter.grad for parameter in parameters],
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
+                [state["exp_avg"] for state in each],
+                [state["exp_avg_sq"] for state in each],
                 [],
-                _count(states),
+                _count(each),
                 lr=group["lr"],
                 beta1=group["betas"][0],
                 beta2=group["betas"][1],
@@ -72,13 +73,13 @@ def _by_kernel(kernel: Callable[..., None], step: Callable[..., Any]) -> Callabl
     return direct
 
 
-def _is_simple(optimizer: Optimizer, group: dict[str, Any], parameters: list[Tensor]) -> bool:
-    """Return whether the parameters have a state, and are alike and on a CPU."""
+def _is_simple(group: dict[str, Any], parameters: list[Tensor]) -> bool:
+    """Return whether the parameters and gradients are all dense, of one type and on the CPU."""
+    kinds = {(parameter.dtype, parameter.is_cpu, parameter.grad.layout) for parameter in parameters}
     return (
         FUSED.items() <= group.items()
-        and all(optimizer.state.get(parameter) for parameter in parameters)
-        and len({parameter.dtype for parameter in parameters}) == 1
-        and all(parameter.is_cpu and parameter.grad.layout is torch.strided for parameter in parameters)
+        and len(kinds) == 1
+        and {(True, torch.strided)} == {k[1:] for k in kinds}
     )
 
 

@@ -100,13 +100,15 @@ class _Piece:
         self._differentiates = not first or _trains(self.layers)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor
         if not self._differentiates:
-            outputs: Tensor = self.layers(inputs)
+            outputs = self.layers(inputs)
             return outputs
         self._inputs = inputs.detach().requires_grad_(not self._first)
         with torch.enable_grad():
-            self._outputs: Tensor = self.layers(self._inputs)
-        return self._outputs.detach()
+            outputs = self.layers(self._inputs)
+        self._outputs = outputs
+        return outputs.detach()
 
     def backward(self, gradient: Tensor) -> Tensor:
         if not self._differentiates:

@@ -164,10 +164,12 @@ def _train_epoch(
     with stack.model.watch([run.probes.on_output("training") for run in runs]), gathered as pairs:
         for x, labels_RB in pairs:
             before_step()
-            for run in runs:
-                set_learning_rates(run, run.schedule(step))
+            for row in stack.optimizers.first_rows:
+                set_learning_rates(runs[row], runs[row].schedule(step))
             metrics.add(*_step(stack, x, labels_RB, augment_draws), labels_RB)
             step += 1
+    for run in runs:
+        set_learning_rates(run, run.schedule(step - 1))
     return metrics.means(), step
 
 

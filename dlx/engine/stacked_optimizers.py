@@ -37,7 +37,7 @@ class StackedOptimizers:
     """Steps the members of `model`; `own[r]` are the optimizers of row r, current after `restore_states`.
 
     Neighbours with equal `keys` [R] step together; a row whose key is None steps alone. Each step reads the
-    learning rates from the runs' own optimizers.
+    learning rates from the own optimizers of `first_rows`, the first of those that step together.
     """
 
     def __init__(
@@ -45,9 +45,11 @@ class StackedOptimizers:
     ) -> None:
         self._model, self._restored = model, True
         stacked = {id(view): parameter for parameter, views in model.shares for view in views}
+        together = list(_neighbours(keys))
+        self.first_rows = [rows[0] for rows in together]
         self._optimizers = [
             _RowsOptimizer([own[row][index] for row in rows], rows, stacked)
-            for rows in _neighbours(keys)
+            for rows in together
             for index in range(len(own[rows[0]]))
         ]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from dlx import __version__
 from dlx.data.dataset import Split
 from dlx.device import Timer, available_bytes, describe_device
 from dlx.engine import loop, stacked
@@ -117,7 +118,7 @@ def _cache_key(run: Run) -> str:
             platform.processor(),
             platform.node(),
         ),
-        torch.__version__,
+        (torch.__version__, __version__),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 

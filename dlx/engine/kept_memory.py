@@ -1,19 +1,19 @@
-"""Forward and backward passes of sequential nets into memory that is kept from step to step.
+"""Forward and backward passes of sequential nets without autograd's graph, into memory that is kept.
 
-Linear layers and ReLU are written out: the kernels that autograd calls, without its graph, and each time into
-the same tensors. The layers between them go through autograd piece by piece. On one thread, a step of
-784-128-64-10 in batches of 32 took half the time that it took through autograd.
+Most layers of fully connected nets are written out (written_out.py): the kernels that autograd calls. What
+lies between them goes through autograd piece by piece. On one thread, a step of 784-128-64-10 in batches of
+32 took half the time that it took through autograd.
 
-Axes: R runs of a stack, or none; B of a batch, I inputs and O outputs of a layer, K outputs of the net.
+Axes: B of a batch, K outputs of the net; a stack of runs has an axis R before them.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 
-from dlx.engine.stacked_layers import StackedDropout, StackedElementwise, StackedLinear
+from dlx.engine.stacked_layers import StackedDropout, StackedElementwise
+from dlx.engine.written_out import WrittenOut, write_out
 from dlx.loss.losses import Gradient
 from dlx.model.models import Dropout
 
@@ -29,7 +29,7 @@ class KeptMemory:
 
     @staticmethod
     def suits(model: nn.Module) -> bool:
-        """Return whether a model is a sequence of layers, some of them linear, that share nothing."""
+        """Return whether a model is a sequence of layers, some of them written out, that share nothing."""
         modules = [module for _, module in model.named_modules(remove_duplicate=False)]
         parameters = [parameter for _, parameter in model.named_parameters(remove_duplicate=False)]
         return (
@@ -37,7 +37,7 @@ class KeptMemory:
             and all(vars(module)[key] == AS_MADE[key] for module in modules for key in {*AS_MADE} - {*OWN})
             and len({*map(id, modules)}) == len(modules)
             and len({*map(id, parameters)}) == len(parameters)
-            and any(map(_is_linear, modules))
+            and any(isinstance(part, WrittenOut) for part in _parts(model))
         )
 
     @torch.no_grad()
@@ -50,45 +50,6 @@ class KeptMemory:
         for part in reversed(self._parts):
             gradient = part.backward(gradient)
         return values.clone(), losses
-
-
-class _Linear:
-    """A linear layer and the ReLU after it, if there is one. `first`: nothing before it is trained."""
-
-    def __init__(self, layer: nn.Linear | StackedLinear, *, relu: bool, first: bool) -> None:
-        self._weight, self._bias = layer.weight, layer.bias  # [..., O, I] and [..., O] or None
-        self._weight_mT = layer.weight.detach().mT
-        self._bias_row = None if layer.bias is None else layer.bias.detach().unsqueeze(-2)
-        self._multiply = torch.mm if layer.weight.dim() == 2 else torch.bmm
-        self._multiply_and_add = torch.addmm if layer.weight.dim() == 2 else torch.baddbmm
-        self._relu, self._first = relu, first
-        self._gradients = [torch.empty_like(parameter) for parameter in layer.parameters()]
-        self._kept: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and the inputs' gradient, by B
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """[..., B, I] -> [..., B, O]."""
-        *rows, size, _ = inputs.shape
-        if size not in self._kept:
-            outputs = inputs.new_empty([*rows, size, self._weight.shape[-2]])
-            self._kept[size] = outputs, torch.empty_like(inputs, memory_format=torch.contiguous_format)
-        self._inputs, outputs = inputs, self._kept[size][0]
-        if self._bias_row is None:
-            self._multiply(inputs, self._weight_mT, out=outputs)
-        else:
-            self._multiply_and_add(self._bias_row, inputs, self._weight_mT, out=outputs)
-        return outputs.relu_() if self._relu else outputs
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        """[..., B, O] -> [..., B, I]."""
-        outputs, of_inputs = self._kept[gradient.shape[-2]]
-        if self._relu:
-            gradient = torch.ops.aten.threshold_backward.default(gradient, outputs, 0)
-        self._weight.grad = self._multiply(gradient.mT, self._inputs, out=self._gradients[0])
-        if self._bias is not None:
-            self._bias.grad = torch.sum(gradient, -2, out=self._gradients[1])
-        if not self._first:
-            gradient = self._multiply(gradient, self._weight, out=of_inputs)
-        return gradient
 
 
 class _Piece:
@@ -118,21 +79,18 @@ class _Piece:
         return gradient if of_inputs is None else of_inputs
 
 
-def _parts(model: nn.Module) -> Iterator[_Linear | _Piece]:
-    layers, others, first = [*_layers(model)], list[nn.Module](), True
-    while layers:
-        layer = layers.pop(0)
-        if not _is_linear(layer):
+def _parts(model: nn.Module) -> Iterator[WrittenOut | _Piece]:
+    """Yield what the net consists of, in order; `first` until a part is trained."""
+    others, first = list[nn.Module](), True
+    for layer in _layers(model):
+        part = write_out(layer, first=first and not _trains(*others))
+        if part is None:
             others.append(layer)
             continue
         if others:
             yield _Piece(others, first=first)
-            first, others = first and not _trains(*others), []
-        relu = bool(layers) and _alone(layers[0]) is nn.ReLU
-        if relu:
-            layers.pop(0)
-        yield _Linear(layer, relu=relu, first=first)
-        first = False
+        yield part
+        first, others = first and not _trains(layer, *others), []
     if others:
         yield _Piece(others, first=first)
 
@@ -142,22 +100,15 @@ def _layers(model: nn.Module) -> Iterator[nn.Module]:
     for layer in model.children():
         if type(layer).forward is nn.Sequential.forward:
             yield from _layers(layer)
-        elif _alone(layer) is not nn.Identity and not _is_dropout_of_nothing(layer):
+        elif not _returns_input(layer):
             yield layer
 
 
-def _alone(layer: nn.Module) -> type[nn.Module]:
-    """Return the class of a layer or, if it is stacked, of a member that treats each value by itself."""
-    return type(layer.members[0]) if isinstance(layer, StackedElementwise) else type(layer)
-
-
-def _is_dropout_of_nothing(layer: nn.Module) -> bool:
-    members = layer.members if isinstance(layer, StackedDropout) else [layer]
-    return all(type(member) is Dropout and member.p == 0 for member in members)
-
-
-def _is_linear(layer: nn.Module) -> TypeGuard[nn.Linear | StackedLinear]:
-    return type(layer) in (nn.Linear, StackedLinear) and all(p.requires_grad for p in layer.parameters())
+def _returns_input(layer: nn.Module) -> bool:
+    members = layer.members if isinstance(layer, StackedDropout | StackedElementwise) else [layer]
+    return all(
+        type(member) is nn.Identity or (type(member) is Dropout and member.p == 0) for member in members
+    )
 
 
 def _trains(*layers: nn.Module) -> bool:

@@ -213,11 +213,14 @@ class StackedDropout(StackedLayer[Dropout]):
         """Return `x` with each member's dropped values zeroed; in evaluation `x` itself."""
         if not self.training or all(member.p == 0 for member in self.members):
             return x
+        return x * self.draw(x)
+
+    def draw(self, x: Tensor) -> Tensor:
+        """Draw what `x` is multiplied by in training."""
         joined = x.dim() == 4
         shape = (x.shape[0], x.shape[1] // len(self.members), *x.shape[2:]) if joined else x.shape[1:]
         masks = draw_masks(self.members, self.generators, torch.Size(shape))
-        mask = torch.cat(masks, 1) if joined else torch.stack(masks)
-        return x * mask.to(x.dtype)
+        return (torch.cat(masks, 1) if joined else torch.stack(masks)).to(x.dtype)
 
     @classmethod
     def unlike(cls, layer: Dropout) -> str:

@@ -121,11 +121,14 @@ class Dropout(nn.Dropout):
         """Return `x` with dropped values set to zero; raises RuntimeError in training without a generator."""
         if not self.training or self.p == 0:
             return x
+        return x.mul_(self.draw(x)) if self.inplace else x * self.draw(x)
+
+    def draw(self, x: Tensor) -> Tensor:
+        """Draw what `x` is multiplied by in training; raises RuntimeError without a generator."""
         if self.generator is None:
             # torch's global generator would give different masks in the two engines.
             raise RuntimeError("dropout draws from a generator: call use_generator(model, generator) first")
-        mask = self.mask(x.shape, self.generator).to(x.dtype)
-        return x.mul_(mask) if self.inplace else x * mask
+        return self.mask(x.shape, self.generator).to(x.dtype)
 
     def mask(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         """Draw a mask of 0 and 1 / (1 - p), float32, on the generator's device, for values of this shape.

@@ -121,7 +121,7 @@ class _Stack:
         watched = any(run.probes.layers is not None for run in self.runs)
         if run.device.type != "cpu" or watched or not isinstance(self.model, LayerStack):
             return Autograd(self.model, self._gradient)
-        two = LayerStack(copy.deepcopy([run.model, run.model]))  # they tell of all, in less memory
+        two = LayerStack([copy.deepcopy(run.model) for _ in range(2)])  # they tell of all, in less memory
         two.use_generators([rng.generator(row, "try") for row in range(2)])
         samples = [run.data.train.slice(0, size) for size in sizes(run)]
         batches = [(x.expand(2, *x.shape), labels_B.expand(2, -1)) for x, labels_B in samples]

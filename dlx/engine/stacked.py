@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from dlx import rng
 from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
-from dlx.engine.evaluation import evaluate_outputs, evaluation_batch, join_outputs
-from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, validate
-from dlx.engine.metrics import EpochMetrics, Metrics
+from dlx.engine.evaluation import evaluation_batch, join_outputs, sum_outputs
+from dlx.engine.loop import batches, draw_order, epoch_end, set_learning_rates, validate
+from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.engine.signature import signature
 from dlx.engine.stacked_by_layers import LayerStack, why_not_layers
@@ -78,21 +78,23 @@ def train(
             if not active:
                 return
             stack = _Stack(runs, active)
-        training: Sequence[Metrics | None] = [None] * len(stack.runs)
+        sums: list[Sums] = []
         if epoch > 0:
-            training, step = _train_epoch(stack, epoch, step, before_step)
-        validations = _validate(stack, epoch)
+            step, *sums = _train_epoch(stack, epoch, step, before_step)
+        outputs, validation_sums = zip(*_validate(stack, epoch), strict=True)
+        fetched = fetch(*sums, *validation_sums)
+        training: Sequence[Metrics | None] = fetched.pop(0) if sums else [None] * len(stack.runs)
         now = timer.seconds()
         for index in stack.indices:
             seconds[index] += (now - before) / len(stack.runs)
         before = now
-        rows = zip(stack.indices, stack.runs, training, validations, strict=True)
+        rows = zip(stack.indices, stack.runs, training, outputs, fetched, strict=True)
         yield {
             index: replace(
-                epoch_end(run, epoch, step, trained, *validation, seconds[index]),
+                epoch_end(run, epoch, step, trained, outputs_NK, validation, seconds[index]),
                 settle=stack.optimizers.restore_states,
             )
-            for index, run, trained, validation in rows
+            for index, run, trained, outputs_NK, (validation,) in rows
         }
 
 
@@ -121,9 +123,7 @@ def _joint_step_key(run: Run) -> Hashable:
     return ("alone", id(run)) if key is None or reads_gradients else (run.schedule, key)
 
 
-def _train_epoch(
-    stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]
-) -> tuple[list[Metrics], int]:
+def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Sums]:
     runs = stack.runs
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
     stack.model.use_generators(
@@ -139,7 +139,7 @@ def _train_epoch(
                 set_learning_rates(run, run.schedule(step))
             metrics.add(*_step(stack, x, labels_RB, augment_draws))
             step += 1
-    return metrics.means(), step
+    return step, metrics.sums()
 
 
 def _step(
@@ -151,7 +151,7 @@ def _step(
     losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
     correct_RB = torch.empty(labels_RB.shape, device=x.device, dtype=torch.bool)
     total = outputs_RBK.new_zeros(())
-    for loss, rows in stack.losses:
+    for loss, _, rows in stack.losses:
         flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
         part_RB = loss.per_sample(flat, labels).view(len(labels_RB[rows]), -1)
         # Each run's loss depends only on its own parameters, so the gradient of the sum is each run's own.
@@ -167,8 +167,8 @@ def _step(
 
 
 @torch.no_grad()
-def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
-    """Return every run's outputs and metrics on validation; runs with the same split share one pass."""
+def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Sums]]:
+    """Return every run's outputs on validation and their sums; runs with the same split share one pass."""
     runs, split = stack.runs, stack.runs[0].data.val
     if not stack.model.evaluates or not all(run.data.val is split for run in runs):
         return [validate(run, epoch) for run in runs]
@@ -177,17 +177,19 @@ def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
     with stack.model.watch([run.probes.on_output("validation") for run in runs]), slices as pairs:
         parts = (stack.model(inputs.expand(len(runs), *inputs.shape)) for inputs, _ in pairs)
         outputs_RNK = join_outputs(parts, len(split), axis=1)
-    return [
-        (outputs_NK, evaluate_outputs(run, outputs_NK, split))
-        for run, outputs_NK in zip(runs, outputs_RNK, strict=True)
-    ]
+    by_row: dict[int, Sums] = {}
+    for loss, rows, index in stack.losses:
+        losses, correct, samples = sum_outputs(loss, outputs_RNK[index], split)
+        by_row |= {row: Sums(losses[i], correct[i], samples) for i, row in enumerate(rows)}
+    return [(outputs_NK, by_row[row]) for row, outputs_NK in enumerate(outputs_RNK)]
 
 
 def _gather(runs: Sequence[Run], epoch: int) -> Generator[tuple[Tensor, Tensor], None, None]:
     """Yield inputs [R, B, ...] and labels [R, B] by step; runs with the same split are gathered at once."""
-    train, orders = runs[0].data.train, [sample_order(run, epoch) for run in runs]
+    train, orders = runs[0].data.train, torch.stack([draw_order(run, epoch) for run in runs])
+    orders = orders.to(train.index_device)  # one copy for all runs
     if all(run.data.train is train for run in runs):
-        indices = (index_RB.flatten() for index_RB in batches(runs[0], torch.stack(orders)))
+        indices = (index_RB.flatten() for index_RB in batches(runs[0], orders))
         for inputs, labels in train.batches(indices):
             labels_RB = labels.view(len(runs), -1)
             yield inputs.view(*labels_RB.shape, *inputs.shape[1:]), labels_RB
@@ -229,9 +231,14 @@ def _rows_by_transform(runs: Sequence[Run]) -> list[tuple[str, list[int], Tensor
     return [(name, rows, torch.tensor(rows, device=runs[0].device)) for name, rows in by_name.items() if rows]
 
 
-def _rows_by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int] | slice]]:
-    """Return the different losses, each with the rows of the runs that have it; a slice if all have it."""
+def _rows_by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int], Tensor | slice]]:
+    """Return the different losses, each with the rows of the runs that have it, and an index to them.
+
+    The index is on the device: a list would be copied there in every step.
+    """
     by_loss: dict[Loss, list[int]] = {}
     for row, run in enumerate(runs):
         by_loss.setdefault(run.loss, []).append(row)
-    return [(loss, slice(None) if len(rows) == len(runs) else rows) for loss, rows in by_loss.items()]
+    if len(by_loss) == 1:
+        return [(loss, rows, slice(None)) for loss, rows in by_loss.items()]
+    return [(loss, rows, torch.tensor(rows, device=runs[0].device)) for loss, rows in by_loss.items()]

@@ -2,21 +2,21 @@
 
 import torch
 
-from dlx.engine.metrics import STACKED, DeviceScalars, EpochMetrics, Metrics
+from dlx.engine.metrics import STACKED, DeviceScalars, EpochMetrics, Metrics, fetch, sums
 
 
 def test_means_give_equal_weight_to_samples_not_to_steps():
     metrics = EpochMetrics()
     metrics.add(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([True, False, True]))
     metrics.add(torch.tensor([6.0]), torch.tensor([True]))
-    assert metrics.means() == [Metrics(3.0, 0.75)]
+    assert fetch(metrics.sums()) == [[Metrics(3.0, 0.75)]]
 
 
 def test_each_run_has_its_own_means():
     metrics = EpochMetrics()
     metrics.add(torch.tensor([[1.0, 2.0], [5.0, 6.0]]), torch.tensor([[True, True], [False, False]]))
     metrics.add(torch.tensor([[3.0], [float("nan")]]), torch.tensor([[False], [True]]))
-    first, second = metrics.means()
+    first, second = fetch(metrics.sums())[0]
     assert first == Metrics(2.0, 2 / 3)
     assert second.loss != second.loss
     assert second.accuracy == 1 / 3
@@ -27,7 +27,13 @@ def test_a_long_epochs_sum_keeps_small_terms():
     metrics.add(torch.tensor([1e8]), torch.tensor([True]))
     for _ in range(99):
         metrics.add(torch.tensor([1.0]), torch.tensor([True]))
-    assert metrics.means()[0].loss == (1e8 + 99) / 100
+    assert fetch(metrics.sums())[0][0].loss == (1e8 + 99) / 100
+
+
+def test_parts_of_different_lengths_are_fetched_together():
+    two_runs = sums(torch.tensor([[1.0, 3.0], [5.0, 7.0]]), torch.tensor([[True, False], [True, True]]))
+    one_run = sums(torch.tensor([2.0]), torch.tensor([False]))
+    assert fetch(two_runs, one_run) == [[Metrics(2.0, 0.5), Metrics(6.0, 1.0)], [Metrics(2.0, 0.0)]]
 
 
 def test_scalars_are_taken_once_and_in_order():

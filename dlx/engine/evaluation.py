@@ -68,7 +68,8 @@ def evaluate_model(run: Run, split: Split, epoch: int) -> Tensor:
     use_generator(run.model, rng.generator(run.seeds.dropout, "evaluate", epoch, run.device))
     slices = closing(split.slices(evaluation_batch(run.data.input_shape)))
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device), slices as pairs:
-        return join_outputs((run.model(inputs) for inputs, _ in pairs), len(split))
+        outputs = (run.execution.outputs(run.model, inputs) for inputs, _ in pairs)
+        return join_outputs(outputs, len(split))
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dlx import rng
 from dlx.device import Timer
+from dlx.engine.cuda_graph import Step, as_graphs
 from dlx.engine.evaluation import evaluate_for_probe, evaluate_model, sum_outputs
 from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
 from dlx.engine.run import EpochEnd, Position, Run, nothing
@@ -31,18 +32,24 @@ def train(
     """
     timer = Timer(run.device, start.seconds if start else 0.0)
     step, sums = start.step if start else 0, list[Sums]()
+    dropout_draws = rng.generator(run.seeds.dropout, "dropout", 0, run.device)
+    forward = run.execution.compiled(run.model)
+    take_step = as_graphs(partial(_step, run, forward), [run], run.optimizers, [dropout_draws])
     for epoch in range(start.epoch + 1 if start else 0, run.epochs + 1):
         if epoch > 0:
-            step, *sums = _train_epoch(run, epoch, step, before_step)
+            rng.reseed(dropout_draws, run.seeds.dropout, "dropout", epoch)
+            use_generator(run.model, dropout_draws)
+            step, *sums = _train_epoch(run, take_step, epoch, step, before_step)
         outputs_NK, validation_sums = validate(run, epoch)
         *training, validation = (each[0] for each in fetch(*sums, validation_sums))
         trained = training[0] if training else None
         yield epoch_end(run, epoch, step, trained, outputs_NK, validation, timer.seconds())
 
 
-def _train_epoch(run: Run, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Sums]:
+def _train_epoch(
+    run: Run, take_step: Step, epoch: int, step: int, before_step: Callable[[], None]
+) -> tuple[int, Sums]:
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
-    use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
     metrics = EpochMetrics()
     run.model.train()
     # A user's module may draw from torch's global generator, which is therefore seeded from the run's seed.
@@ -52,24 +59,24 @@ def _train_epoch(run: Run, epoch: int, step: int, before_step: Callable[[], None
         for inputs, labels_B in pairs:
             before_step()
             set_learning_rates(run, run.schedule(step))
-            _step(run, inputs, labels_B, augment_draws, metrics)
+            augmented = inputs if run.augment is None else run.augment(inputs, augment_draws)
+            metrics.add(*take_step(augmented, labels_B))
             step += 1
     return step, metrics.sums()
 
 
 def _step(
-    run: Run, inputs: Tensor, labels_B: Tensor, augment_draws: torch.Generator, metrics: EpochMetrics
-) -> None:
-    if run.augment is not None:
-        inputs = run.augment(inputs, augment_draws)
-    outputs_BK = run.model(inputs)
+    run: Run, model: Callable[[Tensor], Tensor], inputs: Tensor, labels_B: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Take a step through the model or its compiled form; return losses [B] and correct answers [B]."""
+    outputs_BK = run.execution.outputs(model, inputs)
     losses_B = run.loss.per_sample(outputs_BK, labels_B)
     run.loss.reduce(losses_B).backward()  # type: ignore[no-untyped-call]
     run.probes.after_backward(losses_B.detach())
     for optimizer in run.optimizers:
         optimizer.step()
     _clear_gradients(run)
-    metrics.add(losses_B.detach(), run.loss.correct(outputs_BK.detach(), labels_B))
+    return losses_B.detach(), run.loss.correct(outputs_BK.detach(), labels_B)
 
 
 def _clear_gradients(run: Run) -> None:

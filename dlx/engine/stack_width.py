@@ -109,7 +109,7 @@ def _cache_key(run: Run) -> str:
         stacked.cohort_key(run),
         [type(optimizer).__name__ for optimizer in run.optimizers],
         run.augment is not None and sorted(run.augment.transforms),
-        str(next(run.model.parameters()).dtype),
+        (str(next(run.model.parameters()).dtype), run.execution),
         (
             describe_device(run.device),
             torch.get_num_threads(),

@@ -7,6 +7,7 @@ masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, 
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from dlx import rng
 from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
+from dlx.engine.cuda_graph import as_graphs
 from dlx.engine.evaluation import evaluation_batch, join_outputs, sum_outputs
 from dlx.engine.loop import batches, draw_order, epoch_end, set_learning_rates, validate
 from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
@@ -36,7 +38,7 @@ def cohort_key(run: Run) -> tuple[object, ...]:
     Raises UnstackableError if their models cannot be compared. `check_stack` says whether the stack is right.
     """
     sizes = (len(run.data.train), run.batch_size, run.epochs, run.drop_last)
-    return (signature(run.model), run.data.input_shape, *sizes, str(run.device))
+    return (signature(run.model), run.data.input_shape, *sizes, str(run.device), run.execution)
 
 
 def is_of_layers(run: Run) -> bool:
@@ -108,8 +110,13 @@ class _Stack:
         self.indices = sorted(keys, key=lambda index: (first[keys[index]], index))
         self.runs = [runs[index] for index in self.indices]
         self.model = stack_models([run.model for run in self.runs], runs[0].data.input_shape)
+        self.forward = runs[0].execution.compiled(self.model)
         self.optimizers = StackedOptimizers(
             self.model, [run.optimizers for run in self.runs], [keys[index] for index in self.indices]
+        )
+        self.dropout_draws = [rng.generator(run.seeds.dropout, "dropout", 0, run.device) for run in self.runs]
+        self.take_step = as_graphs(
+            partial(_step, self), self.runs, self.optimizers.stepping, self.dropout_draws
         )
         self.losses = _rows_by_loss(self.runs)
         self.transforms = _rows_by_transform(self.runs)
@@ -126,9 +133,9 @@ def _joint_step_key(run: Run) -> Hashable:
 def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Sums]:
     runs = stack.runs
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
-    stack.model.use_generators(
-        [rng.generator(run.seeds.dropout, "dropout", epoch, run.device) for run in runs]
-    )
+    for run, draws in zip(runs, stack.dropout_draws, strict=True):
+        rng.reseed(draws, run.seeds.dropout, "dropout", epoch)
+    stack.model.use_generators(stack.dropout_draws)
     metrics = EpochMetrics()
     stack.model.train()
     gathered = closing(_gather(runs, epoch))
@@ -137,17 +144,15 @@ def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[],
             before_step()
             for run in runs:
                 set_learning_rates(run, run.schedule(step))
-            metrics.add(*_step(stack, x, labels_RB, augment_draws))
+            stack.optimizers.set_learning_rates()
+            metrics.add(*stack.take_step(_augment(stack, x, augment_draws), labels_RB))
             step += 1
     return step, metrics.sums()
 
 
-def _step(
-    stack: _Stack, x: Tensor, labels_RB: Tensor, augment_draws: Sequence[torch.Generator]
-) -> tuple[Tensor, Tensor]:
+def _step(stack: _Stack, x: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
     """Take one step of every run; return its detached losses [R, B] and correct answers [R, B]."""
-    x = _augment(stack, x, augment_draws)
-    outputs_RBK = stack.model(x)
+    outputs_RBK = stack.runs[0].execution.outputs(stack.forward, x)
     losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
     correct_RB = torch.empty(labels_RB.shape, device=x.device, dtype=torch.bool)
     total = outputs_RBK.new_zeros(())
@@ -158,7 +163,7 @@ def _step(
         total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
         losses_RB[rows] = part_RB.detach()
         correct_RB[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape)
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]
     stack.optimizers.take_gradients()
     for row, run in stack.probed:
         run.probes.after_backward(losses_RB[row])
@@ -175,7 +180,8 @@ def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Sums]]:
     stack.model.eval()
     slices = closing(split.slices(max(1, evaluation_batch(runs[0].data.input_shape) // len(runs))))
     with stack.model.watch([run.probes.on_output("validation") for run in runs]), slices as pairs:
-        parts = (stack.model(inputs.expand(len(runs), *inputs.shape)) for inputs, _ in pairs)
+        whole = (inputs.expand(len(runs), *inputs.shape) for inputs, _ in pairs)
+        parts = (runs[0].execution.outputs(stack.model, inputs) for inputs in whole)
         outputs_RNK = join_outputs(parts, len(split), axis=1)
     by_row: dict[int, Sums] = {}
     for loss, rows, index in stack.losses:

@@ -273,6 +273,10 @@ class Settings(_Closed):
                 f"precision={self.precision}: does not go with dtype={self.dtype} "
                 "(allowed: the dtype, and tf32 or bfloat16 with dtype=float32)"
             )
+        if self.precision == "tf32" and self.device in ("cpu", "mps"):
+            raise RequestError(
+                f"precision=tf32: only NVIDIA GPUs have it, and this run is on device={self.device}"
+            )
         if self.compile and self.probes.layers:
             raise RequestError(
                 "compile=True: a compiled net has no separate layers to record; set probes.layers=false"

@@ -52,12 +52,14 @@ def prepare(execution: Execution, device: torch.device) -> None:
     Raises RequestError if this device or machine cannot do what is asked.
     """
     _check_precision(execution.precision, device)
-    torch.use_deterministic_algorithms(execution.deterministic)
+    # torch.use_deterministic_algorithms does the same and imports the compiler, which takes seconds.
+    torch.set_deterministic_debug_mode("error" if execution.deterministic else "default")
     if device.type == "cuda":
         tf32 = execution.precision == "tf32"
         torch.backends.cuda.matmul.allow_tf32 = tf32
         torch.backends.cudnn.allow_tf32 = tf32  # torch's own default is true
     if execution.compile:
+        torch.use_deterministic_algorithms(execution.deterministic)  # also tells the compiler
         _check_compiler(device)
 
 

@@ -59,8 +59,8 @@ def prepare(execution: Execution, device: torch.device) -> None:
         torch.backends.cuda.matmul.allow_tf32 = tf32
         torch.backends.cudnn.allow_tf32 = tf32  # torch's own default is true
     if execution.compile:
-        torch.use_deterministic_algorithms(execution.deterministic)  # also tells the compiler
         _check_compiler(device)
+        torch.use_deterministic_algorithms(execution.deterministic)  # also tells the compiler
 
 
 def operation_without(error: BaseException) -> str:

@@ -35,15 +35,20 @@ class Execution:
         with torch.autocast(inputs.device.type, torch.bfloat16):
             return model(inputs).to(inputs.dtype)
 
-    def compiled(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
-        """Return the model, or with `compile` a compiled version that shares its weights.
+    @property
+    def is_plain(self) -> bool:
+        """Whether a model's forward pass is no more than a call of the model."""
+        return self.precision != "bfloat16" and not self.compile
 
-        Batches have at most two sizes, and each gets its own code: code for all sizes is slower.
+    def forward(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        """Return what computes the model's outputs in training: with `compile` a compiled version.
+
+        It shares the model's weights. Batches have at most two sizes, and each gets its own code: code for
+        all sizes is slower.
         """
-        if not self.compile:
+        if self.is_plain:
             return model
-        compiled: Callable[[Tensor], Tensor] = torch.compile(model, dynamic=False)
-        return compiled
+        return functools.partial(self.outputs, torch.compile(model, dynamic=False) if self.compile else model)
 
 
 def prepare(execution: Execution, device: torch.device) -> None:

@@ -7,7 +7,7 @@ generators that the graph knows. What draws or decides in Python cannot be recor
 
 Before anything trains, a graph's first step is compared with the same step taken without it.
 
-Axes: R runs, B samples of a batch.
+Axes: B samples of a batch, K outputs.
 """
 
 import logging
@@ -26,7 +26,7 @@ from dlx.optimizer.eager import eager
 
 log = logging.getLogger(__name__)
 
-# Takes a step on a batch, [B, ...] and labels [B]; returns losses and correct answers, each [B]. With [R, B].
+# Takes a step on inputs [..., B, *] and labels [..., B]; returns losses [..., B] and outputs [..., B, K].
 Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 # The update rules whose learning rate may be a tensor on the device, and whose state is there too.
@@ -130,14 +130,14 @@ class GraphedStep:
         self._works = True
 
     def __call__(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Take a step with the optimizers' current learning rates; return losses and correct answers."""
+        """Take a step with the optimizers' current learning rates; return losses and outputs."""
         if self._works and inputs.shape not in self._captured:
             self._capture(inputs, labels)
         if not self._works:
             return self._step(inputs, labels)
         self._rates.update()
-        losses, correct = self._captured[inputs.shape].replay(inputs, labels)
-        return losses, correct
+        losses, outputs = self._captured[inputs.shape].replay(inputs, labels)
+        return losses, outputs
 
     def _capture(self, inputs: Tensor, labels: Tensor) -> None:
         """Capture a step on batches of this shape, and compare it; everything that it changes is restored."""
@@ -147,13 +147,17 @@ class GraphedStep:
             expected = [*captured.warm_up(), *self._changed.tensors()]
             expected = [tensor.detach().clone() for tensor in expected]
             self._changed.restore(before)
+            kept = [*map(id, self._changed.tensors())]
             with self._rates.as_tensors():
                 captured.capture(self._changed.generators)
+            replaces = [*map(id, self._changed.tensors())] != kept
             self._changed.restore(before)
             self._rates.update()
             got = [*captured.replay(inputs, labels), *self._changed.tensors()]
             difference = max(map(_difference, expected, got))
-            if not difference <= _rounding(inputs.dtype):
+            if replaces:
+                reason = "a step replaces tensors instead of changing them"
+            elif not difference <= _rounding(inputs.dtype):
                 reason = f"a step would differ by {difference:.2g}"
             else:
                 self._captured[inputs.shape] = captured

@@ -17,6 +17,7 @@ from dlx.device import Timer
 from dlx.engine.cuda_graph import Step, as_graphs
 from dlx.engine.evaluation import evaluate_for_probe, evaluate_model, sum_outputs
 from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
+from dlx.engine.passes import Autograd, Passes, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.model.models import use_generator
 from dlx.run.history import EpochRow
@@ -33,8 +34,7 @@ def train(
     timer = Timer(run.device, start.seconds if start else 0.0)
     step, sums = start.step if start else 0, list[Sums]()
     dropout_draws = rng.generator(run.seeds.dropout, "dropout", 0, run.device)
-    forward = run.execution.compiled(run.model)
-    take_step = as_graphs(partial(_step, run, forward), [run], run.optimizers, [dropout_draws])
+    take_step = as_graphs(partial(_step, run, _passes(run)), [run], run.optimizers, [dropout_draws])
     for epoch in range(start.epoch + 1 if start else 0, run.epochs + 1):
         if epoch > 0:
             rng.reseed(dropout_draws, run.seeds.dropout, "dropout", epoch)
@@ -50,7 +50,7 @@ def _train_epoch(
     run: Run, take_step: Step, epoch: int, step: int, before_step: Callable[[], None]
 ) -> tuple[int, Sums]:
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
-    metrics = EpochMetrics()
+    metrics = EpochMetrics(run.loss.correct)
     run.model.train()
     # A user's module may draw from torch's global generator, which is therefore seeded from the run's seed.
     global_draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
@@ -60,23 +60,28 @@ def _train_epoch(
             before_step()
             set_learning_rates(run, run.schedule(step))
             augmented = inputs if run.augment is None else run.augment(inputs, augment_draws)
-            metrics.add(*take_step(augmented, labels_B))
+            metrics.add(*take_step(augmented, labels_B), labels_B)
             step += 1
     return step, metrics.sums()
 
 
-def _step(
-    run: Run, model: Callable[[Tensor], Tensor], inputs: Tensor, labels_B: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Take a step through the model or its compiled form; return losses [B] and correct answers [B]."""
-    outputs_BK = run.execution.outputs(model, inputs)
-    losses_B = run.loss.per_sample(outputs_BK, labels_B)
-    run.loss.reduce(losses_B).backward()  # type: ignore[no-untyped-call]
-    run.probes.after_backward(losses_B.detach())
+def _step(run: Run, passes: Passes, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Take a step; return its detached losses [B] and outputs [B, K]."""
+    outputs_BK, losses_B = passes(inputs, labels_B)
+    run.probes.after_backward(losses_B)
     for optimizer in run.optimizers:
         optimizer.step()
     _clear_gradients(run)
-    return losses_B.detach(), run.loss.correct(outputs_BK.detach(), labels_B)
+    return losses_B, outputs_BK
+
+
+def _passes(run: Run) -> Passes:
+    # A probe watches each layer's forward.
+    if run.device.type != "cpu" or run.probes.layers is not None or not run.execution.is_plain:
+        return Autograd(run.execution.forward(run.model), run.loss.gradient)
+    use_generator(run.model, rng.generator(run.seeds.dropout, "try", device=run.device))
+    first = [run.data.train.slice(0, size) for size in sizes(run)]
+    return fastest_passes(run.model, run.loss.gradient, first, str(run.loss))
 
 
 def _clear_gradients(run: Run) -> None:
@@ -112,6 +117,11 @@ def batches(run: Run, order: Tensor) -> Iterator[Tensor]:
     for index in torch.split(order, run.batch_size, dim=-1):
         if not run.drop_last or index.shape[-1] == run.batch_size:
             yield index
+
+
+def sizes(run: Run) -> list[int]:
+    """Return the different sizes of an epoch's batches."""
+    return sorted({len(index) for index in batches(run, torch.arange(len(run.data.train)))})
 
 
 def validate(run: Run, epoch: int) -> tuple[Tensor, Sums]:

@@ -17,8 +17,9 @@ from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
 from dlx.engine.cuda_graph import as_graphs
 from dlx.engine.evaluation import evaluation_batch, join_outputs, sum_outputs
-from dlx.engine.loop import batches, draw_order, epoch_end, set_learning_rates, validate
+from dlx.engine.loop import batches, draw_order, epoch_end, set_learning_rates, sizes, validate
 from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
+from dlx.engine.passes import Autograd, Passes, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.engine.signature import signature
 from dlx.engine.stacked_by_layers import LayerStack, why_not_layers
@@ -110,17 +111,45 @@ class _Stack:
         self.indices = sorted(keys, key=lambda index: (first[keys[index]], index))
         self.runs = [runs[index] for index in self.indices]
         self.model = stack_models([run.model for run in self.runs], runs[0].data.input_shape)
-        self.forward = runs[0].execution.compiled(self.model)
         self.optimizers = StackedOptimizers(
             self.model, [run.optimizers for run in self.runs], [keys[index] for index in self.indices]
         )
+        self.losses = _rows_by_loss(self.runs)
+        self.passes = self._passes()
         self.dropout_draws = [rng.generator(run.seeds.dropout, "dropout", 0, run.device) for run in self.runs]
         self.take_step = as_graphs(
             partial(_step, self), self.runs, self.optimizers.stepping, self.dropout_draws
         )
-        self.losses = _rows_by_loss(self.runs)
         self.transforms = _rows_by_transform(self.runs)
         self.probed = [(row, run) for row, run in enumerate(self.runs) if run.probes.in_steps]
+
+    def _passes(self) -> Passes:
+        run, members = self.runs[0], len(self.runs)
+        watched = any(run.probes.layers is not None for run in self.runs)
+        is_plain = run.execution.is_plain and isinstance(self.model, LayerStack)
+        if run.device.type != "cpu" or watched or not is_plain:
+            return Autograd(run.execution.forward(self.model), self._gradient)
+        self.model.use_generators([rng.generator(0, "try") for _ in self.runs])
+        samples = [run.data.train.slice(0, size) for size in sizes(run)]
+        batches = [(x.expand(members, *x.shape), labels_B.expand(members, -1)) for x, labels_B in samples]
+        return fastest_passes(self.model.body, self._gradient, batches, str(self.losses))
+
+    def _gradient(self, outputs_RBK: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each run's losses [R, B] and the gradients by its outputs [R, B, K]."""
+        if len(self.losses) == 1:
+            return self.losses[0][0].gradient(outputs_RBK, labels_RB)
+        losses_RB, gradient_RBK = outputs_RBK.new_empty(labels_RB.shape), torch.empty_like(outputs_RBK)
+        for loss, _, rows in self.losses:
+            losses_RB[rows], gradient_RBK[rows] = loss.gradient(outputs_RBK[rows], labels_RB[rows])
+        return losses_RB, gradient_RBK
+
+    def correct(self, outputs_RNK: Tensor, labels_RN: Tensor) -> Tensor:
+        """Return which outputs are correct by their run's loss, [R, N]."""
+        correct_RN = torch.empty(labels_RN.shape, device=labels_RN.device, dtype=torch.bool)
+        for loss, _, rows in self.losses:
+            flat = loss.correct(outputs_RNK[rows].flatten(0, 1), labels_RN[rows].flatten())
+            correct_RN[rows] = flat.view(labels_RN[rows].shape)
+        return correct_RN
 
 
 def _joint_step_key(run: Run) -> Hashable:
@@ -136,7 +165,7 @@ def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[],
     for run, draws in zip(runs, stack.dropout_draws, strict=True):
         rng.reseed(draws, run.seeds.dropout, "dropout", epoch)
     stack.model.use_generators(stack.dropout_draws)
-    metrics = EpochMetrics()
+    metrics = EpochMetrics(stack.correct)
     stack.model.train()
     gathered = closing(_gather(runs, epoch))
     with stack.model.watch([run.probes.on_output("training") for run in runs]), gathered as pairs:
@@ -145,30 +174,19 @@ def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[],
             for run in runs:
                 set_learning_rates(run, run.schedule(step))
             stack.optimizers.set_learning_rates()
-            metrics.add(*stack.take_step(_augment(stack, x, augment_draws), labels_RB))
+            metrics.add(*stack.take_step(_augment(stack, x, augment_draws), labels_RB), labels_RB)
             step += 1
     return step, metrics.sums()
 
 
 def _step(stack: _Stack, x: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
-    """Take one step of every run; return its detached losses [R, B] and correct answers [R, B]."""
-    outputs_RBK = stack.runs[0].execution.outputs(stack.forward, x)
-    losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
-    correct_RB = torch.empty(labels_RB.shape, device=x.device, dtype=torch.bool)
-    total = outputs_RBK.new_zeros(())
-    for loss, _, rows in stack.losses:
-        flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
-        part_RB = loss.per_sample(flat, labels).view(len(labels_RB[rows]), -1)
-        # Each run's loss depends only on its own parameters, so the gradient of the sum is each run's own.
-        total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
-        losses_RB[rows] = part_RB.detach()
-        correct_RB[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape)
-    total.backward()  # type: ignore[no-untyped-call]
+    """Take one step of every run; return its detached losses [R, B] and outputs [R, B, K]."""
+    outputs_RBK, losses_RB = stack.passes(x, labels_RB)
     stack.optimizers.take_gradients()
     for row, run in stack.probed:
         run.probes.after_backward(losses_RB[row])
     stack.optimizers.step()
-    return losses_RB, correct_RB
+    return losses_RB, outputs_RBK
 
 
 @torch.no_grad()

@@ -27,7 +27,7 @@ from dlx.errors import RequestError
 from dlx.execution import Execution, operation_without, prepare
 from dlx.loss.losses import Loss, losses
 from dlx.model.custom import one_line
-from dlx.model.models import initialise, models, use_generator
+from dlx.model.models import FittedToInputs, initialise, models, use_generator
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 
@@ -36,6 +36,7 @@ CORES = torch.get_num_threads()  # read once, because each run of a study sets t
 # at barriers, 784-128-64-10 in batches of 32 (3.5 million) took 4 times as long as with one, LeNet (13)
 # 1.6 times, cnn (240) 0.8 times and a hidden layer of 3136 in batches of 128 (320) 0.7 times.
 THREADED_WORK = 50e6
+FITTED = 5000  # training samples that a model may be fitted to
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -123,6 +124,8 @@ def _build_model(
             model = models.build(name, arguments, input_shape=data.input_shape, outputs=outputs)
         initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
         model = model.to(device=device, dtype=dtype)
+        if isinstance(model, FittedToInputs):
+            model.fit(data.train.slice(0, FITTED)[0])
     except (RuntimeError, MemoryError, OverflowError) as error:  # usually because it is too large
         raise RequestError(f"{where}: it cannot be built: {one_line(error)}") from error
     if not any(p.requires_grad for p in model.parameters()):

@@ -8,6 +8,7 @@ Axes: R runs of a stack, or none; B of a batch, I inputs and O outputs of a laye
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +55,10 @@ class KeptMemory:
 class _Linear:
     """A linear layer and the ReLU after it, if there is one. `first`: nothing before it is trained."""
 
-    def __init__(self, layer: nn.Module, *, relu: bool, first: bool) -> None:
+    def __init__(self, layer: nn.Linear | StackedLinear, *, relu: bool, first: bool) -> None:
         self._weight, self._bias = layer.weight, layer.bias  # [..., O, I] and [..., O] or None
+        self._weight_mT = layer.weight.detach().mT
+        self._bias_row = None if layer.bias is None else layer.bias.detach().unsqueeze(-2)
         self._multiply = torch.mm if layer.weight.dim() == 2 else torch.bmm
         self._multiply_and_add = torch.addmm if layer.weight.dim() == 2 else torch.baddbmm
         self._relu, self._first = relu, first
@@ -66,13 +69,13 @@ class _Linear:
         """[..., B, I] -> [..., B, O]."""
         *rows, size, _ = inputs.shape
         if size not in self._kept:
-            outputs = inputs.new_empty(*rows, size, self._weight.shape[-2])
+            outputs = inputs.new_empty([*rows, size, self._weight.shape[-2]])
             self._kept[size] = outputs, torch.empty_like(inputs, memory_format=torch.contiguous_format)
         self._inputs, outputs = inputs, self._kept[size][0]
-        if self._bias is None:
-            self._multiply(inputs, self._weight.mT, out=outputs)
+        if self._bias_row is None:
+            self._multiply(inputs, self._weight_mT, out=outputs)
         else:
-            self._multiply_and_add(self._bias.unsqueeze(-2), inputs, self._weight.mT, out=outputs)
+            self._multiply_and_add(self._bias_row, inputs, self._weight_mT, out=outputs)
         return outputs.relu_() if self._relu else outputs
 
     def backward(self, gradient: Tensor) -> Tensor:
@@ -83,7 +86,9 @@ class _Linear:
         self._weight.grad = self._multiply(gradient.mT, self._inputs, out=self._gradients[0])
         if self._bias is not None:
             self._bias.grad = torch.sum(gradient, -2, out=self._gradients[1])
-        return gradient if self._first else self._multiply(gradient, self._weight, out=of_inputs)
+        if not self._first:
+            gradient = self._multiply(gradient, self._weight, out=of_inputs)
+        return gradient
 
 
 class _Piece:
@@ -95,18 +100,21 @@ class _Piece:
         self._differentiates = not first or _trains(self.layers)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor
         if not self._differentiates:
-            outputs: Tensor = self.layers(inputs)
+            outputs = self.layers(inputs)
             return outputs
         self._inputs = inputs.detach().requires_grad_(not self._first)
         with torch.enable_grad():
-            self._outputs: Tensor = self.layers(self._inputs)
-        return self._outputs.detach()
+            outputs = self.layers(self._inputs)
+        self._outputs = outputs
+        return outputs.detach()
 
     def backward(self, gradient: Tensor) -> Tensor:
-        if self._differentiates:
-            self._outputs.backward(gradient)
-        of_inputs = self._inputs.grad if self._differentiates and not self._first else None
+        if not self._differentiates:
+            return gradient
+        torch.autograd.backward(self._outputs, gradient)
+        of_inputs: Tensor | None = self._inputs.grad
         return gradient if of_inputs is None else of_inputs
 
 
@@ -140,15 +148,15 @@ def _layers(model: nn.Module) -> Iterator[nn.Module]:
 
 def _alone(layer: nn.Module) -> type[nn.Module]:
     """Return the class of a layer or, if it is stacked, of a member that treats each value by itself."""
-    return type(layer.members[0]) if type(layer) is StackedElementwise else type(layer)
+    return type(layer.members[0]) if isinstance(layer, StackedElementwise) else type(layer)
 
 
 def _is_dropout_of_nothing(layer: nn.Module) -> bool:
-    members = layer.members if type(layer) is StackedDropout else [layer]
+    members = layer.members if isinstance(layer, StackedDropout) else [layer]
     return all(type(member) is Dropout and member.p == 0 for member in members)
 
 
-def _is_linear(layer: nn.Module) -> bool:
+def _is_linear(layer: nn.Module) -> TypeGuard[nn.Linear | StackedLinear]:
     return type(layer) in (nn.Linear, StackedLinear) and all(p.requires_grad for p in layer.parameters())
 
 

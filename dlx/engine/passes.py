@@ -29,7 +29,7 @@ class Autograd:
         """Set the parameters' gradients; return outputs [..., B, K] and losses [..., B]."""
         outputs = self._model(inputs)
         losses, gradient = self._loss(outputs.detach(), labels)
-        outputs.backward(gradient)
+        outputs.backward(gradient)  # type: ignore[no-untyped-call]
         return outputs.detach(), losses
 
 
@@ -66,7 +66,8 @@ def _try(
 ) -> list[Tensor]:
     """Return all that one pass for each of the batches computes."""
     model = copy.deepcopy(model).train()
-    passes, computed = kind(model, loss), []
+    passes = kind(model, loss)
+    computed: list[Tensor] = []
     for inputs, labels in batches:
         computed += passes(inputs.clone(memory_format=torch.contiguous_format), labels)
         computed += [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]

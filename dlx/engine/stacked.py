@@ -126,8 +126,8 @@ class _Stack:
     def _passes(self) -> Passes:
         run, members = self.runs[0], len(self.runs)
         watched = any(run.probes.layers is not None for run in self.runs)
-        is_plain = run.execution.is_plain and isinstance(self.model, LayerStack)
-        if run.device.type != "cpu" or watched or not is_plain:
+        kept = run.device.type == "cpu" and run.execution.is_plain and not watched
+        if not kept or not isinstance(self.model, LayerStack):
             return Autograd(run.execution.forward(self.model), self._gradient)
         self.model.use_generators([rng.generator(0, "try") for _ in self.runs])
         samples = [run.data.train.slice(0, size) for size in sizes(run)]
@@ -171,11 +171,13 @@ def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[],
     with stack.model.watch([run.probes.on_output("training") for run in runs]), gathered as pairs:
         for x, labels_RB in pairs:
             before_step()
-            for run in runs:
-                set_learning_rates(run, run.schedule(step))
+            for row in stack.optimizers.first_rows:
+                set_learning_rates(runs[row], runs[row].schedule(step))
             stack.optimizers.set_learning_rates()
             metrics.add(*stack.take_step(_augment(stack, x, augment_draws), labels_RB), labels_RB)
             step += 1
+    for run in runs:
+        set_learning_rates(run, run.schedule(step - 1))
     return step, metrics.sums()
 
 

@@ -36,7 +36,8 @@ def joint_step_key(optimizers: Sequence[Optimizer]) -> Hashable | None:
 class StackedOptimizers:
     """Steps the members of `model`; `own[r]` are the optimizers of row r, current after `restore_states`.
 
-    Neighbours with equal `keys` [R] step together; a row whose key is None steps alone.
+    Neighbours with equal `keys` [R] step together; a row whose key is None steps alone. `set_learning_rates`
+    reads those of the own optimizers of `first_rows`, the first of the rows that step together.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class StackedOptimizers:
     ) -> None:
         self._model, self._restored = model, True
         stacked = {id(view): parameter for parameter, views in model.shares for view in views}
+        together = list(_neighbours(keys))
+        self.first_rows = [rows[0] for rows in together]
         self._optimizers = [
             _RowsOptimizer([own[row][index] for row in rows], rows, stacked)
-            for rows in _neighbours(keys)
+            for rows in together
             for index in range(len(own[rows[0]]))
         ]
 

@@ -54,7 +54,7 @@ SCHEMES: dict[str, Callable[..., Tensor]] = {
 
 
 class FittedToInputs(nn.Module, ABC):
-    """A model that looks at training inputs once before it is trained, and sets some of its weights by them."""
+    """A model that sets some of its weights by training inputs, before it is trained."""
 
     @abstractmethod
     def fit(self, inputs: Tensor) -> None:

@@ -10,7 +10,6 @@ each tensor, hooks and looking after devices takes most of the rest.
 import functools
 import inspect
 from collections.abc import Callable
-from itertools import starmap
 from typing import Any, TypeVar
 
 import torch
@@ -43,29 +42,25 @@ def _by_kernel(kernel: Callable[..., None], step: Callable[..., Any]) -> Callabl
 
     @torch.no_grad()
     def direct(optimizer: Optimizer, *closure: Any) -> Any:
-        groups = [
-            (group, [parameter for parameter in group["params"] if parameter.grad is not None])
-            for group in optimizer.param_groups
-        ]
-        states = [[optimizer.state.get(parameter) for parameter in parameters] for _, parameters in groups]
-        if closure or not (all(starmap(_is_simple, groups)) and all(map(all, states))):
+        groups = [_Group(optimizer, group) for group in optimizer.param_groups]
+        if closure or not all(group.is_simple for group in groups):
             for state in filter(None, optimizer.state.values()):
                 if state["step"].is_cpu:  # it may be that of several parameters, see below
                     state["step"] = state["step"].clone()
             return step(optimizer, *closure)
-        for (group, parameters), each in zip(groups, states, strict=True):
+        for group in groups:
             kernel(
-                parameters,
-                [parameter.grad for parameter in parameters],
-                [state["exp_avg"] for state in each],
-                [state["exp_avg_sq"] for state in each],
+                group.parameters,
+                group.gradients,
+                [state["exp_avg"] for state in group.states],
+                [state["exp_avg_sq"] for state in group.states],
                 [],
-                _count(each),
-                lr=group["lr"],
-                beta1=group["betas"][0],
-                beta2=group["betas"][1],
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
+                _count(group.states),
+                lr=group.options["lr"],
+                beta1=group.options["betas"][0],
+                beta2=group.options["betas"][1],
+                weight_decay=group.options["weight_decay"],
+                eps=group.options["eps"],
                 amsgrad=False,
                 maximize=False,
             )
@@ -74,14 +69,18 @@ def _by_kernel(kernel: Callable[..., None], step: Callable[..., Any]) -> Callabl
     return direct
 
 
-def _is_simple(group: dict[str, Any], parameters: list[Tensor]) -> bool:
-    """Return whether the parameters and gradients are all dense, of one type and on the CPU."""
-    kinds = {(parameter.dtype, parameter.is_cpu, parameter.grad.layout) for parameter in parameters}
-    return (
-        FUSED.items() <= group.items()
-        and len(kinds) == 1
-        and {(True, torch.strided)} == {k[1:] for k in kinds}
-    )
+class _Group:
+    """The parameters of a group that have a gradient. `is_simple`: the kernel can take them as they are."""
+
+    def __init__(self, optimizer: Optimizer, options: dict[str, Any]) -> None:
+        pairs = [(parameter, parameter.grad) for parameter in options["params"]]
+        self.options = options
+        self.parameters = [parameter for parameter, gradient in pairs if gradient is not None]
+        self.gradients = [gradient for _, gradient in pairs if gradient is not None]
+        self.states: list[dict[str, Any]] = [optimizer.state.get(each, {}) for each in self.parameters]
+        kinds = {(each.dtype, each.is_cpu, each.layout) for each in (*self.parameters, *self.gradients)}
+        on_cpu = all(is_cpu and layout is torch.strided for _, is_cpu, layout in kinds)
+        self.is_simple = FUSED.items() <= options.items() and on_cpu and len(kinds) == 1 and all(self.states)
 
 
 def _count(states: list[dict[str, Any]]) -> list[Tensor]:

@@ -76,6 +76,11 @@ class CudaGraph:
         try:
             with torch.cuda.graph(self._graph):
                 return work()
+        except BaseException:
+            for generator in generators:  # torch leaves them as if the capture went on
+                new = torch.Generator(device=generator.device)
+                generator.graphsafe_set_state(new.graphsafe_get_state())
+            raise
         finally:
             torch.cuda.set_stream(stream)  # after a failure, torch leaves its own one set
 
@@ -275,8 +280,8 @@ def _difference(expected: Tensor, got: Tensor) -> float:
     """Return the largest difference, relative to the largest value."""
     if torch.equal(expected, got):
         return 0.0
-    largest = torch.nan_to_num(expected.double()).abs().max()
-    return float((expected.double() - got.double()).abs().max() / largest.clamp(min=1e-30))
+    one, other = torch.nan_to_num(expected.double()), torch.nan_to_num(got.double())
+    return float((one - other).abs().max() / one.abs().max().clamp(min=1e-30))
 
 
 def _rounding(dtype: torch.dtype) -> float:

@@ -29,6 +29,7 @@ SECTIONS = {
     "grid": "Widths by numbers of runs",
     "kinds": "Other nets, and many seeds",
     "start": "Start-up",
+    "sweep": "A hundred runs of one epoch",
     "safety": "What checkpoints cost",
     "scaling": "How cost grows",
     "gpu": "On a GPU",
@@ -86,9 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--share",
         type=float,
-        default=1 / 25,
+        default=1 / 40,
         metavar="X",
-        help="of the suite's epochs that notebook, skorch and Lightning train, the rest scaled; default 1/25",
+        help="of the epochs that peers train, the rest scaled; default 1/40",
     )
     parser.add_argument("--full", action="store_true", help="everybody trains all epochs of the suite")
     parser.add_argument("--size", type=float, default=1.0, metavar="X", help="of all epochs; to try it out")

@@ -14,12 +14,11 @@ from tests.benchmarks.workers import Job, train_all
 class Peer:
     """A module of this folder with `train(recipe, images)`, and what it is called.
 
-    `scaled`: it is so slow that it trains a share of the epochs. `usual`: people do it like this.
+    `usual`: people do it like this.
     """
 
     name: str
     module: str
-    scaled: bool = True
     usual: bool = True
 
 
@@ -27,8 +26,8 @@ NOTEBOOK = Peer("notebook's loop", "notebook")
 LIGHTNING = Peer("Lightning", "lightning_net")
 SKORCH = Peer("skorch", "skorch_net")
 PLAIN = Peer("plain loop", "plain", usual=False)
-FUNCTIONAL = Peer("torch.func", "functional", scaled=False, usual=False)
-LIMIT = Peer("the limit", "limit", scaled=False, usual=False)
+FUNCTIONAL = Peer("torch.func", "functional", usual=False)
+LIMIT = Peer("the limit", "limit", usual=False)
 PEERS = (NOTEBOOK, LIGHTNING, SKORCH, PLAIN)
 
 ABOUT = """
@@ -67,15 +66,14 @@ def contestant(
 ) -> Contestant:
     """Return a peer with these runs in as many processes as cores, if not said otherwise.
 
-    `threads`: None leaves them to torch. `share` of the epochs that is trained, by default the setting's, if
-    the peer is scaled. `file`: the images, if other than the setting's.
+    `threads`: None leaves them to torch. `share` of the epochs that is trained, by default the setting's.
+    `file`: the images, if other than the setting's.
     """
     job = Job(f"tests.benchmarks.{peer.module}", file or setting.images.file, threads)
-    part = (share or setting.share) if peer.scaled else 1.0
 
     def train() -> dict[str, float]:
         short = [shortened(recipe, setting.size) for recipe in recipes]
-        wall = train_all(job, short, processes=processes or setting.processes, share=part)
+        wall = train_all(job, short, processes=processes or setting.processes, share=share or setting.share)
         return {WHOLE: wall.whole, TRAINING: wall.training, START_UP: wall.start_up}
 
     return train

@@ -19,13 +19,13 @@ Measured = Mapping[str, Samples]
 class Setting:
     """What every section is given.
 
-    `share`: of the epochs that slow peers train; the rest is scaled. `size`: of all epochs that anybody
+    `share`: of the epochs that peers train; the rest is scaled. `size`: of all epochs that anybody
     trains, below 1 only to try the benchmark out. `processes`: what "in processes" means, for everybody.
     """
 
     images: Prepared
     rounds: int = 3
-    share: float = 1 / 25
+    share: float = 1 / 40
     size: float = 1.0
     processes: int = field(default_factory=cores)
 

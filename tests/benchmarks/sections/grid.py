@@ -19,7 +19,7 @@ EPOCHS = 150  # of a run of A2
 PEER = f"{PLAIN.name}, {EPOCHS} epochs"
 # Of dlx's own estimate. From WORTH_A_PROCESS on, dlx measures its engines and starts processes; below, it
 # does neither, because it would not pay.
-COST = 1.25 * WORTH_A_PROCESS
+COST = 1.1 * WORTH_A_PROCESS
 
 ABOUT = """
 A2's net (784-W-W/2-10, Adam 1e-4, batch 32, 1000 + 500 images of Fashion-MNIST), `dlx train model.width=W
@@ -30,9 +30,10 @@ this machine's noise.
 
 The first columns are milliseconds of training for one epoch of one run, from the first run's start to the
 last epoch's end. The others are seconds of the whole command with {epochs} epochs for each run, as A2 has.
-Each cell trains as many epochs as dlx's own estimate puts at {cost:.3g} s, which is {factor:.3g} times that
-from which it measures its engines; epochs beyond are scaled. The commands have an empty cache: `engine=auto`
-measures anew each time, before the first run starts. The plain loop ({processes} x 1) is that of the suite.
+A cell of several runs trains as many epochs as dlx's own estimate puts at {cost:.3g} s, which is {factor:.3g}
+times that from which it measures its engines; epochs beyond are scaled. The commands have an empty cache:
+`engine=auto` measures anew each time, before the first run starts. The plain loop ({processes} x 1) is that
+of the suite.
 """
 
 
@@ -57,20 +58,20 @@ class Cell:
 
     @property
     def epochs(self) -> int:
-        """How many epochs of each run cost COST, three at least."""
+        """How many epochs of each run cost COST, three at least; one run alone needs no measurement."""
         recipe = Recipe(hidden=(self.width, self.width // 2))
         sizes = (28 * 28, *recipe.hidden, CLASSES)
         multiply_adds = recipe.batch_size * sum(math.prod(sizes[i : i + 2]) for i in range(len(sizes) - 1))
         step = SECONDS_A_STEP + multiply_adds * SECONDS_A_MULTIPLY_ADD
         steps = math.ceil(TRAIN_SAMPLES / recipe.batch_size)
-        return max(3, math.ceil(COST / (step * steps * self.runs)))
+        return max(3, math.ceil((COST if self.runs > 1 else COST / 4) / (step * steps * self.runs)))
 
 
 def cells(setting: Setting) -> Iterator[Cell]:
-    """Yield all cells; the whole machine gets those whose runs can keep it busy with stacks, too."""
+    """Yield all cells; those with the most runs have the whole machine, too."""
     for processes in dict.fromkeys((1, setting.processes)):
         for width in WIDTHS:
-            for runs in RUNS if processes == 1 else RUNS[-2:]:
+            for runs in RUNS if processes == 1 else RUNS[-1:]:
                 yield Cell(width, runs, processes)
 
 

@@ -5,18 +5,14 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks import peers
 from tests.benchmarks.dlx_runs import call
 from tests.benchmarks.measure import Contestant
-from tests.benchmarks.peers import PLAIN
-from tests.benchmarks.recipe import Recipe
 from tests.benchmarks.section import WHOLE, Case, Claim, Quantity, Section, Setting, Worst
 
 TORCH = 'python -c "import torch"'
 FIRST = "dlx train data=digits epochs=1"
 AGAIN = "the same again, which is finished"
 REPORT, STATUS = "dlx report, 20 runs", "dlx status, 20 runs"
-HUNDRED, OTHER_HUNDRED = "100 runs of one epoch", f"100 runs of one epoch: {PLAIN.name}"
 WRONG = {
     "a misspelt verb": ("trian",),
     "a misspelt group": ("train", "optimzer=adam"),
@@ -27,20 +23,17 @@ WRONG = {
     "a number out of its range": ("train", "batch_size=0"),
     "a word of a wrong type, in a grid": ("train", "seed=range(100)", "optimizer.lr=0.1,high"),
 }
-RATES = ",".join(f"{0.001 * (1 + step / 10):.4g}" for step in range(50))
 ROUNDS = 5  # for each round of the sections that take minutes
 
 ABOUT = """
-Whole commands, as a shell starts them, with compiled files. The hundred runs: `dlx train data=digits epochs=1
-model.width=8 optimizer.lr=(50 values) seed=0,1`, and as many by the plain loop of the suite ({processes} x 1).
-The report and the status are of 20 runs of 20 epochs. Each wrong word ends with exit code 2 and a line that
-says what is allowed.
+Whole commands, as a shell starts them, with compiled files. The report and the status are of 20 runs of 20
+epochs. Each wrong word ends with exit code 2 and a line that says what is allowed.
 """
 
 
-def describe(setting: Setting) -> Section:
+def describe(_: Setting) -> Section:
     """Return the section."""
-    commands = Commands(setting)
+    commands = Commands()
     contestants: dict[str, Contestant] = {
         TORCH: lambda: commands.python("-c", "import torch"),
         FIRST: commands.first,
@@ -48,28 +41,20 @@ def describe(setting: Setting) -> Section:
         **{name: _wrong(commands, words) for name, words in WRONG.items()},
         STATUS: lambda: commands.of_study("status"),
         REPORT: lambda: commands.of_study("report"),
-        HUNDRED: commands.hundred,
-        OTHER_HUNDRED: commands.other_hundred,
     }
     wrong = {name: Claim("", (name, WHOLE), [], 1) for name in WRONG}
     return Section(
-        about=ABOUT.format(processes=setting.processes),
+        about=ABOUT,
         contestants=contestants,
         claims=[
             Claim("the first command: at most 1.5 times `import torch`", _wall(FIRST), [_wall(TORCH)], 1.5),
             Claim("a finished request: under 0.7 s", _wall(AGAIN), [], 0.7),
             Worst("a wrong word: under 1 s", wrong),
             Claim("the report of 20 runs: under 3 s", _wall(REPORT), [], 3),
-            Claim("100 runs: under 8 s", _wall(HUNDRED), [], 8),
         ],
         cases=[
             Case("first command: one epoch of digits", _wall(FIRST), limit=_wall(TORCH)),
             *(Case(name, _wall(name)) for name in (AGAIN, "a misspelt choice of a key", REPORT)),
-            Case(
-                HUNDRED,
-                _wall(HUNDRED),
-                peers={f"{PLAIN.name}, {peers.in_processes(setting)}": _wall(OTHER_HUNDRED)},
-            ),
         ],
         rounds=ROUNDS,
     )
@@ -77,10 +62,6 @@ def describe(setting: Setting) -> Section:
 
 class Commands:
     """The commands, in a folder that they share: what is to be there already is made once."""
-
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self._temporary: TemporaryDirectory[str] | None = None
 
     def python(self, *words: str, code: int = 0) -> dict[str, float]:
         """Run Python with these words."""
@@ -102,23 +83,14 @@ class Commands:
         """Run a verb that reads a study of 20 runs."""
         return self.python("-m", "dlx", verb, str(self.study))
 
-    def hundred(self) -> dict[str, float]:
-        """Train 100 runs that are not there yet."""
-        shutil.rmtree(self.folder / "hundred", ignore_errors=True)
-        words = ("data=digits", "epochs=1", "model.width=8", f"optimizer.lr={RATES}", "seed=0,1")
-        return self.python("-m", "dlx", "train", *words, "output_root=hundred")
-
-    def other_hundred(self) -> dict[str, float]:
-        """Train as many by the plain loop."""
-        recipes = [Recipe(hidden=(8, 4), epochs=1, seed=seed) for seed in range(100)]
-        train = peers.contestant(self.setting, PLAIN, recipes, share=1.0, file=self.setting.images.digits)
-        return {WHOLE: train()[WHOLE]}
-
     @cached_property
     def folder(self) -> Path:
         """A folder that goes with this object."""
-        self._temporary = TemporaryDirectory()
         return Path(self._temporary.name)
+
+    @cached_property
+    def _temporary(self) -> "TemporaryDirectory[str]":
+        return TemporaryDirectory()
 
     @cached_property
     def study(self) -> Path:

@@ -75,6 +75,8 @@ def operation_without(error: BaseException) -> str:
 
 
 def _check_precision(precision: str, device: torch.device) -> None:
+    if precision not in ("tf32", "bfloat16"):
+        return
     # Both came with compute capability 8.0; older GPUs compute in float32 or emulate bfloat16 slowly.
     recent = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     if precision == "tf32" and not recent:

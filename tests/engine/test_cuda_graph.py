@@ -192,6 +192,7 @@ def test_only_what_a_graph_can_hold_is_recorded(make_run):
     for refused in (
         replace(on_gpu, execution=Execution(cuda_graphs=False)),
         replace(on_gpu, execution=Execution(compile=True)),
+        replace(on_gpu, execution=Execution("float64")),
         replace(on_gpu, probes=Probes(steps=StepProbe())),
     ):
         assert not may_capture([refused, refused], run.optimizers)

@@ -23,6 +23,7 @@ IMAGES = Prepared(Path("images.npz"), ("data=npz", "data.root=.", "data.path=ima
 def described(monkeypatch):
     """A section by its name, on two cores, as if there were a GPU."""
     monkeypatch.setattr(gpu, "seconds_an_epoch", lambda folder: 1.0)
+    monkeypatch.setattr(gpu, "has_cifar10", lambda: False)
     monkeypatch.setattr(gpu, "limit", lambda net, device: 1.0)
 
     def describe(name):

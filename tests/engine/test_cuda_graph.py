@@ -126,6 +126,30 @@ def test_recorded_steps_of_a_stack_train_the_same_numbers(make_run, exponential,
     )
 
 
+class Residual(nn.Module):
+    """Has no stacked layer of dlx's own, so its stack is vmap's."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.layer, self.norm, self.output = nn.Linear(5, 5), nn.BatchNorm1d(5), nn.Linear(5, 3)
+        draws = torch.Generator().manual_seed(seed)
+        for parameter in self.parameters():
+            parameter.data.normal_(generator=draws)
+
+    def forward(self, x):
+        return self.output(x + self.norm(self.layer(x)).relu())
+
+
+def test_recorded_steps_through_vmap_train_the_same_numbers(make_run, recorded, monkeypatch):
+    def residuals():
+        runs = [built(make_run(model=Residual(seed)), "sgd", SGD) for seed in range(2)]
+        return [replace(run, data=runs[0].data) for run in runs]
+
+    plain = without_graphs(monkeypatch, stacked.train, residuals(), {0, 1})
+    assert rows(stacked.train(residuals(), {0, 1})) == plain
+    assert [graph.replays for graph in recorded] == [16, 4]
+
+
 def test_a_step_that_cannot_be_recorded_is_taken_without(make_run, recorded, monkeypatch, caplog):
     def capture(*_):
         raise RuntimeError("operation not permitted when stream is capturing\nand more")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dlx.data.source import data_root
 from dlx.engine.cuda_graph import CudaGraph
 from dlx.model.models import models
 from dlx.run.history import read_columns
@@ -35,6 +36,7 @@ NETS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "ResNet-20": ("resnet", {"blocks": 3, "width": 16}),
 }
 IMAGES, VAL_IMAGES, BATCH, NET_EPOCHS = 20_000, 1000, 256, 12
+AIRBENCH, ACCURACY = "dlx train sweep=airbench device=cuda precision=bfloat16", "accuracy"
 
 ABOUT = """
 `dlx train device=cuda seed=range(N)`, the net and data of A2, {epochs} epochs. N > 1: `engine=stacked`.
@@ -45,6 +47,9 @@ LeNet and ResNet-20: {images:,} synthetic images of 28x28, batches of {batch}, A
 median over the epochs after the first, with validation on {val_images:,}. Their limit is forward and backward
 pass of the bare net on one batch that stays where it is, as a CUDA graph: no optimizer, data, metrics or
 validation.
+"""
+RECIPE = f"""
+`{AIRBENCH}`: its test accuracy after the tenth epoch, and how long it took.
 """
 
 
@@ -61,10 +66,14 @@ def describe(setting: Setting) -> Section:
         for variant in ("without CUDA graphs", "precision=bfloat16"):
             contestants[f"{net}, {variant}"] = _net(setting, net, *VARIANTS[variant])
         contestants[_limit_name(net)] = partial(_limit, net)
+    about = ABOUT.format(
+        epochs=EPOCHS, many=MANY, images=IMAGES, val_images=VAL_IMAGES, batch=BATCH, one_epoch=ONE_EPOCH
+    )
+    if has_cifar10():
+        about += RECIPE
+        contestants["airbench"] = _airbench
     return Section(
-        about=ABOUT.format(
-            epochs=EPOCHS, many=MANY, images=IMAGES, val_images=VAL_IMAGES, batch=BATCH, one_epoch=ONE_EPOCH
-        ),
+        about=about,
         contestants=contestants,
         claims=_claims(),
         conclude=_images_a_second,
@@ -156,6 +165,19 @@ def _net(setting: Setting, net: str, *words: str) -> Contestant:
             return {ONE_EPOCH: seconds_an_epoch(folder)}
 
     return contestant
+
+
+def has_cifar10() -> bool:
+    """Return whether CIFAR-10 is where `dlx train data=cifar10` looks for it."""
+    return (data_root(None) / "cifar-10-batches-py").is_dir()
+
+
+def _airbench() -> dict[str, float]:
+    with TemporaryDirectory() as name:
+        wall = dlx_runs.train_in(Path(name), Command(tuple(AIRBENCH.split()[2:]), 1))
+        (history,) = Path(name).glob("outputs/*/*/history.csv")
+        accuracy = float(read_columns(history)["val_accuracy"][-1])
+    return {WHOLE: wall.whole, TRAINING: wall.training, ACCURACY: accuracy}
 
 
 def seconds_an_epoch(folder: Path) -> float:

@@ -17,7 +17,7 @@ from dlx.device import Timer
 from dlx.engine.cuda_graph import Step, as_graphs
 from dlx.engine.evaluation import evaluate_for_probe, evaluate_model, sum_outputs
 from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
-from dlx.engine.passes import Autograd, Passes, fastest_passes
+from dlx.engine.passes import Autograd, Passes, Trial, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.model.models import use_generator
 from dlx.run.history import EpochRow
@@ -81,7 +81,7 @@ def _passes(run: Run) -> Passes:
         return Autograd(run.execution.forward(run.model), run.loss.gradient)
     use_generator(run.model, rng.generator(run.seeds.dropout, "try", device=run.device))
     first = [run.data.train.slice(0, size) for size in sizes(run)]
-    return fastest_passes(run.model, run.loss.gradient, first, str(run.loss))
+    return fastest_passes(run.model, run.loss.gradient, Trial(run.model, run.loss, first))
 
 
 def _clear_gradients(run: Run) -> None:

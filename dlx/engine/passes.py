@@ -5,12 +5,13 @@ Axes: R runs of a stack, or none; B of a batch, K outputs.
 
 import copy
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from dlx.engine.kept_memory import KeptMemory
-from dlx.loss.losses import Gradient
+from dlx.loss.losses import Gradient, Loss
 
 # Sets the parameters' gradients for inputs [..., B, *] and labels [..., B]; returns outputs [..., B, K] and
 # losses [..., B], both to keep.
@@ -33,42 +34,42 @@ class Autograd:
         return outputs.detach(), losses
 
 
-def fastest_passes(
-    model: nn.Module, loss: Gradient, batches: Sequence[tuple[Tensor, Tensor]], what: str
-) -> Passes:
+@dataclass(frozen=True)
+class Trial:
+    """What is tried first: a model of the same kind, and inputs and labels of each size that will come."""
+
+    model: nn.Module
+    loss: Loss
+    batches: Sequence[tuple[Tensor, Tensor]]
+
+
+def fastest_passes(model: nn.Module, loss: Gradient, trial: Trial) -> Passes:
     """Return the passes of a model on a CPU: into kept memory, if these give the bits of autograd.
 
-    That is tried on a copy of the model, once for each kind of model in a process. `batches`: inputs and
-    labels of each size that will come; `what` describes the loss.
+    That is tried once for each kind of model in a process, on copies.
     """
-    if not KeptMemory.suits(model):
-        return Autograd(model, loss)
-    shapes = [(name, value.shape, value.dtype) for name, value in model.state_dict().items()]
-    key = (str(model), *map(type, model.modules()), *shapes, what, *(labels.shape for _, labels in batches))
+    return (KeptMemory if KeptMemory.suits(model) and _has_same_bits(trial) else Autograd)(model, loss)
+
+
+def _has_same_bits(trial: Trial) -> bool:
+    values = [(name, value.shape, value.dtype) for name, value in trial.model.state_dict().items()]
+    sizes = [labels.shape for _, labels in trial.batches]
+    key = (str(trial.model), *map(type, trial.model.modules()), *values, trial.loss, *sizes)
     if key not in _same_bits:
-        _same_bits[key] = _gives_same_bits(model, loss, batches)
-    return (KeptMemory if _same_bits[key] else Autograd)(model, loss)
+        try:
+            computed = [_try(kind, trial) for kind in (Autograd, KeptMemory)]
+            _same_bits[key] = all(torch.equal(*pair) for pair in zip(*computed, strict=True))
+        except Exception:  # noqa: BLE001 - a user's layer may raise any; if it does in training, the user is told
+            _same_bits[key] = False
+    return _same_bits[key]
 
 
-def _gives_same_bits(model: nn.Module, loss: Gradient, batches: Sequence[tuple[Tensor, Tensor]]) -> bool:
-    try:
-        computed = [_try(kind, model, loss, batches) for kind in (Autograd, KeptMemory)]
-    except Exception:  # noqa: BLE001 - a user's layer may raise any; if it does in training, the user is told
-        return False
-    return all(torch.equal(*pair) for pair in zip(*computed, strict=True))
-
-
-def _try(
-    kind: type[Autograd | KeptMemory],
-    model: nn.Module,
-    loss: Gradient,
-    batches: Sequence[tuple[Tensor, Tensor]],
-) -> list[Tensor]:
+def _try(kind: type[Autograd | KeptMemory], trial: Trial) -> list[Tensor]:
     """Return all that one pass for each of the batches computes."""
-    model = copy.deepcopy(model).train()
-    passes = kind(model, loss)
+    model = copy.deepcopy(trial.model).train()
+    passes = kind(model, trial.loss.gradient)
     computed: list[Tensor] = []
-    for inputs, labels in batches:
+    for inputs, labels in trial.batches:
         computed += passes(inputs.clone(memory_format=torch.contiguous_format), labels)
         computed += [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
         computed += [buffer.clone() for buffer in model.buffers()]

@@ -4,6 +4,7 @@ Every draw (order, augmentation, dropout) comes from the run's own generators, s
 masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, K outputs.
 """
 
+import copy
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -19,7 +20,7 @@ from dlx.engine.cuda_graph import as_graphs
 from dlx.engine.evaluation import evaluation_batch, join_outputs, sum_outputs
 from dlx.engine.loop import batches, draw_order, epoch_end, set_learning_rates, sizes, validate
 from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
-from dlx.engine.passes import Autograd, Passes, fastest_passes
+from dlx.engine.passes import Autograd, Passes, Trial, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.engine.signature import signature
 from dlx.engine.stacked_by_layers import LayerStack, why_not_layers
@@ -124,15 +125,16 @@ class _Stack:
         self.probed = [(row, run) for row, run in enumerate(self.runs) if run.probes.in_steps]
 
     def _passes(self) -> Passes:
-        run, members = self.runs[0], len(self.runs)
+        run = self.runs[0]
         watched = any(run.probes.layers is not None for run in self.runs)
         kept = run.device.type == "cpu" and run.execution.is_plain and not watched
         if not kept or not isinstance(self.model, LayerStack):
             return Autograd(run.execution.forward(self.model), self._gradient)
-        self.model.use_generators([rng.generator(0, "try") for _ in self.runs])
+        two = LayerStack(copy.deepcopy([run.model, run.model]))  # they tell of all, in less memory
+        two.use_generators([rng.generator(row, "try") for row in range(2)])
         samples = [run.data.train.slice(0, size) for size in sizes(run)]
-        batches = [(x.expand(members, *x.shape), labels_B.expand(members, -1)) for x, labels_B in samples]
-        return fastest_passes(self.model.body, self._gradient, batches, str(self.losses))
+        batches = [(x.expand(2, *x.shape), labels_B.expand(2, -1)) for x, labels_B in samples]
+        return fastest_passes(self.model.body, self._gradient, Trial(two.body, run.loss, batches))
 
     def _gradient(self, outputs_RBK: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
         """Return each run's losses [R, B] and the gradients by its outputs [R, B, K]."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from dlx.engine import loop, passes, stacked
 from dlx.engine.kept_memory import KeptMemory
-from dlx.engine.passes import Autograd
+from dlx.engine.passes import Autograd, Trial
 from dlx.loss.losses import losses
 from dlx.model.models import ACTIVATIONS, Dropout, models
 from tests.engine.own_nets import images
@@ -163,7 +163,8 @@ def test_other_nets_go_through_autograd(make):
     model, inputs, labels = make(), torch.randn(4, 5), torch.tensor([0, 1, 2, 0])
     loss = losses.build(*LOSSES[0])
     before = copy.deepcopy(model.state_dict())
-    assert type(passes.fastest_passes(model, loss.gradient, [(inputs, labels)], "")) is Autograd
+    trial = Trial(model, loss, [(inputs, labels)])
+    assert type(passes.fastest_passes(model, loss.gradient, trial)) is Autograd
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -171,8 +172,8 @@ def test_other_nets_go_through_autograd(make):
 def test_a_pass_that_other_bits_come_from_is_not_chosen(monkeypatch):
     monkeypatch.setattr(torch, "addmm", lambda *a, out: torch.add(a[0], 1.001 * a[1] @ a[2], out=out))
     model, loss = nn.Sequential(nn.Linear(5, 3), nn.Softplus()), losses.build(*LOSSES[0])
-    batches = [(torch.randn(4, 5), torch.tensor([0, 1, 2, 0]))]
-    assert type(passes.fastest_passes(model, loss.gradient, batches, "wrong")) is Autograd
+    trial = Trial(model, loss, [(torch.randn(4, 5), torch.tensor([0, 1, 2, 0]))])
+    assert type(passes.fastest_passes(model, loss.gradient, trial)) is Autograd
 
 
 def test_a_layer_probe_sees_every_layer(make_run):

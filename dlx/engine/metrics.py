@@ -22,6 +22,33 @@ class Metrics(NamedTuple):
     accuracy: float | None
 
 
+class Sums(NamedTuple):
+    """Sums over so many samples, on the device: of losses, and of correct answers; [] for a run, or [R]."""
+
+    losses: Tensor
+    correct: Tensor
+    samples: int
+
+
+def sums(losses: Tensor, correct: Tensor) -> Sums:
+    """Sum over the last axis, [..., N]; does not wait for the device."""
+    total = losses.sum(-1, dtype=accumulator(losses.device))
+    return Sums(total, correct.sum(-1, dtype=total.dtype), losses.shape[-1])
+
+
+def fetch(*parts: Sums) -> list[list[Metrics]]:
+    """Return each part's means, a run each, in one copy; waits for the device."""
+    numbers = torch.cat([sums.flatten() for part in parts for sums in part[:2]]).tolist()
+    fetched, start = [], 0
+    for part in parts:
+        runs = part.losses.numel()
+        totals, counts = numbers[start : start + runs], numbers[start + runs : start + 2 * runs]
+        pairs = zip(totals, counts, strict=True)
+        fetched.append([Metrics(total / part.samples, count / part.samples) for total, count in pairs])
+        start += 2 * runs
+    return fetched
+
+
 class EpochMetrics:
     """Collects each step's losses and outputs, of a single run or of several.
 
@@ -45,15 +72,11 @@ class EpochMetrics:
         if self._values >= JUDGED:
             self._judge()
 
-    def means(self) -> list[Metrics]:
-        """Return each run's means over all samples; waits for the device."""
+    def sums(self) -> Sums:
+        """Return each run's sums over all samples; does not wait for the device."""
         if self._outputs:
             self._judge()
-        losses, correct = torch.cat(self._losses, -1), torch.cat(self._judged, -1)
-        samples = losses.shape[-1]
-        sums = losses.sum(-1, dtype=accumulator(losses.device)).flatten().tolist()
-        counts = correct.sum(-1).flatten().tolist()
-        return [Metrics(total / samples, count / samples) for total, count in zip(sums, counts, strict=True)]
+        return sums(torch.cat(self._losses, -1), torch.cat(self._judged, -1))
 
     def _judge(self) -> None:
         self._judged.append(self._correct(torch.cat(self._outputs, -2), torch.cat(self._labels, -1)))

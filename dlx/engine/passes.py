@@ -23,14 +23,14 @@ _same_bits: dict[Hashable, bool] = {}
 class Autograd:
     """The passes of any module."""
 
-    def __init__(self, model: nn.Module, loss: Gradient) -> None:
+    def __init__(self, model: Callable[[Tensor], Tensor], loss: Gradient) -> None:
         self._model, self._loss = model, loss
 
     def __call__(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Set the parameters' gradients; return outputs [..., B, K] and losses [..., B]."""
         outputs = self._model(inputs)
         losses, gradient = self._loss(outputs.detach(), labels)
-        outputs.backward(gradient)
+        outputs.backward(gradient)  # type: ignore[no-untyped-call]
         return outputs.detach(), losses
 
 

@@ -81,7 +81,11 @@ class BatchedLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x_RBF: Tensor, weight_RKF: Tensor, bias_RK: Tensor | None) -> Tensor:
-        """Return [R, B, K]."""
+        """Return [R, B, K]; within torch.autocast in its type, as torch's own layer does."""
+        if torch.is_autocast_enabled(x_RBF.device.type):
+            dtype = torch.get_autocast_dtype(x_RBF.device.type)
+            x_RBF, weight_RKF = x_RBF.to(dtype), weight_RKF.to(dtype)
+            bias_RK = None if bias_RK is None else bias_RK.to(dtype)
         ctx.save_for_backward(x_RBF, weight_RKF)
         weight_RFK = weight_RKF.transpose(1, 2)
         if bias_RK is None:

@@ -5,6 +5,7 @@ Axes: B batch, C channels, H height, W width, F features; a sample is an image (
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal
@@ -50,6 +51,14 @@ SCHEMES: dict[str, Callable[..., Tensor]] = {
     "orthogonal": nn.init.orthogonal_,
     "zeros": lambda weight, generator: nn.init.zeros_(weight),  # noqa: ARG005
 }
+
+
+class FittedToInputs(nn.Module, ABC):
+    """A model that sets some of its weights by training inputs, before it is trained."""
+
+    @abstractmethod
+    def fit(self, inputs: Tensor) -> None:
+        """Set the weights from inputs [N, ...], standardised; the same for the same inputs."""
 
 
 def image_shape(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> tuple[int, int, int]:

@@ -45,7 +45,8 @@ def _by_kernel(kernel: Callable[..., None], step: Callable[..., Any]) -> Callabl
         groups = [_Group(optimizer, group) for group in optimizer.param_groups]
         if closure or not all(group.is_simple for group in groups):
             for state in filter(None, optimizer.state.values()):
-                state["step"] = state["step"].clone()  # it may be that of several parameters, see below
+                if state["step"].is_cpu:  # it may be that of several parameters, see below
+                    state["step"] = state["step"].clone()
             return step(optimizer, *closure)
         for group in groups:
             kernel(

@@ -1,17 +1,16 @@
 """dlx from outside: `dlx train` as a user types it, whole commands on the clock."""
 
-import math
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dlx.data.source import data_root
 from tests.benchmarks.workers import Wall
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -26,34 +25,30 @@ class Command:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def train(commands: Sequence[Command], *, at_once: int = 1) -> Wall:
-    """Run the commands, so many at once, and return their wall time.
+def train(command: Command) -> Wall:
+    """Run a command in a folder of its own, with an empty cache, and return its wall time.
 
-    `training` is the time in which at least one command was between its first run's start and the end of its
-    last epoch; `start_up` is the rest.
     Raises RuntimeError for a command that fails or leaves other than its runs, with what it printed last.
     """
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(at_once) as pool:
-        work = Path(folder)
-        began = time.perf_counter()
-        running = [pool.submit(_run, command, work / str(i)) for i, command in enumerate(commands)]
-        spans = [future.result() for future in running]
-        whole = time.perf_counter() - began
-    training = covered(spans)
-    return Wall(whole=whole, start_up=whole - training, training=training)
+    with TemporaryDirectory() as folder:
+        return train_in(Path(folder), command)
 
 
-def _run(command: Command, folder: Path) -> tuple[float, float]:
-    """Run one command in a new folder; return when its first run began and its last epoch ended."""
-    folder.mkdir()
-    for name, text in command.files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    call(["-m", "dlx", "train", *command.words, "output_root=outputs"], folder)
+def train_in(folder: Path, command: Command) -> Wall:
+    """Do the same in a folder that is kept, with its runs below outputs/.
+
+    `training` is from the first run's start to the end of the last epoch of all; `start_up`, the rest, has in
+    it what dlx measures to choose an engine.
+    """
+    for file, text in command.files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text, encoding="utf-8")
+    whole = call(["-m", "dlx", "train", *command.words, "output_root=outputs"], folder)
     runs = [file.parent for file in folder.glob("outputs/*/*/history.csv")]
     if len(runs) != command.runs:
         raise RuntimeError(f"dlx train {' '.join(command.words)}: {len(runs)} runs, not {command.runs}")
-    return min(map(_began, runs)), max((run / "history.csv").stat().st_mtime for run in runs)
+    training = max((run / "history.csv").stat().st_mtime for run in runs) - min(map(_began, runs))
+    return Wall(whole=whole, start_up=whole - training, training=training)
 
 
 def _began(run: Path) -> float:
@@ -62,35 +57,36 @@ def _began(run: Path) -> float:
         return datetime.fromisoformat(log.readline()[: len("2026-11-21 12:00:00,000")]).timestamp()
 
 
-def covered(spans: Sequence[tuple[float, float]]) -> float:
-    """Return how much time these spans, (start, end) each, cover together."""
-    total, until = 0.0, -math.inf
-    for start, end in sorted(spans):
-        total += max(0.0, end - max(start, until))
-        until = max(until, end)
-    return total
+def call(words: Sequence[str], folder: Path, *, code: int = 0) -> float:
+    """Run this Python with these words in `folder`, which keeps its output and dlx's cache; return seconds.
 
-
-def call(words: Sequence[str], folder: Path) -> None:
-    """Run this Python with these words in `folder`, where its output goes into a file.
-
-    Raises RuntimeError with the last lines of it for another exit code than 0.
+    Raises RuntimeError with the last lines of its output for another exit code than `code`.
     """
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     log = folder / "output.txt"
     with log.open("w", encoding="utf-8") as output:
+        began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, *words],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": path},
+            env=_environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
         )
-    if done.returncode != 0:
+        seconds = time.perf_counter() - began
+    if done.returncode != code:
         last = "\n".join(log.read_text(encoding="utf-8").splitlines()[-5:])
         raise RuntimeError(f"python {' '.join(words)}: exit code {done.returncode}\n{last}")
+    return seconds
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return the user's environment with these sources, an own cache, and compiled files as users have."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    data = str(data_root(None))  # as it is without an own cache
+    return kept | {"PYTHONPATH": path, "DLX_CACHE": str(folder / "cache"), "DLX_DATA": data}
 
 
 def knows(words: Sequence[str]) -> bool:

@@ -16,7 +16,8 @@ from dlx.data.split import split
 from dlx.errors import RequestError
 from tests.benchmarks.recipe import TRAIN_SAMPLES, VAL_SAMPLES
 
-FILE = "images.npz"
+FILE, DIGITS = "images.npz", "digits.npz"
+DIGITS_WHITE = 15  # 16 levels of grey, 0 to 16, become 0 to 240
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Images:
     train_labels_N: Tensor
     val_NHW: Tensor
     val_labels_N: Tensor
+
+    @property
+    def side(self) -> int:
+        """Pixels along a side of an image."""
+        return self.train_NHW.shape[-1]
 
     def head(self, samples: int) -> "Images":
         """Return the first samples of either split."""
@@ -42,12 +48,18 @@ class Prepared:
     words: tuple[str, ...]
     real: bool
 
+    @property
+    def digits(self) -> Path:
+        """scikit-learn's digits in a file of the same form, 1000 + 397 images of 8 x 8."""
+        return self.file.with_name(DIGITS)
+
 
 def prepare(root: str | None, folder: Path) -> Prepared:
     """Write into `folder` the split that dlx draws from the Fashion-MNIST below `root` (see data.root).
 
-    Where it is not there and cannot be downloaded, the images are synthetic.
+    Where it is not there and cannot be downloaded, the images are synthetic. Write the digits beside it.
     """
+    _write_digits(folder / DIGITS)
     settings = DataSettings(
         name="fashion_mnist",
         root=root,
@@ -71,6 +83,24 @@ def prepare(root: str | None, folder: Path) -> Prepared:
     write(Images(pixels[0], train.labels, pixels[1], val.labels), folder / FILE)
     where = () if root is None else (f"data.root={Path(root).absolute()}",)
     return Prepared(folder / FILE, ("data=fashion_mnist", *where), real=True)
+
+
+def _write_digits(file: Path) -> None:
+    settings = DataSettings(
+        name="digits",
+        root=None,
+        train_size=TRAIN_SAMPLES,
+        val_size=397,
+        test_size=None,
+        split_seed=0,
+        stratify=False,
+        standardise="unit",
+    )
+    train, val, _ = split(
+        read(settings), train_size=TRAIN_SAMPLES, val_size=397, test_size=None, seed=0, stratify=False
+    )
+    train_NHW, val_NHW = (arrays.inputs.squeeze(1) * DIGITS_WHITE for arrays in (train, val))
+    write(Images(train_NHW, train.labels, val_NHW, val.labels), file)
 
 
 def synthetic(train: int, val: int) -> Images:

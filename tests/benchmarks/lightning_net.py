@@ -21,10 +21,10 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 class Module(lightning.LightningModule):
     """Cross-entropy and accuracy, averaged over an epoch's batches by Lightning."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, side: int) -> None:
         super().__init__()
         self.recipe = recipe
-        self.model = net(recipe)
+        self.model = net(recipe, side)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the loss of a batch."""
@@ -81,6 +81,6 @@ def train(recipe: Recipe, images: Images) -> Trained:
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(Module(recipe), *loaders(recipe, images))
+        trainer.fit(Module(recipe, images.side), *loaders(recipe, images))
     accuracy = float(trainer.callback_metrics["val_accuracy"])
     return Trained(clock.began - made, clock.ended - clock.began, accuracy)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tests.benchmarks.images import Images
-from tests.benchmarks.nets import CLASSES, OPTIMIZERS, PIXELS
+from tests.benchmarks.nets import CLASSES, OPTIMIZERS
 from tests.benchmarks.recipe import Recipe, Trained
 
 PRESET = 1e-4  # so small that no weight of a run of 40,000 steps gets out of hand, and above denormals
@@ -48,7 +48,7 @@ def train(recipe: Recipe, images: Images) -> Trained:
     """Do what no training of this run can do without."""
     began = time.perf_counter()
     inputs_NI = images.train_NHW.flatten(1).float() / 255
-    sizes = (PIXELS, *recipe.hidden, CLASSES)
+    sizes = (inputs_NI.shape[1], *recipe.hidden, CLASSES)
     draws = torch.Generator().manual_seed(recipe.seed)
     shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
     weights = [torch.randn(shape, generator=draws) * 0.05 for shape in shapes]

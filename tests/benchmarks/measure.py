@@ -7,7 +7,9 @@ from statistics import median
 
 log = logging.getLogger(__name__)
 
-Contestant = Callable[[], Mapping[str, float]]  # returns seconds by the name of what took them
+Contestant = Callable[
+    [], Mapping[str, float]
+]  # returns what it took by quantity, in seconds if not said otherwise
 
 
 @dataclass
@@ -47,7 +49,7 @@ def interleave(
                 continue
             for quantity, value in seconds.items():
                 samples.seconds.setdefault(quantity, []).append(value)
-            on_measured(name, ", ".join(f"{quantity} {value:.2f} s" for quantity, value in seconds.items()))
+            on_measured(name, ", ".join(f"{quantity} {value:.3g}" for quantity, value in seconds.items()))
     return measured
 
 

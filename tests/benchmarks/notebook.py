@@ -58,7 +58,7 @@ def train(recipe: Recipe, images: Images) -> Trained:
     """Train one run."""
     began = time.perf_counter()
     torch.manual_seed(recipe.seed)
-    model = net(recipe)
+    model = net(recipe, images.side)
     optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.lr)
     train_loader, val_loader = loaders(recipe, images)
     ready = time.perf_counter()

@@ -9,15 +9,20 @@ TRAIN_SAMPLES, VAL_SAMPLES = 1000, 500
 
 @dataclass(frozen=True)
 class Recipe:
-    """One run on 1000 + 500 images of Fashion-MNIST; the defaults are the setting that A3 to A6 share."""
+    """One run on 1000 + 500 images; the defaults are the setting that A3 to A6 of Fashion-MNIST share.
 
-    hidden: tuple[int, ...] = (128, 64)
-    norm: Literal["none", "batch"] = "none"  # after each hidden linear layer
+    `members`: how many seeds, from `seed` on, an ensemble trains at once.
+    """
+
+    net: Literal["mlp", "cnn", "own"] = "mlp"
+    hidden: tuple[int, ...] = (128, 64)  # widths of an mlp's hidden layers, channels of a cnn's blocks
+    norm: Literal["none", "batch"] = "none"  # after each hidden layer
     optimizer: Literal["sgd", "adam"] = "adam"
     lr: float = 1e-4
     batch_size: int = 32
     epochs: int = 150
     seed: int = 0
+    members: int = 1
     noise: float = 0.0  # standard deviation, of pixels in [0, 1]
     shift: int = 0  # pixels, each direction, wrapping round
     flip: bool = False  # with probability 0.5

@@ -50,7 +50,7 @@ def train(recipe: Recipe, images: Images) -> Trained:
     val = Dataset(images.val_NHW.unsqueeze(1).float() / 255, images.val_labels_N)
     clock = Clock()
     model = NeuralNetClassifier(
-        net(recipe),
+        net(recipe, images.side),
         criterion=nn.CrossEntropyLoss,
         optimizer=OPTIMIZERS[recipe.optimizer],
         lr=recipe.lr,

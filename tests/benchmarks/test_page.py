@@ -1,9 +1,11 @@
 """The tables, and the file that keeps what was not measured this time."""
 
+import pytest
 from rich.console import Console
 
 from tests.benchmarks.measure import Samples
-from tests.benchmarks.page import claim_rows, markdown, measured_rows, print_section, update
+from tests.benchmarks.opening import HEADER
+from tests.benchmarks.page import claim_rows, insert, markdown, measured_rows, print_section, update
 from tests.benchmarks.section import Claim, Section
 
 MEASURED = {
@@ -12,9 +14,9 @@ MEASURED = {
     "lost": Samples(error="ModuleNotFoundError: No module named 'lost'"),
 }
 CLAIMS = [
-    Claim("faster", ("a|b", "wall"), ("dlx", "wall"), 500, at_most=False),
-    Claim("under 5 s", ("dlx", "wall"), None, 5),
-    Claim("of the lost", ("lost", "wall"), None, 5),
+    Claim("faster", ("a|b", "wall"), [("dlx", "wall")], 500, at_most=False),
+    Claim("under 5 s", ("dlx", "wall"), [], 5),
+    Claim("of the lost", ("lost", "wall"), [], 5),
 ]
 SECTION = Section(about="\nWhat was done.\n", contestants={}, claims=CLAIMS, base=("dlx", "wall"))
 
@@ -51,13 +53,39 @@ def test_a_section_is_markdown_whose_cells_hold():
     assert text.endswith("\n\nThen and there.\n")
 
 
-def test_a_section_that_was_not_measured_keeps_its_text(tmp_path):
+def test_what_a_section_concludes_follows_its_tables():
+    section = Section("About.", {}, conclude=lambda measured: f"Of {len(measured)}.")
+    assert markdown("Speed", section, MEASURED, ["Then."]).endswith("|\n\nOf 3.\n\nThen.\n")
+
+
+def test_a_section_that_was_not_measured_keeps_its_text_and_its_rows(tmp_path):
     file = tmp_path / "docs" / "benchmarks.md"
     order = ("One", "Two", "Three")
-    update(file, {"Three": "## Three\n\nold\n", "One": "## One\n\nfirst\n"}, order)
-    update(file, {"Two": "## Two\n\nnew\n", "Three": "## Three\n\nnewer\n"}, order)
+    texts = {"Three": "## Three\n\nold\n", "One": "## One\n\nfirst\n"}
+    update(file, texts, [row("c", "three", "1 s"), row("a|b", "one", "2 s")], order)
+    texts = {"Two": "## Two\n\nnew\n", "Three": "## Three\n\nnewer\n"}
+    update(file, texts, [row("new", "three", "3 s")], order)
     text = file.read_text()
-    assert text.startswith("# Benchmarks\n")
+    assert text.startswith("# Benchmarks\n\n|  | dlx, ")
     assert text.endswith("## One\n\nfirst\n\n## Two\n\nnew\n\n## Three\n\nnewer\n")
-    update(file, {}, order)
+    assert [line for line in text.splitlines() if line.startswith("| [")] == [
+        "| [a\\|b](#one) | 2 s |  |  |  |  |  |  |",
+        "| [new](#three) | 3 s |  |  |  |  |  |  |",
+    ]
+    update(file, {}, [], order)
     assert file.read_text() == text
+
+
+def row(name, section, seconds):
+    return [f"[{name}](#{section})", seconds, *[""] * (len(HEADER) - 2)]
+
+
+def test_a_part_of_another_page_is_replaced_between_its_markers(tmp_path):
+    file = tmp_path / "scaling.md"
+    file.write_text("# Text\n\n<!-- cost: written by make bench -->\nold\n<!-- cost: end -->\nmore\n")
+    insert(file, "new\n", "cost")
+    insert(file, "newer\n", "cost")
+    marked = "<!-- cost: written by make bench -->\n\nnewer\n\n<!-- cost: end -->"
+    assert file.read_text() == f"# Text\n\n{marked}\nmore\n"
+    with pytest.raises(ValueError, match="has no lines"):
+        insert(file, "new", "other")

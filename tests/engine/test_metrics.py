@@ -2,7 +2,7 @@
 
 import torch
 
-from dlx.engine.metrics import JUDGED, STACKED, DeviceScalars, EpochMetrics, Metrics
+from dlx.engine.metrics import JUDGED, STACKED, DeviceScalars, EpochMetrics, Metrics, fetch, sums
 
 
 def largest_is_the_class(outputs, labels):
@@ -17,7 +17,7 @@ def test_means_give_equal_weight_to_samples_not_to_steps():
     metrics = EpochMetrics(largest_is_the_class)
     metrics.add(torch.tensor([1.0, 2.0, 3.0]), outputs(0, 1, 2), torch.tensor([0, 2, 2]))
     metrics.add(torch.tensor([6.0]), outputs(1), torch.tensor([1]))
-    assert metrics.means() == [Metrics(3.0, 0.75)]
+    assert fetch(metrics.sums()) == [[Metrics(3.0, 0.75)]]
 
 
 def test_each_run_has_its_own_means():
@@ -26,7 +26,7 @@ def test_each_run_has_its_own_means():
         torch.tensor([[1.0, 2.0], [5.0, 6.0]]), outputs([0, 1], [0, 1]), torch.tensor([[0, 1], [1, 0]])
     )
     metrics.add(torch.tensor([[3.0], [float("nan")]]), outputs([0], [1]), torch.tensor([[2], [1]]))
-    first, second = metrics.means()
+    first, second = fetch(metrics.sums())[0]
     assert first == Metrics(2.0, 2 / 3)
     assert second.loss != second.loss
     assert second.accuracy == 1 / 3
@@ -36,7 +36,7 @@ def test_a_long_epochs_sum_keeps_small_terms():
     metrics = EpochMetrics(largest_is_the_class)
     for loss in [1e8] + [1.0] * 99:
         metrics.add(torch.tensor([loss]), outputs(0), torch.tensor([0]))
-    assert metrics.means()[0].loss == (1e8 + 99) / 100
+    assert fetch(metrics.sums())[0][0].loss == (1e8 + 99) / 100
 
 
 def test_outputs_that_were_judged_are_not_kept():
@@ -51,8 +51,14 @@ def test_outputs_that_were_judged_are_not_kept():
     for _ in range(4):
         metrics.add(*step)
     assert seen == [(JUDGED // 8 * 3, 3)]
-    assert metrics.means() == [Metrics(0.0, 1.0)]
+    assert fetch(metrics.sums()) == [[Metrics(0.0, 1.0)]]
     assert seen == [(JUDGED // 8 * 3, 3), (JUDGED // 8, 3)]
+
+
+def test_parts_of_different_lengths_are_fetched_together():
+    two_runs = sums(torch.tensor([[1.0, 3.0], [5.0, 7.0]]), torch.tensor([[True, False], [True, True]]))
+    one_run = sums(torch.tensor([2.0]), torch.tensor([False]))
+    assert fetch(two_runs, one_run) == [[Metrics(2.0, 0.5), Metrics(6.0, 1.0)], [Metrics(2.0, 0.0)]]
 
 
 def test_scalars_are_taken_once_and_in_order():

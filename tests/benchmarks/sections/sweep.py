@@ -1,49 +1,37 @@
-"""A hundred short runs: what a grid costs beside its training."""
+"""A hundred runs of one epoch: what a grid costs beside its training."""
 
-import json
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from tests.benchmarks import dlx_runs
+from tests.benchmarks import dlx_runs, peers
 from tests.benchmarks.dlx_runs import Command
-from tests.benchmarks.section import WHOLE, Claim, Section, Setting
+from tests.benchmarks.peers import PLAIN
+from tests.benchmarks.recipe import Recipe
+from tests.benchmarks.section import WHOLE, Case, Claim, Section, Setting
 
-SWEEP, PARTS = "100 runs", "100 runs, looked at"
-HYDRA = "Hydra"
+RUNS = 100
+RATES = [0.001 * (1 + step / 10) for step in range(RUNS // 2)]
 
 ABOUT = """
-`dlx train data=digits epochs=1 model.width=8 optimizer.lr=(50 values) seed=0,1`. Beside the whole command,
-the same one with a thread that looks at the main thread's stack every 2 ms and counts the time for whose code
-it finds there, innermost first. Hydra's part includes OmegaConf's and that of dlx's own composition.
-Processes that dlx starts are not looked at.
+`dlx train data=digits epochs=1 model.width=8 optimizer.lr=(50 values) seed=0,1`, with the processes that dlx
+takes by itself, and the plain loop of the suite ({processes} x 1) with as many runs. Whole commands.
 """
 
 
 def describe(setting: Setting) -> Section:
     """Return the section."""
+    other = f"{PLAIN.name}, {peers.in_processes(setting)}"
+    recipes = [Recipe(hidden=(8, 4), lr=rate, seed=seed, epochs=1) for rate in RATES for seed in (0, 1)]
+    ours, hundred = "dlx", f"{RUNS} runs of one epoch"
     return Section(
-        about=ABOUT,
-        contestants={SWEEP: lambda: _whole(setting), PARTS: lambda: _parts(setting)},
-        claims=[
-            Claim("100 runs: under 12 s", (SWEEP, WHOLE), None, 12),
-            Claim("Hydra's part of it: under 5 s", (PARTS, HYDRA), None, 5),
-        ],
+        about=ABOUT.format(processes=setting.processes),
+        contestants={
+            ours: _train,
+            other: peers.contestant(setting, PLAIN, recipes, share=1.0, file=setting.images.digits),
+        },
+        claims=[Claim(f"{hundred}: under 8 s", (ours, WHOLE), [], 8)],
+        cases=[Case(hundred, (ours, WHOLE), peers={other: (other, WHOLE)})],
     )
 
 
-def _words(setting: Setting) -> tuple[str, ...]:
-    rates = ",".join(f"{0.001 * (1 + step / 10):.4g}" for step in range(50))
-    grid = (f"optimizer.lr={rates}", "seed=0,1", f"engine={setting.engine}")
-    return ("data=digits", "epochs=1", "model.width=8", *grid)
-
-
-def _whole(setting: Setting) -> dict[str, float]:
-    return {WHOLE: dlx_runs.train([Command(_words(setting), 100)]).whole}
-
-
-def _parts(setting: Setting) -> dict[str, float]:
-    with TemporaryDirectory() as folder:
-        result = Path(folder) / "seconds.json"
-        words = ["-m", "tests.benchmarks.hydra_part", str(result), "train", *_words(setting)]
-        dlx_runs.call([*words, "output_root=outputs"], Path(folder))
-        return {name: float(seconds) for name, seconds in json.loads(result.read_text()).items()}
+def _train() -> dict[str, float]:
+    rates = ",".join(f"{rate:.4g}" for rate in RATES)
+    words = ("data=digits", "epochs=1", "model.width=8", f"optimizer.lr={rates}", "seed=0,1")
+    return {WHOLE: dlx_runs.train(Command(words, RUNS)).whole}

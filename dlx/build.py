@@ -17,16 +17,17 @@ from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
 from dlx.data.own_files import check_unchanged, data_fingerprints
-from dlx.device import select_device
+from dlx.device import describe_device, select_device
 from dlx.engine.evaluation import evaluation_batch
 from dlx.engine.memory import check_model_memory
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError
+from dlx.execution import Execution, operation_without, prepare
 from dlx.loss.losses import Loss, losses
 from dlx.model.custom import one_line
-from dlx.model.models import initialise, models, use_generator
+from dlx.model.models import FittedToInputs, initialise, models, use_generator
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 
@@ -35,6 +36,7 @@ CORES = torch.get_num_threads()  # read once, because each run of a study sets t
 # at barriers, 784-128-64-10 in batches of 32 (3.5 million) took 4 times as long as with one, LeNet (13)
 # 1.6 times, cnn (240) 0.8 times and a hidden layer of 3136 in batches of 128 (320) 0.7 times.
 THREADED_WORK = 50e6
+FITTED = 5000  # training samples that a model may be fitted to
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -45,6 +47,8 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     size. Raises RequestError if the settings do not fit together, the data or the machine.
     """
     device, dtype = select_device(settings.device), getattr(torch, settings.dtype)
+    execution = Execution(settings.precision, settings.deterministic, settings.compile, settings.cuda_graphs)
+    prepare(execution, device)
     torch.set_num_threads(settings.threads or threads or CORES)
     files = json.dumps(data_fingerprints(settings.data))
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
@@ -61,9 +65,9 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         )
     model = _build_model(settings, data, outputs, device, dtype)
     _check_last_batch(settings, data, model)
-    layers = _try_model(settings, data, model, outputs)
-    if settings.model.name == "custom":
-        _try_steps(settings, data, model, loss)
+    layers = _try_model(settings, data, model, outputs, execution)
+    if settings.model.name == "custom" or settings.deterministic:
+        _try_steps(settings, data, model, loss, execution)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
     return Run(
@@ -89,6 +93,7 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         device=device,
         layers=layers,
         probes=_build_probes(settings, data, model, classifies=loss.classifies),
+        execution=execution,
     )
 
 
@@ -119,6 +124,8 @@ def _build_model(
             model = models.build(name, arguments, input_shape=data.input_shape, outputs=outputs)
         initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
         model = model.to(device=device, dtype=dtype)
+        if isinstance(model, FittedToInputs):
+            model.fit(data.train.slice(0, FITTED)[0])
     except (RuntimeError, MemoryError, OverflowError) as error:  # usually because it is too large
         raise RequestError(f"{where}: it cannot be built: {one_line(error)}") from error
     if not any(p.requires_grad for p in model.parameters()):
@@ -138,7 +145,9 @@ def _check_last_batch(settings: Settings, data: Dataset, model: nn.Module) -> No
 
 
 @torch.no_grad()
-def _try_model(settings: Settings, data: Dataset, model: nn.Module, needed: int) -> Sequence[LayerSummary]:
+def _try_model(
+    settings: Settings, data: Dataset, model: nn.Module, needed: int, execution: Execution
+) -> Sequence[LayerSummary]:
     """Try the model on two samples, because a user's module may do anything; return its layers."""
     inputs, labels = data.train.slice(0, 2)
     shapes: dict[str, tuple[int, ...] | None] = {}
@@ -152,10 +161,12 @@ def _try_model(settings: Settings, data: Dataset, model: nn.Module, needed: int)
         model.eval()
         use_generator(model, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
         with rng.global_state(settings.seeds.dropout, "try"), watch_layers(model, on_output):
-            outputs = model(inputs)
+            outputs = execution.outputs(model, inputs)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a user's code may raise anything, and sys.exit
+        if operation_without(error):
+            raise _failure(settings, "", inputs.device, error) from error
         raise RequestError(
             f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
         ) from error
@@ -172,8 +183,8 @@ def _check_outputs(settings: Settings, data: Dataset, outputs: object, expected:
         )
 
 
-def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) -> None:
-    """Try a user's module on batches of the sizes that it will be given, in training and in evaluation.
+def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss, execution: Execution) -> None:
+    """Try a module on batches of the sizes that it will be given, in training and in evaluation.
 
     A copy is tried, because a step changes running statistics.
     """
@@ -191,7 +202,7 @@ def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) 
         try:
             with rng.global_state(settings.seeds.dropout, "try"):
                 use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
-                outputs = trial.train(training)(inputs)
+                outputs = execution.outputs(trial.train(training), inputs)
                 _check_outputs(settings, data, outputs, (size, loss.outputs(len(data.classes))))
                 losses = loss.reduce(loss.per_sample(outputs, labels))
                 if training:
@@ -202,10 +213,19 @@ def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss) 
             return
         except BaseException as error:
             part = "a training step on" if training else "evaluating"
-            target = settings.model.arguments["target"]
-            raise RequestError(
-                f"model.target={target}: {part} a batch of {size} fails: {one_line(error)}"
-            ) from error
+            raise _failure(settings, f"{part} a batch of {size} fails", inputs.device, error) from error
+
+
+def _failure(settings: Settings, what: str, device: torch.device, error: BaseException) -> RequestError:
+    """Return the error for a model that does not work: the operation to blame, if torch names one."""
+    if operation := operation_without(error):
+        return RequestError(
+            f"deterministic=true: {operation} has no deterministic version on {describe_device(device)}; "
+            "set deterministic=false or use another layer"
+        )
+    target = settings.model.arguments.get("target")
+    where = f"model.target={target}" if target else f"model.name={settings.model.name}"
+    return RequestError(f"{where}: {what}: {one_line(error)}")
 
 
 def _build_optimizers(settings: Settings, model: nn.Module) -> list[Optimizer]:

@@ -223,6 +223,16 @@ class Settings(_Closed):
     device: str
     threads: Annotated[int, Field(ge=1, le=1024)] | None  # far above, OpenMP crashes
     dtype: Literal["float32", "float64"]
+    precision: Literal["float32", "float64", "tf32", "bfloat16"]
+    deterministic: bool = False
+    compile: bool = False
+    cuda_graphs: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _precision_follows_dtype(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Fill in what configurations of before there was the key do not have."""
+        return {"precision": values.get("dtype"), **values}
 
     @field_validator("name")
     @classmethod
@@ -248,12 +258,29 @@ class Settings(_Closed):
         if self.engine.width is not None and self.engine.name != "stacked":
             raise RequestError(f"engine.width={self.engine.width}: only a stack has a width: engine=stacked")
         self._check_surface()
+        self._check_execution()
         late = [epoch for epoch in self.probes.logits if epoch > self.epochs]
         if late:
             raise RequestError(
                 f"probes.logits={self.probes.logits}: epoch {late[0]} is after epochs={self.epochs}"
             )
         return self
+
+    def _check_execution(self) -> None:
+        """Refuse a precision that the dtype cannot have, and a compiled net whose layers are watched."""
+        if self.precision != self.dtype and (self.dtype == "float64" or self.precision == "float64"):
+            raise RequestError(
+                f"precision={self.precision}: does not go with dtype={self.dtype} "
+                "(allowed: the dtype, and tf32 or bfloat16 with dtype=float32)"
+            )
+        if self.precision == "tf32" and self.device in ("cpu", "mps"):
+            raise RequestError(
+                f"precision=tf32: only NVIDIA GPUs have it, and this run is on device={self.device}"
+            )
+        if self.compile and self.probes.layers:
+            raise RequestError(
+                "compile=True: a compiled net has no separate layers to record; set probes.layers=false"
+            )
 
     def _check_surface(self) -> None:
         """Refuse a surface f(x, y) without its own model and loss, and these without it."""

@@ -31,7 +31,8 @@ def select_device(name: str) -> torch.device:
             )
         # Without these, convolutions on an H100 gave other bits each time, in either engine.
         torch.backends.cudnn.deterministic = True
-        torch.backends.cudnn.allow_tf32 = False
+        # cuBLAS reads it once, at its first product; without it, deterministic=true would be refused.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise RequestError("device=mps: torch finds no Apple GPU here (allowed: auto, cpu)")
     return device

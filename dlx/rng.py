@@ -22,6 +22,11 @@ def generator(seed: int, purpose: str, epoch: int = 0, device: torch.device | st
     return torch.Generator(device=device).manual_seed(derive_seed(seed, purpose, epoch))
 
 
+def reseed(generator: torch.Generator, seed: int, purpose: str, epoch: int) -> None:
+    """Let a generator go on as a new one for this purpose and epoch would; a CUDA graph knows this object."""
+    generator.manual_seed(derive_seed(seed, purpose, epoch))
+
+
 @contextmanager
 def global_state(
     seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu"

@@ -28,7 +28,7 @@ NEEDS = {
     "loss/surface": ["data=surface"],
     "model/point": ["data=surface"],
 }
-LARGER_IMAGES = {"lenet"}  # than the digits' 8 x 8
+LARGER_IMAGES = {"lenet", "airbench"}  # than the digits' 8 x 8
 
 
 def composed(*words):
@@ -92,6 +92,7 @@ def test_every_preset_runs_to_its_end_at_reduced_size(name, tmp_path, monkeypatc
         np.savez("images.npz", **arrays, test_inputs=images[400:], test_labels=labels[400:])
         words += ["data=npz", "data.root=.", "data.path=images.npz"]
         words += ["data.train_size=300", "data.val_size=100", "data.test_size=null"]
+        words += ["batch_size=100"] if config.batch_size > 300 else []
     elif config.data.name == "digits":
         words += ["data.train_size=300", "data.val_size=100"]
     code = main(["train", f"sweep={name}", *words])

@@ -33,7 +33,7 @@ LAYERS = [
     ["dlx.build", "dlx.components"],
     ["dlx.engine"],
     ["dlx.surface.descent"],
-    ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss"],
+    ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss", "dlx.execution"],
     ["dlx.config", "dlx.rng", "dlx.device"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],

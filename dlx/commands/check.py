@@ -44,7 +44,13 @@ def main(arguments: Sequence[str]) -> int:
     settings = compose_one(given.overrides)
     check_components(settings)
     # Four samples keep only one thread busy.
-    forced = {"dtype": "float64", "device": "cpu", "threads": settings.threads or 1}
+    forced = {
+        "dtype": "float64",
+        "precision": "float64",
+        "compile": False,
+        "device": "cpu",
+        "threads": settings.threads or 1,
+    }
     settings = settings.model_copy(update=forced)
     from dlx.build import BATCH_NORMS, build  # imports torch
     from dlx.engine import gradient_check

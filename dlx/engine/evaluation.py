@@ -14,10 +14,10 @@ from torch import Tensor
 
 from dlx import rng
 from dlx.data.dataset import Split
-from dlx.device import accumulator
-from dlx.engine.metrics import Metrics
+from dlx.engine.metrics import Metrics, Sums, fetch, sums
 from dlx.engine.run import Run
 from dlx.errors import RequestError
+from dlx.loss.losses import Loss
 from dlx.model.models import use_generator
 from dlx.run.checkpoint import read_checkpoint
 from dlx.run.result import Result
@@ -53,16 +53,33 @@ def join_outputs(parts: Iterable[Tensor], samples: int, axis: int = 0) -> Tensor
     return joined
 
 
-@torch.no_grad()
 def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
     """Return the model's outputs [N, K] on a split in evaluation mode, and their metrics."""
+    outputs_NK = evaluate_model(run, split, epoch)
+    loss, accuracy = fetch(sum_outputs(run.loss, outputs_NK, split))[0][0]
+    return outputs_NK, Metrics(loss, accuracy if run.loss.classifies else None)
+
+
+@torch.no_grad()
+def evaluate_model(run: Run, split: Split, epoch: int) -> Tensor:
+    """Return the model's outputs [N, K] on a split in evaluation mode; does not wait for the device."""
     run.model.eval()
     # A user's module may drop values in evaluation, too.
     use_generator(run.model, rng.generator(run.seeds.dropout, "evaluate", epoch, run.device))
     slices = closing(split.slices(evaluation_batch(run.data.input_shape)))
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device), slices as pairs:
-        outputs_NK = join_outputs((run.model(inputs) for inputs, _ in pairs), len(split))
-    return outputs_NK, evaluate_outputs(run, outputs_NK, split)
+        outputs = (run.execution.outputs(run.model, inputs) for inputs, _ in pairs)
+        return join_outputs(outputs, len(split))
+
+
+@torch.no_grad()
+def sum_outputs(loss: Loss, outputs: Tensor, split: Split) -> Sums:
+    """Return the sums of outputs on a split, [N, K] of one run or [R, N, K] of several with this loss."""
+    labels_N = split.labels
+    labels = labels_N if outputs.dim() == 2 else labels_N.expand(len(outputs), -1).flatten()
+    flat = outputs.flatten(0, -2)
+    parts = loss.per_sample(flat, labels), loss.correct(flat, labels)
+    return sums(*(part.view(outputs.shape[:-1]) for part in parts))
 
 
 @torch.no_grad()
@@ -74,15 +91,6 @@ def evaluate_for_probe(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metr
         if name in saved:
             buffer.copy_(saved[name])
     return evaluated
-
-
-def evaluate_outputs(run: Run, outputs_NK: Tensor, split: Split) -> Metrics:
-    """Return the metrics of a model's outputs on a split."""
-    losses_N = run.loss.per_sample(outputs_NK, split.labels)
-    mean_loss = float(losses_N.mean(dtype=accumulator(run.device)))
-    if not run.loss.classifies:
-        return Metrics(mean_loss, None)
-    return Metrics(mean_loss, int(run.loss.correct(outputs_NK, split.labels).sum()) / len(split))
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from dlx import rng
 from dlx.device import Timer
-from dlx.engine.evaluation import evaluate, evaluate_for_probe
-from dlx.engine.metrics import EpochMetrics, Metrics
+from dlx.engine.cuda_graph import Step, as_graphs
+from dlx.engine.evaluation import evaluate_for_probe, evaluate_model, sum_outputs
+from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
+from dlx.engine.passes import Autograd, Passes, Trial, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.model.models import use_generator
 from dlx.run.history import EpochRow
@@ -30,17 +32,25 @@ def train(
     `before_step` may raise to leave training.
     """
     timer = Timer(run.device, start.seconds if start else 0.0)
-    step, training = start.step if start else 0, None
+    step, sums = start.step if start else 0, list[Sums]()
+    dropout_draws = rng.generator(run.seeds.dropout, "dropout", 0, run.device)
+    take_step = as_graphs(partial(_step, run, _passes(run)), [run], run.optimizers, [dropout_draws])
     for epoch in range(start.epoch + 1 if start else 0, run.epochs + 1):
         if epoch > 0:
-            step, training = _train_epoch(run, epoch, step, before_step)
-        yield epoch_end(run, epoch, step, training, *validate(run, epoch), timer.seconds())
+            rng.reseed(dropout_draws, run.seeds.dropout, "dropout", epoch)
+            use_generator(run.model, dropout_draws)
+            step, *sums = _train_epoch(run, take_step, epoch, step, before_step)
+        outputs_NK, validation_sums = validate(run, epoch)
+        *training, validation = (each[0] for each in fetch(*sums, validation_sums))
+        trained = training[0] if training else None
+        yield epoch_end(run, epoch, step, trained, outputs_NK, validation, timer.seconds())
 
 
-def _train_epoch(run: Run, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Metrics]:
+def _train_epoch(
+    run: Run, take_step: Step, epoch: int, step: int, before_step: Callable[[], None]
+) -> tuple[int, Sums]:
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
-    use_generator(run.model, rng.generator(run.seeds.dropout, "dropout", epoch, run.device))
-    metrics = EpochMetrics()
+    metrics = EpochMetrics(run.loss.correct)
     run.model.train()
     # A user's module may draw from torch's global generator, which is therefore seeded from the run's seed.
     global_draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
@@ -49,24 +59,29 @@ def _train_epoch(run: Run, epoch: int, step: int, before_step: Callable[[], None
         for inputs, labels_B in pairs:
             before_step()
             set_learning_rates(run, run.schedule(step))
-            _step(run, inputs, labels_B, augment_draws, metrics)
+            augmented = inputs if run.augment is None else run.augment(inputs, augment_draws)
+            metrics.add(*take_step(augmented, labels_B), labels_B)
             step += 1
-    return step, metrics.means()[0]
+    return step, metrics.sums()
 
 
-def _step(
-    run: Run, inputs: Tensor, labels_B: Tensor, augment_draws: torch.Generator, metrics: EpochMetrics
-) -> None:
-    if run.augment is not None:
-        inputs = run.augment(inputs, augment_draws)
-    outputs_BK = run.model(inputs)
-    losses_B = run.loss.per_sample(outputs_BK, labels_B)
-    run.loss.reduce(losses_B).backward()  # type: ignore[no-untyped-call]
-    run.probes.after_backward(losses_B.detach())
+def _step(run: Run, passes: Passes, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Take a step; return its detached losses [B] and outputs [B, K]."""
+    outputs_BK, losses_B = passes(inputs, labels_B)
+    run.probes.after_backward(losses_B)
     for optimizer in run.optimizers:
         optimizer.step()
     _clear_gradients(run)
-    metrics.add(losses_B.detach(), run.loss.correct(outputs_BK.detach(), labels_B))
+    return losses_B, outputs_BK
+
+
+def _passes(run: Run) -> Passes:
+    # A probe watches each layer's forward.
+    if run.device.type != "cpu" or run.probes.layers is not None or not run.execution.is_plain:
+        return Autograd(run.execution.forward(run.model), run.loss.gradient)
+    use_generator(run.model, rng.generator(run.seeds.dropout, "try", device=run.device))
+    first = [run.data.train.slice(0, size) for size in sizes(run)]
+    return fastest_passes(run.model, run.loss.gradient, Trial(run.model, run.loss, first))
 
 
 def _clear_gradients(run: Run) -> None:
@@ -85,12 +100,16 @@ def set_learning_rates(run: Run, factor: float) -> None:
 
 
 def sample_order(run: Run, epoch: int) -> Tensor:
-    """Return the epoch's order of samples [N]; drawn on the CPU, so it is the same on every device."""
+    """Return the epoch's order of samples [N], where the data is indexed."""
+    return draw_order(run, epoch).to(run.data.train.index_device)
+
+
+def draw_order(run: Run, epoch: int) -> Tensor:
+    """Return the epoch's order of samples [N], on the CPU, so that it is the same for every device."""
     samples = len(run.data.train)
     if not run.shuffle:
-        return torch.arange(samples, device=run.data.train.index_device)
-    draws = rng.generator(run.seeds.order, "order", epoch)
-    return torch.randperm(samples, generator=draws).to(run.data.train.index_device)
+        return torch.arange(samples)
+    return torch.randperm(samples, generator=rng.generator(run.seeds.order, "order", epoch))
 
 
 def batches(run: Run, order: Tensor) -> Iterator[Tensor]:
@@ -100,10 +119,16 @@ def batches(run: Run, order: Tensor) -> Iterator[Tensor]:
             yield index
 
 
-def validate(run: Run, epoch: int) -> tuple[Tensor, Metrics]:
-    """Return the outputs [N, K] on the validation split after an epoch, and their metrics."""
+def sizes(run: Run) -> list[int]:
+    """Return the different sizes of an epoch's batches."""
+    return sorted({len(index) for index in batches(run, torch.arange(len(run.data.train)))})
+
+
+def validate(run: Run, epoch: int) -> tuple[Tensor, Sums]:
+    """Return the outputs [N, K] on the validation split after an epoch, and their sums on the device."""
     with run.probes.watch("validation", run.model):
-        return evaluate(run, run.data.val, epoch)
+        outputs_NK = evaluate_model(run, run.data.val, epoch)
+    return outputs_NK, sum_outputs(run.loss, outputs_NK, run.data.val)
 
 
 def epoch_end(
@@ -124,7 +149,7 @@ def epoch_end(
         train_loss=training.loss if training else None,
         train_accuracy=training.accuracy if training and run.loss.classifies else None,
         val_loss=validation.loss,
-        val_accuracy=validation.accuracy,
+        val_accuracy=validation.accuracy if run.loss.classifies else None,
     )
     evaluate_split = partial(evaluate_for_probe, run, epoch=epoch)
     observed = run.probes.epoch_end(epoch, run.data, run.loss, outputs_NK, evaluate_split)

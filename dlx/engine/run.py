@@ -12,6 +12,7 @@ from dlx.augment.transforms import Augment
 from dlx.data.dataset import Dataset
 from dlx.engine.model_summary import LayerSummary
 from dlx.engine.probes import ProbeResults, Probes
+from dlx.execution import Execution
 from dlx.loss.losses import Loss
 from dlx.optimizer.schedule import Schedule
 from dlx.run.history import EpochRow
@@ -48,6 +49,7 @@ class Run:
     device: torch.device
     layers: Sequence[LayerSummary] = ()
     probes: Probes = field(default_factory=Probes)
+    execution: Execution = field(default_factory=Execution)
 
     @property
     def parameter_count(self) -> int:

@@ -11,23 +11,18 @@ Axes: R = 2 members, B batch, K outputs.
 
 import copy
 import math
-import pickle
-import random
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from dlx import rng
 from dlx.engine import stacked
 from dlx.engine.loop import sample_order
 from dlx.engine.run import Run
-from dlx.engine.signature import signature
+from dlx.engine.side_effects import refuse_side_effects
 from dlx.engine.stacked_model import UnstackableError
 from dlx.model.models import use_generator
 
@@ -114,15 +109,9 @@ def _batches(run: Run, samples: int, dtype: torch.dtype) -> tuple[Tensor, Tensor
 
 def _alone(run: Run, model: nn.Module, row: int, inputs: Tensor, labels: Tensor) -> list[Results]:
     """Return what a member computes in the loop; raise UnstackableError if its forward has side effects."""
-    before = signature(model.train())
     use_generator(model, _generator(run, row))
-    drawn = pickle.dumps((random.getstate(), np.random.get_state()))  # noqa: NPY002 - the user's may draw
-    with rng.global_state(0, "check", device=run.device), _NoDraws(run.device):
+    with refuse_side_effects(model.train(), run.device):
         outputs_BK = model(inputs[row].clone())
-    if pickle.dumps((random.getstate(), np.random.get_state())) != drawn:  # noqa: NPY002
-        raise UnstackableError("the model's forward draws random numbers in Python")
-    if signature(model) != before:
-        raise UnstackableError("the model's forward changes one of its attributes")
     run.loss.reduce(run.loss.per_sample(outputs_BK, labels[row])).backward()  # type: ignore[no-untyped-call]
     results = [
         {"outputs": outputs_BK.detach()},
@@ -187,23 +176,3 @@ def _most(tensor: Tensor) -> float:
 def _short(error: Exception) -> str:
     """Return the first sentence of an error's first line."""
     return re.split(r"\. |\n", f"{error}" or type(error).__name__, maxsplit=1)[0].strip()
-
-
-class _NoDraws(TorchFunctionMode):
-    """Raises UnstackableError where a module draws from a global generator: members draw from their own."""
-
-    def __init__(self, device: torch.device) -> None:
-        super().__init__()
-        self._device = device
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call the function; raise UnstackableError if it has drawn."""
-        before = self._states()
-        result = function(*args, **kwargs or {})
-        if any(not torch.equal(*pair) for pair in zip(before, self._states(), strict=True)):
-            raise UnstackableError(f"the model's forward draws random numbers ({function.__name__})")
-        return result
-
-    def _states(self) -> list[Tensor]:
-        states = [torch.get_rng_state()]
-        return states if self._device.type != "cuda" else [*states, torch.cuda.get_rng_state(self._device)]

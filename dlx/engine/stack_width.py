@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from dlx import __version__
 from dlx.data.dataset import Split
 from dlx.device import Timer, available_bytes, describe_device
 from dlx.engine import loop, stacked
@@ -91,7 +92,8 @@ def _seconds_a_step(run: Run, width: int) -> float:
         train=Split(train.inputs[:samples], train.labels[:samples], train.standardise),
         val=Split(train.inputs[:1], train.labels[:1], train.standardise),
     )
-    few_steps = replace(run, data=short, epochs=3, probes=Probes(), drop_last=False)
+    eager = replace(run.execution, compile=False)  # compiling takes longer than all that is measured
+    few_steps = replace(run, data=short, epochs=3, probes=Probes(), drop_last=False, execution=eager)
     runs = []
     for _ in range(width):
         model, optimizers = copy.deepcopy((run.model, run.optimizers))
@@ -109,7 +111,7 @@ def _cache_key(run: Run) -> str:
         stacked.cohort_key(run),
         [type(optimizer).__name__ for optimizer in run.optimizers],
         run.augment is not None and sorted(run.augment.transforms),
-        str(next(run.model.parameters()).dtype),
+        (str(next(run.model.parameters()).dtype), run.execution),
         (
             describe_device(run.device),
             torch.get_num_threads(),
@@ -117,7 +119,7 @@ def _cache_key(run: Run) -> str:
             platform.processor(),
             platform.node(),
         ),
-        torch.__version__,
+        (torch.__version__, __version__),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 

@@ -4,9 +4,11 @@ Every draw (order, augmentation, dropout) comes from the run's own generators, s
 masks and noise that it would see alone. Axes: R runs, N samples, B of a batch, K outputs.
 """
 
+import copy
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +16,11 @@ from torch import Tensor, nn
 from dlx import rng
 from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
-from dlx.engine.evaluation import evaluate_outputs, evaluation_batch, join_outputs
-from dlx.engine.loop import batches, epoch_end, sample_order, set_learning_rates, validate
-from dlx.engine.metrics import EpochMetrics, Metrics
+from dlx.engine.cuda_graph import as_graphs
+from dlx.engine.evaluation import evaluation_batch, join_outputs, sum_outputs
+from dlx.engine.loop import batches, draw_order, epoch_end, set_learning_rates, sizes, validate
+from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
+from dlx.engine.passes import Autograd, Passes, Trial, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.engine.signature import signature
 from dlx.engine.stacked_by_layers import LayerStack, why_not_layers
@@ -36,7 +40,7 @@ def cohort_key(run: Run) -> tuple[object, ...]:
     Raises UnstackableError if their models cannot be compared. `check_stack` says whether the stack is right.
     """
     sizes = (len(run.data.train), run.batch_size, run.epochs, run.drop_last)
-    return (signature(run.model), run.data.input_shape, *sizes, str(run.device))
+    return (signature(run.model), run.data.input_shape, *sizes, str(run.device), run.execution)
 
 
 def is_of_layers(run: Run) -> bool:
@@ -78,21 +82,23 @@ def train(
             if not active:
                 return
             stack = _Stack(runs, active)
-        training: Sequence[Metrics | None] = [None] * len(stack.runs)
+        sums: list[Sums] = []
         if epoch > 0:
-            training, step = _train_epoch(stack, epoch, step, before_step)
-        validations = _validate(stack, epoch)
+            step, *sums = _train_epoch(stack, epoch, step, before_step)
+        outputs, validation_sums = zip(*_validate(stack, epoch), strict=True)
+        fetched = fetch(*sums, *validation_sums)
+        training: Sequence[Metrics | None] = fetched.pop(0) if sums else [None] * len(stack.runs)
         now = timer.seconds()
         for index in stack.indices:
             seconds[index] += (now - before) / len(stack.runs)
         before = now
-        rows = zip(stack.indices, stack.runs, training, validations, strict=True)
+        rows = zip(stack.indices, stack.runs, training, outputs, fetched, strict=True)
         yield {
             index: replace(
-                epoch_end(run, epoch, step, trained, *validation, seconds[index]),
+                epoch_end(run, epoch, step, trained, outputs_NK, validation, seconds[index]),
                 settle=stack.optimizers.restore_states,
             )
-            for index, run, trained, validation in rows
+            for index, run, trained, outputs_NK, (validation,) in rows
         }
 
 
@@ -110,8 +116,42 @@ class _Stack:
             self.model, [run.optimizers for run in self.runs], [keys[index] for index in self.indices]
         )
         self.losses = _rows_by_loss(self.runs)
+        self.passes = self._passes()
+        self.dropout_draws = [rng.generator(run.seeds.dropout, "dropout", 0, run.device) for run in self.runs]
+        self.take_step = as_graphs(
+            partial(_step, self), self.runs, self.optimizers.stepping, self.dropout_draws
+        )
         self.transforms = _rows_by_transform(self.runs)
         self.probed = [(row, run) for row, run in enumerate(self.runs) if run.probes.in_steps]
+
+    def _passes(self) -> Passes:
+        run = self.runs[0]
+        watched = any(run.probes.layers is not None for run in self.runs)
+        kept = run.device.type == "cpu" and run.execution.is_plain and not watched
+        if not kept or not isinstance(self.model, LayerStack):
+            return Autograd(run.execution.forward(self.model), self._gradient)
+        two = LayerStack([copy.deepcopy(run.model) for _ in range(2)])  # they tell of all, in less memory
+        two.use_generators([rng.generator(row, "try") for row in range(2)])
+        samples = [run.data.train.slice(0, size) for size in sizes(run)]
+        batches = [(x.expand(2, *x.shape), labels_B.expand(2, -1)) for x, labels_B in samples]
+        return fastest_passes(self.model.body, self._gradient, Trial(two.body, run.loss, batches))
+
+    def _gradient(self, outputs_RBK: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each run's losses [R, B] and the gradients by its outputs [R, B, K]."""
+        if len(self.losses) == 1:
+            return self.losses[0][0].gradient(outputs_RBK, labels_RB)
+        losses_RB, gradient_RBK = outputs_RBK.new_empty(labels_RB.shape), torch.empty_like(outputs_RBK)
+        for loss, _, rows in self.losses:
+            losses_RB[rows], gradient_RBK[rows] = loss.gradient(outputs_RBK[rows], labels_RB[rows])
+        return losses_RB, gradient_RBK
+
+    def correct(self, outputs_RNK: Tensor, labels_RN: Tensor) -> Tensor:
+        """Return which outputs are correct by their run's loss, [R, N]."""
+        correct_RN = torch.empty(labels_RN.shape, device=labels_RN.device, dtype=torch.bool)
+        for loss, _, rows in self.losses:
+            flat = loss.correct(outputs_RNK[rows].flatten(0, 1), labels_RN[rows].flatten())
+            correct_RN[rows] = flat.view(labels_RN[rows].shape)
+        return correct_RN
 
 
 def _joint_step_key(run: Run) -> Hashable:
@@ -121,73 +161,63 @@ def _joint_step_key(run: Run) -> Hashable:
     return ("alone", id(run)) if key is None or reads_gradients else (run.schedule, key)
 
 
-def _train_epoch(
-    stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]
-) -> tuple[list[Metrics], int]:
+def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Sums]:
     runs = stack.runs
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
-    stack.model.use_generators(
-        [rng.generator(run.seeds.dropout, "dropout", epoch, run.device) for run in runs]
-    )
-    metrics = EpochMetrics()
+    for run, draws in zip(runs, stack.dropout_draws, strict=True):
+        rng.reseed(draws, run.seeds.dropout, "dropout", epoch)
+    stack.model.use_generators(stack.dropout_draws)
+    metrics = EpochMetrics(stack.correct)
     stack.model.train()
     gathered = closing(_gather(runs, epoch))
     with stack.model.watch([run.probes.on_output("training") for run in runs]), gathered as pairs:
         for x, labels_RB in pairs:
             before_step()
-            for run in runs:
-                set_learning_rates(run, run.schedule(step))
-            metrics.add(*_step(stack, x, labels_RB, augment_draws))
+            for row in stack.optimizers.first_rows:
+                set_learning_rates(runs[row], runs[row].schedule(step))
+            stack.optimizers.set_learning_rates()
+            metrics.add(*stack.take_step(_augment(stack, x, augment_draws), labels_RB), labels_RB)
             step += 1
-    return metrics.means(), step
+    for run in runs:
+        set_learning_rates(run, run.schedule(step - 1))
+    return step, metrics.sums()
 
 
-def _step(
-    stack: _Stack, x: Tensor, labels_RB: Tensor, augment_draws: Sequence[torch.Generator]
-) -> tuple[Tensor, Tensor]:
-    """Take one step of every run; return its detached losses [R, B] and correct answers [R, B]."""
-    x = _augment(stack, x, augment_draws)
-    outputs_RBK = stack.model(x)
-    losses_RB = torch.empty(labels_RB.shape, device=x.device, dtype=outputs_RBK.dtype)
-    correct_RB = torch.empty(labels_RB.shape, device=x.device, dtype=torch.bool)
-    total = outputs_RBK.new_zeros(())
-    for loss, rows in stack.losses:
-        flat, labels = outputs_RBK[rows].flatten(0, 1), labels_RB[rows].flatten()
-        part_RB = loss.per_sample(flat, labels).view(len(labels_RB[rows]), -1)
-        # Each run's loss depends only on its own parameters, so the gradient of the sum is each run's own.
-        total = total + (part_RB.mean(1) if loss.reduction == "mean" else part_RB.sum(1)).sum()
-        losses_RB[rows] = part_RB.detach()
-        correct_RB[rows] = loss.correct(flat.detach(), labels).view(part_RB.shape)
-    total.backward()
+def _step(stack: _Stack, x: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
+    """Take one step of every run; return its detached losses [R, B] and outputs [R, B, K]."""
+    outputs_RBK, losses_RB = stack.passes(x, labels_RB)
     stack.optimizers.take_gradients()
     for row, run in stack.probed:
         run.probes.after_backward(losses_RB[row])
     stack.optimizers.step()
-    return losses_RB, correct_RB
+    return losses_RB, outputs_RBK
 
 
 @torch.no_grad()
-def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Metrics]]:
-    """Return every run's outputs and metrics on validation; runs with the same split share one pass."""
+def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Sums]]:
+    """Return every run's outputs on validation and their sums; runs with the same split share one pass."""
     runs, split = stack.runs, stack.runs[0].data.val
     if not stack.model.evaluates or not all(run.data.val is split for run in runs):
         return [validate(run, epoch) for run in runs]
     stack.model.eval()
     slices = closing(split.slices(max(1, evaluation_batch(runs[0].data.input_shape) // len(runs))))
     with stack.model.watch([run.probes.on_output("validation") for run in runs]), slices as pairs:
-        parts = (stack.model(inputs.expand(len(runs), *inputs.shape)) for inputs, _ in pairs)
+        whole = (inputs.expand(len(runs), *inputs.shape) for inputs, _ in pairs)
+        parts = (runs[0].execution.outputs(stack.model, inputs) for inputs in whole)
         outputs_RNK = join_outputs(parts, len(split), axis=1)
-    return [
-        (outputs_NK, evaluate_outputs(run, outputs_NK, split))
-        for run, outputs_NK in zip(runs, outputs_RNK, strict=True)
-    ]
+    by_row: dict[int, Sums] = {}
+    for loss, rows, index in stack.losses:
+        losses, correct, samples = sum_outputs(loss, outputs_RNK[index], split)
+        by_row |= {row: Sums(losses[i], correct[i], samples) for i, row in enumerate(rows)}
+    return [(outputs_NK, by_row[row]) for row, outputs_NK in enumerate(outputs_RNK)]
 
 
 def _gather(runs: Sequence[Run], epoch: int) -> Generator[tuple[Tensor, Tensor], None, None]:
     """Yield inputs [R, B, ...] and labels [R, B] by step; runs with the same split are gathered at once."""
-    train, orders = runs[0].data.train, [sample_order(run, epoch) for run in runs]
+    train, orders = runs[0].data.train, torch.stack([draw_order(run, epoch) for run in runs])
+    orders = orders.to(train.index_device)  # one copy for all runs
     if all(run.data.train is train for run in runs):
-        indices = (index_RB.flatten() for index_RB in batches(runs[0], torch.stack(orders)))
+        indices = (index_RB.flatten() for index_RB in batches(runs[0], orders))
         for inputs, labels in train.batches(indices):
             labels_RB = labels.view(len(runs), -1)
             yield inputs.view(*labels_RB.shape, *inputs.shape[1:]), labels_RB
@@ -229,9 +259,14 @@ def _rows_by_transform(runs: Sequence[Run]) -> list[tuple[str, list[int], Tensor
     return [(name, rows, torch.tensor(rows, device=runs[0].device)) for name, rows in by_name.items() if rows]
 
 
-def _rows_by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int] | slice]]:
-    """Return the different losses, each with the rows of the runs that have it; a slice if all have it."""
+def _rows_by_loss(runs: Sequence[Run]) -> list[tuple[Loss, list[int], Tensor | slice]]:
+    """Return the different losses, each with the rows of the runs that have it, and an index to them.
+
+    The index is on the device: a list would be copied there in every step.
+    """
     by_loss: dict[Loss, list[int]] = {}
     for row, run in enumerate(runs):
         by_loss.setdefault(run.loss, []).append(row)
-    return [(loss, slice(None) if len(rows) == len(runs) else rows) for loss, rows in by_loss.items()]
+    if len(by_loss) == 1:
+        return [(loss, rows, slice(None)) for loss, rows in by_loss.items()]
+    return [(loss, rows, torch.tensor(rows, device=runs[0].device)) for loss, rows in by_loss.items()]

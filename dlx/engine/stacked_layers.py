@@ -81,7 +81,11 @@ class BatchedLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x_RBF: Tensor, weight_RKF: Tensor, bias_RK: Tensor | None) -> Tensor:
-        """Return [R, B, K]."""
+        """Return [R, B, K]; within torch.autocast in its type, as torch's own layer does."""
+        if torch.is_autocast_enabled(x_RBF.device.type):
+            dtype = torch.get_autocast_dtype(x_RBF.device.type)
+            x_RBF, weight_RKF = x_RBF.to(dtype), weight_RKF.to(dtype)
+            bias_RK = None if bias_RK is None else bias_RK.to(dtype)
         ctx.save_for_backward(x_RBF, weight_RKF)
         weight_RFK = weight_RKF.transpose(1, 2)
         if bias_RK is None:
@@ -213,11 +217,14 @@ class StackedDropout(StackedLayer[Dropout]):
         """Return `x` with each member's dropped values zeroed; in evaluation `x` itself."""
         if not self.training or all(member.p == 0 for member in self.members):
             return x
+        return x * self.draw(x)
+
+    def draw(self, x: Tensor) -> Tensor:
+        """Draw what `x` is multiplied by in training."""
         joined = x.dim() == 4
         shape = (x.shape[0], x.shape[1] // len(self.members), *x.shape[2:]) if joined else x.shape[1:]
         masks = draw_masks(self.members, self.generators, torch.Size(shape))
-        mask = torch.cat(masks, 1) if joined else torch.stack(masks)
-        return x * mask.to(x.dtype)
+        return (torch.cat(masks, 1) if joined else torch.stack(masks)).to(x.dtype)
 
     @classmethod
     def unlike(cls, layer: Dropout) -> str:

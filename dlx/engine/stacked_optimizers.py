@@ -36,8 +36,8 @@ def joint_step_key(optimizers: Sequence[Optimizer]) -> Hashable | None:
 class StackedOptimizers:
     """Steps the members of `model`; `own[r]` are the optimizers of row r, current after `restore_states`.
 
-    Neighbours with equal `keys` [R] step together; a row whose key is None steps alone. Each step reads the
-    learning rates from the runs' own optimizers.
+    Neighbours with equal `keys` [R] step together; a row whose key is None steps alone. `set_learning_rates`
+    reads those of the own optimizers of `first_rows`, the first of the rows that step together.
     """
 
     def __init__(
@@ -45,11 +45,18 @@ class StackedOptimizers:
     ) -> None:
         self._model, self._restored = model, True
         stacked = {id(view): parameter for parameter, views in model.shares for view in views}
+        together = list(_neighbours(keys))
+        self.first_rows = [rows[0] for rows in together]
         self._optimizers = [
             _RowsOptimizer([own[row][index] for row in rows], rows, stacked)
-            for rows in _neighbours(keys)
+            for rows in together
             for index in range(len(own[rows[0]]))
         ]
+
+    @property
+    def stepping(self) -> list[Optimizer]:
+        """The optimizers that take the steps: runs' own ones, and joint ones."""
+        return [optimizer.stepping for optimizer in self._optimizers]
 
     def take_gradients(self) -> None:
         """Hand each optimizer its rows of the stack's gradients, and clear the stack's."""
@@ -59,11 +66,16 @@ class StackedOptimizers:
         for optimizer in self._optimizers:
             optimizer.take(gradients)
 
-    def step(self) -> None:
-        """Take every member's step."""
+    def set_learning_rates(self) -> None:
+        """Take over the learning rates of the runs' own optimizers, for a step that is to come."""
         self._restored = False
         for optimizer in self._optimizers:
-            optimizer.step()
+            optimizer.set_learning_rates()
+
+    def step(self) -> None:
+        """Take every member's step."""
+        for optimizer in self._optimizers:
+            optimizer.stepping.step()
 
     def restore_states(self) -> None:
         """Leave each run's own optimizer in the state that it would have alone."""
@@ -86,12 +98,12 @@ class _RowsOptimizer:
         wholes = [stacked[id(views[0])] for views in members]
         self._rows: int | slice
         if len(own) == 1:
-            self._rows, self._optimizer = rows[0], own[0]
+            self._rows, self.stepping = rows[0], own[0]
             stepped = [views[0] for views in members]
         else:
             self._rows = slice(rows[0], rows[-1] + 1)
             stepped = [whole.data[self._rows] for whole in wholes]
-            self._optimizer = _join(own, stepped)
+            self.stepping = _join(own, stepped)
         self._parameters = list(zip(stepped, wholes, members, strict=True))
 
     def take(self, gradients: dict[int, Tensor | None]) -> None:
@@ -101,11 +113,10 @@ class _RowsOptimizer:
             # None if the backward pass did not reach the parameter: it must not reuse an old gradient.
             stepped.grad = None if gradient is None else gradient[self._rows]
 
-    def step(self) -> None:
-        """Step all rows with the current learning rates of the first run's own optimizer."""
-        for group, of_run in zip(self._optimizer.param_groups, self._own[0].param_groups, strict=True):
+    def set_learning_rates(self) -> None:
+        """Take over the current learning rates of the first run's own optimizer."""
+        for group, of_run in zip(self.stepping.param_groups, self._own[0].param_groups, strict=True):
             group["lr"] = of_run["lr"]
-        self._optimizer.step()
 
     def restore_states(self) -> None:
         """Give each run's own optimizer its row of the state."""
@@ -115,7 +126,7 @@ class _RowsOptimizer:
             for row, (optimizer, parameter) in enumerate(zip(self._own, members, strict=True)):
                 optimizer.state[parameter] = {
                     key: value[row] if _has_rows(value, stepped) else copy.copy(value)
-                    for key, value in self._optimizer.state[stepped].items()
+                    for key, value in self.stepping.state[stepped].items()
                 }
 
 

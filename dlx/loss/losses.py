@@ -4,9 +4,11 @@ Axes: B samples of a batch, N samples of a split, K outputs of the model.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
@@ -42,11 +44,23 @@ class Loss(ABC):
         """Return further columns of the history, from the validation split; the same names every epoch."""
         return {}
 
-    def reduce(self, losses_B: Tensor) -> Tensor:
-        """Return the mean or the sum over the batch."""
-        return losses_B.mean() if self.reduction == "mean" else losses_B.sum()
+    def reduce(self, losses: Tensor) -> Tensor:
+        """Return the mean or the sum over the last axis, the batch."""
+        return losses.mean(-1) if self.reduction == "mean" else losses.sum(-1)
+
+    def gradient(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each sample and the gradient by the outputs of the batch's reduced loss.
+
+        Shapes: [B, K] and [B] -> [B] and [B, K]; or with an axis of runs before, of a loss each.
+        """
+        with torch.enable_grad():
+            variable = outputs.detach().requires_grad_()
+            losses = self.per_sample(variable.flatten(0, -2), labels.flatten()).view(labels.shape)
+            (gradient,) = torch.autograd.grad(self.reduce(losses).sum(), variable)
+        return losses.detach(), gradient
 
 
+Gradient = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # a loss's `gradient`
 losses: Registry[Loss] = Registry("loss", "dlx.loss", "dlx.surface.descent")
 
 
@@ -64,6 +78,16 @@ class CrossEntropy(Loss):
     def per_sample(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
         """Return [B]."""
         return F.cross_entropy(outputs_BK, labels_B, reduction="none", label_smoothing=self.label_smoothing)
+
+    def gradient(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Do as every loss does, with autograd's kernels but in a quarter of its time."""
+        if self.label_smoothing:
+            return super().gradient(outputs, labels)
+        logarithms, index = torch.log_softmax(outputs, -1), labels.unsqueeze(-1)
+        weight = 1 / labels.shape[-1] if self.reduction == "mean" else 1.0
+        of_logarithms = torch.zeros_like(logarithms).scatter_(-1, index, -weight)
+        of_outputs = torch._log_softmax_backward_data(of_logarithms, logarithms, -1, outputs.dtype)
+        return logarithms.gather(-1, index).neg_().squeeze(-1), of_outputs
 
 
 @losses.register("binary_cross_entropy")

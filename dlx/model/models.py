@@ -5,6 +5,7 @@ Axes: B batch, C channels, H height, W width, F features; a sample is an image (
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal
@@ -50,6 +51,14 @@ SCHEMES: dict[str, Callable[..., Tensor]] = {
     "orthogonal": nn.init.orthogonal_,
     "zeros": lambda weight, generator: nn.init.zeros_(weight),  # noqa: ARG005
 }
+
+
+class FittedToInputs(nn.Module, ABC):
+    """A model that sets some of its weights by training inputs, before it is trained."""
+
+    @abstractmethod
+    def fit(self, inputs: Tensor) -> None:
+        """Set the weights from inputs [N, ...], standardised; the same for the same inputs."""
 
 
 def image_shape(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> tuple[int, int, int]:
@@ -121,11 +130,14 @@ class Dropout(nn.Dropout):
         """Return `x` with dropped values set to zero; raises RuntimeError in training without a generator."""
         if not self.training or self.p == 0:
             return x
+        return x.mul_(self.draw(x)) if self.inplace else x * self.draw(x)
+
+    def draw(self, x: Tensor) -> Tensor:
+        """Draw what `x` is multiplied by in training; raises RuntimeError without a generator."""
         if self.generator is None:
             # torch's global generator would give different masks in the two engines.
             raise RuntimeError("dropout draws from a generator: call use_generator(model, generator) first")
-        mask = self.mask(x.shape, self.generator).to(x.dtype)
-        return x.mul_(mask) if self.inplace else x * mask
+        return self.mask(x.shape, self.generator).to(x.dtype)
 
     def mask(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         """Draw a mask of 0 and 1 / (1 - p), float32, on the generator's device, for values of this shape.

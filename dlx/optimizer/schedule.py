@@ -100,6 +100,23 @@ class OneCycle(_Length):
         return _anneal(1.0, self.final, (step - peak) / max(self.total - 1 - peak, 1))
 
 
+@schedules.register("triangular")
+@dataclass(frozen=True)
+class Triangular(_Length):
+    """A straight line from `start` to 1 over the share `peak_at` of the run, and one down to `final`."""
+
+    peak_at: Annotated[float, Field(gt=0, lt=1)]
+    start: Share
+    final: Share
+
+    def __call__(self, step: int) -> float:
+        """Return the factor at `step`."""
+        peak = self.peak_at * self.total
+        if step <= peak:
+            return self.start + (1 - self.start) * step / peak
+        return 1 + (self.final - 1) * (step - peak) / (self.total - peak)
+
+
 @dataclass(frozen=True)
 class WarmUp:
     """A linear climb over `steps` steps, then `schedule` from its own step 0."""

@@ -12,6 +12,8 @@ from typing import Any
 
 # Where results go and how they are named, and what costs time or memory but changes no number
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage")
+# Keys that came later: with these values they do not count, so that finished runs keep their folders.
+FORMER = {"deterministic": False, "compile": False, "cuda_graphs": False}
 # Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
 FILE_KEYS = ("keep",)
 SEED_KEYS = ("seed", "data.split_seed")
@@ -77,7 +79,13 @@ def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     `data.root`, the folder of the data's files, counts only for sources that read the user's own files. These
     have a `data.path`.
     """
-    ignored = (*OUTPUT_KEYS, *FILE_KEYS, *(() if "data.path" in values else ("data.root",)))
+    former = FORMER | {"precision": values.get("dtype")}
+    ignored = (
+        *OUTPUT_KEYS,
+        *FILE_KEYS,
+        *(() if "data.path" in values else ("data.root",)),
+        *(key for key, value in former.items() if values.get(key) == value),
+    )
     return {key: value for key, value in values.items() if key not in ignored}
 
 

@@ -93,7 +93,7 @@ def _facts(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:
         "augment": augment.removeprefix(", ") or "none",
         "loss": f"{settings.loss.name}{_arguments(settings.loss.arguments)}",
         "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, "
-        f"seed {settings.seed}, {settings.dtype} on {run.device}",
+        f"seed {settings.seed}, {settings.precision} on {run.device}",
         "folder": str(folder),
     }
 

@@ -26,8 +26,10 @@ IMAGES = Prepared(Path("images.npz"), ("data=npz", "data.root=.", "data.path=ima
 
 @pytest.fixture
 def described(monkeypatch):
-    """A section by its name, on two cores, as if dlx knew every key of a GPU."""
-    monkeypatch.setattr(gpu, "knows", lambda words: True)
+    """A section by its name, on two cores, as if there were a GPU."""
+    monkeypatch.setattr(gpu, "seconds_an_epoch", lambda folder: 1.0)
+    monkeypatch.setattr(gpu, "has_cifar10", lambda: False)
+    monkeypatch.setattr(gpu, "limit", lambda net, device: 1.0)
 
     def describe(name):
         return importlib.import_module(f"tests.benchmarks.sections.{name}").describe(
@@ -98,7 +100,7 @@ def measure(contestants):
         ("kinds", 3 * (16 + 32 + 256)),
         ("sweep", 100),
         ("safety", 2 * (8 + 500)),
-        ("gpu", 4 * (1 + 64)),
+        ("gpu", (1 + 8 + 64 + 256) + 3 * (1 + 64) + 4 * 64 + 2 * 3),
     ],
 )
 def test_dlx_is_asked_for_the_runs_that_are_named(name, runs, described, commands):

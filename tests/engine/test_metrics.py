@@ -2,32 +2,63 @@
 
 import torch
 
-from dlx.engine.metrics import STACKED, DeviceScalars, EpochMetrics, Metrics
+from dlx.engine.metrics import JUDGED, STACKED, DeviceScalars, EpochMetrics, Metrics, fetch, sums
+
+
+def largest_is_the_class(outputs, labels):
+    return outputs.argmax(-1) == labels
+
+
+def outputs(*classes):
+    return torch.nn.functional.one_hot(torch.tensor(classes), 3).float()
 
 
 def test_means_give_equal_weight_to_samples_not_to_steps():
-    metrics = EpochMetrics()
-    metrics.add(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([True, False, True]))
-    metrics.add(torch.tensor([6.0]), torch.tensor([True]))
-    assert metrics.means() == [Metrics(3.0, 0.75)]
+    metrics = EpochMetrics(largest_is_the_class)
+    metrics.add(torch.tensor([1.0, 2.0, 3.0]), outputs(0, 1, 2), torch.tensor([0, 2, 2]))
+    metrics.add(torch.tensor([6.0]), outputs(1), torch.tensor([1]))
+    assert fetch(metrics.sums()) == [[Metrics(3.0, 0.75)]]
 
 
 def test_each_run_has_its_own_means():
-    metrics = EpochMetrics()
-    metrics.add(torch.tensor([[1.0, 2.0], [5.0, 6.0]]), torch.tensor([[True, True], [False, False]]))
-    metrics.add(torch.tensor([[3.0], [float("nan")]]), torch.tensor([[False], [True]]))
-    first, second = metrics.means()
+    metrics = EpochMetrics(largest_is_the_class)
+    metrics.add(
+        torch.tensor([[1.0, 2.0], [5.0, 6.0]]), outputs([0, 1], [0, 1]), torch.tensor([[0, 1], [1, 0]])
+    )
+    metrics.add(torch.tensor([[3.0], [float("nan")]]), outputs([0], [1]), torch.tensor([[2], [1]]))
+    first, second = fetch(metrics.sums())[0]
     assert first == Metrics(2.0, 2 / 3)
     assert second.loss != second.loss
     assert second.accuracy == 1 / 3
 
 
 def test_a_long_epochs_sum_keeps_small_terms():
-    metrics = EpochMetrics()
-    metrics.add(torch.tensor([1e8]), torch.tensor([True]))
-    for _ in range(99):
-        metrics.add(torch.tensor([1.0]), torch.tensor([True]))
-    assert metrics.means()[0].loss == (1e8 + 99) / 100
+    metrics = EpochMetrics(largest_is_the_class)
+    for loss in [1e8] + [1.0] * 99:
+        metrics.add(torch.tensor([loss]), outputs(0), torch.tensor([0]))
+    assert fetch(metrics.sums())[0][0].loss == (1e8 + 99) / 100
+
+
+def test_outputs_that_were_judged_are_not_kept():
+    seen = []
+
+    def judge(given, labels):
+        seen.append(given.shape)
+        return largest_is_the_class(given, labels)
+
+    metrics = EpochMetrics(judge)
+    step = (torch.zeros(JUDGED // 8), outputs(0).expand(JUDGED // 8, 3), torch.zeros(JUDGED // 8).long())
+    for _ in range(4):
+        metrics.add(*step)
+    assert seen == [(JUDGED // 8 * 3, 3)]
+    assert fetch(metrics.sums()) == [[Metrics(0.0, 1.0)]]
+    assert seen == [(JUDGED // 8 * 3, 3), (JUDGED // 8, 3)]
+
+
+def test_parts_of_different_lengths_are_fetched_together():
+    two_runs = sums(torch.tensor([[1.0, 3.0], [5.0, 7.0]]), torch.tensor([[True, False], [True, True]]))
+    one_run = sums(torch.tensor([2.0]), torch.tensor([False]))
+    assert fetch(two_runs, one_run) == [[Metrics(2.0, 0.5), Metrics(6.0, 1.0)], [Metrics(2.0, 0.0)]]
 
 
 def test_scalars_are_taken_once_and_in_order():

@@ -73,6 +73,7 @@ def take_steps(members, stack, steps, first, last):
         losses = F.cross_entropy(out.flatten(0, 1), labels.flatten(), reduction="none")
         losses.view(len(members), BATCH).mean(1).sum().backward()
         steps.take_gradients()
+        steps.set_learning_rates()
         steps.step()
 
 

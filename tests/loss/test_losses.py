@@ -50,3 +50,27 @@ def test_correct_is_the_largest_output_or_the_sign_of_the_only_one():
 def test_an_unknown_reduction_is_refused():
     with pytest.raises(RequestError, match=r"loss.reduction='total': .*one of mean, sum"):
         losses.build("mean_squared_error", {"reduction": "total"})
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("cross_entropy", {"label_smoothing": 0.0}),
+        ("cross_entropy", {"label_smoothing": 0.2}),
+        ("binary_cross_entropy", {}),
+        ("mean_squared_error", {}),
+    ],
+)
+def test_the_gradient_is_autograds_for_a_run_and_for_several(name, arguments, reduction):
+    loss = losses.build(name, arguments | {"reduction": reduction})
+    variable = OUTPUTS.clone().requires_grad_()
+    losses_B = loss.per_sample(variable, LABELS)
+    loss.reduce(losses_B).backward()
+    alone = loss.gradient(OUTPUTS, LABELS)
+    assert torch.equal(alone[0], losses_B.detach())
+    assert torch.equal(alone[1], variable.grad)
+    together = loss.gradient(torch.stack([OUTPUTS.flip(0), OUTPUTS]), torch.stack([LABELS.flip(0), LABELS]))
+    for both, one in zip(together, alone, strict=True):
+        torch.testing.assert_close(both[1], one)
+        torch.testing.assert_close(both[0], one.flip(0))

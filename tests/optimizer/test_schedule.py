@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -65,6 +66,13 @@ def test_one_cycle_equals_torchs_one_cycle_lr():
             scheduler.step()
     got = factors("one_cycle", peak_at=0.3, start=1 / 25, final=1 / 25 / 1e4)
     assert got == pytest.approx(expected, rel=1e-9)
+
+
+def test_triangular_interpolates_between_three_points():
+    expected = np.interp(range(TOTAL), [0, 0.23 * TOTAL, TOTAL], [0.2, 1, 0.07])
+    assert factors("triangular", peak_at=0.23, start=0.2, final=0.07) == pytest.approx(
+        expected.tolist(), rel=1e-12
+    )
 
 
 def test_warm_up_climbs_linearly_and_the_schedule_covers_the_remaining_steps():

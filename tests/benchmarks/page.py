@@ -103,9 +103,10 @@ def update(file: Path, texts: Mapping[str, str], opening: Rows, order: Sequence[
 
 
 def insert(file: Path, text: str, name: str) -> None:
-    """Write `text` between the markers of this name in `file`, which has to have them."""
+    """Write `text` between the markers of this name in `file`; a file that is not there is made of them."""
     start, end = (f"<!-- {name}: {what} -->" for what in ("written by make bench", "end"))
-    before, found, rest = file.read_text(encoding="utf-8").partition(start)
+    old = file.read_text(encoding="utf-8") if file.exists() else f"{start}\n{end}\n"
+    before, found, rest = old.partition(start)
     _, ended, after = rest.partition(end)
     if not found or not ended:
         raise ValueError(f"{file} has no lines {start} and {end}")

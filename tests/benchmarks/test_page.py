@@ -89,3 +89,5 @@ def test_a_part_of_another_page_is_replaced_between_its_markers(tmp_path):
     assert file.read_text() == f"# Text\n\n{marked}\nmore\n"
     with pytest.raises(ValueError, match="has no lines"):
         insert(file, "new", "other")
+    insert(tmp_path / "new.md", "new\n", "cost")
+    assert (tmp_path / "new.md").read_text() == f"{marked.replace('newer', 'new')}\n"

@@ -26,6 +26,9 @@ def main(arguments: Sequence[str]) -> int:
     from dlx.report.load import find_folders
 
     folders = find_folders(given.folders)
+    from dlx.report import renderer
+
+    renderer.start()
     from dlx.report.analysis import Options  # with SciPy, which a wrong folder is not to wait for
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT

@@ -4,13 +4,14 @@ import itertools
 import platform
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
-from dlx.report.charts import Chart, DrawnChart, draw_charts, threads
+from dlx.report.charts import Chart, chart_files, draw_chart, threads
 from dlx.report.comparison_text import sentence
 from dlx.report.diagnosis.first_screen import most_important
 from dlx.report.page.assets import environment, now, policy, script, vega
@@ -31,25 +32,34 @@ def render_page(
 
     `command`: what wrote the page. `refresh`: seconds after which the page reloads itself, None for never.
     """
-    with threads(1) as pool:
-        libraries = pool.submit(vega)  # takes a second, during the drawing
-        answer = answer_chart(analysis)
-        charts = _without(gallery(analysis), answer.name) if answer else gallery(analysis)
-        every = [*([answer] if answer else []), *(chart for each in charts.values() for chart in each)]
-        in_order, files = draw_charts(every)
-        drawn = iter(in_order)
-        picture = next(drawn) if answer else None
-        sections = {heading: [next(drawn) for _ in each] for heading, each in charts.items()}
+    drawing: dict[str, Future[Chart]] = {}
+    with threads(2) as pool:
+
+        def begin(chart: Chart) -> None:
+            if chart.name not in drawing:
+                drawing[chart.name] = pool.submit(draw_chart, chart)
+
+        libraries = pool.submit(vega)  # from the cache, or in three seconds
+        if answer := answer_chart(analysis):
+            begin(answer)
+        charts = gallery(analysis, begin)
+        if answer:
+            charts = _without(charts, answer.name)
+        every = [*([answer] if answer else []), *itertools.chain(*charts.values())]
+        data = page_data(analysis, every, run_details(analysis, output))
+        drawn = {chart.name: drawing[chart.name].result() for chart in every}
+        files = pool.submit(chart_files, drawn.values())
+        picture = drawn[answer.name] if answer else None
+        sections = {heading: [drawn[chart.name] for chart in each] for heading, each in charts.items()}
         own_script = script(libraries.result())
-    data = page_data(analysis, in_order, run_details(analysis, output))
-    html = fill(analysis, picture, sections, title, command, refresh, data, own_script)
-    return html, {f"{PLOTS}/{name}": content for name, content in files.items()}
+        html = fill(analysis, picture, sections, title, command, refresh, data, own_script)
+        return html, {f"{PLOTS}/{name}": content for name, content in files.result().items()}
 
 
 def fill(
     analysis: Analysis,
-    chart: DrawnChart | None,
-    sections: Mapping[str, list[DrawnChart]],
+    chart: Chart | None,
+    sections: Mapping[str, list[Chart]],
     title: str,
     command: str,
     refresh: int | None = None,
@@ -108,13 +118,13 @@ def fill(
     )
 
 
-def _without(charts: Mapping[str, Sequence[Chart]], name: str) -> dict[str, Sequence[Chart]]:
+def _without(charts: Mapping[str, list[Chart]], name: str) -> dict[str, list[Chart]]:
     """Leave out the chart that is the picture of the answer, and its section if nothing else is there."""
     rest = {heading: [chart for chart in each if chart.name != name] for heading, each in charts.items()}
     return {heading: each for heading, each in rest.items() if each or not charts[heading]}
 
 
-def _first_row(charts: Sequence[DrawnChart]) -> Sequence[DrawnChart]:
+def _first_row(charts: Sequence[Chart]) -> Sequence[Chart]:
     """Return the charts that fill the first row of a section: a wide one, or two."""
     return charts[:1] if any(chart.wide for chart in charts[:2]) else charts[:2]
 
@@ -137,7 +147,7 @@ def _pairs(texts: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(visible(key), visible(text)) for key, text in texts.items()]
 
 
-def _own_ids(chart: DrawnChart) -> str:
+def _own_ids(chart: Chart) -> str:
     """Prefix the chart's ids with its name: every chart calls its clip paths clip0, clip1, ..."""
     return re.sub(r'(\bid="|url\(#)', rf"\g<1>{chart.name}-", chart.svg)
 

@@ -88,23 +88,28 @@ def _curves(data: StudyData, settings: int, curves: Curves, runs: list[str]) -> 
 def _means(curves: Curves, settings: int, epochs_E: list[int]) -> dict[str, Any]:
     frame = curves.estimates
     counts = frame.groupby("rank")["n"].max().reindex(range(settings), fill_value=0)
-    packed: dict[str, Any] = {"n": counts.astype("int64").tolist()}
-    for name in ("mean", "low", "high"):
-        wide = frame.pivot_table(index="rank", columns="epoch", values=name)
-        packed[name] = pack(wide.reindex(index=range(settings), columns=epochs_E).to_numpy())
-    return packed
+    kept = frame[frame["epoch"].isin(epochs_E)]
+    at = kept["rank"].to_numpy(dtype="int64"), np.searchsorted(epochs_E, kept["epoch"])
+    packed = {
+        name: pack(_spread(kept[name], at, (settings, len(epochs_E)))) for name in ("mean", "low", "high")
+    }
+    return {"n": counts.astype("int64").tolist()} | packed
 
 
 def _each_run(data: StudyData, runs: list[str], epochs_E: list[int], names: list[str]) -> dict[str, str]:
     """Return the packed values of the runs, [R, E], by name."""
     kept = data.histories[data.histories["epoch"].isin(epochs_E)]
-    packed = {}
-    for column, metric in METRIC_OF.items():
-        name = f"{metric} {SPLIT_OF[column]}"
-        if name in names:
-            wide = kept.pivot_table(index="run", columns="epoch", values=column)
-            packed[name] = pack(wide.reindex(index=runs, columns=epochs_E).to_numpy(dtype="float64"))
-    return packed
+    at = pd.Index(runs).get_indexer(pd.Index(kept["run"])), np.searchsorted(epochs_E, kept["epoch"])
+    columns = {f"{metric} {SPLIT_OF[column]}": column for column, metric in METRIC_OF.items()}
+    shape = (len(runs), len(epochs_E))
+    return {name: pack(_spread(kept[column], at, shape)) for name, column in columns.items() if name in names}
+
+
+def _spread(values: "pd.Series[Any]", at: tuple[Any, Any], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return values in their rows and columns, with NaN elsewhere."""
+    spread = np.full(shape, np.nan)
+    spread[at] = values.to_numpy(dtype="float64")
+    return spread
 
 
 def pack(values: NDArray[np.float64]) -> str:

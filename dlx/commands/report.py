@@ -23,13 +23,12 @@ dlx report --watch
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx report` with these arguments; return 0, or 130 or 143 if watching was stopped."""
     given = _parser().parse(arguments)
-    from dlx.report.load import find_folders
+    from dlx.report import renderer
+    from dlx.report.folders import find_folders
 
     folders = find_folders(given.folders)
-    from dlx.report import renderer
-
-    renderer.start()
-    from dlx.report.analysis import Options  # with SciPy, which a wrong folder is not to wait for
+    renderer.start()  # loads during the imports that follow
+    from dlx.report.analysis import Options
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT
     from dlx.study.looks import Looks

@@ -99,6 +99,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "--output", metavar="DIR", type=output_folder, help="write here (default: report/ in the first DIR)"
     )
+    _add_comparison(parser)
+    return parser
+
+
+def _add_comparison(parser: Parser) -> None:
+    """Add what decides how the runs are compared."""
     group = parser.add_argument_group("what is compared")
     group.add_argument(
         "--by",
@@ -131,7 +137,6 @@ def _parser() -> Parser:
         type=number(0),
         help="differences below M do not matter, so settings can be called equivalent (default: no margin)",
     )
-    return parser
 
 
 def _keys(words: str) -> tuple[str, ...]:

@@ -73,49 +73,54 @@ def fill(
     """
     from markupsafe import Markup
 
-    study, design = analysis.data, analysis.design
-    torch = ", ".join(sorted({visible(each) for each in study.runs["torch"].dropna()}))
+    drawn = [*([chart] if chart else []), *itertools.chain(*sections.values())]
     return (
         environment("dlx.report.page")
         .get_template("page.html.jinja")
         .render(
+            _contents(analysis),
             title=visible(title),
             command=visible(command),
             refresh=refresh,
-            counts=counts(analysis),
-            answer=analysis.answer,
-            compared=_compared(analysis),
-            important=most_important(analysis.diagnosis),
-            diagnosis=analysis.diagnosis,
-            table=analysis.table,
-            setting_columns=max(1, len(design.keys)),
-            running=_pairs(study.running),
-            left_out=_pairs(study.left_out),
             chart=chart,
             opening=_first_row(next(iter(sections.values()), [])),
             sections=sections,
-            charts={
-                each.name: Markup(_own_ids(each))  # noqa: S704
-                for each in [*([chart] if chart else []), *itertools.chain(*sections.values())]
-            },
-            runs=runs_table(analysis),
-            layers=layer_tables(analysis),
-            implied=_pairs(design.implied),
-            shared=[(visible(key), write_value(value)) for key, value in design.shared.items()],
-            commands=train_commands(analysis),
-            environments=environments(analysis),
-            data_facts=data_facts(analysis),
+            charts={each.name: Markup(_own_ids(each)) for each in drawn},  # noqa: S704
             policy=policy(script),
             script=Markup(script),  # noqa: S704
             data=Markup(script_json(data or {})),  # noqa: S704
             written=now(),
-            versions=[
-                *(f"dlx {__version__}", f"Python {platform.python_version()}"),
-                *(f"{name} {version(name)}" for name in ("pandas", "vl-convert-python")),
-                *([f"runs: torch {torch}"] if torch else []),
-            ],
         )
     )
+
+
+def _contents(analysis: Analysis) -> dict[str, Any]:
+    """Return what the template shows of the analysis, besides the charts."""
+    study, design = analysis.data, analysis.design
+    torch = ", ".join(sorted({visible(each) for each in study.runs["torch"].dropna()}))
+    return {
+        "counts": counts(analysis),
+        "answer": analysis.answer,
+        "compared": _compared(analysis),
+        "important": most_important(analysis.diagnosis),
+        "diagnosis": analysis.diagnosis,
+        "table": analysis.table,
+        "setting_columns": max(1, len(design.keys)),
+        "running": _pairs(study.running),
+        "left_out": _pairs(study.left_out),
+        "runs": runs_table(analysis),
+        "layers": layer_tables(analysis),
+        "implied": _pairs(design.implied),
+        "shared": [(visible(key), write_value(value)) for key, value in design.shared.items()],
+        "commands": train_commands(analysis),
+        "environments": environments(analysis),
+        "data_facts": data_facts(analysis),
+        "versions": [
+            *(f"dlx {__version__}", f"Python {platform.python_version()}"),
+            *(f"{name} {version(name)}" for name in ("pandas", "vl-convert-python")),
+            *([f"runs: torch {torch}"] if torch else []),
+        ],
+    }
 
 
 def _without(charts: Mapping[str, list[Chart]], name: str) -> dict[str, list[Chart]]:

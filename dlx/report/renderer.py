@@ -40,8 +40,8 @@ class Renderer:
                 questions.flush()
                 answer = pickle.load(answers)  # noqa: S301 - from this file
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            start.cache_clear()
-            raise RuntimeError(f"the process that draws charts ended: {self._process.wait()}") from error
+            code = self._process.wait()
+            raise RuntimeError(f"the process that draws the charts ended (exit code {code})") from error
         if isinstance(answer, ValueError):
             raise answer
         return answer

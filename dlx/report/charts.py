@@ -6,7 +6,7 @@ same dictionaries would take 0.4 s, a third of a small report; a test checks the
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from os import SEEK_END
@@ -49,22 +49,22 @@ class Chart(NamedTuple):
     svg: str = ""
 
 
-def draw_chart(chart: Chart) -> Chart:
-    """Return the chart with its drawing."""
-    return chart._replace(svg=_render(chart.spec)) if chart.spec else chart
+def draw_chart(chart: Chart) -> tuple[Chart, dict[str, bytes]]:
+    """Return the chart with its drawing, and its files by name: SVG, PNG (at double resolution) and PDF.
 
+    The renderer makes the SVG. This process makes the others from it, during the renderer's next chart.
+    """
+    if chart.spec is None:
+        return chart, {}
+    import vl_convert
 
-def chart_files(charts: Iterable[Chart]) -> dict[str, bytes]:
-    """Return the charts as SVG, PNG (at double resolution) and PDF, by the names of their files."""
-    convert = renderer.start().call
-    files = {}
-    for chart in charts:
-        if chart.svg:
-            files[f"{chart.name}.svg"] = f"{chart.svg}\n{MARK}".encode()
-            strokes = OF_LINE.sub(r"\1 stroke-opacity=", chart.svg)
-            files[f"{chart.name}.png"] = convert("svg_to_png", strokes, scale=2)
-            files[f"{chart.name}.pdf"] = convert("svg_to_pdf", chart.svg)
-    return files
+    svg = _render(chart.spec)
+    files = {
+        "svg": f"{svg}\n{MARK}".encode(),
+        "png": vl_convert.svg_to_png(OF_LINE.sub(r"\1 stroke-opacity=", svg), scale=2),
+        "pdf": vl_convert.svg_to_pdf(svg),
+    }
+    return chart._replace(svg=svg), {f"{chart.name}.{kind}": content for kind, content in files.items()}
 
 
 @contextmanager

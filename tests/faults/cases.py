@@ -65,9 +65,8 @@ class Case:
         from dlx.report.charts import MARK
 
         vl_convert.javascript_bundle = lambda *_: "the libraries"
-        undrawn = mock.Mock(
-            call=lambda what, *_, **__: "<svg></svg>" if what.endswith("to_svg") else MARK.encode()
-        )
+        vl_convert.svg_to_png = vl_convert.svg_to_pdf = lambda *_, **__: MARK.encode()
+        undrawn = mock.Mock(call=lambda *_: "<svg></svg>")
         renderer.start = lambda: undrawn
 
 

@@ -65,7 +65,7 @@ RESULTS: dict[str, tuple[str, str]] = {
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left out has no plot: drawing those of the other runs, a second each time, shows nothing."""
-    monkeypatch.setattr(render, "draw_chart", lambda chart: chart)
+    monkeypatch.setattr(render, "draw_chart", lambda chart: (chart, {}))
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -11,7 +11,7 @@ from typing import Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
-from dlx.report.charts import Chart, chart_files, draw_chart, threads
+from dlx.report.charts import Chart, draw_chart, threads
 from dlx.report.comparison_text import sentence
 from dlx.report.diagnosis.first_screen import most_important
 from dlx.report.page.assets import environment, now, policy, script, vega
@@ -32,7 +32,7 @@ def render_page(
 
     `command`: what wrote the page. `refresh`: seconds after which the page reloads itself, None for never.
     """
-    drawing: dict[str, Future[Chart]] = {}
+    drawing: dict[str, Future[tuple[Chart, dict[str, bytes]]]] = {}
     with threads(2) as pool:
 
         def begin(chart: Chart) -> None:
@@ -47,13 +47,13 @@ def render_page(
             charts = _without(charts, answer.name)
         every = [*([answer] if answer else []), *itertools.chain(*charts.values())]
         data = page_data(analysis, every, run_details(analysis, output))
-        drawn = {chart.name: drawing[chart.name].result() for chart in every}
-        files = pool.submit(chart_files, drawn.values())
+        results = [drawing[chart.name].result() for chart in every]
+        drawn = {chart.name: chart for chart, _ in results}
         picture = drawn[answer.name] if answer else None
         sections = {heading: [drawn[chart.name] for chart in each] for heading, each in charts.items()}
         own_script = script(libraries.result())
-        html = fill(analysis, picture, sections, title, command, refresh, data, own_script)
-        return html, {f"{PLOTS}/{name}": content for name, content in files.result().items()}
+    html = fill(analysis, picture, sections, title, command, refresh, data, own_script)
+    return html, {f"{PLOTS}/{name}": content for _, files in results for name, content in files.items()}
 
 
 def fill(

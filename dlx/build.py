@@ -53,16 +53,8 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     files = json.dumps(data_fingerprints(settings.data))
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
-    if settings.monitor == "val_accuracy" and not loss.classifies:
-        raise RequestError(
-            f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
-        )
+    _check_fit(settings, data, loss)
     outputs = loss.outputs(len(data.classes))
-    if settings.batch_size > len(data.train):
-        raise RequestError(
-            f"batch_size={settings.batch_size}: larger than the training split of {len(data.train)} samples "
-            "(data.train_size)"
-        )
     model = _build_model(settings, data, outputs, device, dtype)
     _check_last_batch(settings, data, model)
     layers = _try_model(settings, data, model, outputs, execution)
@@ -104,6 +96,18 @@ def _load_cached(settings_json: str, files: str, dtype: torch.dtype, device: tor
     data = load(settings, dtype=dtype, device=device)
     check_unchanged(settings)
     return data
+
+
+def _check_fit(settings: Settings, data: Dataset, loss: Loss) -> None:
+    if settings.monitor == "val_accuracy" and not loss.classifies:
+        raise RequestError(
+            f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
+        )
+    if settings.batch_size > len(data.train):
+        raise RequestError(
+            f"batch_size={settings.batch_size}: larger than the training split of {len(data.train)} samples "
+            "(data.train_size)"
+        )
 
 
 def _build_model(

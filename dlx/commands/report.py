@@ -23,10 +23,12 @@ dlx report --watch
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx report` with these arguments; return 0, or 130 or 143 if watching was stopped."""
     given = _parser().parse(arguments)
-    from dlx.report.load import find_folders
+    from dlx.report import renderer
+    from dlx.report.folders import find_folders
 
     folders = find_folders(given.folders)
-    from dlx.report.analysis import Options  # with SciPy, which a wrong folder is not to wait for
+    renderer.start()  # loads during the imports that follow
+    from dlx.report.analysis import Options
     from dlx.report.write import PAGE, write_report
     from dlx.run.paths import REPORT
     from dlx.study.looks import Looks
@@ -97,6 +99,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "--output", metavar="DIR", type=output_folder, help="write here (default: report/ in the first DIR)"
     )
+    _add_comparison(parser)
+    return parser
+
+
+def _add_comparison(parser: Parser) -> None:
+    """Add what decides how the runs are compared."""
     group = parser.add_argument_group("what is compared")
     group.add_argument(
         "--by",
@@ -129,7 +137,6 @@ def _parser() -> Parser:
         type=number(0),
         help="differences below M do not matter, so settings can be called equivalent (default: no margin)",
     )
-    return parser
 
 
 def _keys(words: str) -> tuple[str, ...]:

@@ -85,8 +85,7 @@ def analyse(data: StudyData, options: Options, level: float = LEVEL, later: floa
         if options.baseline or options.margin is not None:
             raise RequestError("--tune: cannot be combined with --baseline or --margin")
         tuned = compare_tuned(data, options.by, options.tune, options.metric, level)
-        whole = analyse(data, Options(metric=options.metric), level)
-        return Analysis(tuned.data, tuned.design, tuned.summary, tuned.comparisons, whole)
+        return Analysis(*tuned, whole=analyse(data, Options(metric=options.metric), level))
     design = find_design(data.settings, options.by)
     summary = summarise(data, design, options.metric)
     declared = _declared_baseline(data)

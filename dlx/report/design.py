@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from dlx.errors import RequestError, nearest
@@ -159,7 +160,5 @@ def label(row: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def _distinct(labels: list[str]) -> list[str]:
     """Add numbers to labels that came out equal (0.1 and 0.10000000001): charts join points by label."""
-    return [
-        f"{text} ({labels[: index + 1].count(text)})" if labels.count(text) > 1 else text
-        for index, text in enumerate(labels)
-    ]
+    equal, numbers = Counter(labels), {text: count(1) for text in labels}
+    return [f"{text} ({next(numbers[text])})" if equal[text] > 1 else text for text in labels]

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.errors import RequestError, nearest
 from dlx.report.design import find_design
+from dlx.report.folders import find_folders
 from dlx.report.reader import Reader, Unended, write_error
-from dlx.report.text import visible, write_metric, write_seconds
+from dlx.report.text import write_metric, write_seconds
 from dlx.report.versions import find_superseded, forget_moves, name_versions
 from dlx.run.history import COLUMNS
 from dlx.run.identity import Fingerprints, comparable, flatten, requested
-from dlx.run.paths import RESULT, find_runs, newest_study
+from dlx.run.paths import RESULT, find_runs
 from dlx.run.result import Result
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from dlx.report.reader import History
 
-OUTPUTS = Path("outputs")
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 STATUSES = ("completed", "diverged", "failed")  # of runs with equal settings the first of these is kept
 COLUMNS_OF_ALL = 50  # of histories together, the most common ones: each takes a number for every epoch
@@ -92,39 +91,6 @@ def load_frames(folders: Sequence[Path]) -> Frames:
     histories = data.histories.join(chosen[apart], on="run")
     histories = histories[["run", *apart, *(name for name in measured if name != "run")]]
     return Frames(runs, histories, settings, swept, data.left_out, data.running)
-
-
-def find_folders(given: Sequence[Path]) -> list[Path]:
-    """Return the given folders, or the study under outputs/ that was written to last.
-
-    Raises RequestError for a folder that does not exist, and suggests the study with the nearest name.
-    """
-    if not given:
-        newest = newest_study(OUTPUTS)
-        if newest is None:
-            raise RequestError(
-                f"there is no run under {OUTPUTS}/; train one with `dlx train`, or name a folder"
-            )
-        return [newest]
-    for folder in given:
-        if not folder.is_dir():
-            raise RequestError(f"there is no folder '{visible(str(folder))}'{visible(_hint(folder))}")
-    return list(given)
-
-
-def _hint(folder: Path) -> str:
-    """Suggest a study with a similar name beside `folder` or under outputs/."""
-    studies = {
-        each.name: str(each)
-        for parent in (folder.parent, OUTPUTS)
-        if parent.is_dir()
-        for each in sorted(parent.iterdir())
-        if each.is_dir() and find_runs(each)
-    }
-    hint = nearest(folder.name, studies)
-    for name, path in studies.items():
-        hint = hint.replace(f"'{name}'", f"'{path}'")
-    return hint
 
 
 def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:

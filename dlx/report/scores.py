@@ -1,6 +1,6 @@
 """The scores of settings by unit: what is paired, and what varies independently from pair to pair.
 
-Axes: C settings, S seeds (combinations of all seed keys), U units, M pairs of settings.
+Axes: R runs, C settings, S seeds (combinations of all seed keys), U units, M pairs of settings.
 """
 
 import warnings
@@ -61,46 +61,37 @@ class Scores:
         return int((either_S & trained_CS[setting] & trained_CS[reference]).sum())
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Where each run belongs: its setting and its seed, both [R]; the units of each seed, each [S]."""
-
-    setting_R: NDArray[np.int64]
-    seed_R: NDArray[np.int64]
-    unit_S: NDArray[np.int64]
-    unit_name: str
-    other_units: tuple[NDArray[np.int64], ...]
-
-
 def scores_by_unit(data: StudyData, design: Design, column: str) -> Scores:
     """Collect a column of StudyData.runs, for example `val_accuracy_last`, by setting and seed."""
-    cells = _cells(data, design)
-    shape = (len(design.rows), len(cells.unit_S))
+    setting_R, seed_R, empty = _cells(data, design)
+    shape = empty.values_CS.shape
     completed_R = (data.runs["status"] == "completed").to_numpy()
     value_R = data.runs[column].to_numpy(dtype=np.float64)
     sums_CS, counts_CS, lost_CS = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool)
-    done = cells.setting_R[completed_R], cells.seed_R[completed_R]
+    done = setting_R[completed_R], seed_R[completed_R]
     np.add.at(sums_CS, done, value_R[completed_R])
     np.add.at(counts_CS, done, 1)
-    lost_CS[cells.setting_R[~completed_R], cells.seed_R[~completed_R]] = True
+    lost_CS[setting_R[~completed_R], seed_R[~completed_R]] = True
     whole_CS = (counts_CS > 0) & ~lost_CS & np.isfinite(sums_CS)
     values_CS = np.divide(sums_CS, counts_CS, out=np.full(shape, np.nan), where=whole_CS)
-    return Scores(values_CS, lost_CS, cells.unit_S, cells.unit_name, cells.other_units)
+    return replace(empty, values_CS=values_CS, lost_CS=lost_CS)
 
 
 @lru_cache(maxsize=2)  # a report asks for several columns
-def _cells(data: StudyData, design: Design) -> _Cells:
+def _cells(data: StudyData, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64], Scores]:
+    """Return each run's setting [R] and seed [R], and scores that lack the values."""
     runs = [str(run) for run in data.runs.index]
     seeds = [seed_of(data, design, run) for run in runs]
     configs = [data.settings[run] for run in runs]
     of_run, unit_name = units(configs)
     seed_numbers = {seed: number for number, seed in enumerate(dict.fromkeys(seeds))}
-    return _Cells(
+    nothing_CS = np.full((len(design.rows), len(seed_numbers)), np.nan)
+    others = tuple(_number_units(seeds, column) for column in other_units(configs))
+    unit_S = _number_units(seeds, of_run)
+    return (
         np.array([design.of_run[run] for run in runs], dtype=np.int64),
         np.array([seed_numbers[seed] for seed in seeds], dtype=np.int64),
-        _number_units(seeds, of_run),
-        unit_name,
-        tuple(_number_units(seeds, column) for column in other_units(configs)),
+        Scores(nothing_CS, np.isfinite(nothing_CS), unit_S, unit_name, others),
     )
 
 

@@ -7,7 +7,7 @@ Axes: C settings, G groups of settings (one for each choice), A and B settings o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,22 +23,13 @@ from dlx.run.identity import comparable
 from dlx.stats.tests import holm
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """The runs of each group's best setting, what they achieved, and how the groups compare."""
-
-    data: StudyData
-    design: Design
-    summary: Summary
-    comparisons: Comparisons
-
-
 def compare_tuned(
     data: StudyData, by: Sequence[str], over: Sequence[str], metric: str, level: float
-) -> Tuned:
+) -> tuple[StudyData, Design, Summary, Comparisons]:
     """Compare the groups with different values of the keys `by`, each at its best over the keys `over`.
 
-    Raises RequestError if a key does not vary, or if a key varies that is in neither.
+    Returns the runs of each group's best setting, what they achieved, and how the groups compare. Raises
+    RequestError if a key does not vary, or if a key varies that is in neither.
     """
     design = find_design(data.settings)
     summary = summarise(data, design, metric)
@@ -66,12 +57,10 @@ def compare_tuned(
     index_of = {design.of_run[run]: own_design.of_run[run] for run in chosen}
     compared = _compare(groups, scores, all_pairs(scores), index_of, level, higher=summary.higher)
     note = _note(groups, [visible(design.names[key]) for key in tuned])
-    return Tuned(
-        kept,
-        own_design,
-        own_summary,
-        Comparisons(compared, [], summary.metric, float("nan"), level, unit=scores.unit_name, tuned=note),
+    comparisons = Comparisons(
+        compared, [], summary.metric, float("nan"), level, unit=scores.unit_name, tuned=note
     )
+    return kept, own_design, own_summary, comparisons
 
 
 def _groups(design: Design, summary: Summary, keys: Sequence[str]) -> list[list[int]]:

@@ -19,11 +19,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from dlx.config import Settings, check_values
 from dlx.errors import RequestError
 from dlx.run.documents import read_json, shorten
 from dlx.run.files import STUDY_LIMIT, make_folder, refuse_links
@@ -32,6 +31,9 @@ from dlx.run.paths import RESULT, write_atomically
 from dlx.run.result import Result, read_result
 from dlx.study.held import Held, Holder
 from dlx.study.lock import Lock
+
+if TYPE_CHECKING:
+    from dlx.config import Settings
 
 FOLDER = ".study"
 FORMAT = 1  # of the files in it
@@ -77,8 +79,10 @@ class StudyRun:
         return run
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The checked configuration."""
+        from dlx.config import check_values  # 40 ms, and a report needs no settings
+
         return check_values(self.config)
 
     @property

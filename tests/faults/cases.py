@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 Contents = Mapping[str, object]
 BLOBS = ["data=blobs", "data.samples=100", "epochs=2", "model.width=4", "name=s", "keep=best"]
@@ -60,11 +61,13 @@ class Case:
             return
         import vl_convert
 
+        from dlx.report import renderer
         from dlx.report.charts import MARK
 
         vl_convert.javascript_bundle = lambda *_: "the libraries"
-        vl_convert.vegalite_to_svg = vl_convert.vega_to_svg = lambda _: "<svg></svg>"
         vl_convert.svg_to_png = vl_convert.svg_to_pdf = lambda *_, **__: MARK.encode()
+        undrawn = mock.Mock(call=lambda *_: "<svg></svg>")
+        renderer.start = lambda: undrawn
 
 
 CASES = [

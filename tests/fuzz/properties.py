@@ -227,8 +227,10 @@ def _check_held(given: list[Damage]) -> None:
 
 def _check_plots(given: list[Damage]) -> None:
     """Write the whole report, but draw nothing: that takes most of its time."""
-    nothing = {"vegalite_to_svg": "<svg/>", "vega_to_svg": "<svg/>", "svg_to_png": b"", "svg_to_pdf": b""}
-    with mock.patch.multiple("vl_convert", **{name: lambda *_, v=v, **__: v for name, v in nothing.items()}):
+    with (
+        mock.patch("dlx.report.renderer.start", return_value=mock.Mock(call=lambda *_: "<svg/>")),
+        mock.patch.multiple("vl_convert", svg_to_png=lambda *_, **__: b"", svg_to_pdf=lambda *_: b""),
+    ):
         with_damage(("report", DIR))(given)
 
 

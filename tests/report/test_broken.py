@@ -3,14 +3,13 @@
 import json
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dlx.cli import main
-from dlx.report.charts import Chart, DrawnChart
 from dlx.report.page import render
 from dlx.run.history import HistoryWriter
 
@@ -66,11 +65,7 @@ RESULTS: dict[str, tuple[str, str]] = {
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left out has no plot: drawing those of the other runs, a second each time, shows nothing."""
-
-    def nothing(charts: Iterable[Chart]) -> tuple[list[DrawnChart], dict[str, bytes]]:
-        return [DrawnChart(chart.name, chart.title, chart.caption, chart.wide, "") for chart in charts], {}
-
-    monkeypatch.setattr(render, "draw_charts", nothing)
+    monkeypatch.setattr(render, "draw_chart", lambda chart: (chart, {}))
 
 
 @pytest.mark.usefixtures("undrawn")

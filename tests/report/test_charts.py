@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dlx.report.charts import Chart, draw_charts, earlier_charts
+from dlx.report.charts import Chart, draw_chart, earlier_charts
 
 HOSTILE = "</text><script>"
 VEGA_LITE: dict[str, Any] = {
@@ -25,7 +25,9 @@ VEGA: dict[str, Any] = {
 
 
 def test_charts_become_svg_png_and_pdf() -> None:
-    drawn, files = draw_charts([Chart("lite", "t", "c", VEGA_LITE), Chart("full", "t", "c", VEGA, wide=True)])
+    charts = [Chart("lite", "t", "c", VEGA_LITE), Chart("full", "t", "c", VEGA, wide=True)]
+    drawn, made = zip(*map(draw_chart, charts), strict=True)
+    files = made[0] | made[1]
     assert len(files) == 6
     assert [(chart.name, chart.wide) for chart in drawn] == [("lite", False), ("full", True)]
     for chart in drawn:
@@ -43,7 +45,7 @@ def test_characters_that_xml_forbids_are_drawn_as_escapes(kind: dict[str, Any]) 
     text = "\x01\b\f\x1b\ufffe\udce9 \\x1b \\\\u001b é\n\N{GRINNING FACE}"
     spec = json.loads(json.dumps(kind).replace(json.dumps(HOSTILE), json.dumps(text)))
     spec["config"] = {"axis": {"labelLimit": 0}}
-    (chart,), _ = draw_charts([Chart("odd", "t", "c", spec)])
+    chart, _ = draw_chart(Chart("odd", "t", "c", spec))
     shown = "".join(ElementTree.fromstring(chart.svg).itertext())
     assert r"\x01\x08\x0c\x1b\ufffe\udce9 \x1b \\u001b é" in shown
     assert "\N{GRINNING FACE}" in shown
@@ -53,19 +55,19 @@ def test_a_label_that_is_cut_in_the_middle_of_an_emoji_is_drawn() -> None:
     faces = "\N{GRINNING FACE}" * 40
     for index in range(3):
         spec = json.loads(json.dumps(VEGA_LITE).replace(json.dumps(HOSTILE), json.dumps("a" * index + faces)))
-        (chart,), _ = draw_charts([Chart("odd", "t", "c", spec)])
+        chart, _ = draw_chart(Chart("odd", "t", "c", spec))
         shown = "".join(ElementTree.fromstring(chart.svg).itertext())
         assert "\N{GRINNING FACE}" in shown or r"\U0001f600" in shown
 
 
 def test_a_chart_without_a_specification_has_no_files() -> None:
-    (chart,), files = draw_charts([Chart("words", "title", "caption", None)])
+    chart, files = draw_chart(Chart("words", "title", "caption", None))
     assert (chart.svg, chart.caption) == ("", "caption")
     assert not files
 
 
 def test_charts_of_an_earlier_report_are_told_from_other_files(tmp_path: Path) -> None:
-    _, files = draw_charts([Chart("earlier", "t", "c", VEGA_LITE)])
+    _, files = draw_chart(Chart("earlier", "t", "c", VEGA_LITE))
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     for name in ("mine.svg", "mine.png", "mine.pdf"):

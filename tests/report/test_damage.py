@@ -9,7 +9,6 @@ import pytest
 
 from dlx.cli import main
 from dlx.report.analysis import Options, analyse
-from dlx.report.charts import DrawnChart
 from dlx.report.held_out import held_out_results
 from dlx.report.load import load_study
 from dlx.report.page import render
@@ -59,11 +58,7 @@ def test_a_damaged_run_is_left_out_with_its_reason(pair: list[Path], tmp_path: P
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing the plots of the other runs takes seconds and shows nothing here."""
-
-    def nothing(charts: Any, *_: Any) -> Any:
-        return [DrawnChart(each.name, each.title, each.caption, each.wide, "") for each in charts], {}
-
-    monkeypatch.setattr(render, "draw_charts", nothing)
+    monkeypatch.setattr(render, "draw_chart", lambda chart: (chart, {}))
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -78,7 +78,8 @@ def exploded_layers(table: "pd.DataFrame") -> Numbers:
     first, last = _ends(table)
     before, after = first["abs_mean"].to_numpy(), last["abs_mean"].to_numpy()
     after = np.where(np.isfinite(after), after, np.inf)
-    growth = after / np.fmax(before, 1e-30)
+    with np.errstate(invalid="ignore"):  # a layer that was infinite from the first epoch on has not grown
+        growth = after / np.fmax(before, 1e-30)
     out = (growth > GROWN) & (after > 1) | (after > LARGE) & (growth > 2)
     if not out.any():
         return {}

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dlx.report.analysis import Analysis
-from dlx.report.charts import DrawnChart
+from dlx.report.charts import Chart
 from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves, trace
 from dlx.report.load import StudyData
 from dlx.report.page.runs import RunDetails, ordered_runs
@@ -26,7 +26,7 @@ FACETS = 6  # keys that the tables can be filtered by
 CHOICES = 30  # values of such a key
 
 
-def page_data(analysis: Analysis, charts: Sequence[DrawnChart], runs: Sequence[RunDetails]) -> dict[str, Any]:
+def page_data(analysis: Analysis, charts: Sequence[Chart], runs: Sequence[RunDetails]) -> dict[str, Any]:
     """Return the data; the keys are those of the typedefs in data.js."""
     data, design, table = analysis.data, analysis.design, analysis.summary.table
     rows = [design.rows[setting] for setting in table["setting"]]
@@ -44,7 +44,7 @@ def page_data(analysis: Analysis, charts: Sequence[DrawnChart], runs: Sequence[R
         "curves": _curves(data, len(table), trace(analysis, apart=True), names),
         "colours": list(COLOURS),
         "greys": GREYS,
-        "charts": {chart.name: chart.live for chart in charts if chart.live},
+        "charts": {chart.name: _unfilled(chart.spec) for chart in charts if chart.live},
     }
 
 
@@ -52,6 +52,16 @@ def script_json(data: dict[str, Any]) -> str:
     """Write JSON for an HTML script element, without any "<" that could end it."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _unfilled(spec: Any) -> Any:
+    """Return a specification without the values of its named data: the page holds them once for all."""
+    if isinstance(spec, list):
+        return [_unfilled(each) for each in spec]
+    if not isinstance(spec, dict):
+        return spec
+    named = {"name", "values"} <= spec.keys()
+    return {key: _unfilled(value) for key, value in spec.items() if not (named and key == "values")}
 
 
 def _curves(data: StudyData, settings: int, curves: Curves, runs: list[str]) -> dict[str, Any]:
@@ -78,23 +88,28 @@ def _curves(data: StudyData, settings: int, curves: Curves, runs: list[str]) -> 
 def _means(curves: Curves, settings: int, epochs_E: list[int]) -> dict[str, Any]:
     frame = curves.estimates
     counts = frame.groupby("rank")["n"].max().reindex(range(settings), fill_value=0)
-    packed: dict[str, Any] = {"n": counts.astype("int64").tolist()}
-    for name in ("mean", "low", "high"):
-        wide = frame.pivot_table(index="rank", columns="epoch", values=name)
-        packed[name] = pack(wide.reindex(index=range(settings), columns=epochs_E).to_numpy())
-    return packed
+    kept = frame[frame["epoch"].isin(epochs_E)]
+    at = kept["rank"].to_numpy(dtype="int64"), np.searchsorted(epochs_E, kept["epoch"])
+    packed = {
+        name: pack(_spread(kept[name], at, (settings, len(epochs_E)))) for name in ("mean", "low", "high")
+    }
+    return {"n": counts.astype("int64").tolist()} | packed
 
 
 def _each_run(data: StudyData, runs: list[str], epochs_E: list[int], names: list[str]) -> dict[str, str]:
     """Return the packed values of the runs, [R, E], by name."""
     kept = data.histories[data.histories["epoch"].isin(epochs_E)]
-    packed = {}
-    for column, metric in METRIC_OF.items():
-        name = f"{metric} {SPLIT_OF[column]}"
-        if name in names:
-            wide = kept.pivot_table(index="run", columns="epoch", values=column)
-            packed[name] = pack(wide.reindex(index=runs, columns=epochs_E).to_numpy(dtype="float64"))
-    return packed
+    at = pd.Index(runs).get_indexer(pd.Index(kept["run"])), np.searchsorted(epochs_E, kept["epoch"])
+    columns = {f"{metric} {SPLIT_OF[column]}": column for column, metric in METRIC_OF.items()}
+    shape = (len(runs), len(epochs_E))
+    return {name: pack(_spread(kept[column], at, shape)) for name, column in columns.items() if name in names}
+
+
+def _spread(values: "pd.Series[Any]", at: tuple[Any, Any], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return values in their rows and columns, with NaN elsewhere."""
+    spread = np.full(shape, np.nan)
+    spread[at] = values.to_numpy(dtype="float64")
+    return spread
 
 
 def pack(values: NDArray[np.float64]) -> str:

@@ -4,13 +4,14 @@ import itertools
 import platform
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
-from dlx.report.charts import Chart, DrawnChart, draw_charts, threads
+from dlx.report.charts import Chart, draw_chart, threads
 from dlx.report.comparison_text import sentence
 from dlx.report.diagnosis.first_screen import most_important
 from dlx.report.page.assets import environment, now, policy, script, vega
@@ -31,25 +32,34 @@ def render_page(
 
     `command`: what wrote the page. `refresh`: seconds after which the page reloads itself, None for never.
     """
-    with threads(1) as pool:
-        libraries = pool.submit(vega)  # takes a second, during the drawing
-        answer = answer_chart(analysis)
-        charts = _without(gallery(analysis), answer.name) if answer else gallery(analysis)
-        every = [*([answer] if answer else []), *(chart for each in charts.values() for chart in each)]
-        in_order, files = draw_charts(every)
-        drawn = iter(in_order)
-        picture = next(drawn) if answer else None
-        sections = {heading: [next(drawn) for _ in each] for heading, each in charts.items()}
+    drawing: dict[str, Future[tuple[Chart, dict[str, bytes]]]] = {}
+    with threads(2) as pool:
+
+        def begin(chart: Chart) -> None:
+            if chart.name not in drawing:
+                drawing[chart.name] = pool.submit(draw_chart, chart)
+
+        libraries = pool.submit(vega)  # from the cache, or in three seconds
+        if answer := answer_chart(analysis):
+            begin(answer)
+        charts = gallery(analysis, begin)
+        if answer:
+            charts = _without(charts, answer.name)
+        every = [*([answer] if answer else []), *itertools.chain(*charts.values())]
+        data = page_data(analysis, every, run_details(analysis, output))
+        results = [drawing[chart.name].result() for chart in every]
+        drawn = {chart.name: chart for chart, _ in results}
+        picture = drawn[answer.name] if answer else None
+        sections = {heading: [drawn[chart.name] for chart in each] for heading, each in charts.items()}
         own_script = script(libraries.result())
-    data = page_data(analysis, in_order, run_details(analysis, output))
     html = fill(analysis, picture, sections, title, command, refresh, data, own_script)
-    return html, {f"{PLOTS}/{name}": content for name, content in files.items()}
+    return html, {f"{PLOTS}/{name}": content for _, files in results for name, content in files.items()}
 
 
 def fill(
     analysis: Analysis,
-    chart: DrawnChart | None,
-    sections: Mapping[str, list[DrawnChart]],
+    chart: Chart | None,
+    sections: Mapping[str, list[Chart]],
     title: str,
     command: str,
     refresh: int | None = None,
@@ -63,58 +73,63 @@ def fill(
     """
     from markupsafe import Markup
 
-    study, design = analysis.data, analysis.design
-    torch = ", ".join(sorted({visible(each) for each in study.runs["torch"].dropna()}))
+    drawn = [*([chart] if chart else []), *itertools.chain(*sections.values())]
     return (
         environment("dlx.report.page")
         .get_template("page.html.jinja")
         .render(
+            _contents(analysis),
             title=visible(title),
             command=visible(command),
             refresh=refresh,
-            counts=counts(analysis),
-            answer=analysis.answer,
-            compared=_compared(analysis),
-            important=most_important(analysis.diagnosis),
-            diagnosis=analysis.diagnosis,
-            table=analysis.table,
-            setting_columns=max(1, len(design.keys)),
-            running=_pairs(study.running),
-            left_out=_pairs(study.left_out),
             chart=chart,
             opening=_first_row(next(iter(sections.values()), [])),
             sections=sections,
-            charts={
-                each.name: Markup(_own_ids(each))  # noqa: S704
-                for each in [*([chart] if chart else []), *itertools.chain(*sections.values())]
-            },
-            runs=runs_table(analysis),
-            layers=layer_tables(analysis),
-            implied=_pairs(design.implied),
-            shared=[(visible(key), write_value(value)) for key, value in design.shared.items()],
-            commands=train_commands(analysis),
-            environments=environments(analysis),
-            data_facts=data_facts(analysis),
+            charts={each.name: Markup(_own_ids(each)) for each in drawn},  # noqa: S704
             policy=policy(script),
             script=Markup(script),  # noqa: S704
             data=Markup(script_json(data or {})),  # noqa: S704
             written=now(),
-            versions=[
-                *(f"dlx {__version__}", f"Python {platform.python_version()}"),
-                *(f"{name} {version(name)}" for name in ("pandas", "vl-convert-python")),
-                *([f"runs: torch {torch}"] if torch else []),
-            ],
         )
     )
 
 
-def _without(charts: Mapping[str, Sequence[Chart]], name: str) -> dict[str, Sequence[Chart]]:
+def _contents(analysis: Analysis) -> dict[str, Any]:
+    """Return what the template shows of the analysis, besides the charts."""
+    study, design = analysis.data, analysis.design
+    torch = ", ".join(sorted({visible(each) for each in study.runs["torch"].dropna()}))
+    return {
+        "counts": counts(analysis),
+        "answer": analysis.answer,
+        "compared": _compared(analysis),
+        "important": most_important(analysis.diagnosis),
+        "diagnosis": analysis.diagnosis,
+        "table": analysis.table,
+        "setting_columns": max(1, len(design.keys)),
+        "running": _pairs(study.running),
+        "left_out": _pairs(study.left_out),
+        "runs": runs_table(analysis),
+        "layers": layer_tables(analysis),
+        "implied": _pairs(design.implied),
+        "shared": [(visible(key), write_value(value)) for key, value in design.shared.items()],
+        "commands": train_commands(analysis),
+        "environments": environments(analysis),
+        "data_facts": data_facts(analysis),
+        "versions": [
+            *(f"dlx {__version__}", f"Python {platform.python_version()}"),
+            *(f"{name} {version(name)}" for name in ("pandas", "vl-convert-python")),
+            *([f"runs: torch {torch}"] if torch else []),
+        ],
+    }
+
+
+def _without(charts: Mapping[str, list[Chart]], name: str) -> dict[str, list[Chart]]:
     """Leave out the chart that is the picture of the answer, and its section if nothing else is there."""
     rest = {heading: [chart for chart in each if chart.name != name] for heading, each in charts.items()}
     return {heading: each for heading, each in rest.items() if each or not charts[heading]}
 
 
-def _first_row(charts: Sequence[DrawnChart]) -> Sequence[DrawnChart]:
+def _first_row(charts: Sequence[Chart]) -> Sequence[Chart]:
     """Return the charts that fill the first row of a section: a wide one, or two."""
     return charts[:1] if any(chart.wide for chart in charts[:2]) else charts[:2]
 
@@ -137,7 +152,7 @@ def _pairs(texts: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(visible(key), visible(text)) for key, text in texts.items()]
 
 
-def _own_ids(chart: DrawnChart) -> str:
+def _own_ids(chart: Chart) -> str:
     """Prefix the chart's ids with its name: every chart calls its clip paths clip0, clip1, ..."""
     return re.sub(r'(\bid="|url\(#)', rf"\g<1>{chart.name}-", chart.svg)
 

@@ -78,18 +78,12 @@ def rows_of_pairs(
 
 def forest(frame: pd.DataFrame, margin: float) -> Spec:
     """Draw a row for each pair: its difference and interval, a line at zero, a strip for the margin."""
-    verdicts = [verdict for verdict in COLOUR_OF if verdict in set(frame["verdict"])]
-    symbol = {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolSize": 80}
-    hue = nominal("verdict") | {
-        "scale": {"domain": verdicts, "range": [COLOUR_OF[verdict] for verdict in verdicts]},
-        "legend": {"orient": "top", "title": None} | symbol,
-    }
     x = quantitative("difference", "difference in the mean", {"tickCount": 7}, {"zero": True})
     labels = frame["label"].tolist()
     y = nominal("label") | {"sort": labels, "axis": row_axis(labels, 320) | {"grid": False}}
     strip = pd.DataFrame({"difference": [-margin], "high": [margin]})
     edges = {"x": x, "x2": {"field": "high"}}
-    along = {"y": y, "color": hue, "opacity": OF_PICKED} | tooltip("label", "tooltip")
+    along = {"y": y, "color": verdict_colour(frame), "opacity": OF_PICKED} | tooltip("label", "tooltip")
     ranges = {"x": x | {"field": "low"}, "x2": {"field": "high"}} | along
     finite = frame[(frame[["low", "high"]].abs() < float("inf")).all(axis="columns")]
     layers = [
@@ -100,3 +94,13 @@ def forest(frame: pd.DataFrame, margin: float) -> Spec:
     ]
     picked = {"name": PICKED, "value": []}
     return layered("difference of each setting, with its 95% interval", 560, {"step": 24}, layers, picked)
+
+
+def verdict_colour(frame: pd.DataFrame) -> Spec:
+    """Return the colours of the verdicts that occur, with a legend."""
+    verdicts = [verdict for verdict in COLOUR_OF if verdict in set(frame["verdict"])]
+    symbol = {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolSize": 80}
+    return nominal("verdict") | {
+        "scale": {"domain": verdicts, "range": [COLOUR_OF[verdict] for verdict in verdicts]},
+        "legend": {"orient": "top", "title": None} | symbol,
+    }

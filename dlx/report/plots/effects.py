@@ -7,7 +7,7 @@ from dlx.report.charts import Chart, Spec
 from dlx.report.crossing import NotCrossed
 from dlx.report.effects import Effects, Interaction
 from dlx.report.effects_text import turned, write_effect
-from dlx.report.plots.differences import COLOUR_OF
+from dlx.report.plots.differences import verdict_colour
 from dlx.report.plots.style import (
     COLOURS,
     INK,
@@ -79,19 +79,13 @@ def _draw(found: Effects) -> Spec:
 
 def _forest(frame: pd.DataFrame, metric: str, width: int) -> Spec:
     """Draw a row for each effect: the difference and its interval, and a line at zero."""
-    verdicts = [verdict for verdict in COLOUR_OF if verdict in set(frame["verdict"])]
-    symbol = {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolSize": 80}
-    hue = nominal("verdict") | {
-        "scale": {"domain": verdicts, "range": [COLOUR_OF[verdict] for verdict in verdicts]},
-        "legend": {"orient": "top", "title": None} | symbol,
-    }
     unit = ", in points" if metric.endswith("accuracy") else ""
     x = quantitative(
         "difference", f"difference in {METRIC_NAMES[metric]}{unit}", {"tickCount": 7}, {"zero": True}
     )
     labels = frame["label"].tolist()
     y = nominal("label") | {"sort": labels, "axis": row_axis(labels, 320) | {"grid": False}}
-    along = {"y": y, "color": hue} | tooltip("label", "tooltip")
+    along = {"y": y, "color": verdict_colour(frame)} | tooltip("label", "tooltip")
     ranges = {"x": x | {"field": "low"}, "x2": {"field": "high"}} | along
     zero = {"type": "rule", "color": INK, "strokeDash": [3, 3]}
     layers = [

@@ -36,14 +36,19 @@ SECTIONS: dict[str, tuple[Plot, ...]] = {
 }
 
 
-def gallery(analysis: Analysis) -> dict[str, list[Chart]]:
+def gallery(analysis: Analysis, begin: Callable[[Chart], object] = lambda _: None) -> dict[str, list[Chart]]:
     """Return the charts by section: those that have charts, and the first in any case.
 
-    Narrow charts come first in a section, because two of them share a row of the page.
+    Narrow charts come first in a section, because two of them share a row of the page. `begin` is called with
+    each chart at once, so that it can be drawn while the next ones are computed.
     """
     sections: dict[str, list[Chart]] = {}
     for title, plots in SECTIONS.items():
-        charts = [chart for plot in plots for chart in plot(analysis)]
+        charts = []
+        for plot in plots:
+            charts += (made := plot(analysis))
+            for chart in made:
+                begin(chart)
         if charts or not sections:
             sections[title] = sorted(charts, key=lambda chart: chart.wide)
     return sections

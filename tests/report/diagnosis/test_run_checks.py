@@ -231,6 +231,10 @@ def test_hundredfold_growth_and_nan_are_explosions(last: float, fires: bool) -> 
     assert bool(exploded_layers(table(0.6, last))) == fires
 
 
+def test_a_layer_that_was_infinite_from_the_first_epoch_on_has_not_grown() -> None:
+    assert exploded_layers(table(0.6, 51.0).assign(abs_mean=float("inf"))) == {}
+
+
 def test_a_weight_without_gradient_is_dead_but_a_bias_is_not() -> None:
     rows = [(1, "linear1.weight", 0.1, 1.0), (2, "linear1.weight", 0.0, 1.0), (2, "linear1.bias", 0.0, 1.0)]
     gradients = pd.DataFrame(rows, columns=list(TABLES[GRADIENTS]))

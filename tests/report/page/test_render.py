@@ -85,7 +85,12 @@ def test_the_picture_of_the_answer_is_not_drawn_again(study: Any, tmp_path: Path
     study.run("a", study.curve(0.5))
     spec = {"$schema": SCHEMA, "data": {"values": [{}]}, "mark": "point"}
     both = [Chart("one", "One", "", spec), Chart("two", "Two", "", spec)]
-    monkeypatch.setattr(render, "gallery", lambda _: {"Curves": both, "Effects": [both[0]]})
+
+    def sections(_: Any, begin: Any) -> dict[str, list[Chart]]:
+        begin(both[1])
+        return {"Curves": both, "Effects": [both[0]]}
+
+    monkeypatch.setattr(render, "gallery", sections)
     monkeypatch.setattr(render, "answer_chart", lambda _: both[0])
     text, files = render.render_page(study.analysis(), tmp_path, "t", "dlx report")
     assert {"plots/one.png", "plots/two.pdf"} < files.keys()

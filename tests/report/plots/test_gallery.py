@@ -30,7 +30,9 @@ def test_sections_keep_their_order_and_put_narrow_charts_first(monkeypatch: Any)
 
     sections = {"one": (plot("A", "b"), plot("c")), "two": (plot(),), "three": (plot("D"),)}
     monkeypatch.setattr(module, "SECTIONS", sections)
-    charts_of = gallery(None)  # type: ignore[arg-type]
+    begun: list[Chart] = []
+    charts_of = gallery(None, begun.append)  # type: ignore[arg-type]
+    assert [chart.name for chart in begun] == ["A", "b", "c", "D"]
     assert {title: "".join(chart.name for chart in charts) for title, charts in charts_of.items()} == {
         "one": "bcA",
         "three": "D",

@@ -1,0 +1,81 @@
+"""The renderer of charts, vl-convert, in a process of its own.
+
+It loads for 0.7 s, and no other thread of its process runs while it works. In its own process it loads while
+this one reads the runs, and draws while this one fills the page.
+"""
+
+import atexit
+import os
+import pickle
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
+from threading import Lock
+from typing import Any
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+
+class Renderer:
+    """A process that calls functions of vl_convert. It ends with this process, even with a killed one."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - this file
+            [sys.executable, "-P", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for this process alone
+        )
+        self._lock = Lock()
+        atexit.register(self.end)
+
+    def call(self, function: str, *arguments: Any, **options: Any) -> Any:
+        """Return what the function of vl_convert returns; raises its ValueError."""
+        questions, answers = self._process.stdin, self._process.stdout
+        assert questions is not None and answers is not None, "both are pipes"  # noqa: PT018
+        try:
+            with self._lock:
+                pickle.dump((function, arguments, options), questions)
+                questions.flush()
+                answer = pickle.load(answers)  # noqa: S301 - from this file
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            code = self._process.wait()
+            raise RuntimeError(f"the process that draws the charts ended (exit code {code})") from error
+        if isinstance(answer, ValueError):
+            raise answer
+        return answer
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@cache
+def start() -> Renderer:
+    """Return this process's renderer; the first call starts it and does not wait until it is loaded."""
+    return Renderer()
+
+
+def _serve() -> None:
+    """Answer what comes through standard input; raises EOFError when it ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the renderer prints is not an answer
+    import vl_convert
+
+    vl_convert.vegalite_to_svg({"$schema": SCHEMA, "data": {"values": []}, "mark": "point"})  # loads scripts
+    while True:
+        function, arguments, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - from this file
+        try:
+            answer = getattr(vl_convert, function)(*arguments, **options)
+        except ValueError as error:
+            answer = error
+        pickle.dump(answer, answers)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    with suppress(EOFError, BrokenPipeError, pickle.UnpicklingError):  # the other process has ended
+        _serve()
+    os._exit(0)

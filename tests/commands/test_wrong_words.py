@@ -113,11 +113,11 @@ train ~seed                   | seeds.init: Interpolation key 'seed' not found
 train ~launcher               | ~launcher: launcher cannot be removed
 train ~grid                   | ~grid: grid cannot be removed
 train ~cases                  | ~cases: cases cannot be removed
-train model=3                 | model: there is no '3' (allowed: cnn, convnet,
+train model=3                 | model: there is no '3' (allowed: airbench, cnn,
 train model=true              | model: there is no 'true'
-train model=                  | model: there is no '' (allowed: cnn,
+train model=                  | model: there is no '' (allowed: airbench,
 train model=MLP               | model: there is no 'MLP'; did you mean 'mlp'?
-train model=mlp.yaml          | model: there is no 'mlp.yaml' (allowed: cnn
+train model=mlp.yaml          | model: there is no 'mlp.yaml' (allowed: airbench
 train model=../model/mlp      | model: there is no '../model/mlp'
 train model=/etc/passwd       | model: there is no '/etc/passwd'
 train model=mlp/x             | model: there is no 'mlp/x'
@@ -129,7 +129,7 @@ train data=null               | data: there is no 'null'
 train loss=mse                | loss: there is no 'mse'; did you mean 'mean_squared_error'?
 train +model=cnn              | model
 train model.name=cnn          | model.width: 'CNN' takes no such setting
-train model.name=nosuch       | model.name: there is no 'nosuch' (allowed: cnn,
+train model.name=nosuch       | model.name: there is no 'nosuch' (allowed: airbench,
 train optimizer.name=lbfgs    | optimizer.name: there is no 'lbfgs'
 train model.name=null         | model.name=null: must be text
 train sweep=3                 | sweep: there is no '3'
@@ -256,7 +256,7 @@ train baseline=nrom=none      | baseline=nrom=none: there is no key 'nrom'; did 
 train output_root=~nobody-here/x | there is no home folder for ~nobody-here
 train LONG=3                  | there is no such key
 train epochs=LONG             | must be a whole number
-train model=LONG              | (allowed: cnn, convnet,
+train model=LONG              | (allowed: airbench, cnn,
 train 'epochs=LONG LONG'      | must be a whole number
 train --config-name LONG      | file name too long
 train --LONG                  | there is no flag --

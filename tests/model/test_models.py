@@ -215,7 +215,7 @@ def test_every_architecture_has_a_preset() -> None:
     assert {settings_of(preset)["name"] for preset in PRESETS} == set(models.builders()) - OTHERS
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", sorted({*PRESETS} - {"airbench"}))  # which stacks through vmap
 def test_models_are_made_of_layers_that_the_stacked_engine_knows(preset: str) -> None:
     model = built(preset)
     # The architecture itself counts as Sequential only if it leaves Sequential's forward as it is.

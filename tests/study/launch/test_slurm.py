@@ -22,7 +22,14 @@ from tests.study.contents import files
 from tests.study.waiting import epochs, until
 
 GRID = ["seed=range(4)", "model=mlp_bn", "model.width=16", "model.dropout=0.2", "data.train_size=200"]
-GRID += ["data.val_size=50", "epochs=120", "checkpoint.every=5", "keep=last"]
+GRID += [
+    "data.val_size=50",
+    "epochs=120",
+    "checkpoint.every=5",
+    "keep=last",
+    "engine=stacked",
+    "engine.width=2",
+]
 
 
 def settings(**changes):

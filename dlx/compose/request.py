@@ -58,11 +58,12 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
             grid = expand(asked, composer.given, composer.parse)
         except OmegaConfBaseException as error:  # an interpolation
             raise RequestError(explain(error)) from error
-        composed = [composer.compose(run) for run in grid]
+        named, checked = labels(grid), dict[int, ComposedRun]()
+        for row in _new_words_first(grid):
+            checked[row] = _checked(composer.compose(grid[row]), grid[row], named[row])
     runs: dict[Path, ComposedRun] = {}
-    for one, run_words, label in zip(composed, grid, labels(grid), strict=True):
-        run = _checked(one, run_words, label)
-        runs.setdefault(run.folder, run)
+    for row in range(len(grid)):
+        runs.setdefault(checked[row].folder, checked[row])
     distinct = list(runs.values())
     _check_folders(distinct)
     _check_baselines(distinct)
@@ -74,6 +75,22 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
         [replace(run, label=label) for run, label in zip(distinct, again, strict=True)],
         launcher,
     )
+
+
+def _new_words_first(grid: Sequence[Sequence[str]]) -> list[int]:
+    """Return the rows of a grid in an order in which a wrong word is found soon.
+
+    At first come rows of which no swept word has come before, then those with one that has not, then the rest.
+    """
+    seen: set[str] = set()
+    order: dict[int, None] = {}
+    swept = set().union(*grid) - set.intersection(*map(set, grid)) if grid else set[str]()
+    for enough in (all, any):
+        for row, words in enumerate(grid):
+            if row not in order and enough(word not in seen for word in words if word in swept):
+                order[row] = None
+                seen.update(words)
+    return [*order, *(row for row in range(len(grid)) if row not in order)]
 
 
 def _check_nodes(asked: DictConfig) -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dlx.compose import sweep
+from dlx.compose import request, sweep
 from dlx.compose.composer import config_folder, initialised
 from dlx.compose.grid import labels
 from dlx.compose.request import compose, compose_one
+from dlx.config import check_values
 from dlx.errors import RequestError
 
 
@@ -216,3 +217,31 @@ def test_a_text_is_quoted_so_that_hydra_reads_it_back(text):
     with initialised([]) as composer:
         (override,) = composer.parse([f"model.init={literal(text)}"])
         assert override.value() == text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["seed=range(100)", "optimizer.lr=0.1,high"],
+        ["optimizer.lr=0.1,high", "seed=range(100)"],
+        ["optimizer.lr=0.1,high", "seed=range(10)", "model.width=range(8,18)"],
+    ],
+)
+def test_a_wrong_value_is_found_before_the_whole_grid_is_composed(monkeypatch, words):
+    checked = []
+
+    def check(values):
+        checked.append(values)
+        return check_values(values)
+
+    monkeypatch.setattr(request, "check_values", check)
+    with pytest.raises(RequestError, match="optimizer.lr='high'"):
+        compose(words)
+    assert len(checked) == 2
+
+
+def test_runs_stay_in_the_order_of_the_grid():
+    runs = compose(["optimizer.lr=0.1,0.2,0.3", "seed=range(3)"]).runs
+    assert [(run.settings.optimizer.lr, run.settings.seed) for run in runs] == [
+        (lr, seed) for lr in (0.1, 0.2, 0.3) for seed in range(3)
+    ]

@@ -45,7 +45,10 @@ def test_a_signature_read_from_the_source_is_pythons(group, name):
         ),
         ("model.width=0", r"^model.width=0: must be 1 or more$"),
         ("model.name=cnn", r"^model.width: 'CNN' takes no such setting"),
-        ("model.name=nosuch", r"^model.name: there is no 'nosuch' \(allowed: airbench, cnn, convnet, custom,"),
+        (
+            "model.name=nosuch",
+            r"^model.name: there is no 'nosuch' \(allowed: airbench, cnn, convnet, custom,",
+        ),
         (
             "model.init=kaiming",
             r"^model.init: there is no 'kaiming'; did you mean '\w+'\? \(allowed: default,",

@@ -1,6 +1,7 @@
 """A request: the words of `dlx train` and the YAML files of conf/ become runs, each composed and checked."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,11 +81,12 @@ def compose(words: Sequence[str], config_name: str = PRIMARY, config_dir: Path |
 def _new_words_first(grid: Sequence[Sequence[str]]) -> list[int]:
     """Return the rows of a grid in an order in which a wrong word is found soon.
 
-    At first come rows of which no swept word has come before, then those with one that has not, then the rest.
+    First come rows whose swept words are all new, then those with a new one, then the rest.
     """
     seen: set[str] = set()
     order: dict[int, None] = {}
-    swept = set().union(*grid) - set.intersection(*map(set, grid)) if grid else set[str]()
+    counts = Counter(word for words in grid for word in {*words})
+    swept = {word for word, count in counts.items() if count < len(grid)}
     for enough in (all, any):
         for row, words in enumerate(grid):
             if row not in order and enough(word not in seen for word in words if word in swept):

@@ -63,8 +63,8 @@ class Composed:
 class Composer:
     """Hydra, initialised: parses a request's words and composes configurations.
 
-    Runs that make the same choices from the groups share one composition (60 ms); their values are set in
-    copies of it (1 ms). Whatever is not plainly KEY=VALUE is left to Hydra.
+    Runs that make the same choices from the groups, and add the same keys, share one composition (60 ms);
+    their values are set in copies of it (1 ms). Whatever is not plainly KEY=VALUE is left to Hydra.
 
     `given`: the request's overrides for its runs; `of_request`: its words for what it has once. Whatever
     Hydra, OmegaConf or the YAML parser raise becomes a RequestError.
@@ -144,9 +144,11 @@ class Composer:
         overrides = self.parse(words)
         for override in overrides:
             self._check_choice(override)
-        if all(self._is_plain(override) for override in overrides):
-            values = [o for o in overrides if not self.is_group(o.key_or_group)]
-            choices = tuple(o.input_line or "" for o in overrides if self.is_group(o.key_or_group))
+        values = [o for o in overrides if self._is_plain(o) and not self.is_group(o.key_or_group)]
+        others = [override for override in overrides if override not in values]
+        apart = {o.key_or_group for o in values}.isdisjoint(o.key_or_group for o in others)
+        if apart and all(self._is_plain(o) or self._is_added(o) for o in others):
+            choices = tuple(override.input_line or "" for override in others)
             if (quick := self._set_in_copy(choices, values)) is not None:
                 return quick
         config, made = self._compose([override.input_line or "" for override in overrides])
@@ -237,6 +239,14 @@ class Composer:
         if not plain or "[" in key or key.startswith("hydra") or isinstance(value, dict):
             return False
         return not self.is_group(key) or isinstance(value, str | list)
+
+    def _is_added(self, override: Override) -> bool:
+        """Say whether an override adds a key and its value, as in +model.width=32."""
+        added = override.type == OverrideType.ADD and override.package is None
+        key, value = override.key_or_group, override.value()
+        if not added or "[" in key or key.startswith("hydra") or isinstance(value, dict):
+            return False
+        return not self.is_group(key)
 
     def _set_in_copy(self, choices: tuple[str, ...], values: Sequence[Override]) -> Composed | None:
         """Set values in a copy of what the choices compose; None to leave it, or a complaint, to Hydra."""

@@ -97,6 +97,9 @@ def test_values_are_set_in_a_copy_as_hydra_sets_them(words, composer, monkeypatc
         ["~seeds.init"],
         ["+optimizer@second=sgd"],
         ["+model.hidden=64"],
+        ["+model.hidden=64", "model.hidden=65"],
+        ["+model.hidden=${model.width}", "model.width=9"],
+        ["+model.hidden=[1,2]", "+seeds.more=a", "optimizer=sgd"],
         ["+model.options={a: [1, {b: null}]}"],
         ["++model.hidden=64", "model.hidden=65"],
         ["++seeds.init.a=1"],
@@ -108,6 +111,16 @@ def test_values_are_set_in_a_copy_as_hydra_sets_them(words, composer, monkeypatc
 )
 def test_what_is_not_plainly_key_and_value_is_left_to_hydra(words, composer):
     assert_equal_to_hydra(composer, [*words, "seed=1"])
+
+
+def test_a_grid_whose_runs_add_the_same_keys_is_composed_once(composer, monkeypatch):
+    calls, whole = [], Composer.compose_with_hydra
+    monkeypatch.setattr(
+        Composer, "compose_with_hydra", lambda self, words: calls.append(words) or whole(self, words)
+    )
+    runs = [composer.compose(["+model.unheard_of=64", f"seed={seed}"]).config for seed in range(3)]
+    assert [(run.model.unheard_of, run.seed) for run in runs] == [(64, 0), (64, 1), (64, 2)]
+    assert len(calls) == 1
 
 
 def test_copies_are_apart(composer):

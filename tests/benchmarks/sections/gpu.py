@@ -41,12 +41,12 @@ AIRBENCH, ACCURACY = "dlx train sweep=airbench device=cuda precision=bfloat16", 
 ABOUT = """
 `dlx train device=cuda seed=range(N)`, the net and data of A2, {epochs} epochs. N > 1: `engine=stacked`.
 `{one_epoch}` is of all runs together, with validation: the median over the epochs after the first. `training`
-is all epochs; in the first, torch loads its kernels and CUDA graphs are recorded. "In P processes": {many} runs
-in P commands of `engine=loop` at once on the same GPU, {many} / P runs each.
+is all epochs; in the first, torch loads its kernels and CUDA graphs are recorded. "In P processes": {many}
+runs in P commands of `engine=loop` at once on the same GPU, {many} / P runs each.
 
 LeNet and ResNet-20: {images:,} synthetic images of 28x28, batches of {batch}, Adam, with validation on
-{val_images:,}. Their limit is the forward and backward pass of the bare net on one batch that stays where it is,
-as a CUDA graph: no optimizer, data, metrics or validation.
+{val_images:,}. Their limit is the forward and backward pass of the bare net on one batch that stays where it
+is, as a CUDA graph: no optimizer, data, metrics or validation.
 """
 RECIPE = f"""
 `{AIRBENCH}`: its test accuracy after the tenth epoch, and how long it took.

@@ -21,7 +21,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from dlx.engine.run import Run
 from dlx.engine.side_effects import side_effects
-from dlx.model.models import Dropout
+from dlx.model.models import drops
 from dlx.optimizer.eager import eager
 
 log = logging.getLogger(__name__)
@@ -99,8 +99,8 @@ def as_graphs(
     if not may_capture(runs, optimizers):
         return step
     models = [run.model for run in runs]
-    drops = any(isinstance(each, Dropout) and each.p > 0 for model in models for each in model.modules())
-    return GraphedStep(step, models, optimizers, generators if drops else [], CudaGraph)
+    drawn = generators if any(map(drops, models)) else []
+    return GraphedStep(step, models, optimizers, drawn, CudaGraph)
 
 
 def may_capture(runs: Sequence[Run], optimizers: Sequence[Optimizer]) -> bool:

@@ -17,6 +17,11 @@ from dlx.execution import Execution
 from dlx.optimizer.optimizers import optimizers
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+# Where there is a GPU, torch warns that it makes a context for it, and that the stand-in captures nothing.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS"),
+    pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True"),
+]
 LR = 0.0625  # has the same value in float32, which a graph reads
 ADAM = {"lr": LR, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0}
 KINDS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -263,7 +268,6 @@ def test_a_forward_with_side_effects_is_not_recorded(make_run, model, reason):
 
 
 @CUDA
-@pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS")
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_cuda_graphs_train_the_same_numbers(make_run, exponential, optimizer, count, caplog):

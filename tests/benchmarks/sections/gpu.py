@@ -39,7 +39,8 @@ IMAGES, VAL_IMAGES, BATCH, NET_EPOCHS = 20_000, 1000, 256, 12
 AIRBENCH, ACCURACY = "dlx train sweep=airbench device=cuda precision=bfloat16", "accuracy"
 
 ABOUT = """
-`dlx train device=cuda seed=range(N)`, the net and data of A2, {epochs} epochs. N > 1: `engine=stacked`.
+`dlx train device=cuda seed=range(N)`, the net and data of A2, {epochs} epochs. N > 1: `engine=stacked`,
+in stacks of at most 32, the width where so little is to be done that dlx does not measure widths.
 `{one_epoch}` is of all runs together, with validation: the median over the epochs after the first. `training`
 is all epochs; in the first, torch loads its kernels and CUDA graphs are recorded. "In P processes": {many}
 runs in P commands of `engine=loop` at once on the same GPU, {many} / P runs each.

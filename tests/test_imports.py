@@ -27,7 +27,7 @@ LAYERS = [
     ["dlx.crash"],
     ["dlx.commands"],
     ["dlx.reproduce"],
-    ["dlx.evaluate", "dlx.report"],
+    ["dlx.scoring", "dlx.report"],
     ["dlx.study"],
     ["dlx.compose"],
     ["dlx.build", "dlx.components"],
@@ -87,7 +87,7 @@ LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tens
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.commands",
-    "dlx.evaluate",
+    "dlx.scoring",
     "dlx.compose",
     "dlx.study",
     "dlx.report",

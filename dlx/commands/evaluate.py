@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from dlx.commands.parser import Parser, any_path, one_of, target
 
 if TYPE_CHECKING:
-    from dlx.evaluate import Chosen
     from dlx.run.evaluations import Evaluation
     from dlx.run.result import Result
+    from dlx.scoring import Chosen
 
 EXAMPLES = """
 dlx evaluate outputs/mystudy
@@ -28,8 +28,8 @@ and look at the test split once.
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx evaluate` with these arguments and return 0."""
     given = _parser().parse(arguments)
-    from dlx.evaluate import choose_runs, code_to_run, earlier_looks, score_runs
     from dlx.report.text import visible
+    from dlx.scoring import choose_runs, code_to_run, earlier_looks, score_runs
 
     choices = [choose_runs(folder, every=given.all) for folder in given.folders]
     chosen = [run for choice in choices for run in choice.runs]
@@ -87,8 +87,8 @@ def _show(
     from rich.table import Table
     from rich.text import Text
 
-    from dlx.evaluate import change_since
     from dlx.report.text import write_count
+    from dlx.scoring import change_since
 
     console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))

@@ -107,6 +107,12 @@ class Dataset:
         """The shape of one sample: (C, H, W) or (F,)."""
         return tuple(self.train.inputs.shape[1:])
 
+    def to_inputs(self, stored: Tensor) -> Tensor:
+        """Return inputs [B, ...] of the data set's files as the model gets them: standardised."""
+        if self.standardise is None:
+            return stored
+        return self.standardise(stored.to(self.standardise.mean.device))
+
     def stored_unit(self, inputs: Tensor) -> Tensor:
         """Return the inputs of a batch, [B, ...], in the unit of the data set's files, up to rounding."""
         return inputs if self.standardise is None else self.standardise.undo(inputs)

@@ -112,6 +112,15 @@ def evaluate_checkpoint(run: Run, folder: Path, result: Result, split: str) -> C
     data = getattr(run.data, split)
     if len(data) == 0:
         raise RequestError(f"{folder}: its data has no {split} split (data.{split}_size)")
+    epoch = load_weights(run, folder, result)
+    return CheckpointScore(len(data), epoch, *evaluate(run, data, epoch)[1])
+
+
+def load_weights(run: Run, folder: Path, result: Result) -> int:
+    """Load the checkpoint in `folder` into `run`, built from the same settings; return its epoch.
+
+    Raises RequestError as `evaluate_checkpoint` does.
+    """
     if result.checkpoint_sha256 is None:
         raise RequestError(f"{folder}: has no checkpoint; train it with keep=best or keep=last")
     try:
@@ -125,7 +134,7 @@ def evaluate_checkpoint(run: Run, folder: Path, result: Result, split: str) -> C
         raise RequestError(f"{folder}: {' '.join(str(error).split())}") from error
     epoch = int(checkpoint["epoch"])
     _check_same_accuracy(run, folder, result, epoch)
-    return CheckpointScore(len(data), epoch, *evaluate(run, data, epoch)[1])
+    return epoch
 
 
 def _largest_checkpoint(run: Run) -> int:

@@ -76,9 +76,13 @@ def load_frames(folders: Sequence[Path]) -> Frames:
 
     Raises RequestError for a folder that does not exist.
     """
+    return frames_of(load_study(find_folders(folders)))
+
+
+def frames_of(data: StudyData) -> Frames:
+    """Return what was loaded as frames for notebooks."""
     import pandas as pd
 
-    data = load_study(find_folders(folders))
     design = find_design(data.settings)
     swept = [*design.keys, *design.seeds]
     settings = pd.DataFrame.from_dict(data.settings, orient="index").rename_axis("run")

@@ -23,7 +23,7 @@ STEP = 0.1  # seconds; how soon a signal is noticed while waiting
 class Write(Protocol):
     """Writes the report of a study; the page reloads itself after `refresh` seconds, or never if None."""
 
-    def __call__(self, study: StudyData, *, refresh: int | None, show: bool) -> None:
+    def __call__(self, study: StudyData, *, refresh: int | None, show: bool) -> object:
         """Write the files; `show` prints the table."""
 
 

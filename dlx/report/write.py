@@ -47,8 +47,10 @@ def write_report(
     show: bool = True,
     details: bool = False,
     looks: "Looks | None" = None,
-) -> None:
-    """Report the runs below `folders` into the folder `output`; the page quotes `command`.
+) -> Analysis:
+    """Report the runs below `folders` into the folder `output`, and return what was computed.
+
+    The page quotes `command`.
 
     `study`: their runs, if they have been read already. `events`: write TensorBoard's files. `refresh`:
     seconds after which the page reloads itself. `show`: print the report, and what is behind it if
@@ -80,11 +82,11 @@ def write_report(
     replace_files(output, plots | exported | texts | page, obsolete)
     if looks:
         looks.record()
-    if not show:
-        return
-    print_report(Console(highlight=False), analysis, title, output / PAGE, details=details)
-    if events:
-        print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
+    if show:
+        print_report(Console(highlight=False), analysis, title, output / PAGE, details=details)
+        if events:
+            print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
+    return analysis
 
 
 def _no_run(study: StudyData, folders: list[Path]) -> RequestError:

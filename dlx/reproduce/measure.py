@@ -4,13 +4,13 @@ import math
 from pathlib import Path
 
 from dlx.errors import RequestError, unknown
-from dlx.evaluate import Chosen, score_run
 from dlx.reproduce.claim import Moment
 from dlx.run.evaluations import read_evaluations
 from dlx.run.history import read_history
 from dlx.run.paths import HISTORY
 from dlx.run.probes import read_layers
 from dlx.run.result import Result
+from dlx.scoring import Chosen, score_run
 
 PARAMETERS = "parameters"  # the same at every moment
 LAYER_MEAN = "largest_layer_mean"  # largest |mean| of a layer's outputs in training, without the last layer

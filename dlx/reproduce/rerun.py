@@ -10,7 +10,6 @@ from typing import Any
 from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, compose
 from dlx.errors import RequestError, unknown
-from dlx.evaluate import monitored
 from dlx.report.text import write_value
 from dlx.reproduce.claim import Claim, Figure, Order, Value, Where, packaged_claims
 from dlx.reproduce.judgement import Judgement, judge_figure, judge_order
@@ -18,6 +17,7 @@ from dlx.reproduce.measure import read_metric
 from dlx.run.documents import shorten
 from dlx.run.identity import comparable, flatten
 from dlx.run.result import Result
+from dlx.scoring import monitored
 from dlx.study.summary import Outcome
 from dlx.study.training import train_request
 

@@ -8,10 +8,10 @@ import torch
 
 from dlx.cli import main
 from dlx.commands.evaluate import interval
-from dlx.evaluate import choose_runs, monitored
 from dlx.run.evaluations import COLUMNS, Evaluation, append_evaluation, read_evaluations
 from dlx.run.identity import identity
 from dlx.run.result import Result
+from dlx.scoring import choose_runs, monitored
 
 QUICK = ["data.train_size=200", "data.val_size=100", "model.width=8", "epochs=2"]
 

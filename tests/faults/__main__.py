@@ -24,7 +24,7 @@ IMPORTED = (
     "dlx.build",
     "dlx.engine.trainer",
     "dlx.study.training",
-    "dlx.evaluate",
+    "dlx.scoring",
     "dlx.report.write",
 )
 DISK, MOMENTS = "disk", (0, 1, 3, 8, 15, 20, 25, 30, 38, 41)  # results; after 40 the report is disturbed

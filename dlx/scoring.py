@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -22,6 +23,9 @@ from dlx.study.changes import describe_change
 from dlx.study.lock import Lock
 from dlx.study.study import Study
 from dlx.validation import describe
+
+if TYPE_CHECKING:
+    from dlx.engine.run import Run
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,18 @@ def score_run(run: Chosen, split: str) -> Evaluation:
     with Lock(run.folder / LOCK).waited_for():
         append_evaluation(run.folder, look)
     return look
+
+
+def with_weights(run: Chosen) -> "tuple[Run, int]":
+    """Build a run again and load its checkpoint; return it and the epoch of the weights.
+
+    Raises RequestError as `score_run` does.
+    """
+    from dlx.build import build  # imports torch
+    from dlx.engine.evaluation import load_weights
+
+    built = build(run.settings)
+    return built, load_weights(built, run.folder, run.result)
 
 
 def change_since(run: Chosen) -> str:

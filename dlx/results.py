@@ -1,0 +1,226 @@
+"""A study's runs in Python: what `dlx.train` and `dlx.load` return, and the report as a notebook shows it."""
+
+import base64
+import html
+import io
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlx.errors import RequestError, nearest
+from dlx.report.load import Frames, StudyData, frames_of, load_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dlx.report.analysis import Analysis, Options
+
+EXTRA = "the charts need Altair: pip install 'dlx[notebook]'"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Results(Frames):
+    """The runs of one or several studies: frames (see `Frames`), and what is computed from them.
+
+    `folders`: where they were read. `data`: what the report is made from.
+
+    The options of `report`, `compare` and `plot` are those of `dlx report`: `by` and `tune` are keys or lists
+    of keys, `baseline` is a setting, `metric` is "val_accuracy" or another, and `margin` is the largest
+    difference that does not matter.
+    """
+
+    folders: list[Path]
+    data: StudyData
+
+    def __repr__(self) -> str:
+        """Return the answer, if there is one, and what can be asked."""
+        count = f"{len(self.runs)} run{'' if len(self.runs) == 1 else 's'}"
+        where = ", ".join(map(str, self.folders))
+        answer = "" if self.data.runs.empty else f"\n{_analyse(self.data, _options()).answer.sentence}"
+        return f"{count} in {where}{answer}\nSee .runs, .histories, .report(), .compare(), .plot()"
+
+    def report(
+        self,
+        *,
+        by: str | Sequence[str] = (),
+        tune: str | Sequence[str] = (),
+        baseline: str = "",
+        metric: str = "",
+        margin: float | None = None,
+        output: "Path | str | None" = None,
+    ) -> "Report":
+        """Write the report as `dlx report` does, and return its answer, which a notebook shows.
+
+        `output`: write here (default: report/ in the first folder). Raises RequestError without a run that
+        can be reported.
+        """
+        from dlx.report.write import PAGE, write_report
+        from dlx.run.paths import REPORT
+        from dlx.study.looks import Looks
+
+        options = _options(by, tune, baseline, metric, margin)
+        where = Path(output) if output is not None else self.folders[0] / REPORT
+        looks = Looks(self.folders[0]) if len(self.folders) == 1 else None
+        analysis = write_report(
+            self.folders, where, _command(self.folders, options), options=options, show=False, looks=looks
+        )
+        return _report(analysis, where / PAGE)
+
+    def compare(
+        self,
+        baseline: str = "",
+        *,
+        by: str | Sequence[str] = (),
+        metric: str = "",
+        margin: float | None = None,
+    ) -> "pd.DataFrame":
+        """Return a row for each comparison of a setting with the best and with `baseline`, and its verdict.
+
+        `difference` is the mean of setting minus reference over `pairs` seeds, from `low` to `high` (95%).
+        `p` is of the paired t test, `p_holm` after the correction for all comparisons.
+        """
+        import pandas as pd
+
+        from dlx.report.tables import comparisons_csv
+
+        analysis = _analyse(self.data, _options(by, (), baseline, metric, margin))
+        return pd.read_csv(io.StringIO(comparisons_csv(analysis)))
+
+    def plot(self, name: str = "answer", *, by: str | Sequence[str] = (), metric: str = "") -> Any:
+        """Return one of the report's charts as an Altair chart: "answer", or the name of one of its files.
+
+        Raises RequestError, which lists the names, if these runs have no such chart.
+        """
+        from dlx.report.plots.answer import answer_chart
+        from dlx.report.plots.gallery import gallery
+
+        try:
+            import altair
+        except ImportError as error:
+            raise RequestError(EXTRA) from error
+        analysis = _analyse(self.data, _options(by, (), "", metric, None))
+        charts = [chart for section in gallery(analysis).values() for chart in section]
+        first = answer_chart(analysis)
+        named = {chart.name: chart.spec for chart in charts}
+        if first is not None:
+            named |= {"answer": first.spec}
+        specs = {name: spec for name, spec in named.items() if spec is not None}
+        if name not in specs:
+            known = ", ".join(specs)
+            raise RequestError(f"there is no chart '{name}'{nearest(name, specs)} (these runs have: {known})")
+        return altair.Chart.from_dict(specs[name])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """What the report says first; printed in a terminal, shown in a notebook.
+
+    `answer`: which setting is best, and how sure that is. `next_step`: what to do now, "" if nothing.
+    `findings`: at most three, which could change what you do. `table`: a row for each setting, best first.
+    `page`: the file of the whole report.
+    """
+
+    answer: str
+    next_step: str
+    findings: list[str]
+    table: "pd.DataFrame"
+    page: Path
+    picture: bytes  # SVG; empty without one
+    shown: str  # the table as HTML
+
+    def __repr__(self) -> str:
+        """Return the answer in a few lines."""
+        lines = [self.answer, *(f"- {finding}" for finding in self.findings)]
+        return "\n".join([*lines, *([f"Next: {self.next_step}"] if self.next_step else []), str(self.page)])
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><b>{html.escape(self.answer)}</b></p>"]
+        if self.picture:
+            data = base64.b64encode(self.picture).decode()
+            parts.append(f'<img alt="{html.escape(self.answer)}" src="data:image/svg+xml;base64,{data}">')
+        if self.findings:
+            items = "".join(f"<li>{html.escape(finding)}</li>" for finding in self.findings)
+            parts.append(f"<ul>{items}</ul>")
+        if self.next_step:
+            parts.append(f"<p>Next: {html.escape(self.next_step)}</p>")
+        page = html.escape(str(self.page))
+        return "\n".join([*parts, self.shown, f"<p>The whole report: <code>{page}</code></p>"])
+
+
+def read_results(folders: Sequence[Path]) -> Results:
+    """Read the runs at or below the folders, or of the newest study if none is given.
+
+    Raises RequestError for a folder that does not exist.
+    """
+    from dlx.report.folders import find_folders
+
+    found = find_folders(folders)
+    data = load_study(found)
+    frames = frames_of(data)
+    values = {field.name: getattr(frames, field.name) for field in fields(Frames)}
+    return Results(**values, folders=list(found), data=data)
+
+
+def _options(
+    by: str | Sequence[str] = (),
+    tune: str | Sequence[str] = (),
+    baseline: str = "",
+    metric: str = "",
+    margin: float | None = None,
+) -> "Options":
+    from dlx.report.analysis import Options
+
+    return Options(_keys(by), _keys(tune), baseline, metric, margin)
+
+
+def _keys(keys: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(keys.split(",")) if isinstance(keys, str) and keys else tuple(keys)
+
+
+def _analyse(data: StudyData, options: "Options") -> "Analysis":
+    from dlx.report.analysis import analyse
+
+    return analyse(data, options)
+
+
+def _command(folders: Sequence[Path], options: "Options") -> str:
+    """Return the command that makes the same report."""
+    words = [*map(str, folders)]
+    for flag in ("by", "tune"):
+        if keys := getattr(options, flag):
+            words += [f"--{flag}", ",".join(keys)]
+    for flag in ("baseline", "metric"):
+        if value := getattr(options, flag):
+            words += [f"--{flag}", value]
+    if options.margin is not None:
+        words += ["--margin", str(options.margin)]
+    return shlex.join(["dlx", "report", *words])
+
+
+def _report(analysis: "Analysis", page: Path) -> Report:
+    import pandas as pd
+
+    from dlx.report.diagnosis.first_screen import most_important
+    from dlx.report.page.render import PLOTS
+    from dlx.report.plots.answer import answer_chart
+    from dlx.report.tables import settings_csv
+
+    answer, chart = analysis.answer, answer_chart(analysis)
+    drawn = None if chart is None else page.parent / PLOTS / f"{chart.name}.svg"
+    findings = [
+        f"{each.subject}: {each.sentence}" if each.subject else each.sentence
+        for each in most_important(analysis.diagnosis)
+    ]
+    table = analysis.table
+    shown = pd.DataFrame(table.rows, columns=[column.heading for column in table.columns])
+    return Report(
+        answer=answer.sentence,
+        next_step=answer.next_step,
+        findings=findings,
+        table=pd.read_csv(io.StringIO(settings_csv(analysis))),
+        page=page,
+        picture=drawn.read_bytes() if drawn is not None and drawn.is_file() else b"",
+        shown=shown.to_html(index=False, escape=True, border=0),
+    )

@@ -1,7 +1,4 @@
-"""dlx in Python: train, read, compare and use what was trained, from a notebook or a script.
-
-Imports nothing when it is loaded, because every command loads it.
-"""
+"""dlx in Python: train, read, compare and use what was trained, from a notebook or a script."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple

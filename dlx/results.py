@@ -138,8 +138,8 @@ class Report:
     def _repr_html_(self) -> str:
         parts = [f"<p><b>{html.escape(self.answer)}</b></p>"]
         if self.picture:
-            data = base64.b64encode(self.picture).decode()
-            parts.append(f'<img alt="{html.escape(self.answer)}" src="data:image/svg+xml;base64,{data}">')
+            source = f"data:image/svg+xml;base64,{base64.b64encode(self.picture).decode()}"
+            parts.append(f'<img style="max-width: 100%" alt="{html.escape(self.answer)}" src="{source}">')
         if self.findings:
             items = "".join(f"<li>{html.escape(finding)}</li>" for finding in self.findings)
             parts.append(f"<ul>{items}</ul>")

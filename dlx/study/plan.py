@@ -108,7 +108,7 @@ def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
     for index, alike in unfinished.items():
         if alike not in built or runs[index].settings.model.name == "custom":
             with _labelled(runs[index]):
-                built[alike] = _sketch(runs[index], of_key)
+                built[alike] = _sketch(runs[index], of_key, built.get(alike))
         sketches[index] = built[alike]
     return sketches
 
@@ -121,7 +121,8 @@ def _labelled(run: ComposedRun) -> Iterator[None]:
         raise with_label(error, run.label) from error
 
 
-def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
+def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]", before: Sketch | None) -> Sketch:
+    """Sketch a run; `before`: the sketch of one that differs in its seeds alone."""
     from dlx.build import build  # imports torch, which a finished study does not need
     from dlx.engine.model_summary import multiply_adds
     from dlx.engine.run import steps_per_epoch
@@ -129,7 +130,8 @@ def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
     from dlx.engine.stacked import cohort_key
     from dlx.engine.stacked_model import UnstackableError
 
-    run, settings = build(composed.settings), composed.settings
+    settings, like = composed.settings, before.example if before else None
+    run = build(settings, like=like)
     key: tuple[Hashable, ...] | None = None
     reason = ""
     if settings.engine.name != "loop":

@@ -31,7 +31,8 @@ def test_values_are_those_of_omegaconf(more: dict[str, Any]) -> None:
     values = resolved(config)
     assert values == OmegaConf.to_container(config, resolve=True)
     assert [type(value) for value in values.values()] == [
-        type(value) for value in OmegaConf.to_container(config, resolve=True).values()  # type: ignore[union-attr]
+        type(value)
+        for value in OmegaConf.to_container(config, resolve=True).values()  # type: ignore[union-attr]
     ]
 
 

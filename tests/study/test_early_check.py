@@ -17,7 +17,10 @@ from dlx.study.early_check import EarlyCheck
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["model.width=64,abc", "seed=range(100)"], r"^model\.width='abc': must be a whole number \[in 'width=abc"),
+        (
+            ["model.width=64,abc", "seed=range(100)"],
+            r"^model\.width='abc': must be a whole number \[in 'width=abc",
+        ),
         (["seed=range(100)", "optimizer=adam,sgd", "optimizer.lr=0.1,-1"], r"^optimizer\.lr=-1: must be"),
         (["seed=range(100)", "model=mlp,mlp_bn", "model.init=default,he"], r"^model\.init: there is no 'he'"),
     ],
@@ -45,7 +48,9 @@ def test_a_run_that_has_ended_is_not_checked(tmp_path: Path, monkeypatch: pytest
     (run,) = compose(words).runs
     run.folder.mkdir(parents=True)
     same = identity(run.config, run.fingerprints)
-    write_result(run.folder, Result(status="diverged", identity=same, config=json.loads(json.dumps(run.config))))
+    write_result(
+        run.folder, Result(status="diverged", identity=same, config=json.loads(json.dumps(run.config)))
+    )
     assert compose(words, check=EarlyCheck()).runs == [run]
     with pytest.raises(RequestError):
         compose([*words, "rerun=true"], check=EarlyCheck())

@@ -61,9 +61,9 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
     model = _build_model(settings, data, outputs, device, dtype)
     _check_last_batch(settings, data, model)
     layers = _try_model(settings, data, model, outputs, execution)
-    if settings.model.name == "custom" or settings.deterministic:
-        if like is None or not _takes_equal_steps(settings, data, model, loss, execution, like):
-            _try_steps(settings, data, model, loss, execution)
+    may_fail = settings.model.name == "custom" or settings.deterministic
+    if may_fail and not (like and _takes_equal_steps(settings, data, model, loss, execution, like)):
+        _try_steps(settings, data, model, loss, execution)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
     return Run(

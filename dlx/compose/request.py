@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlx.compose.composer import PRIMARY, Composed, initialised
+from dlx.compose.composer import PRIMARY, UNRESOLVED, Composed, initialised
 from dlx.compose.explain import explain
 from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.compose.grid import expand, labels
@@ -20,8 +20,6 @@ from dlx.errors import RequestError, nearest
 from dlx.run.identity import Fingerprints, flatten, folder_name
 from dlx.run.paths import typed_path
 
-
-_UNRESOLVED = re.compile(r"\$\{|\?\?\?")  # an interpolation, or a value that is missing
 _REFERENCE = re.compile(r"\$\{([a-z]\w*(?:\.[a-z]\w*)*)\}")  # to a value by its key from the root
 
 
@@ -65,7 +63,7 @@ def compose(
         asked = composer.compose(composer.of_request).config
         try:
             _check_nodes(asked)
-            launcher = check_launcher(resolved(asked.launcher))
+            launcher = check_launcher(resolved_node(asked.launcher))
             grid = expand(asked, composer.given, composer.parse)
         except OmegaConfBaseException as error:  # an interpolation
             raise RequestError(explain(error)) from error
@@ -124,14 +122,11 @@ def compose_one(words: Sequence[str]) -> Settings:
 
 
 def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRun:
-    config = composed.config
-    with open_dict(config):
-        for node in OF_REQUEST:
-            config.pop(node, None)
-    if "sweep" in config:
+    values = {key: value for key, value in composed.values.items() if key not in OF_REQUEST}
+    if "sweep" in values:
         raise RequestError("sweep: the first line of a preset's file must be '# @package _global_'")
     try:
-        values = resolved(config)
+        values = resolved(values)
         settings = check_values(values)
     except Exception as error:
         raise with_label(RequestError(_with_file(explain(error), composed, words)), label) from error
@@ -178,31 +173,34 @@ def with_label(error: RequestError, label: str) -> RequestError:
     return RequestError(f"{error} [in '{label}']") if label else error
 
 
-def resolved(config: DictConfig) -> dict[str, Any]:
-    """Return a configuration as plain values, with every interpolation resolved.
+def resolved(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration's plain values with every interpolation resolved; `values` may be changed.
 
     OmegaConf parses each with a grammar: 3 of the 5 ms that composing one run of a grid took. The usual ones,
     which stand for the value of a key, as ${seed} does, are looked up here.
     """
-    content = OmegaConf.to_container(config, resolve=False)
-    if not _look_up(content, content):
-        content = OmegaConf.to_container(config, resolve=True)
+    return values if _look_up(values, values) else resolved_node(OmegaConf.create(values))
+
+
+def resolved_node(config: DictConfig) -> dict[str, Any]:
+    """Return a node, and what it refers to elsewhere, as plain values."""
+    content = OmegaConf.to_container(config, resolve=True)
     assert isinstance(content, dict), "a DictConfig has keys"
     return {str(key): value for key, value in content.items()}
 
 
 def _look_up(node: Any, root: Any) -> bool:
-    """Replace each ${KEY} in `node` by its value in `root`; return False if there is anything else to resolve."""
+    """Replace each ${KEY} in `node` by its value in `root`; return False if there is more to resolve."""
     items = node.items() if isinstance(node, dict) else enumerate(node)
     for key, value in items:
         if isinstance(value, dict | list):
             if not _look_up(value, root):
                 return False
-        elif isinstance(value, str) and _UNRESOLVED.search(value):
+        elif isinstance(value, str) and UNRESOLVED.search(value):
             reference, found = _REFERENCE.fullmatch(value), root
             for part in reference[1].split(".") if reference else ():
                 found = found.get(part) if isinstance(found, dict) else None
-            if found is None or isinstance(found, dict | list) or _UNRESOLVED.search(str(found)):
+            if found is None or isinstance(found, dict | list) or UNRESOLVED.search(str(found)):
                 return False
             node[key] = found
     return True

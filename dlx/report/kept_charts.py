@@ -67,7 +67,7 @@ def _hash(spec: str, files: Mapping[str, bytes]) -> bytes:
 
 @cache
 def _key() -> bytes:
-    """Return the user's key. Without a cache to keep it in it is this process's, and the seals end with it."""
+    """Return the user's key. Where no cache can keep it, its seals are worth nothing to the next process."""
     kept = cache_root() / "charts.key"
     with suppress(OSError, ValueError):
         key = read_bytes(kept, KEY_BYTES)

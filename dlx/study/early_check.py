@@ -22,7 +22,7 @@ class EarlyCheck:
         self._seen: set[str] = set()
 
     def __call__(self, run: ComposedRun) -> None:
-        """Raise RequestError, with the run's label, if one of its components has a wrong name, key or value."""
+        """Raise RequestError, with the run's label, if a component of it has a wrong name, key or value."""
         components = json.dumps([run.config[group] for group in GROUPS])
         if components in self._seen:
             return

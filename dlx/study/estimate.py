@@ -1,9 +1,9 @@
-"""Estimates how long runs will train, where nothing is measured: to sort cohorts, and tell seconds from hours.
+"""Estimates how long runs will train, where nothing is measured: tells seconds from hours, sorts cohorts.
 
-CPU time of one thread on two EPYC cores, which others used too: 29 kinds of step, with the shipped nets at
-several widths, on images of 8x8 to 32x32 in batches of 8 to 256. A step took 0.66 ms (mlp, width 64, digits) to
-242 ms (resnet, 3x32x32); the estimates are 0.48 to 1.2 times what was measured. Multiply-adds alone were 0.06
-to 0.6 times: what a convolution costs on small images is its calls, and BatchNorm and ReLU cost by the value.
+CPU time of one thread on two EPYC cores that others used too: 29 kinds of step, with the shipped nets at
+several widths, on images of 8x8 to 32x32 in batches of 8 to 256. A step took 0.77 ms (mlp, width 64, digits)
+to 242 ms (resnet, 3x32x32); the estimates are 0.48 to 1.2 times what was measured. Multiply-adds alone were
+0.06 to 0.6 times: a convolution of small images costs its calls, BatchNorm and ReLU cost by the value.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,10 @@
 """The short way to resolve a configuration gives what OmegaConf gives, and leaves to it what is not plain."""
 
+import copy
 from typing import Any
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlx.compose.request import resolved
@@ -28,7 +29,7 @@ PLAIN: dict[str, Any] = {"seed": 3, "lr": 0.1, "on": True, "data": {"name": "dig
 )
 def test_values_are_those_of_omegaconf(more: dict[str, Any]) -> None:
     config = OmegaConf.create(PLAIN | more)
-    values = resolved(config)
+    values = resolved(copy.deepcopy(PLAIN | more))
     assert values == OmegaConf.to_container(config, resolve=True)
     assert [type(value) for value in values.values()] == [
         type(value)
@@ -37,12 +38,11 @@ def test_values_are_those_of_omegaconf(more: dict[str, Any]) -> None:
 
 
 def test_plain_references_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DictConfig, "_dereference_node", None)
-    config = OmegaConf.create(PLAIN | {"seeds": {"init": "${seed}"}})
-    assert resolved(config)["seeds"] == {"init": 3}
+    monkeypatch.setattr(OmegaConf, "create", None)
+    assert resolved(PLAIN | {"seeds": {"init": "${seed}"}})["seeds"] == {"init": 3}
 
 
 @pytest.mark.parametrize("wrong", ["${nothing}", "${data.nothing}", "${a}", "${seed", "${nothing:1}"])
 def test_what_cannot_be_resolved_is_omegaconfs_error(wrong: str) -> None:
     with pytest.raises(OmegaConfBaseException):
-        resolved(OmegaConf.create(PLAIN | {"a": wrong}))
+        resolved(PLAIN | {"a": wrong})

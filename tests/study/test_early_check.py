@@ -1,6 +1,5 @@
-"""A wrong value inside a component is found among a grid's first runs; runs that have ended are not checked."""
+"""A wrong value inside a component is found among a grid's first runs; ended runs are not checked."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from dlx.study.early_check import EarlyCheck
     [
         (
             ["model.width=64,abc", "seed=range(100)"],
-            r"^model\.width='abc': must be a whole number \[in 'width=abc",
+            r"^model\.width='abc': must be a whole number \[in",
         ),
         (["seed=range(100)", "optimizer=adam,sgd", "optimizer.lr=0.1,-1"], r"^optimizer\.lr=-1: must be"),
         (["seed=range(100)", "model=mlp,mlp_bn", "model.init=default,he"], r"^model\.init: there is no 'he'"),
@@ -48,9 +47,7 @@ def test_a_run_that_has_ended_is_not_checked(tmp_path: Path, monkeypatch: pytest
     (run,) = compose(words).runs
     run.folder.mkdir(parents=True)
     same = identity(run.config, run.fingerprints)
-    write_result(
-        run.folder, Result(status="diverged", identity=same, config=json.loads(json.dumps(run.config)))
-    )
+    write_result(run.folder, Result(status="diverged", identity=same, config=run.config))
     assert compose(words, check=EarlyCheck()).runs == [run]
     with pytest.raises(RequestError):
         compose([*words, "rerun=true"], check=EarlyCheck())

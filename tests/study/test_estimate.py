@@ -1,4 +1,4 @@
-"""The estimate of a step is right within a factor of two for the shipped nets, as measured once (estimate.py)."""
+"""The estimate of a step is right within a factor of two for the shipped nets (see estimate.py)."""
 
 from pathlib import Path
 

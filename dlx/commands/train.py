@@ -23,11 +23,12 @@ def main(arguments: Sequence[str]) -> int:
         return _show(options, words)
     from dlx.compose.composer import PRIMARY
     from dlx.compose.request import compose
+    from dlx.study.early_check import EarlyCheck
 
     # Read as torch loads. Threads that spin at each barrier, the default, made a run up to 60 times slower
     # when another process wanted the cores too; threads that sleep did not.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    request = compose(words, options.config_name or PRIMARY, options.config_dir)
+    request = compose(words, options.config_name or PRIMARY, options.config_dir, EarlyCheck())
     from dlx.study.training import failures, train_request
 
     outcomes = train_request(request)

@@ -8,13 +8,12 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from os import SEEK_END
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dlx.report import renderer
-from dlx.run.files import ARRAYS_LIMIT, open_regular
+from dlx.report.kept_charts import kept_chart, sealed
 
 Spec = dict[str, Any]
 
@@ -27,9 +26,6 @@ UNDRAWABLE = re.compile(r"\\(?:[bf]|u00[01].|ufff[ef]|ud[89a-f]..)")
 # A line's opacity. The PNG of a path is painted on a layer of its own if all of it is translucent, not only
 # its stroke: 60 lines across a chart took 2.4 s instead of 0.2.
 OF_LINE = re.compile(r'("line mark"[^>]*) opacity=')
-
-# At the end of every SVG that is written, so that a later report recognises its own files.
-MARK = "<!-- drawn by dlx report -->\n"
 
 
 class Chart(NamedTuple):
@@ -49,22 +45,30 @@ class Chart(NamedTuple):
     svg: str = ""
 
 
-def draw_chart(chart: Chart) -> tuple[Chart, dict[str, bytes]]:
+def draw_chart(chart: Chart, folder: Path | None = None) -> tuple[Chart, dict[str, bytes]]:
     """Return the chart with its drawing, and its files by name: SVG, PNG (at double resolution) and PDF.
 
     The renderer makes the SVG. This process makes the others from it, during the renderer's next chart.
+    Neither draws if the `folder` has the same chart from an earlier report.
     """
     if chart.spec is None:
         return chart, {}
+    spec = json.dumps(chart.spec)
+    drawn = (kept_chart(folder / chart.name, spec) if folder else None) or _draw(spec)
+    files = drawn | {"svg": sealed(spec, drawn)}
+    named = {f"{chart.name}.{kind}": content for kind, content in files.items()}
+    return chart._replace(svg=drawn["svg"].decode()), named
+
+
+def _draw(spec: str) -> dict[str, bytes]:
     import vl_convert
 
-    svg = _render(chart.spec)
-    files = {
-        "svg": f"{svg}\n{MARK}".encode(),
+    svg = _render(spec)
+    return {
+        "svg": svg.encode(),
         "png": vl_convert.svg_to_png(OF_LINE.sub(r"\1 stroke-opacity=", svg), scale=2),
         "pdf": vl_convert.svg_to_pdf(svg),
     }
-    return chart._replace(svg=svg), {f"{chart.name}.{kind}": content for kind, content in files.items()}
 
 
 @contextmanager
@@ -77,10 +81,14 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _render(spec: Spec) -> str:
-    """Return the chart as SVG; characters that the renderer cannot draw are written as escapes."""
-    function = "vega_to_svg" if "/schema/vega/" in spec["$schema"] else "vegalite_to_svg"
-    text = _escaped(UNDRAWABLE, json.dumps(spec))  # a quarter faster than passing the dictionary
+def _render(spec: str) -> str:
+    """Return the chart as SVG; characters that the renderer cannot draw are written as escapes.
+
+    `spec`: as JSON, which is a quarter faster than passing the dictionary.
+    """
+    schema = json.loads(spec)["$schema"]
+    function = "vega_to_svg" if "/schema/vega/" in schema else "vegalite_to_svg"
+    text = _escaped(UNDRAWABLE, spec)
     convert = renderer.start().call
     try:
         return str(convert(function, text))
@@ -98,12 +106,3 @@ def _escaped(letters: re.Pattern[str], spec: str) -> str:
         return json.dumps(letter.encode("unicode_escape").decode())[1:-1]
 
     return ESCAPE.sub(write, spec)
-
-
-def earlier_charts(folder: Path) -> Iterator[Path]:
-    """Yield the files of an earlier report's charts: it may have drawn more. Other files are not ours."""
-    for path in folder.glob("*.svg"):
-        with suppress(OSError, ValueError), open_regular(path, ARRAYS_LIMIT) as file:
-            file.seek(-len(MARK), SEEK_END)
-            if file.read() == MARK.encode():
-                yield from (path.with_suffix(kind) for kind in (".svg", ".png", ".pdf"))

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from dlx import __version__
 from dlx.errors import RequestError
 from dlx.report.analysis import Analysis, Options, analyse
-from dlx.report.charts import earlier_charts
 from dlx.report.diagnosis.finding import diagnosis_csv
 from dlx.report.formats import Table, to_latex, to_markdown
+from dlx.report.kept_charts import earlier_charts
 from dlx.report.load import LISTS, StudyData, load_study
 from dlx.report.page.render import PLOTS, render_page
 from dlx.report.replace import replace_files

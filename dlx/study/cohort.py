@@ -69,15 +69,15 @@ class _Member:
     display: RunDisplay | None
     log: logging.Logger
 
-    def build(self, threads: int | None) -> "Run | None":
-        """Build the run; if that fails, leave that as its result and return None."""
+    def build(self, threads: int | None, like: "Run | None" = None) -> "Run | None":
+        """Build the run, after one `like` it; if that fails, leave that as its result and return None."""
         from dlx.build import build  # imports torch
 
         try:
             if self.ended is None:
                 write_composition(self.folder, self.asked)
             _check_version(self.asked)
-            return build(self.asked.settings, threads)
+            return build(self.asked.settings, threads, like)
         except Exception as error:  # noqa: BLE001 - a user's module may raise any; it is in the run's result
             if self.ended is None:
                 write_failure(self.folder, self.asked, error, self.log)
@@ -121,7 +121,10 @@ def _train(
         engine, recorders = resumed
     else:
         states = _states_of_shorter(study, members)
-        built = [(member, run) for member in members if (run := member.build(threads)) is not None]
+        built: list[tuple[_Member, Run]] = []
+        for member in members:
+            if (run := member.build(threads, built[0][1] if built else None)) is not None:
+                built.append((member, run))
         recorders = [member.recorder(run, states.get(member.folder.name)) for member, run in built]
         engine = "stacked" if len(recorders) > 1 else "loop"
     every = members[0].asked.settings.checkpoint.every

@@ -20,6 +20,7 @@ from dlx.components import check_components
 from dlx.compose.request import ComposedRun, with_label
 from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
+from dlx.study.estimate import SECONDS_A_STEP, estimate_seconds
 from dlx.study.longer import ShorterRuns
 from dlx.study.study import Cohort, Study, finished_result
 from dlx.study.widths import find_widths
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 # Estimated seconds of a request below which it trains in this process: starting another takes 2 to 3 s, to
 # import torch. The width is then not measured either.
 WORTH_A_PROCESS = 6.0
-# A step's fixed cost, and that of a multiply-add forward and backward, where nothing is measured.
-SECONDS_A_STEP, SECONDS_A_MULTIPLY_ADD = 4e-4, 6e-11
 LEAST_SAMPLES = 1000  # where the data set is not cut to a number
 # Keys whose value, once its type and range are right, cannot keep a run from being built.
 HARMLESS = (*OUTPUT_KEYS, "checkpoint", "seed", "seeds")
@@ -43,7 +42,7 @@ class Sketch:
 
     `key`: runs of one key can train together; None: only alone, perhaps `alone_because` of something.
     `example`: a run of this kind, shared by all of its key. `steps`: of the whole run. `multiply_adds`: of a
-    step's forward pass.
+    step's forward pass; `values`: those that its layers put out; `convolutions`: how many of them there are.
     """
 
     key: tuple[Hashable, ...] | None
@@ -51,6 +50,8 @@ class Sketch:
     steps: int
     multiply_adds: float
     alone_because: str = ""
+    values: float = 0.0
+    convolutions: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
     for index, alike in unfinished.items():
         if alike not in built or runs[index].settings.model.name == "custom":
             with _labelled(runs[index]):
-                built[alike] = _sketch(runs[index], of_key)
+                built[alike] = _sketch(runs[index], of_key, built.get(alike))
         sketches[index] = built[alike]
     return sketches
 
@@ -120,7 +121,8 @@ def _labelled(run: ComposedRun) -> Iterator[None]:
         raise with_label(error, run.label) from error
 
 
-def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
+def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]", before: Sketch | None) -> Sketch:
+    """Sketch a run; `before`: the sketch of one that differs in its seeds alone."""
     from dlx.build import build  # imports torch, which a finished study does not need
     from dlx.engine.model_summary import multiply_adds
     from dlx.engine.run import steps_per_epoch
@@ -128,7 +130,8 @@ def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
     from dlx.engine.stacked import cohort_key
     from dlx.engine.stacked_model import UnstackableError
 
-    run, settings = build(composed.settings), composed.settings
+    settings, like = composed.settings, before.example if before else None
+    run = build(settings, like=like)
     key: tuple[Hashable, ...] | None = None
     reason = ""
     if settings.engine.name != "loop":
@@ -140,7 +143,10 @@ def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
         raise RequestError(f"engine=stacked: {reason}; engine=loop trains it")
     steps = steps_per_epoch(len(run.data.train), run.batch_size, drop_last=run.drop_last) * run.epochs
     example = run if key is None else of_key.setdefault(key, run)
-    return Sketch(key, example, steps, multiply_adds(run.layers) * run.batch_size, reason)
+    values = run.batch_size * sum(math.prod(layer.output_shape or ()) for layer in run.layers)
+    convolutions = sum(layer.module.startswith("Conv") for layer in run.layers)
+    work = run.batch_size * multiply_adds(run.layers)
+    return Sketch(key, example, steps, work, reason, values, convolutions)
 
 
 class Planner:
@@ -161,7 +167,7 @@ class Planner:
         `recorded`: by study, the cohorts of earlier requests. One that has begun trains as it is, on as many
         threads; of another, what was asked for trains together.
         """
-        seconds = sum(_seconds([sketch]) for sketch in sketches.values())
+        seconds = sum(estimate_seconds([sketch]) for sketch in sketches.values())
         worth = seconds > WORTH_A_PROCESS
         side_by_side = self._side_by_side(runs, sketches, seconds) if worth else 1
         to_form = {(runs[i].folder.parent, runs[i].folder.name): i for i in sketches}
@@ -189,7 +195,7 @@ class Planner:
             members = [rows[row] for row in part]
             cohort = Cohort(tuple(runs[i].folder.name for i in members), threads)
             formed.append((cohort, runs[members[0]].folder.parent, members))
-        formed.sort(key=lambda each: (-_seconds([sketches[i] for i in each[2]]), each[2]))
+        formed.sort(key=lambda each: (-estimate_seconds([sketches[i] for i in each[2]]), each[2]))
         processes = max(1, min(side_by_side, len(formed)))
         spread = processes > 1 and self._spread(sketches)
         in_order = [(study, cohort) for cohort, study, _ in formed]
@@ -271,12 +277,6 @@ def divide(
         bounds = [len(group) * part // count for part in range(count + 1)]
         parts += [tuple(group[start:stop]) for start, stop in pairwise(bounds)]
     return sorted(parts)
-
-
-def _seconds(sketches: Sequence[Sketch]) -> float:
-    """Return a rough estimate for runs that train together: it sorts, and tells seconds from hours."""
-    calls = max(sketch.steps for sketch in sketches) * SECONDS_A_STEP
-    return calls + sum(sketch.steps * sketch.multiply_adds for sketch in sketches) * SECONDS_A_MULTIPLY_ADD
 
 
 def expects_processes(runs: Sequence[ComposedRun], workers: Workers) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlx.compose.request import compose
-from dlx.study.plan import SECONDS_A_MULTIPLY_ADD, SECONDS_A_STEP, WORTH_A_PROCESS, sketch_runs
+from dlx.study.estimate import SECONDS_A_MULTIPLY_ADD, SECONDS_A_STEP
+from dlx.study.plan import WORTH_A_PROCESS, sketch_runs
 from tests.benchmarks import dlx_runs, peers
 from tests.benchmarks.command import SECTIONS
 from tests.benchmarks.dlx_runs import Command

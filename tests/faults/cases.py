@@ -62,10 +62,9 @@ class Case:
         import vl_convert
 
         from dlx.report import renderer
-        from dlx.report.charts import MARK
 
         vl_convert.javascript_bundle = lambda *_: "the libraries"
-        vl_convert.svg_to_png = vl_convert.svg_to_pdf = lambda *_, **__: MARK.encode()
+        vl_convert.svg_to_png = vl_convert.svg_to_pdf = lambda *_, **__: b"drawn"
         undrawn = mock.Mock(call=lambda *_: "<svg></svg>")
         renderer.start = lambda: undrawn
 

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dlx.report.charts import Chart, draw_chart, earlier_charts
+from dlx.report.charts import Chart, draw_chart
+from dlx.report.kept_charts import earlier_charts
 
 HOSTILE = "</text><script>"
 VEGA_LITE: dict[str, Any] = {

@@ -9,6 +9,7 @@ import torch
 
 from dlx.engine import stack_check, stack_width, stacked
 from dlx.engine.stack_check import StackCheck
+from dlx.study import estimate
 from dlx.study import plan as plan_module
 from dlx.study.plan import Planner, Sketch, Workers, divide
 from dlx.study.study import Cohort
@@ -218,7 +219,7 @@ def test_a_clusters_workers_train_on_their_own_threads_in_their_own_memory():
 
 
 def test_no_more_workers_are_asked_for_than_have_something_to_do():
-    seconds = 12 * 100 * 1e6 * plan_module.SECONDS_A_MULTIPLY_ADD + 12 * 100 * plan_module.SECONDS_A_STEP
+    seconds = 12 * 100 * 1e6 * estimate.SECONDS_A_MULTIPLY_ADD + 12 * 100 * estimate.SECONDS_A_STEP
     for wanted in (2, 5):
         steps = int(100 * (wanted - 0.5) * plan_module.WORTH_A_PROCESS / seconds)
         _, plan = planned([run(n) for n in range(12)], [sketch(steps=steps)] * 12, Workers(100, 1, 1e9))

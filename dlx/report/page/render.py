@@ -5,9 +5,10 @@ import platform
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlx import __version__
 from dlx.report.analysis import Analysis
@@ -21,6 +22,9 @@ from dlx.report.plots.answer import answer_chart
 from dlx.report.plots.gallery import gallery
 from dlx.report.tables import layer_tables
 from dlx.report.text import visible, write_value
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PLOTS = "plots"
 
@@ -37,7 +41,7 @@ def render_page(
 
         def begin(chart: Chart) -> None:
             if chart.name not in drawing:
-                drawing[chart.name] = pool.submit(draw_chart, chart)
+                drawing[chart.name] = pool.submit(draw_chart, chart, output / PLOTS)
 
         libraries = pool.submit(vega)  # from the cache, or in three seconds
         if answer := answer_chart(analysis):
@@ -47,6 +51,7 @@ def render_page(
             charts = _without(charts, answer.name)
         every = [*([answer] if answer else []), *itertools.chain(*charts.values())]
         data = page_data(analysis, every, run_details(analysis, output))
+        page_environment()  # compiles while the renderer draws
         results = [drawing[chart.name].result() for chart in every]
         drawn = {chart.name: chart for chart, _ in results}
         picture = drawn[answer.name] if answer else None
@@ -75,7 +80,7 @@ def fill(
 
     drawn = [*([chart] if chart else []), *itertools.chain(*sections.values())]
     return (
-        environment("dlx.report.page")
+        page_environment()
         .get_template("page.html.jinja")
         .render(
             _contents(analysis),
@@ -92,6 +97,15 @@ def fill(
             written=now(),
         )
     )
+
+
+@cache
+def page_environment() -> "Environment":
+    """Return Jinja's environment for the page, with every template compiled."""
+    made = environment("dlx.report.page")
+    for name in made.list_templates(filter_func=lambda name: name.endswith((".jinja", ".css"))):
+        made.get_template(name)
+    return made
 
 
 def _contents(analysis: Analysis) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dlx.study.plan import SECONDS_A_MULTIPLY_ADD, SECONDS_A_STEP, WORTH_A_PROCESS
+from dlx.study.estimate import SECONDS_A_MULTIPLY_ADD, SECONDS_A_STEP
+from dlx.study.plan import WORTH_A_PROCESS
 from tests.benchmarks import dlx_runs, peers
 from tests.benchmarks.dlx_runs import Command
 from tests.benchmarks.measure import Contestant

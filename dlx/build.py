@@ -26,10 +26,12 @@ from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.errors import RequestError
 from dlx.execution import Execution, operation_without, prepare
 from dlx.loss.losses import Loss, losses
-from dlx.model.custom import one_line
+from dlx.model.custom import take_one_tensor
 from dlx.model.models import FittedToInputs, initialise, models, use_generator
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
+from dlx.own.sources import own_sources
+from dlx.own.target import one_line
 
 CORES = torch.get_num_threads()  # read once, because each run of a study sets the number anew
 # From so many multiply-adds in a step's forward pass, more than one thread pays. With two threads that sleep
@@ -50,15 +52,22 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     execution = Execution(settings.precision, settings.deterministic, settings.compile, settings.cuda_graphs)
     prepare(execution, device)
     torch.set_num_threads(settings.threads or threads or CORES)
-    files = json.dumps(data_fingerprints(settings.data))
+    code = [
+        source.fingerprint
+        for key, target in settings.targets.items()
+        for source in own_sources(target).values()
+        if key == "data.target"
+    ]
+    files = json.dumps([data_fingerprints(settings.data), code])
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
     _check_fit(settings, data, loss)
     outputs = loss.outputs(len(data.classes))
-    model = _build_model(settings, data, outputs, device, dtype)
+    notices: list[str] = []
+    model = _build_model(settings, data, outputs, device, dtype, notices)
     _check_last_batch(settings, data, model)
-    layers = _try_model(settings, data, model, outputs, execution)
-    if settings.model.name == "custom" or settings.deterministic:
+    layers = _try_model(settings, data, model, outputs, execution, notices)
+    if settings.targets or settings.deterministic:
         _try_steps(settings, data, model, loss, execution)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
@@ -86,12 +95,13 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         layers=layers,
         probes=_build_probes(settings, data, model, classifies=loss.classifies),
         execution=execution,
+        notices=notices,
     )
 
 
 @functools.lru_cache(maxsize=2)  # runs share one copy; a study may alternate between two data sets
 def _load_cached(settings_json: str, files: str, dtype: torch.dtype, device: torch.device) -> Dataset:
-    del files  # the fingerprints of the user's own, which tell versions apart
+    del files  # the fingerprints of the user's own data and code, which tell versions apart
     settings = DataSettings.model_validate_json(settings_json)
     data = load(settings, dtype=dtype, device=device)
     check_unchanged(settings)
@@ -111,12 +121,17 @@ def _check_fit(settings: Settings, data: Dataset, loss: Loss) -> None:
 
 
 def _build_model(
-    settings: Settings, data: Dataset, outputs: int, device: torch.device, dtype: torch.dtype
+    settings: Settings,
+    data: Dataset,
+    outputs: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    notices: list[str],
 ) -> nn.Module:
-    name, arguments = settings.model.name, settings.model.arguments
-    where = f"model.name={name}"
+    name, arguments, where = settings.model.name, settings.model.arguments, _part_of(settings, "model")
+    own = {"tell": notices.append} if settings.model.is_own else {}
     try:
-        if name != "custom":  # their code runs once, and may do anything
+        if not settings.model.is_own:  # their code runs once, and may do anything
             check_model_memory(
                 *(name, arguments, data.input_shape, outputs),
                 batch_size=settings.batch_size,
@@ -125,7 +140,7 @@ def _build_model(
                 device=device,
             )
         with rng.global_state(settings.seeds.init, "init"):
-            model = models.build(name, arguments, input_shape=data.input_shape, outputs=outputs)
+            model = models.build(name, arguments, input_shape=data.input_shape, outputs=outputs, **own)
         initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
         model = model.to(device=device, dtype=dtype)
         if isinstance(model, FittedToInputs):
@@ -150,7 +165,12 @@ def _check_last_batch(settings: Settings, data: Dataset, model: nn.Module) -> No
 
 @torch.no_grad()
 def _try_model(
-    settings: Settings, data: Dataset, model: nn.Module, needed: int, execution: Execution
+    settings: Settings,
+    data: Dataset,
+    model: nn.Module,
+    needed: int,
+    execution: Execution,
+    notices: list[str],
 ) -> Sequence[LayerSummary]:
     """Try the model on two samples, because a user's module may do anything; return its layers."""
     inputs, labels = data.train.slice(0, 2)
@@ -160,17 +180,21 @@ def _try_model(
         by_sample = output.shape[:1] == labels.shape
         shapes.setdefault(layer, tuple(output.shape[1:]) if by_sample else None)
 
-    where = f"model.name={settings.model.name}"
+    where = _part_of(settings, "model")
     try:
         model.eval()
         use_generator(model, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
+        if settings.model.is_own and (
+            taken := take_one_tensor(model, model(inputs.clone()), (len(labels), needed))
+        ):
+            notices.append(f"{where}: returns several things; {taken} is used, the only one of its shape")
         with rng.global_state(settings.seeds.dropout, "try"), watch_layers(model, on_output):
             outputs = execution.outputs(model, inputs)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a user's code may raise anything, and sys.exit
         if operation_without(error):
-            raise _failure(settings, "", inputs.device, error) from error
+            raise _failure(where, "", inputs.device, error) from error
         raise RequestError(
             f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
         ) from error
@@ -179,11 +203,13 @@ def _try_model(
 
 
 def _check_outputs(settings: Settings, data: Dataset, outputs: object, expected: tuple[int, int]) -> None:
-    got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+    alone = isinstance(outputs, Tensor)
+    got = tuple(outputs.shape) if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
     if got != expected:
         raise RequestError(
-            f"model.name={settings.model.name}: {len(data.classes)} classes under {settings.loss.name} need "
+            f"{_part_of(settings, 'model')}: {len(data.classes)} classes under {settings.loss.name} need "
             f"outputs of shape (batch, {expected[1]}); for a batch of {expected[0]} it gave {got}"
+            f"{'' if alone else '; return that tensor alone from its forward'}"
         )
 
 
@@ -203,33 +229,48 @@ def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss, 
         if size == 0:
             continue
         inputs, labels = (data.train if training else data.val).slice(0, size)
+        part = "a training step on" if training else "evaluating"
+        where, what = _part_of(settings, "model"), f"{part} a batch of {size} fails"
         try:
             with rng.global_state(settings.seeds.dropout, "try"):
                 use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
                 outputs = execution.outputs(trial.train(training), inputs)
                 _check_outputs(settings, data, outputs, (size, loss.outputs(len(data.classes))))
+                if settings.loss.is_own:
+                    where = _part_of(settings, "loss")
                 losses = loss.reduce(loss.per_sample(outputs, labels))
                 if training:
                     losses.backward()  # type: ignore[no-untyped-call]
+                if training and settings.optimizer.is_own:
+                    where = _part_of(settings, "optimizer")
+                    for optimizer in _build_optimizers(settings, trial):
+                        optimizer.step()
         except (RequestError, KeyboardInterrupt):
             raise
         except (MemoryError, torch.OutOfMemoryError):  # of the copy, without which it may well fit
             return
         except BaseException as error:
-            part = "a training step on" if training else "evaluating"
-            raise _failure(settings, f"{part} a batch of {size} fails", inputs.device, error) from error
+            raise _failure(where, what, inputs.device, error) from error
 
 
-def _failure(settings: Settings, what: str, device: torch.device, error: BaseException) -> RequestError:
-    """Return the error for a model that does not work: the operation to blame, if torch names one."""
+def _failure(where: str, what: str, device: torch.device, error: BaseException) -> RequestError:
+    """Return the error for a part that does not work: the operation to blame, if torch names one."""
     if operation := operation_without(error):
         return RequestError(
             f"deterministic=true: {operation} has no deterministic version on {describe_device(device)}; "
             "set deterministic=false or use another layer"
         )
-    target = settings.model.arguments.get("target")
-    where = f"model.target={target}" if target else f"model.name={settings.model.name}"
     return RequestError(f"{where}: {what}: {one_line(error)}")
+
+
+def _part_of(settings: Settings, group: str) -> str:
+    """Return the word that chose a part: that of the user's own, if it is one."""
+    key = f"{group}.target"
+    return (
+        f"{key}={settings.targets[key]}"
+        if key in settings.targets
+        else f"{group}.name={getattr(settings, group).name}"
+    )
 
 
 def _build_optimizers(settings: Settings, model: nn.Module) -> list[Optimizer]:

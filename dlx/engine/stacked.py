@@ -230,10 +230,11 @@ def _gather(runs: Sequence[Run], epoch: int) -> Generator[tuple[Tensor, Tensor],
 def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """Draw for each run as it would alone, and apply each transform at once to all runs that have it.
 
-    Large batches on a CPU are augmented run by run, so that a batch stays in the core's cache from one
+    The user's own transforms are called run by run. Large batches on a CPU are augmented run by run as well, so that a batch stays in the core's cache from one
     transform to the next. `x` [R, B, ...] may be overwritten.
     """
-    if x.device.type == "cpu" and x[0].nbytes > JOINT_BYTES:
+    own = any(run.augment is not None and run.augment.own is not None for run in stack.runs)
+    if own or (x.device.type == "cpu" and x[0].nbytes > JOINT_BYTES):
         for row, (run, generator) in enumerate(zip(stack.runs, generators, strict=True)):
             if run.augment is not None:
                 x[row] = run.augment(x[row], generator)

@@ -7,6 +7,7 @@ import copy
 import functools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from dlx import rng
 from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
+from dlx.data.label_noise import with_label_noise
 from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import describe_device, select_device
 from dlx.engine.evaluation import evaluation_batch
@@ -62,6 +64,9 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
     _check_fit(settings, data, loss)
+    data = replace(
+        data, train=with_label_noise(data.train, settings.label_noise, len(data.classes), settings.seed)
+    )
     outputs = loss.outputs(len(data.classes))
     notices: list[str] = []
     model = _build_model(settings, data, outputs, device, dtype, notices)
@@ -91,6 +96,7 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         batch_size=settings.batch_size,
         shuffle=settings.shuffle,
         drop_last=settings.drop_last,
+        gradient_clip=settings.gradient_clip,
         device=device,
         layers=layers,
         probes=_build_probes(settings, data, model, classifies=loss.classifies),
@@ -113,6 +119,8 @@ def _check_fit(settings: Settings, data: Dataset, loss: Loss) -> None:
         raise RequestError(
             f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
         )
+    if settings.label_noise and not loss.classifies:
+        raise RequestError(f"label_noise={settings.label_noise}: loss={settings.loss.name} has no classes")
     if settings.batch_size > len(data.train):
         raise RequestError(
             f"batch_size={settings.batch_size}: larger than the training split of {len(data.train)} samples "
@@ -225,32 +233,44 @@ def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss, 
         trial = copy.deepcopy(model)
     except Exception:  # noqa: BLE001 - such a module trains all the same
         return
-    for size, training in sizes:
-        if size == 0:
-            continue
-        inputs, labels = (data.train if training else data.val).slice(0, size)
-        part = "a training step on" if training else "evaluating"
-        where, what = _part_of(settings, "model"), f"{part} a batch of {size} fails"
+    for size, training in (pair for pair in sizes if pair[0] > 0):
+        part = (data.train if training else data.val).slice(0, size)
+        blamed = ["model"]
         try:
             with rng.global_state(settings.seeds.dropout, "try"):
-                use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
-                outputs = execution.outputs(trial.train(training), inputs)
-                _check_outputs(settings, data, outputs, (size, loss.outputs(len(data.classes))))
-                if settings.loss.is_own:
-                    where = _part_of(settings, "loss")
-                losses = loss.reduce(loss.per_sample(outputs, labels))
-                if training:
-                    losses.backward()  # type: ignore[no-untyped-call]
-                if training and settings.optimizer.is_own:
-                    where = _part_of(settings, "optimizer")
-                    for optimizer in _build_optimizers(settings, trial):
-                        optimizer.step()
+                use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=part[0].device))
+                _try_step(settings, data, trial.train(training), loss, execution, part, blamed)
         except (RequestError, KeyboardInterrupt):
             raise
         except (MemoryError, torch.OutOfMemoryError):  # of the copy, without which it may well fit
             return
         except BaseException as error:
-            raise _failure(where, what, inputs.device, error) from error
+            what = f"{'a training step on' if training else 'evaluating'} a batch of {size} fails"
+            raise _failure(_part_of(settings, blamed[-1]), what, part[0].device, error) from error
+
+
+def _try_step(
+    settings: Settings,
+    data: Dataset,
+    model: nn.Module,
+    loss: Loss,
+    execution: Execution,
+    batch: tuple[Tensor, Tensor],
+    blamed: list[str],
+) -> None:
+    """Try a step, or an evaluation if the model is in that mode; add own parts to `blamed` in turn."""
+    inputs, labels = batch
+    outputs = execution.outputs(model, inputs)
+    _check_outputs(settings, data, outputs, (len(labels), loss.outputs(len(data.classes))))
+    blamed += ["loss"] if settings.loss.is_own else []
+    losses = loss.reduce(loss.per_sample(outputs, labels))
+    if not model.training:
+        return
+    losses.backward()  # type: ignore[no-untyped-call]
+    if settings.optimizer.is_own:
+        blamed.append("optimizer")
+        for optimizer in _build_optimizers(settings, model):
+            optimizer.step()
 
 
 def _failure(where: str, what: str, device: torch.device, error: BaseException) -> RequestError:

@@ -220,6 +220,8 @@ class Settings(_Closed):
     batch_size: Annotated[int, Field(ge=1)]
     shuffle: bool
     drop_last: bool
+    gradient_clip: Annotated[float, Field(gt=0)] | None = None
+    label_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     seed: Seed
     seeds: SeedSettings
     monitor: Literal["val_accuracy", "val_loss"]

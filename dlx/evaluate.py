@@ -96,7 +96,8 @@ def code_to_run(chosen: Sequence[Chosen], named: Collection[str]) -> dict[str, s
     any other, without importing it: a result may come from somebody else.
     """
     where: dict[str, str] = {}
-    for run, target in ((run, target) for run in chosen for target in run.settings.targets.values()):
+    targets = [(run, target) for run in chosen for target in run.settings.targets.values()]
+    for run, target in targets:
         file = file_in_project(target, run.folder.resolve().parent)
         if file is None and target not in named:
             raise RequestError(

@@ -17,9 +17,9 @@ from dlx.rng import derive_seed
 class OwnTransform:
     """A function of the user's that changes a batch; the same draws for the same generator and step.
 
-    `arguments` are its keys: `target`, `per_image`, and the arguments of what that names. A class is built with
-    these and then called, a function gets them with every batch. If it has a parameter `generator`, it is given
-    the run's; otherwise the global generators of torch, NumPy and Python are seeded for the call.
+    `arguments` are its keys: `target`, `per_image`, and the arguments of what that names. A class is built
+    with these and then called, a function gets them with every batch. It is given the run's generator if it
+    has a parameter `generator`; otherwise the global generators of torch, NumPy and Python are seeded for it.
     """
 
     def __init__(

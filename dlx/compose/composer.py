@@ -114,7 +114,7 @@ class Composer:
         self._choose_own()
 
     def _choose_own(self) -> None:
-        """Let `model.target=mynet:Net` choose model=custom, if nothing chooses another model with a target."""
+        """Let `model.target=mynet:Net` choose model=custom, if no other model with a target is chosen."""
         keys = {override.key_or_group for override in self.given}
         named = [
             group for group in (*OWN_GROUPS, "augment") if f"{group}.target" in keys and group not in keys

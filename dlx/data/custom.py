@@ -28,11 +28,11 @@ Pair = tuple[Array, Array]  # inputs [N, ...] and labels [N]
 
 @sources.register("custom")
 def custom(root: Path, *, target: str, **arguments: Any) -> Source:
-    """Import `target`, call it with the other keys, and return the arrays or Datasets that it returns as a source.
+    """Import `target`, call it with the other keys, and return its arrays or Datasets as a source.
 
-    It is given `root`, data.root, if it asks for that. Its draws from the global generators of torch, NumPy and
-    Python are the same each time. Inputs are [N, F], [N, C, H, W], [N, H, W, C] or [N, H, W]; labels [N] are
-    whole numbers or texts. Raises RequestError for all that the user can put right.
+    It is given `root`, data.root, if it asks for that. Its draws from the global generators of torch, NumPy
+    and Python are the same each time. Inputs are [N, F], [N, C, H, W], [N, H, W, C] or [N, H, W]; labels [N]
+    are whole numbers or texts. Raises RequestError for all that the user can put right.
     """
     own = load_target("data", target)
     given = {"root": root} if "root" in own.parameters else {}

@@ -22,13 +22,13 @@ def custom(*, target: str, reduction: Literal["mean", "sum"] = "mean", **argumen
     """Import `target` and return the loss that it computes from outputs [B, K] and labels [B].
 
     A class is built with the other keys and then called, as those of torch.nn are; a function gets them with
-    every batch. The result has a value for each sample, [B], or is the mean over the batch. One that can leave
-    the mean to dlx, by `reduction="none"`, is told to. A class may also be one of dlx's losses. Raises
+    every batch. The result has a value for each sample, [B], or is the mean over the batch. One that can
+    leave the mean to dlx, by `reduction="none"`, is told to. A class may also be one of dlx's losses. Raises
     RequestError for all that the user can put right.
     """
     own = load_target("loss", target)
     given = {"reduction": "none"} if "reduction" in own.parameters else {}
-    if own.is_class and issubclass(own.builder, Loss):
+    if isinstance(own.builder, type) and issubclass(own.builder, Loss):
         checked = own.check(arguments, {"reduction": reduction}, OWN_KEYS)
         built = own.call(**checked)
         assert isinstance(built, Loss), "building a class gives one of its instances"

@@ -97,7 +97,7 @@ def _asked_for(
 
 
 def _build(own: Target, arguments: Mapping[str, Any], outputs: int, *, classes_given: bool) -> Any:
-    """Call the constructor; one with **kwargs and no name for the classes, as torchvision's, by num_classes."""
+    """Call the constructor; one with **kwargs, as torchvision's functions are, with num_classes."""
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.parameters.values())
     if takes_any and not classes_given:
         with suppress(RequestError):  # it may not know the name; without it, its own error is shown
@@ -135,7 +135,7 @@ class TakeOutput:
 
     key: int | str
 
-    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
+    def __call__(self, _module: nn.Module, _inputs: Any, output: Any) -> Any:
         """Return the tensor; an output that is a tensor already stays."""
         return output if isinstance(output, Tensor) else output[self.key]
 

@@ -1,4 +1,7 @@
-"""The user's own optimizer: `optimizer=custom optimizer.target=package.module:Name`. This runs the user's code."""
+"""The user's own optimizer: `optimizer=custom optimizer.target=package.module:Name`.
+
+This runs the user's code.
+"""
 
 from typing import Any
 

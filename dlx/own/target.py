@@ -60,8 +60,8 @@ class Target:
             required = parameter.default is parameter.empty and key not in passed | set(given)
             if key in own_keys and required and parameter.kind is not parameter.VAR_KEYWORD:
                 self.refuse(
-                    f"its parameter '{key}' cannot be given, because {self.group}.{key} is a key of dlx's own; "
-                    "rename it, or wrap it in a function"
+                    f"its parameter '{key}' cannot be given, because {self.group}.{key} is a key of dlx's "
+                    "own; rename it, or wrap it in a function"
                 )
         return {**given, **check_arguments(self.builder, arguments, passed | set(given), self.group)}
 
@@ -121,7 +121,7 @@ def one_line(error: BaseException) -> str:
 
 
 def own_line(error: BaseException) -> str:
-    """Return "mynet.py, line 12": the last line of the user's own code that an exception passed; "" if none."""
+    """Return the last line of the user's own code that an exception passed, "mynet.py, line 12", or ""."""
     found = ""
     traceback = error.__traceback__
     while traceback is not None:

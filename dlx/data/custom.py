@@ -144,5 +144,5 @@ def _codes(own: Target, part: str, labels: Array, known: Array) -> torch.Tensor:
     codes_N = np.searchsorted(known, labels).clip(max=len(known) - 1)
     wrong = known[codes_N] != labels
     if wrong.any():
-        own.refuse(f"its {part} labels have {labels[wrong][0]!r}, which no training sample has")
+        own.refuse(f"its {part} labels have {labels[wrong].tolist()[0]!r}, which no training sample has")
     return torch.from_numpy(codes_N.astype(np.int64))

@@ -8,6 +8,7 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,8 @@ from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 from dlx.own.sources import own_sources
 from dlx.own.target import one_line
+from dlx.run.documents import shorten
+from dlx.validation import as_typed
 
 CORES = torch.get_num_threads()  # read once, because each run of a study sets the number anew
 # From so many multiply-adds in a step's forward pass, more than one thread pays. With two threads that sleep
@@ -62,11 +65,11 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     ]
     files = json.dumps([data_fingerprints(settings.data), code])
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
-    loss = losses.build(settings.loss.name, settings.loss.arguments)
+    if data.classes:
+        noisy = with_label_noise(data.train, settings.label_noise, len(data.classes), settings.seed)
+        data = replace(data, train=noisy)
+    loss = losses.build(settings.loss.name, _loss_arguments(settings, data))
     _check_fit(settings, data, loss)
-    data = replace(
-        data, train=with_label_noise(data.train, settings.label_noise, len(data.classes), settings.seed)
-    )
     outputs = loss.outputs(len(data.classes))
     notices: list[str] = []
     model = _build_model(settings, data, outputs, device, dtype, notices)
@@ -96,6 +99,9 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         batch_size=settings.batch_size,
         shuffle=settings.shuffle,
         drop_last=settings.drop_last,
+        sample_weights=None
+        if settings.sampler is None
+        else _balanced(data, "sampler")[data.train.labels.cpu()],
         gradient_clip=settings.gradient_clip,
         device=device,
         layers=layers,
@@ -119,13 +125,36 @@ def _check_fit(settings: Settings, data: Dataset, loss: Loss) -> None:
         raise RequestError(
             f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
         )
-    if settings.label_noise and not loss.classifies:
-        raise RequestError(f"label_noise={settings.label_noise}: loss={settings.loss.name} has no classes")
+    for key in ("label_noise", "sampler"):
+        if (value := getattr(settings, key)) and not loss.classifies:
+            raise RequestError(f"{key}={value}: loss={settings.loss.name} has no classes")
     if settings.batch_size > len(data.train):
         raise RequestError(
             f"batch_size={settings.batch_size}: larger than the training split of {len(data.train)} samples "
             "(data.train_size)"
         )
+
+
+def _loss_arguments(settings: Settings, data: Dataset) -> dict[str, Any]:
+    """Return the arguments of the loss, with the weight of each class where these are `balanced`."""
+    arguments, key = settings.loss.arguments, "class_weights"
+    given = arguments.get(key)
+    if given == "balanced":
+        return arguments | {key: _balanced(data, "loss.class_weights").tolist()}
+    if isinstance(given, list) and len(given) != len(data.classes):
+        raise RequestError(
+            f"loss.class_weights={as_typed(given)}: the data set has {len(data.classes)} classes, "
+            f"{shorten(', '.join(data.classes))}; give a number for each, or balanced"
+        )
+    return arguments
+
+
+def _balanced(data: Dataset, key: str) -> Tensor:
+    """Return a weight for each class, [K], inverse to its training samples, that is 1 on their average."""
+    counts_K = torch.bincount(data.train.labels.cpu(), minlength=len(data.classes))
+    if missing := [name for name, count in zip(data.classes, counts_K, strict=True) if count == 0]:
+        raise RequestError(f"{key}=balanced: no training sample has the class '{missing[0]}'")
+    return len(data.train) / (len(data.classes) * counts_K.double())
 
 
 def _build_model(

@@ -220,6 +220,7 @@ class Settings(_Closed):
     batch_size: Annotated[int, Field(ge=1)]
     shuffle: bool
     drop_last: bool
+    sampler: Literal["balanced"] | None = None
     gradient_clip: Annotated[float, Field(gt=0)] | None = None
     label_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     seed: Seed
@@ -278,6 +279,8 @@ class Settings(_Closed):
             raise RequestError(f"engine.width={self.engine.width}: only a stack has a width: engine=stacked")
         self._check_surface()
         self._check_execution()
+        if self.sampler is not None and not self.shuffle:
+            raise RequestError(f"sampler={self.sampler}: draws the order of samples; it needs shuffle=true")
         for key, value in self.augment.items():
             if "target" not in self.augment and not isinstance(value, bool | int | float):
                 raise RequestError(f"augment.{key}={as_typed(value)}: must be a number, true or false")

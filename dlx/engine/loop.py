@@ -121,7 +121,12 @@ def draw_order(run: Run, epoch: int) -> Tensor:
     samples = len(run.data.train)
     if not run.shuffle:
         return torch.arange(samples)
-    return torch.randperm(samples, generator=rng.generator(run.seeds.order, "order", epoch))
+    draws = rng.generator(run.seeds.order, "order", epoch)
+    if run.sample_weights is None:
+        return torch.randperm(samples, generator=draws)
+    up_to_N = run.sample_weights.double().cumsum(0)  # torch.multinomial takes 16.7 million at most
+    drawn_N = torch.rand(samples, generator=draws, dtype=torch.float64) * up_to_N[-1]
+    return torch.searchsorted(up_to_N, drawn_N, right=True).clamp(max=samples - 1)
 
 
 def batches(run: Run, order: Tensor) -> Iterator[Tensor]:

@@ -79,17 +79,17 @@ class Target:
             raise
         except BaseException as error:
             raise RequestError(
-                f"{self.group}.target={self.target}: {what and f'{what}: '}{one_line(error)}"
+                f"{_word(self.group, self.target)}: {what and f'{what}: '}{one_line(error)}"
             ) from error
 
     def refuse(self, what: str) -> NoReturn:
         """Raise the RequestError that says what is wrong with the target."""
-        raise RequestError(f"{self.group}.target={self.target}: {what}")
+        raise RequestError(f"{_word(self.group, self.target)}: {what}")
 
 
 def load_target(group: str, target: str) -> Target:
     """Import the class or function `target`. Raises RequestError that says which part of it is wrong."""
-    of_group = f"{group}.target={target}"
+    of_group = _word(group, target)
     if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", target):
         raise RequestError(f"{of_group}: write it as package.module:Name, for example mycode:Name")
     module_name, name = target.split(":")
@@ -153,6 +153,11 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(of_python)
         np.random.set_state(of_numpy)  # noqa: NPY002
+
+
+def _word(group: str, target: str) -> str:
+    """Return the word that names the target."""
+    return f"hooks=[{target}]" if group == "hooks" else f"{group}.target={target}"
 
 
 def _short(file: str) -> str:

@@ -144,7 +144,8 @@ def _check_configuration(result: Result) -> None:
         raise ValueError(f"config: more than {KEYS:,} keys")
     own = result.fingerprints
     groups = [group for group in result.config.values() if isinstance(group, dict)]
-    if own and own.code and not any("target" in group for group in groups):
+    names_code = result.config.get("hooks") or any("target" in group for group in groups)
+    if own and own.code and not names_code:
         raise ValueError("fingerprints: of a user's own code, but the run has none")
     ours = result.versions.get("dlx") == __version__
     if ours and result.identity != identity(result.config, own):

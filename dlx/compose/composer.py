@@ -164,25 +164,32 @@ class Composer:
             choices = tuple(override.input_line or "" for override in others)
             if (quick := self._set_in_copy(choices, values)) is not None:
                 return quick
-        own = self._own_groups([o for o in others if self._is_plain(o)]) if values else set[str]()
-        words = [
-            # What Hydra refuses to set, "++" adds: any argument of the user's own part.
-            f"{'++' * (o in values and o.key_or_group.partition('.')[0] in own)}{o.input_line or ''}"
-            for o in overrides
-        ]
-        return Composed(*self._compose(words))
-
-    def _own_groups(self, choices: Sequence[Override]) -> set[str]:
-        """Return the groups in which these choices make a part of the user's own, which has a target."""
-        with suppress(RequestError):
-            config = self._compose([override.input_line or "" for override in choices])[0]
-            return {group for group in (*OWN_GROUPS, "augment") if _has_target(config.get(group))}
-        return set()
+        return Composed(*self._compose([override.input_line or "" for override in overrides]))
 
     def compose_with_hydra(self, words: Sequence[str]) -> DictConfig:
         """Compose one configuration together with Hydra's own node."""
+        words = self._with_added(words)
         with self._in_our_words(), warnings.catch_warnings(action="error", category=UserWarning):
-            return hydra.compose(self._config_name, [*self._searched, *words], return_hydra_config=True)
+            config = hydra.compose(self._config_name, [*self._searched, *words], return_hydra_config=True)
+        with open_dict(config):
+            for group in (*OWN_GROUPS, "augment"):
+                if _has_target(config.get(group)):
+                    config[group] = _with_defaults(group, config[group])
+                    OmegaConf.set_struct(config[group], value=False)  # any argument may be added
+        return config
+
+    def _with_added(self, words: Sequence[str]) -> list[str]:
+        """Write "++" before the arguments of the user's own parts, because Hydra refuses to set new keys."""
+        plain = [override for override in self.parse(words) if self._is_plain(override)]
+        arguments = {o.input_line: o.key_or_group.partition(".")[0] for o in plain if "." in o.key_or_group}
+        if not {*OWN_GROUPS, "augment"} & {*arguments.values()}:
+            return list(words)
+        with suppress(RequestError):
+            choices = [o.input_line or "" for o in plain if self.is_group(o.key_or_group)]
+            config = self.compose_with_hydra(choices)
+            own = {word for word, group in arguments.items() if _has_target(config.get(group))}
+            return [f"++{word}" if word in own else word for word in words]
+        return list(words)
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:
@@ -256,10 +263,6 @@ class Composer:
             params = config.pop("hydra").sweeper.get("params")
             if params and "grid" in config:  # Hydra's own place for a preset's values
                 config.grid = {**params, **config.grid}
-            for group in (*OWN_GROUPS, "augment"):
-                if _has_target(config.get(group)):
-                    config[group] = _with_defaults(group, config[group])
-                    OmegaConf.set_struct(config[group], value=False)  # any argument may be added
         return config, choices
 
     def _is_plain(self, override: Override) -> bool:

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from dlx import rng
+from dlx.cli import main
 from dlx.compose.composer import initialised
 from dlx.compose.request import compose, compose_one
 from dlx.errors import RequestError
@@ -182,6 +183,14 @@ def test_a_target_chooses_the_users_own_part_unless_the_default_has_one(tmp_path
 def test_a_key_that_nobody_takes_is_still_refused(words: list[str], said: str) -> None:
     with pytest.raises(RequestError, match=said):
         compose(words)
+
+
+def test_the_printed_configuration_has_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "model.target=mynet:Net", "model.hidden=5", "--cfg", "job"]) == 0
+    assert (
+        "model:\n  name: custom\n  target: mynet:Net\n  init: default\n  hidden: 5\n"
+        in capsys.readouterr().out
+    )
 
 
 def test_arguments_can_be_given_beside_words_that_only_hydra_understands() -> None:

@@ -7,7 +7,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ from dlx.compose.explain import explain
 from dlx.compose.own_yaml import SCHEME, OwnConfig, search_path
 from dlx.compose.sweep import sort_exactly, words_of
 from dlx.compose.words import OF_REQUEST, check_words, literal, quote, quote_all_of
+from dlx.config import OWN, OWN_GROUPS
 from dlx.errors import RequestError, unknown
 from dlx.validation import as_typed
 
@@ -133,6 +134,18 @@ class Composer:
             else:
                 self.given.append(override)
                 self.of_request += words_of(override) if key == "sweep" else []
+        self._choose_own()
+
+    def _choose_own(self) -> None:
+        """Let `model.target=mynet:Net` choose model=custom, if no other model with a target is chosen."""
+        keys = {override.key_or_group for override in self.given}
+        named = [
+            group for group in (*OWN_GROUPS, "augment") if f"{group}.target" in keys and group not in keys
+        ]
+        if named:
+            composed = self.compose(self.of_request).config
+            words = [f"{each}={OWN}" for each in named if not _has_target(composed.get(each))]
+            self.given = [*self.parse(words), *self.given]
 
     def parse(self, words: Iterable[str]) -> list[Override]:
         """Parse overrides, each word once."""
@@ -179,8 +192,28 @@ class Composer:
 
     def compose_with_hydra(self, words: Sequence[str]) -> DictConfig:
         """Compose one configuration together with Hydra's own node."""
+        words = self._with_added(words)
         with self._in_our_words(), warnings.catch_warnings(action="error", category=UserWarning):
-            return hydra.compose(self._config_name, [*self._searched, *words], return_hydra_config=True)
+            config = hydra.compose(self._config_name, [*self._searched, *words], return_hydra_config=True)
+        with open_dict(config):
+            for group in (*OWN_GROUPS, "augment"):
+                if _has_target(config.get(group)):
+                    config[group] = _with_defaults(group, config[group])
+                    OmegaConf.set_struct(config[group], value=False)  # any argument may be added
+        return config
+
+    def _with_added(self, words: Sequence[str]) -> list[str]:
+        """Write "++" before the arguments of the user's own parts, because Hydra refuses to set new keys."""
+        plain = [override for override in self.parse(words) if self._is_plain(override)]
+        arguments = {o.input_line: o.key_or_group.partition(".")[0] for o in plain if "." in o.key_or_group}
+        if not {*OWN_GROUPS, "augment"} & {*arguments.values()}:
+            return list(words)
+        with suppress(RequestError):
+            choices = [o.input_line or "" for o in plain if self.is_group(o.key_or_group)]
+            config = self.compose_with_hydra(choices)
+            own = {word for word, group in arguments.items() if _has_target(config.get(group))}
+            return [f"++{word}" if word in own else word for word in words]
+        return list(words)
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:
@@ -325,6 +358,20 @@ def _replace(values: dict[str, Any], key: str, value: Any) -> bool:
         return False
     node[last] = value
     return True
+
+
+def _has_target(choice: object) -> bool:
+    """Say whether a group's choice is a part of the user's own, though its target may be missing."""
+    return isinstance(choice, DictConfig) and "target" in choice.keys()  # noqa: SIM118 - not of a missing one
+
+
+def _with_defaults(group: str, own: DictConfig) -> DictConfig:
+    """Add the keys of GROUP=custom to a user's own YAML that has a target and no name."""
+    packaged = OmegaConf.load(config_folder() / group / f"{OWN}.yaml")
+    assert isinstance(packaged, DictConfig), "it has keys"
+    merged = own if "name" in own or "name" not in packaged else OmegaConf.merge(packaged, own)
+    assert isinstance(merged, DictConfig), "both have keys"
+    return merged
 
 
 def _yaml_files() -> tuple[tuple[str, int, int], ...]:

@@ -18,10 +18,12 @@ from torch import Tensor
 import dlx
 from dlx.config import Settings
 from dlx.device import describe_device
+from dlx.engine.hooks import HookedRun
 from dlx.engine.monitor import Monitor
 from dlx.engine.probe_files import ProbeFiles
 from dlx.engine.run import EpochEnd, Position, Run
 from dlx.errors import describe_failure, is_storage_error
+from dlx.own.target import own_line
 from dlx.run.checkpoint import write_checkpoint
 from dlx.run.formats import TableEnd
 from dlx.run.history import EpochRow, HistoryWriter
@@ -110,6 +112,17 @@ class Recorder:
         assert self._probe_files is not None, "only a run that has ended writes no files"
         self._probe_files.append(end.row.epoch, end.observed)
         self._on_epoch(end.row)
+        if end.row.epoch > 0:
+            self._call_hooks(end)
+
+    def _call_hooks(self, end: EpochEnd) -> None:
+        metrics, run = asdict(end.row) | dict(end.extra), self.run
+        for hook in run.hooks:
+            hook(
+                HookedRun(
+                    end.row.epoch, run.epochs, metrics, run.model, run.optimizers, self.folder, self._config
+                )
+            )
 
     def finish(self, **facts: Any) -> Result:
         """Write the remaining files and return the result; `facts` are further fields of it."""
@@ -155,6 +168,7 @@ class Recorder:
         self._log.error("the run failed", exc_info=error)
         if self._history is not None:
             self._history.flush()
+        place = own_line(error)
         write_result(
             self.folder,
             Result(
@@ -162,7 +176,7 @@ class Recorder:
                 identity=self._identity,
                 fingerprints=self._fingerprints,
                 config=self._config,
-                error=describe_failure(error),
+                error=f"{describe_failure(error)}{f' ({place})' if place else ''}",
             ),
         )
 

@@ -143,8 +143,10 @@ def _check_configuration(result: Result) -> None:
     if keys > KEYS:
         raise ValueError(f"config: more than {KEYS:,} keys")
     own = result.fingerprints
-    if own and own.code and "target" not in result.config.get("model", {}):
-        raise ValueError("fingerprints: of a user's module, but the model is one of dlx")
+    groups = [group for group in result.config.values() if isinstance(group, dict)]
+    names_code = result.config.get("hooks") or any("target" in group for group in groups)
+    if own and own.code and not names_code:
+        raise ValueError("fingerprints: of a user's own code, but the run has none")
     ours = result.versions.get("dlx") == __version__
     if ours and result.identity != identity(result.config, own):
         raise ValueError("identity: the configuration is not the one that was trained")

@@ -52,6 +52,7 @@ class Sketch:
     alone_because: str = ""
     values: float = 0.0
     convolutions: int = 0
+    notices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Plan:
     """Cohorts by study, the longest first over all studies, and how many train side by side.
 
     `processes` = 1: one after another, in this process. `spread`: each process has a GPU to itself.
-    `notices`: what to tell the user about the stacks.
+    `notices`: what to tell the user about the runs and the stacks.
     """
 
     cohorts: list[tuple[Path, Cohort]]
@@ -106,7 +107,7 @@ def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
         with _labelled(runs[index]):
             check_components(runs[index].settings)
     for index, alike in unfinished.items():
-        if alike not in built or runs[index].settings.model.name == "custom":
+        if alike not in built or runs[index].settings.model.is_own:
             with _labelled(runs[index]):
                 built[alike] = _sketch(runs[index], of_key, built.get(alike))
         sketches[index] = built[alike]
@@ -146,7 +147,7 @@ def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]", before: Sketch
     values = run.batch_size * sum(math.prod(layer.output_shape or ()) for layer in run.layers)
     convolutions = sum(layer.module.startswith("Conv") for layer in run.layers)
     work = run.batch_size * multiply_adds(run.layers)
-    return Sketch(key, example, steps, work, reason, values, convolutions)
+    return Sketch(key, example, steps, work, reason, values, convolutions, run.notices)
 
 
 class Planner:
@@ -199,7 +200,8 @@ class Planner:
         processes = max(1, min(side_by_side, len(formed)))
         spread = processes > 1 and self._spread(sketches)
         in_order = [(study, cohort) for cohort, study, _ in formed]
-        return Plan(in_order, processes, spread, widths.notices)
+        built = dict.fromkeys(line for sketch in sketches.values() for line in sketch.notices)
+        return Plan(in_order, processes, spread, [*built, *widths.notices])
 
     def _side_by_side(
         self, runs: Sequence[ComposedRun], sketches: Mapping[int, Sketch], seconds: float

@@ -33,7 +33,7 @@ GROUPS = {
     "optimizer": ("dlx.optimizer.optimizers", "optimizers", {"parameters"}),
     "schedule": ("dlx.optimizer.schedule", "schedules", {"total", "steps_per_epoch"}),
     "augment": ("dlx.augment.transforms", "transforms", set[str]()),
-    "metrics": ("dlx.metrics.metrics", "metrics", set[str]()),
+    "metrics": ("dlx.metrics.metrics", "metrics", {"outputs", "labels"}),
 }
 
 

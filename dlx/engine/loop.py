@@ -140,7 +140,7 @@ def validate(run: Run, epoch: int) -> tuple[Tensor, Sums]:
 
 
 class Measured(NamedTuple):
-    """What was measured in an epoch; `training` is None before the first, `columns` are of the run's metrics."""
+    """What an epoch measured: `training` is None before the first; `columns` are the run's metrics."""
 
     training: Metrics | None
     validation: Metrics

@@ -15,8 +15,9 @@ from dlx.run.history import EpochRow
 class Monitor:
     """Finds the best epoch, and decides when training should end: it diverged, or no longer improves.
 
-    The best epoch is the first with the best value of `column`, a column of the history. With `patience` above 0, training stops after that many epochs without an improvement of more
-    than `min_delta`. `copy_model` is called to copy the model's state at each new best epoch.
+    The best epoch is the first with the best value of `column`, a column of the history. With `patience`
+    above 0, training stops after that many epochs without an improvement of more than `min_delta`.
+    `copy_model` is called to copy the model's state at each new best epoch.
     """
 
     def __init__(

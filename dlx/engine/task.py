@@ -15,7 +15,10 @@ OF_NUMBERS = "loss=mean_squared_error, mean_absolute_error or huber"
 
 
 def find_task(name: str, loss: Loss, data: Dataset) -> Task:
-    """Return the task of a run with the loss called `name`; raises RequestError if the labels do not fit it."""
+    """Return what a run with the loss called `name` learns.
+
+    Raises RequestError if the labels do not fit the loss.
+    """
     labels = data.train.labels
     if not loss.classifies:
         return "none"
@@ -23,8 +26,8 @@ def find_task(name: str, loss: Loss, data: Dataset) -> Task:
         return "classification"
     if not loss.of_floats:
         raise RequestError(
-            f"loss={name}: needs classes, but the labels of data={data.name} are numbers; use {OF_NUMBERS}, or "
-            "binary_cross_entropy if they are all 0 or 1"
+            f"loss={name}: needs classes, but the labels of data={data.name} are numbers; "
+            f"use {OF_NUMBERS}, or binary_cross_entropy if they are all 0 or 1"
         )
     if loss.of_floats == "multi-label" and not all(_are_binary(split.labels) for split in data.splits):
         raise RequestError(
@@ -52,7 +55,7 @@ def find_monitor(column: str, loss: str, task: Task, metrics: Sequence[Metric]) 
     if higher is None:
         name = column.removeprefix("val_")
         raise RequestError(
-            f"monitor={column}: dlx cannot know whether higher values are better; write {name}.higher_is_better "
-            "= True, or False, below the function"
+            f"monitor={column}: dlx cannot know whether higher values are better; "
+            f"write {name}.higher_is_better = True, or False, below the function"
         )
     return Monitored(column, higher=higher)

@@ -72,9 +72,9 @@ def known(name: str) -> Facts | None:
 
 @functools.cache
 def facts(column: str) -> Facts:
-    """Return what is known of a column of a history, such as `val_f1_macro`, with a label that names the split.
+    """Return what is known of a column of a history, such as `val_f1_macro`; its label names the split.
 
-    Of any other column nothing is known but its name.
+    Nothing is known of any other column but its name.
     """
     for prefix, split in SPLITS.items():
         name = column.removeprefix(prefix)

@@ -1,4 +1,4 @@
-"""Metrics of classes and of yes-or-no labels; the definitions are scikit-learn's, the values are tested against it.
+"""Metrics of classes and of yes-or-no labels, defined and tested as in scikit-learn.
 
 Nothing here waits for the device. Axes: N samples, K outputs, C classes or labels, B bins of confidence.
 """
@@ -15,7 +15,7 @@ BINS = 15  # of the expected calibration error, as in Guo et al. (2017)
 
 @metrics.register("f1_macro")
 def f1_macro(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean of the classes' F1, 2 tp / (2 tp + fp + fn); a class never seen nor said is left out."""
+    """Return the mean F1 of the classes, 2 tp / (2 tp + fp + fn), that occur or are said."""
     hits_C, said_C, true_C = _counts(outputs, labels)
     return _mean(_ratio(2 * hits_C, said_C + true_C), _occurring(said_C + true_C, labels))
 
@@ -29,7 +29,7 @@ def f1_micro(outputs: Tensor, labels: Tensor) -> Tensor:
 
 @metrics.register("precision")
 def precision(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean over classes of the share of correct ones among those said; 0 for a class never said."""
+    """Return the mean over classes of the share of correct answers; 0 for a class never said."""
     hits_C, said_C, true_C = _counts(outputs, labels)
     return _mean(_ratio(hits_C, said_C), _occurring(said_C + true_C, labels))
 
@@ -98,7 +98,7 @@ def hamming(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def _counts(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return of each class how often it was said rightly, how often it was said, and how often it is true [C]."""
+    """Return for each class [C] how often it is said rightly, how often it is said, and how often it is true."""
     said_NC, true_NC = _said(outputs, labels), _true(labels, max(2, outputs.shape[1]))
     kind = accumulator(outputs.device)
     return (said_NC & true_NC).sum(0).to(kind), said_NC.sum(0).to(kind), true_NC.sum(0).to(kind)
@@ -120,7 +120,7 @@ def _true(labels: Tensor, classes: int) -> Tensor:
 
 
 def _scores(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Return what to rank by [N, C]: logits of yes-or-no labels, the softmax of classes; of one logit, too."""
+    """Return what to rank by [N, C]: logits of yes-or-no labels, the softmax of classes."""
     if labels.is_floating_point():
         return outputs
     if outputs.shape[1] == 1:

@@ -1,4 +1,4 @@
-"""Metrics of predicted numbers; the definitions are scikit-learn's, the values are tested against it.
+"""Metrics of predicted numbers, defined and tested as in scikit-learn.
 
 Several numbers a sample count alike: the metric is the mean of their metrics. Axes: N samples, D numbers.
 """

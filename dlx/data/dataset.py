@@ -4,7 +4,6 @@ Axes: N samples of a split, B of a batch.
 """
 
 import json
-import math
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -116,7 +115,7 @@ class Dataset:
     @property
     def label_columns(self) -> int:
         """The number of labels of a sample; one, if it is a class."""
-        return math.prod(self.train.labels.shape[1:])
+        return self.train.labels.shape[1:].numel()
 
     def describe_labels(self) -> str:
         """Say what there is to learn: "10 classes", "2 numbers"."""
@@ -202,8 +201,9 @@ def _is_finite(inputs: Samples) -> bool:
 
 def _to_device(arrays: Arrays, standardise: Standardise) -> Split:
     dtype, device = standardise.mean.dtype, standardise.mean.device
-    labels = arrays.labels.to(device)
-    labels = labels.to(dtype) if labels.is_floating_point() else labels
+    labels = arrays.labels.to(
+        device=device, dtype=dtype if arrays.labels.is_floating_point() else torch.int64
+    )
     if isinstance(arrays.inputs, OnDisk):
         return Split(arrays.inputs, labels, standardise)
     raw = arrays.inputs if arrays.inputs.dtype == torch.uint8 else arrays.inputs.to(dtype)

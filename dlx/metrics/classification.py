@@ -98,7 +98,7 @@ def hamming(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def _counts(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return for each class [C] how often it is said rightly, how often it is said, and how often it is true."""
+    """Return how often each class [C] is said rightly, is said, and is true."""
     said_NC, true_NC = _said(outputs, labels), _true(labels, max(2, outputs.shape[1]))
     kind = accumulator(outputs.device)
     return (said_NC & true_NC).sum(0).to(kind), said_NC.sum(0).to(kind), true_NC.sum(0).to(kind)

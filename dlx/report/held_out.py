@@ -47,7 +47,8 @@ def _score(evaluation: Evaluation) -> str:
         return f"test loss {write_metric('loss', evaluation.loss)}{metrics} ({samples})"
     low, high = wilson(round(evaluation.accuracy * evaluation.samples), evaluation.samples)
     ends = " to ".join(write_metric("accuracy", end) for end in (low, high))
-    return f"test accuracy {write_metric('accuracy', evaluation.accuracy)} (95% interval {ends}, {samples}){metrics}"
+    accuracy = write_metric("accuracy", evaluation.accuracy)
+    return f"test accuracy {accuracy} (95% interval {ends}, {samples}){metrics}"
 
 
 def _used(times: int) -> str:

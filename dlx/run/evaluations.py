@@ -43,7 +43,10 @@ def read_evaluations(folder: Path) -> list[Evaluation]:
     further = [name for name in columns if name not in COLUMNS]
     rows = zip(*(map(_present, columns.get(name, [])) for name in (*COLUMNS, *further)), strict=True)
     looks = [
-        Evaluation(*row[: len(COLUMNS)], metrics=dict(zip(further, row[len(COLUMNS) :], strict=True)))
+        Evaluation(
+            **dict(zip(COLUMNS, row, strict=False)),
+            metrics=dict(zip(further, row[len(COLUMNS) :], strict=True)),
+        )
         for row in rows
     ]
     if any(look.accuracy is not None and not 0 <= look.accuracy <= 1 for look in looks):

@@ -13,7 +13,7 @@ from typing import Any
 # Where results go and how they are named, and what costs time or memory but changes no number
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage")
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
-FORMER = {"deterministic": False, "compile": False, "cuda_graphs": False, "metrics": []}
+FORMER = {"deterministic": False, "compile": False, "cuda_graphs": False}
 # Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
 FILE_KEYS = ("keep",)
 SEED_KEYS = ("seed", "data.split_seed")
@@ -79,7 +79,7 @@ def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     `data.root`, the folder of the data's files, counts only for sources that read the user's own files. These
     have a `data.path`.
     """
-    former = FORMER | {"precision": values.get("dtype")}
+    former = FORMER | {"precision": values.get("dtype"), "metrics": []}
     ignored = (
         *OUTPUT_KEYS,
         *FILE_KEYS,

@@ -16,6 +16,7 @@ from dlx.errors import RequestError
 from dlx.model.own_code import file_in_project, own_sources
 from dlx.run.documents import shorten
 from dlx.run.evaluations import Evaluation, append_evaluation, read_evaluations
+from dlx.run.identity import flatten, losses_of
 from dlx.run.paths import LOCK, find_runs
 from dlx.run.result import Result, read_result
 from dlx.study.changes import describe_change
@@ -69,6 +70,14 @@ def choose_runs(folder: Path, *, every: bool) -> Choice:
         raise RequestError(f"{folder}: no run has a checkpoint; train with keep=best or keep=last")
     if len({run.result.monitored for run in kept}) > 1:
         raise RequestError(f"{folder}: its runs have different monitors; name one run, or use --all")
+    if (
+        kept[0].result.monitored == "val_loss"
+        and len(losses_of(flatten(each.result.config) for each in kept)) > 1
+    ):
+        raise RequestError(
+            f"{folder}: its runs have different losses, whose values cannot be compared; name one run, use --all, "
+            "or train with one of metrics=[...] as the monitor"
+        )
     best = max(kept, key=lambda run: monitored(run.result, run.settings.keep))
     return Choice([replace(best, chosen_from=len(kept))], left_out)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from dlx.errors import RequestError, nearest
 from dlx.report.load import METRICS, StudyData
 from dlx.report.text import visible
+from dlx.run.identity import losses_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +64,10 @@ def _find_column(data: StudyData, name: str) -> str:
 def _default(data: StudyData) -> str:
     monitors = data.runs["monitor"].dropna().unique()
     own = [str(monitors[0])] if len(monitors) == 1 and monitors[0] not in METRICS else []
+    if not _has_values(data, "val_accuracy") and len(losses_of(data.settings.values())) > 1:
+        # Values of different losses cannot be compared: a squared error is not an absolute one.
+        recorded = [name for name in data.metrics[len(METRICS) :] if name.startswith("val_")]
+        own += [name for name in recorded if data.higher[name] is not None]
     metrics = (*own, "val_accuracy", "val_loss", "train_accuracy", "train_loss")
     there = (metric for metric in metrics if metric in data.metrics and _has_values(data, metric))
     return next(there, "val_accuracy")

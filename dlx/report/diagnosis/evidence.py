@@ -110,6 +110,11 @@ class Evidence:
         self.diverged = [run for run, status in self.statuses.items() if status == "diverged"]
 
     @cached_property
+    def classes_are_learned(self) -> bool:
+        """Whether any run has an accuracy."""
+        return self.summary.measured("val_accuracy") or self.summary.measured("train_accuracy")
+
+    @cached_property
     def histories(self) -> dict[str, Floats]:
         """Return each run's history [epochs with epoch 0, COLUMNS and the metric that ranks]."""
         frame = self.data.histories

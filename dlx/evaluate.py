@@ -70,13 +70,11 @@ def choose_runs(folder: Path, *, every: bool) -> Choice:
         raise RequestError(f"{folder}: no run has a checkpoint; train with keep=best or keep=last")
     if len({run.result.monitored for run in kept}) > 1:
         raise RequestError(f"{folder}: its runs have different monitors; name one run, or use --all")
-    if (
-        kept[0].result.monitored == "val_loss"
-        and len(losses_of(flatten(each.result.config) for each in kept)) > 1
-    ):
+    losses = losses_of(flatten(run.result.config) for run in kept)
+    if kept[0].result.monitored == "val_loss" and len(losses) > 1:
         raise RequestError(
-            f"{folder}: its runs have different losses, whose values cannot be compared; name one run, use --all, "
-            "or train with one of metrics=[...] as the monitor"
+            f"{folder}: its runs have different losses, whose values cannot be compared; name one run, use "
+            "--all, or train with one of metrics=[...] as the monitor"
         )
     best = max(kept, key=lambda run: monitored(run.result, run.settings.keep))
     return Choice([replace(best, chosen_from=len(kept))], left_out)

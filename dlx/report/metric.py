@@ -55,8 +55,9 @@ def _find_column(data: StudyData, name: str) -> str:
         if column in columns:
             return column
     there = [column for column in columns if column not in data.metrics or _has_values(data, column)]
+    near = nearest(name, [*there, *(column.removeprefix("val_") for column in there)])
     raise RequestError(
-        f"--metric: no run has recorded '{visible(name)}'{nearest(name, there)} "
+        f"--metric: no run has recorded '{visible(name)}'{near} "
         f"(recorded: {', '.join(map(visible, there)) or 'nothing'})"
     )
 

@@ -244,6 +244,13 @@ class Settings(_Closed):
             raise ValueError("a study's name is one folder: letters, digits and . _ - + =, at most 100")
         return value
 
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f"must be a list: metrics=[{value}]")
+        return value
+
     @field_validator("device")
     @classmethod
     def _is_a_device_name(cls, value: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -85,7 +86,7 @@ def trace(analysis: "Analysis", *, apart: bool = False) -> Curves:
         for frame in (estimates, diverged)
     )
     axes = {}
-    for name in sorted({*estimates["axis"], *diverged["axis"]}):
+    for name in sorted({*estimates["axis"], *diverged["axis"]}, key=_order(analysis)):
         means = estimates[estimates["axis"] == name]
         alone = diverged[diverged["axis"] == name]
         axes[name] = (_rising_axis if _rises(analysis, _parts(name)["metric"]) else _loss_axis)(means, alone)
@@ -120,6 +121,18 @@ def metric_of(column: str) -> str:
 def split_of(column: str) -> str:
     """Return the split of a column; what a loss or a probe records without one is of validation."""
     return "training" if column.startswith("train_") else "validation"
+
+
+def _order(analysis: "Analysis") -> Callable[[str], tuple[int, str]]:
+    """Return the order of axes: a metric that ranks, accuracy, loss, then the others by name."""
+    first = list(dict.fromkeys([metric_of(analysis.summary.metric), "accuracy", "loss"]))
+    first = sorted(first) if len(first) == 2 else first
+
+    def place(name: str) -> tuple[int, str]:
+        metric = _parts(name)["metric"]
+        return first.index(metric) if metric in first else len(first), name
+
+    return place
 
 
 def _rises(analysis: "Analysis", metric: str) -> bool:

@@ -204,7 +204,7 @@ train metrics=[f1_marco]      | there is no such metric; did you mean 'f1_macro'
 train metrics=[rmse]          | is for regression, but this run's loss and labels make it classification
 train metrics=[f1_macro,f1_macro] | two metrics are named 'f1_macro'
 train metrics=[nosuch:f]      | importing 'nosuch' failed
-train metrics=f1_macro        | metrics
+train metrics=f1_macro        | must be a list: metrics=[f1_macro]
 train loss=huber loss.delta=0 | loss.delta
 train keep=true               | keep=true: must be one of none, best, last
 train rerun=maybe             | rerun='maybe': must be true or false

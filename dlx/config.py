@@ -248,7 +248,7 @@ class Settings(_Closed):
     @classmethod
     def _is_a_list(cls, value: object) -> object:
         if isinstance(value, str):
-            raise ValueError(f"must be a list: metrics=[{value}]")
+            raise ValueError(f"must be a list: metrics=[{value}]")  # noqa: TRY004 - pydantic reports it
         return value
 
     @field_validator("device")

@@ -198,7 +198,7 @@ train device=null             | device=null: must be text
 train threads=0               | threads=0: must be 1 or more
 train threads=two             | threads='two': must be a whole number
 train dtype=float16           | dtype='float16': must be one of float32, float64
-train monitor=accuracy        | is not recorded; did you mean 'val_accuracy'? (allowed: val_accuracy, val_loss)
+train monitor=accuracy        | is not recorded; did you mean 'val_accuracy'?
 train monitor=val_f1_macro    | is not recorded; add metrics=[f1_macro]
 train metrics=[f1_marco]      | there is no such metric; did you mean 'f1_macro'?
 train metrics=[rmse]          | is for regression, but this run's loss and labels make it classification

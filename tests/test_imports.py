@@ -34,7 +34,7 @@ LAYERS = [
     ["dlx.engine"],
     ["dlx.metrics", "dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss", "dlx.execution"],
-    ["dlx.config", "dlx.rng", "dlx.device"],
+    ["dlx.config", "dlx.rng", "dlx.device", "dlx.own"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
     ["dlx.validation"],
@@ -97,6 +97,7 @@ WITHOUT_TORCH = [
 WITHOUT_TORCH += [
     "dlx.components",
     "dlx.config",
+    "dlx.own",
     "dlx.registry",
     "dlx.errors",
     "dlx.validation",

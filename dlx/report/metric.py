@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dlx.errors import RequestError, nearest
+from dlx.metrics.catalogue import facts
 from dlx.report.load import METRICS, StudyData
 from dlx.report.text import visible
 from dlx.run.identity import losses_of
@@ -39,7 +40,7 @@ def find_ranking(data: StudyData, asked: str = "") -> Ranking:
         data = _with_column(data, metric)
     if name and not _has_values(data, metric):
         raise RequestError(f"--metric: no completed run has a {metric}")
-    higher = DIRECTIONS.get(direction, data.higher.get(metric))
+    higher = DIRECTIONS.get(direction, data.higher.get(metric, facts(metric).higher_is_better))
     if higher is None:
         raise RequestError(
             f"--metric: dlx does not know which values of {visible(metric)} are better; write "

@@ -146,7 +146,8 @@ def _rises(analysis: "Analysis", metric: str) -> bool:
 
 def _tall(data: StudyData) -> "pd.DataFrame":
     """Return columns `run epoch metric split value`, finite values only."""
-    tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=list(data.metrics), var_name="column")
+    recorded = [name for name in data.metrics if name in data.histories]
+    tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=recorded, var_name="column")
     # Below the largest float, so that no mean or axis limit overflows.
     tall = tall[tall["value"].astype("float64").abs() < LARGEST]
     return tall.assign(

@@ -90,7 +90,7 @@ def test_a_column_that_only_the_history_has_can_rank(numbers: Any) -> None:
 
 def test_a_metric_that_nothing_recorded_is_refused_with_those_that_are(numbers: Any) -> None:
     with pytest.raises(
-        RequestError, match=r"'rsme'; did you mean 'rmse'\? \(recorded: train_loss, val_loss, "
+        RequestError, match=r"'rsme'; did you mean 'rmse'\? \(recorded: val_loss, train_rmse, "
     ):
         analyse(load_study([numbers.folder]), Options(metric="rsme"))
 

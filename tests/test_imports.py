@@ -162,6 +162,7 @@ def test_imports_point_downwards_and_rooms_do_not_know_each_other(module):
 def test_the_report_knows_only_the_files_of_runs(module):
     allowed = [
         "dlx.report",
+        "dlx.metrics.catalogue",
         "dlx.run.paths",
         "dlx.run.history",
         "dlx.run.result",

@@ -375,7 +375,7 @@ train QUICK threads=100000    | threads=100000
 train QUICK model=mlp,linear model.width=3 | model.width
 
 report --frobnicate           | there is no flag --frobnicate (allowed: --help, --watch,
-report --metric=val_acuracy   | no run has recorded 'val_acuracy'; did you mean 'val_accuracy'?
+report STUDY --metric val_acuracy | no run has recorded 'val_acuracy'; did you mean 'val_accuracy'?
 report STUDY --by optimizer.lrr | lrr
 report STUDY --baseline lr=7  | --baseline: no setting is 'lr=7'
 report STUDY --by lr --tune lrr | lrr

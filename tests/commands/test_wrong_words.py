@@ -348,7 +348,7 @@ train model=custom model.target=null | model.target=null: must be text
 train model=custom model.target=nomod:Net | No module named 'nomod'
 train model=custom model.target=./net.py:Net | write it as package.module:Name
 train model=custom model.target=os:system | not a class or a function
-train model=custom model.target=torch.nn:Linear | model.in_features: 'Linear' needs a value
+train model=custom model.target=torch.nn:Linear | cannot take a batch of shape (2, 1, 8, 8)
 train model=custom model.target=json:JSONDecoder | returned a JSONDecoder, not a torch.nn.Module
 train model=custom model.target=torch.nn:Linear +model.outputs=3 | dlx passes this to 'custom' itself
 

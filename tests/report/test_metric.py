@@ -115,6 +115,13 @@ def test_the_table_and_the_curves_show_the_metric_first_and_no_accuracy(numbers:
     assert "ccuracy" not in said
 
 
+def test_a_name_that_dlx_cannot_have_written_is_no_metric(study: Any) -> None:
+    name = "<b>"
+    row = {"epoch": 1, "val_loss": 1.0, f"val_{name}": 0.5}
+    study.run("one", study.curve(0.5), metrics={name: {}}, last=row, best=row)
+    assert load_study([study.folder]).metrics[4:] == ()
+
+
 def test_studies_without_metrics_have_no_further_columns(study: Any) -> None:
     study.run("one", study.curve(0.5, 0.9))
     data = load_study([study.folder])

@@ -29,9 +29,12 @@ from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
 from dlx.engine.signature import signature
 from dlx.engine.stacked_model import UnstackableError
+from dlx.engine.task import find_monitor, find_task
 from dlx.errors import RequestError
 from dlx.execution import Execution, operation_without, prepare
 from dlx.loss.losses import Loss, losses
+from dlx.metrics.catalogue import Task
+from dlx.metrics.metrics import Metric, build_metrics, try_metric
 from dlx.model.custom import take_one_tensor
 from dlx.model.models import FittedToInputs, initialise, models, use_generator
 from dlx.optimizer.optimizers import optimizers
@@ -69,12 +72,14 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
     ]
     files = json.dumps([data_fingerprints(settings.data), code])
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
-    if data.classes:
+    if data.classes and not data.train.labels.is_floating_point():
         noisy = with_label_noise(data.train, settings.label_noise, len(data.classes), settings.seed)
         data = replace(data, train=noisy)
     loss = losses.build(settings.loss.name, _loss_arguments(settings, data))
-    _check_fit(settings, data, loss)
-    outputs = loss.outputs(len(data.classes))
+    task = find_task(settings.loss.name, loss, data)
+    _check_fit(settings, data, task)
+    outputs = _outputs(data, loss)
+    metrics = _build_metrics(settings, data, task, outputs)
     notices: list[str] = []
     model = _build_model(settings, data, outputs, device, dtype, notices)
     _check_last_batch(settings, data, model)
@@ -110,7 +115,10 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
         gradient_clip=settings.gradient_clip,
         device=device,
         layers=layers,
-        probes=_build_probes(settings, data, model, classifies=loss.classifies),
+        task=task,
+        metrics=metrics,
+        monitor=find_monitor(settings.monitor, settings.loss.name, task, metrics),
+        probes=_build_probes(settings, data, model, classifies=task == "classification"),
         execution=execution,
         hooks=[load_hook(target) for target in settings.hooks],
         notices=notices,
@@ -126,13 +134,28 @@ def _load_cached(settings_json: str, files: str, dtype: torch.dtype, device: tor
     return data
 
 
-def _check_fit(settings: Settings, data: Dataset, loss: Loss) -> None:
-    if settings.monitor == "val_accuracy" and not loss.classifies:
-        raise RequestError(
-            f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
-        )
+def _outputs(data: Dataset, loss: Loss) -> int:
+    """Return how many outputs the model needs: those of the classes, or one for each number or label."""
+    floats = data.train.labels.is_floating_point()
+    return data.label_columns if floats else loss.outputs(len(data.classes))
+
+
+def _build_metrics(settings: Settings, data: Dataset, task: Task, outputs: int) -> list[Metric]:
+    """Return the run's metrics; those of the user's own are tried on random outputs."""
+    if not settings.metrics:
+        return []
+    labels = data.val.labels
+    draws = torch.Generator().manual_seed(0)
+    outputs_NK = torch.randn(len(labels), outputs, generator=draws).to(labels.device)
+    metrics = build_metrics(settings.metrics, task, outputs)
+    for metric in metrics:
+        try_metric(metric, outputs_NK, labels)
+    return metrics
+
+
+def _check_fit(settings: Settings, data: Dataset, task: Task) -> None:
     for key in ("label_noise", "sampler"):
-        if (value := getattr(settings, key)) and not loss.classifies:
+        if (value := getattr(settings, key)) and task != "classification":
             raise RequestError(f"{key}={value}: loss={settings.loss.name} has no classes")
     if settings.batch_size > len(data.train):
         raise RequestError(
@@ -144,6 +167,8 @@ def _check_fit(settings: Settings, data: Dataset, loss: Loss) -> None:
 def _loss_arguments(settings: Settings, data: Dataset) -> dict[str, Any]:
     """Return the arguments of the loss, with the weight of each class where these are `balanced`."""
     arguments, key = settings.loss.arguments, "class_weights"
+    if data.train.labels.is_floating_point():
+        return arguments
     given = arguments.get(key)
     if given == "balanced":
         return arguments | {key: _balanced(data, "loss.class_weights").tolist()}
@@ -220,7 +245,7 @@ def _try_model(
     shapes: dict[str, tuple[int, ...] | None] = {}
 
     def on_output(layer: str, output: Tensor) -> None:
-        by_sample = output.shape[:1] == labels.shape
+        by_sample = output.shape[:1] == labels.shape[:1]
         shapes.setdefault(layer, tuple(output.shape[1:]) if by_sample else None)
 
     where = _part_of(settings, "model")
@@ -250,7 +275,7 @@ def _check_outputs(settings: Settings, data: Dataset, outputs: object, expected:
     got = tuple(outputs.shape) if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
     if got != expected:
         raise RequestError(
-            f"{_part_of(settings, 'model')}: {len(data.classes)} classes under {settings.loss.name} need "
+            f"{_part_of(settings, 'model')}: {data.describe_labels()} under {settings.loss.name} need "
             f"outputs of shape (batch, {expected[1]}); for a batch of {expected[0]} it gave {got}"
             f"{'' if alone else '; return that tensor alone from its forward'}"
         )
@@ -314,7 +339,7 @@ def _try_step(
     """Try a step, or an evaluation if the model is in that mode; add own parts to `blamed` in turn."""
     inputs, labels = batch
     outputs = execution.outputs(model, inputs)
-    _check_outputs(settings, data, outputs, (len(labels), loss.outputs(len(data.classes))))
+    _check_outputs(settings, data, outputs, (len(labels), _outputs(data, loss)))
     blamed += ["loss"] if settings.loss.is_own else []
     losses = loss.reduce(loss.per_sample(outputs, labels))
     if not model.training:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from dlx.errors import RequestError, nearest, unknown
+from dlx.metrics.catalogue import check_monitor
 from dlx.validation import as_typed, check_finite, describe
 
 
@@ -225,7 +226,8 @@ class Settings(_Closed):
     label_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     seed: Seed
     seeds: SeedSettings
-    monitor: Literal["val_accuracy", "val_loss"]
+    metrics: list[str] = []
+    monitor: str
     keep: Literal["none", "best", "last"]
     early_stopping: EarlyStoppingSettings
     checkpoint: CheckpointSettings = CheckpointSettings()
@@ -247,6 +249,7 @@ class Settings(_Closed):
             f"{group}.target": each.arguments.get("target") for group, each in parts.items() if each.is_own
         }
         found["augment.target"] = self.augment.get("target")
+        found |= {f"metrics=[{metric}]": metric for metric in self.metrics if ":" in metric}
         found |= {f"hooks.{index}": target for index, target in enumerate(self.hooks)}
         return {key: target for key, target in found.items() if isinstance(target, str)}
 
@@ -264,6 +267,13 @@ class Settings(_Closed):
             raise ValueError("a study's name is one folder: letters, digits and . _ - + =, at most 100")
         return value
 
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f"must be a list: metrics=[{value}]")  # noqa: TRY004 - pydantic reports it
+        return value
+
     @field_validator("device")
     @classmethod
     def _is_a_device_name(cls, value: str) -> str:
@@ -279,6 +289,7 @@ class Settings(_Closed):
             )
         if self.engine.width is not None and self.engine.name != "stacked":
             raise RequestError(f"engine.width={self.engine.width}: only a stack has a width: engine=stacked")
+        check_monitor(self.monitor, self.metrics)
         self._check_surface()
         self._check_execution()
         if self.sampler is not None and not self.shuffle:

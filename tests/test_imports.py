@@ -34,12 +34,13 @@ LAYERS = [
     ["dlx.compose"],
     ["dlx.build", "dlx.components"],
     ["dlx.engine"],
-    ["dlx.surface.descent"],
+    ["dlx.metrics", "dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss", "dlx.execution"],
     ["dlx.config", "dlx.rng", "dlx.device", "dlx.own"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
     ["dlx.validation"],
+    ["dlx.metrics.catalogue"],
     ["dlx.errors", "dlx.signals", "dlx.streams"],
     ["dlx"],
 ]
@@ -108,6 +109,7 @@ WITHOUT_TORCH += [
     "dlx.surface.plot",
     "dlx.data.source",
     "dlx.stats",
+    "dlx.metrics.catalogue",
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity", "dlx.run.units"]
 WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]
@@ -162,6 +164,7 @@ def test_imports_point_downwards_and_rooms_do_not_know_each_other(module):
 def test_the_report_knows_only_the_files_of_runs(module):
     allowed = [
         "dlx.report",
+        "dlx.metrics.catalogue",
         "dlx.run.paths",
         "dlx.run.history",
         "dlx.run.result",

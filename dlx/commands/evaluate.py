@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from dlx.commands.parser import Parser, any_path, one_of, target
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from dlx.run.evaluations import Evaluation
     from dlx.run.result import Result
     from dlx.scoring import Chosen
@@ -93,16 +95,21 @@ def _show(
     console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("\nrun", overflow="fold")
-    scores = [f"{split} acc\nnow", "95%\ninterval", f"{split} loss\nnow"]
-    for heading in ("\nepoch", "val acc\nrecorded", *scores, "\nsamples"):
+    classes = any(look.accuracy is not None for look in looks)
+    scores = [f"{split} acc\nnow", "95%\ninterval"] if classes else []
+    scores.append(f"{split} loss\nnow")
+    for heading in ("\nepoch", f"val {'acc' if classes else 'loss'}\nrecorded", *scores, "\nsamples"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run, look in zip(chosen, looks, strict=True):
-        table.add_row(Text(run.folder.name), *map(Text, _cells(run.result, look)))
+        table.add_row(Text(run.folder.name), *map(Text, _cells(run.result, look, classes=classes)))
     console.print(table)
     console.print()
+    if any(look.metrics for look in looks):
+        console.print(_metrics(chosen, looks, split))
+        console.print()
     for run in chosen:
         if run.chosen_from > 1:
-            monitor = run.settings.monitor.replace("_", " ")
+            monitor = run.result.monitored.replace("_", " ")
             console.print(Text(f"the best of {run.chosen_from} runs by {monitor}"))
     for run in chosen:
         if said := change_since(run):
@@ -118,14 +125,38 @@ def _show(
     console.print(Text(said, style="yellow"))
 
 
-def _cells(result: "Result", look: "Evaluation") -> list[str]:
+def _metrics(chosen: "Sequence[Chosen]", looks: "Sequence[Evaluation]", split: str) -> "Table":
+    """Return a table of the runs' metrics=[...]."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from dlx.metrics.catalogue import known
+    from dlx.report.text import write_metric
+
+    names = list(dict.fromkeys(name for look in looks for name in look.metrics))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(f"{split} split, now\nrun", overflow="fold", vertical="bottom")
+    for name in names:
+        table.add_column(found.label if (found := known(name)) else name, justify="right", vertical="bottom")
+    for run, look in zip(chosen, looks, strict=True):
+        values = [look.metrics.get(name) for name in names]
+        written = ["-" if v is None else write_metric(name, v) for name, v in zip(names, values, strict=True)]
+        table.add_row(Text(run.folder.name), *map(Text, written))
+    return table
+
+
+def _cells(result: "Result", look: "Evaluation", *, classes: bool) -> list[str]:
     rows = (row for row in (result.best, result.last) if row.get("epoch") == look.epoch)
-    validation = next(rows, {}).get("val_accuracy")
-    return [
-        str(look.epoch),
-        "-" if validation is None else f"{validation:.4f}",
+    recorded = next(rows, {}).get("val_accuracy" if classes else "val_loss")
+    accuracy = [
         "-" if look.accuracy is None else f"{look.accuracy:.4f}",
         "-" if look.accuracy is None else interval(look.accuracy, look.samples),
+    ]
+    return [
+        str(look.epoch),
+        "-" if recorded is None else f"{recorded:.4f}",
+        *(accuracy if classes else []),
         f"{look.loss:.4f}",
         str(look.samples),
     ]

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 
-from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
+from dlx.commands.parser import Parser, any_path, number, output_folder
 from dlx.errors import RequestError
 
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
@@ -127,9 +127,11 @@ def _add_comparison(parser: Parser) -> None:
     )
     group.add_argument(
         "--metric",
-        type=_metric,
-        help="rank by val_accuracy, val_loss, train_accuracy or train_loss (default: val_accuracy, or "
-        "val_loss if there is no accuracy)",
+        metavar="NAME",
+        default="",
+        help="rank by this column of history.csv: val_loss, train_accuracy, f1_macro (of validation); end it "
+        "with :higher or :lower if dlx cannot know which is better (default: the monitor if it is one of "
+        "metrics, else val_accuracy, or val_loss if there is no accuracy)",
     )
     group.add_argument(
         "--margin",
@@ -141,9 +143,3 @@ def _add_comparison(parser: Parser) -> None:
 
 def _keys(words: str) -> tuple[str, ...]:
     return tuple(key.strip() for key in words.split(",") if key.strip())
-
-
-def _metric(word: str) -> str:
-    from dlx.report.load import METRICS  # imports pandas
-
-    return one_of(*METRICS)(word)

@@ -31,7 +31,7 @@ from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT, is_gone
 from dlx.run.predictions import write_predictions
 from dlx.run.probes import FILES
-from dlx.run.result import Result, write_result
+from dlx.run.result import MetricRecord, Result, write_result
 
 # Seconds between writes of a history. In a stack whose epochs take a third of a millisecond a run, a fifth of
 # the time went into opening the files for each row.
@@ -69,7 +69,8 @@ class Recorder:
         self._history: HistoryWriter | None = None
         self._probe_files: ProbeFiles | None = None
         self._monitor = Monitor(
-            settings.monitor,
+            run.monitor.column,
+            higher=run.monitor.higher,
             patience=settings.early_stopping.patience,
             min_delta=settings.early_stopping.min_delta,
             copy_model=(lambda: _copy(run.model.state_dict())) if settings.keep == "best" else None,
@@ -140,7 +141,7 @@ class Recorder:
             labels=run.data.val.labels.cpu().numpy(),
             last_epoch=end.row.epoch,
             best_epoch=best.row.epoch,
-            exact=not run.loss.classifies,
+            exact=not run.classifies,
         )
         self._probe_files.end()
         result = Result(
@@ -150,6 +151,8 @@ class Recorder:
             config=self._config,
             last=asdict(end.row) | dict(end.extra),
             best=asdict(best.row) | dict(best.extra),
+            monitor=run.monitor.column if run.monitor.column != self._settings.monitor else None,
+            metrics={each.name: MetricRecord(higher_is_better=each.higher_is_better) for each in run.metrics},
             epochs_run=end.row.epoch,
             stopped_early=self._monitor.out_of_patience and end.row.epoch < run.epochs,
             time_seconds=end.row.time,

@@ -15,6 +15,8 @@ from dlx.engine.model_summary import LayerSummary
 from dlx.engine.probes import ProbeResults, Probes
 from dlx.execution import Execution
 from dlx.loss.losses import Loss
+from dlx.metrics.catalogue import Task
+from dlx.metrics.metrics import Metric
 from dlx.optimizer.schedule import Schedule
 from dlx.run.history import EpochRow
 
@@ -30,6 +32,14 @@ class Seeds:
     order: int
     augment: int
     dropout: int
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """What decides which epoch is the best: a column of the history, and whether higher values are better."""
+
+    column: str
+    higher: bool
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,9 @@ class Run:
     drop_last: bool
     device: torch.device
     layers: Sequence[LayerSummary] = ()
+    task: Task = "classification"
+    metrics: Sequence[Metric] = ()
+    monitor: Monitored = Monitored("val_accuracy", higher=True)
     probes: Probes = field(default_factory=Probes)
     execution: Execution = field(default_factory=Execution)
     sample_weights: Tensor | None = (
@@ -57,6 +70,11 @@ class Run:
     gradient_clip: float | None = None  # the largest norm of a step's gradient
     hooks: Sequence[Hook] = ()
     notices: Sequence[str] = ()  # what the user should know of how the run was built
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the outputs are classes, so that there is an accuracy."""
+        return self.task == "classification"
 
     @property
     def parameter_count(self) -> int:

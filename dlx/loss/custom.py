@@ -6,12 +6,12 @@ Axes: R runs of a stack, B samples of a batch, K outputs.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from dlx.loss.losses import Loss, losses
+from dlx.loss.losses import Loss, OfFloats, losses
 from dlx.own.target import Target, load_target
 
 OWN_KEYS = ("name", "target", "reduction")  # of the group loss
@@ -47,6 +47,7 @@ def custom(*, target: str, reduction: Literal["mean", "sum"] = "mean", **argumen
 class OwnLoss(Loss):
     """A loss that a function of the user's computes."""
 
+    of_floats: ClassVar[OfFloats] = "any"
     own: Target
     function: Callable[[Tensor, Tensor], Any]
 
@@ -67,7 +68,7 @@ class OwnLoss(Loss):
 
     def gradient(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Do as every loss does, but run by run, so that a mean is over one run's batch."""
-        if labels.dim() == 1:
+        if outputs.dim() == 2:
             return super().gradient(outputs, labels)
         pairs = [super(OwnLoss, self).gradient(*run) for run in zip(outputs, labels, strict=True)]
         losses_RB, gradients_RBK = (torch.stack(parts) for parts in zip(*pairs, strict=True))

@@ -157,7 +157,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 def _word(group: str, target: str) -> str:
     """Return the word that names the target."""
-    return f"hooks=[{target}]" if group == "hooks" else f"{group}.target={target}"
+    return f"{group}=[{target}]" if group in ("hooks", "metrics") else f"{group}.target={target}"
 
 
 def _short(file: str) -> str:

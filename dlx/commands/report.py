@@ -1,11 +1,18 @@
 """`dlx report`: compares the runs of a study, once or while they train."""
 
+import argparse
 import shlex
+from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
+from dlx.commands.parser import Parser, any_path, number, output_folder
 from dlx.errors import RequestError
+
+if TYPE_CHECKING:
+    from dlx.importers.foreign_run import Columns
 
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
 CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/report/."""
@@ -29,13 +36,13 @@ def main(arguments: Sequence[str]) -> int:
     folders = find_folders(given.folders)
     renderer.start()  # loads during the imports that follow
     from dlx.report.analysis import Options
+    from dlx.report.load import load_any
     from dlx.report.write import PAGE, write_report
-    from dlx.run.paths import REPORT
     from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
-    options = Options(by, tune, given.baseline, given.metric or "", given.margin)
-    output = given.output or folders[0] / REPORT
+    options = Options(by, tune, given.baseline, given.metric, given.margin)
+    output = given.output or _beside(folders[0])
     if given.output is None and output.is_symlink():
         raise RequestError(f"{output} is a symbolic link; name the folder to write into with --output")
     if given.tensorboard:
@@ -43,7 +50,15 @@ def main(arguments: Sequence[str]) -> int:
 
         check_installed()
     command = shlex.join(["dlx", "report", *arguments])
-    looks = Looks(folders[0]) if len(folders) == 1 else None
+    columns = _columns(given)
+    if given.watch is not None and (columns or not all(folder.is_dir() for folder in folders)):
+        raise RequestError("--watch: only a study of dlx can be watched")
+    study = None if given.watch is not None else load_any(folders, columns)
+    if study and study.source:
+        from rich.console import Console
+
+        Console(highlight=False).print(study.source, markup=False, end="\n\n")
+    looks = Looks(folders[0]) if len(folders) == 1 and not (study and study.source) else None
     write = partial(
         write_report,
         folders,
@@ -55,11 +70,25 @@ def main(arguments: Sequence[str]) -> int:
         looks=looks,
     )
     if given.watch is None:
-        write()
+        write(study=study)
         return 0
     from dlx.report.watch import watch_runs
 
     return watch_runs(folders, write, output / PAGE, given.watch)
+
+
+def _beside(folder: Path) -> Path:
+    """Return where the report of a study goes by default: into it, or beside a file."""
+    from dlx.run.paths import REPORT
+
+    return folder / REPORT if folder.is_dir() else folder.with_name(f"{folder.stem}-{REPORT}")
+
+
+def _columns(given: Namespace) -> "Columns":
+    from dlx.importers.foreign_run import Columns
+
+    setting, seed = (_keys(each) for each in (given.setting, given.seed))
+    return Columns(setting, seed, given.metric, given.run, given.epoch, given.higher)
 
 
 def _parser() -> Parser:
@@ -100,6 +129,7 @@ def _parser() -> Parser:
         "--output", metavar="DIR", type=output_folder, help="write here (default: report/ in the first DIR)"
     )
     _add_comparison(parser)
+    _add_columns(parser)
     return parser
 
 
@@ -127,7 +157,8 @@ def _add_comparison(parser: Parser) -> None:
     )
     group.add_argument(
         "--metric",
-        type=_metric,
+        metavar="NAME",
+        default="",
         help="rank by val_accuracy, val_loss, train_accuracy or train_loss (default: val_accuracy, or "
         "val_loss if there is no accuracy)",
     )
@@ -139,11 +170,28 @@ def _add_comparison(parser: Parser) -> None:
     )
 
 
+def _add_columns(parser: Parser) -> None:
+    """Add what says how to read the runs of other programs."""
+    group = parser.add_argument_group(
+        "runs of other programs", "What their files hold; dlx guesses what is not given, and says so."
+    )
+    options = {
+        "--setting": ("COLUMN,...", "the settings to compare"),
+        "--seed": ("COLUMN,...", "the seed, or whatever else tells repeats apart"),
+        "--run": ("COLUMN", "what tells runs apart, in a table with one row an epoch or step"),
+        "--epoch": ("COLUMN", "the epoch or step of a row"),
+    }
+    for flag, (metavar, words) in options.items():
+        group.add_argument(flag, metavar=metavar, default="", help=words)
+    for flag, higher in (("--higher-is-better", True), ("--lower-is-better", False)):
+        group.add_argument(
+            flag,
+            dest="higher",
+            action="store_const",
+            const=higher,
+            help="of --metric, if its name does not say" if higher else argparse.SUPPRESS,
+        )
+
+
 def _keys(words: str) -> tuple[str, ...]:
     return tuple(key.strip() for key in words.split(",") if key.strip())
-
-
-def _metric(word: str) -> str:
-    from dlx.report.load import METRICS  # imports pandas
-
-    return one_of(*METRICS)(word)

@@ -11,9 +11,9 @@ OUTPUTS = Path("outputs")
 
 
 def find_folders(given: Sequence[Path]) -> list[Path]:
-    """Return the given folders, or the study under outputs/ that was written to last.
+    """Return the given folders and files, or the study under outputs/ that was written to last.
 
-    Raises RequestError for a folder that does not exist, and suggests the study with the nearest name.
+    Raises RequestError for one that does not exist, and suggests the study with the nearest name.
     """
     if not given:
         newest = newest_study(OUTPUTS)
@@ -23,7 +23,7 @@ def find_folders(given: Sequence[Path]) -> list[Path]:
             )
         return [newest]
     for folder in given:
-        if not folder.is_dir():
+        if not folder.exists():
             raise RequestError(f"there is no folder '{visible(str(folder))}'{visible(_hint(folder))}")
     return list(given)
 

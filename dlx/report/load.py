@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlx.importers.foreign_run import Columns
 from dlx.report.design import find_design
 from dlx.report.folders import find_folders
 from dlx.report.reader import Reader, Unended, write_error
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 STATUSES = ("completed", "diverged", "failed")  # of runs with equal settings the first of these is kept
 COLUMNS_OF_ALL = 50  # of histories together, the most common ones: each takes a number for every epoch
+NOTHING_ASKED = Columns()
 LISTS = ["classes", "layers"]  # columns of StudyData.runs that hold lists, also in each run's result.json
 
 
@@ -41,6 +43,8 @@ class StudyData:
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
     `left_out`: by run, or folder that cannot be opened, why it was left out.
     `running`: by run, its progress; it has no result yet, so it is in no other field.
+    `metrics`: those that `runs` has columns for. `higher`: whether higher is better, for metrics whose name does
+    not say. `source`: how runs of another program were read, "" for dlx's own.
     """
 
     runs: "pd.DataFrame"
@@ -48,6 +52,9 @@ class StudyData:
     histories: "pd.DataFrame"
     left_out: dict[str, str]
     running: dict[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = METRICS
+    higher: dict[str, bool] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,14 @@ class Frames:
     running: dict[str, str]
 
 
-def load_frames(folders: Sequence[Path]) -> Frames:
+def load_frames(folders: Sequence[Path], columns: Columns = NOTHING_ASKED) -> Frames:
     """Load every run at or below the folders, or of the newest study if none is given.
 
     Raises RequestError for a folder that does not exist.
     """
     import pandas as pd
 
-    data = load_study(find_folders(folders))
+    data = load_any(find_folders(folders), columns)
     design = find_design(data.settings)
     swept = [*design.keys, *design.seeds]
     settings = pd.DataFrame.from_dict(data.settings, orient="index").rename_axis("run")
@@ -91,6 +98,21 @@ def load_frames(folders: Sequence[Path]) -> Frames:
     histories = data.histories.join(chosen[apart], on="run")
     histories = histories[["run", *apart, *(name for name in measured if name != "run")]]
     return Frames(runs, histories, settings, swept, data.left_out, data.running)
+
+
+def load_any(places: Sequence[Path], columns: Columns = NOTHING_ASKED) -> StudyData:
+    """Load the runs of dlx in folders, or, where there is none, those of other programs in folders and files.
+
+    `columns`: what the files of other programs hold, where dlx should not guess. Raises RequestError if such
+    files are ambiguous, or if there is no run in a file.
+    """
+    if not columns and all(place.is_dir() for place in places):
+        data = load_study(places)
+        if len(data.runs) or data.left_out or data.running:
+            return data
+    from dlx.report.foreign import load_foreign  # rarely needed
+
+    return load_foreign(places, columns)
 
 
 def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
@@ -132,9 +154,9 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
         del rows[run], settings[run]
     name_versions(settings, fingerprints, folders_of)
     return StudyData(
-        pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("run"),
+        pd.DataFrame.from_dict(rows, orient="index", columns=list(columns_of(METRICS))).rename_axis("run"),
         settings,
-        _joined({run: history for run, history in histories.items() if run in rows}),
+        joined({run: history for run, history in histories.items() if run in rows}),
         left_out,
         running,
     )
@@ -175,11 +197,13 @@ def _progress(read: Unended, now: float) -> str:
     return f"no {RESULT}: interrupted at {text}, or silent for {write_seconds(read.silent(now))} s"
 
 
-_COLUMNS = (
-    *("folder", "status", "error", "seed", "monitor", "parameters", "epochs_run", "stopped_early"),
-    *("seconds", "device", "torch", "classes", "layers", "last_epoch", "best_epoch"),
-    *(f"{metric}_{rule}" for rule in ("last", "best") for metric in METRICS),
-)
+def columns_of(metrics: Sequence[str]) -> list[str]:
+    """Return the columns of StudyData.runs."""
+    return [
+        *("folder", "status", "error", "seed", "monitor", "parameters", "epochs_run", "stopped_early"),
+        *("seconds", "device", "torch", "classes", "layers", "last_epoch", "best_epoch"),
+        *(f"{metric}_{rule}" for rule in ("last", "best") for metric in metrics),
+    ]
 
 
 def _row(folder: Path, result: Result) -> dict[str, Any]:
@@ -223,7 +247,7 @@ def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]
     return repeats
 
 
-def _joined(histories: "dict[str, History]") -> "pd.DataFrame":
+def joined(histories: "dict[str, History]") -> "pd.DataFrame":
     """Stack the histories, with NaN where a run lacks a column; pandas takes ten times as long for 2000."""
     import numpy as np
     import pandas as pd

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlx.errors import RequestError
+from dlx.errors import RequestError, nearest
 from dlx.report.design import Design
-from dlx.report.load import METRICS, STATUSES, StudyData
+from dlx.report.load import STATUSES, StudyData
 from dlx.report.scores import scores_by_unit
+from dlx.report.text import visible
 from dlx.stats.collapse import collapsed
 from dlx.stats.intervals import half_widths
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RULES = ("last", "best")
-COLUMNS = [f"{metric}_{rule}" for metric in METRICS for rule in RULES]
 TO_DEVIATION = 1.4826  # median absolute deviation -> standard deviation of a normal variable
 ACCURACY_GAP = 0.1  # between runs that trained and runs that collapsed
 LOSS_GAP = 0.25  # the same for losses, as a share of the median
@@ -66,17 +66,22 @@ def summarise(data: StudyData, design: Design, metric: str = "") -> Summary:
 
     setting = pd.Series(design.of_run)
     completed = data.runs[data.runs["status"] == "completed"]
-    estimates = _estimates(completed, setting)
-    own = [_counts(data.runs, setting), estimates, _intervals(data, design, estimates)]
+    columns = [f"{metric}_{rule}" for metric in data.metrics for rule in RULES]
+    estimates = _estimates(completed, setting, columns)
+    own = [_counts(data.runs, setting), estimates, _intervals(data, design, estimates, columns)]
     _check_names(design.keys, ["collapsed", *(name for part in own for name in part.columns)])
     table = pd.concat([_settings(design), *own], axis="columns")
     counts = table.columns[table.columns.str.endswith("_count")]
     table[counts] = table[counts].fillna(0).astype("int64")
-    if metric and not table[f"{metric}_last_count"].any():
-        raise RequestError(f"--metric: no completed run has a {metric}")
-    metric = metric or _ordering_metric(table)
-    higher = metric.endswith("accuracy")
-    table["collapsed"] = _collapsed(completed, setting, metric)
+    if metric and (metric not in data.metrics or not table[f"{metric}_last_count"].any()):
+        having = [each for each in data.metrics if table[f"{each}_last_count"].any()]
+        raise RequestError(
+            f"--metric: no completed run has a {visible(metric)}{nearest(metric, having)} "
+            f"(there are: {', '.join(having)})"
+        )
+    metric = metric or _ordering_metric(table, data)
+    higher = data.higher.get(metric, metric.endswith("accuracy"))
+    table["collapsed"] = _collapsed(completed, setting, metric, higher=higher)
     table["collapsed"] = table["collapsed"].fillna(0).astype("int64")
     # Ties (all diverged, for example) keep the order in which the runs are listed.
     order = table.sort_values(f"{metric}_last_mean", ascending=not higher, na_position="last", kind="stable")
@@ -116,8 +121,10 @@ def _counts(runs: "pd.DataFrame", setting: "pd.Series[int]") -> "pd.DataFrame":
     return counts
 
 
-def _estimates(completed: "pd.DataFrame", setting: "pd.Series[int]") -> "pd.DataFrame":
-    columns = [*COLUMNS, "seconds"]
+def _estimates(
+    completed: "pd.DataFrame", setting: "pd.Series[int]", metrics: Sequence[str]
+) -> "pd.DataFrame":
+    columns = [*metrics, "seconds"]
     grouped = completed[[*columns, "best_epoch"]].astype("float64").groupby(setting)
     estimates = grouped[columns].agg(["mean", "std", "count"])
     estimates.columns = estimates.columns.map("_".join)
@@ -126,12 +133,14 @@ def _estimates(completed: "pd.DataFrame", setting: "pd.Series[int]") -> "pd.Data
     return estimates
 
 
-def _intervals(data: StudyData, design: Design, estimates: "pd.DataFrame") -> "pd.DataFrame":
+def _intervals(
+    data: StudyData, design: Design, estimates: "pd.DataFrame", columns: Sequence[str]
+) -> "pd.DataFrame":
     """Return the ends of the 95% interval of each mean: as wide as the means of units vary."""
     import pandas as pd
 
     ends = {}
-    for column in COLUMNS:
+    for column in columns:
         scores = scores_by_unit(data, design, column)
         with np.errstate(over="ignore", invalid="ignore"):  # a loss may be infinite, or 1e300
             half = pd.Series(half_widths(scores.by_unit(scores.values_CS)))
@@ -140,17 +149,22 @@ def _intervals(data: StudyData, design: Design, estimates: "pd.DataFrame") -> "p
     return pd.DataFrame(ends)
 
 
-def _collapsed(completed: "pd.DataFrame", setting: "pd.Series[int]", metric: str) -> "pd.Series[int]":
+def _collapsed(
+    completed: "pd.DataFrame", setting: "pd.Series[int]", metric: str, *, higher: bool
+) -> "pd.Series[int]":
     """Count each setting's collapsed runs by the metric that ranks."""
     scores, accurate = completed[f"{metric}_last"].astype("float64"), metric.endswith("accuracy")
-    grouped = (scores if accurate else -scores).groupby(setting)
+    grouped = (scores if higher else -scores).groupby(setting)
     gap = ACCURACY_GAP if accurate else LOSS_GAP * float(scores.abs().median())
     spreads = grouped.agg(lambda each: (each - each.median()).abs().median())
     spread = TO_DEVIATION * float(spreads.median()) if len(spreads) else 0.0
     return grouped.agg(lambda each: int(collapsed(each.to_numpy(), gap, spread).sum()))
 
 
-def _ordering_metric(table: "pd.DataFrame") -> str:
-    """Return the metric to order by: validation before training, accuracy before loss, if any run has it."""
-    metrics = ("val_accuracy", "val_loss", "train_accuracy", "train_loss")
+def _ordering_metric(table: "pd.DataFrame", data: StudyData) -> str:
+    """Return the metric to order by: validation before training, accuracy before loss, if any run has it.
+
+    Of another program's runs it is the score.
+    """
+    metrics = (*data.higher, "val_accuracy", "val_loss", "train_accuracy", "train_loss")
     return next((metric for metric in metrics if table[f"{metric}_last_count"].any()), metrics[0])

@@ -68,8 +68,9 @@ def _setting_columns(design: Design) -> list[tuple[Column, Write]]:
 def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
     """Order by importance: the ranking metric at the last epoch, then at the best one, then the others."""
     metric = summary.metric
-    split, quantity = metric.split("_")
+    split, _, quantity = metric.rpartition("_")
     others = [f"train_{quantity}", f"{split}_{'loss' if quantity == 'accuracy' else 'accuracy'}"]
+    others = [other for other in others if f"{other}_last_mean" in summary.table]
     by = f"by {summary.monitor}" if summary.monitor else "by its monitor"
     spread = "" if summary.exact else ", mean (95% interval)"
 

@@ -5,12 +5,19 @@ import math
 from collections.abc import Sequence
 
 MISSING = "\N{EN DASH}"
-METRIC_NAMES = {
-    "val_accuracy": "validation accuracy",
-    "val_loss": "validation loss",
-    "train_accuracy": "training accuracy",
-    "train_loss": "training loss",
-}
+SPLIT_NAMES = {"val": "validation", "train": "training", "test": "test"}
+
+
+class _MetricNames(dict[str, str]):
+    """The name of each metric in prose: "validation accuracy"; a metric without a split is called as it is."""
+
+    def __missing__(self, metric: str) -> str:
+        split, _, quantity = metric.partition("_")
+        name = f"{SPLIT_NAMES[split]} {quantity}" if quantity and split in SPLIT_NAMES else metric
+        return visible(name.replace("_", " "))
+
+
+METRIC_NAMES = _MetricNames()
 NAMED = 3  # labels in a sentence; the rest are counted
 
 

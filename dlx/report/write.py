@@ -17,7 +17,7 @@ from dlx.report.analysis import Analysis, Options, analyse
 from dlx.report.charts import earlier_charts
 from dlx.report.diagnosis.finding import diagnosis_csv
 from dlx.report.formats import Table, to_latex, to_markdown
-from dlx.report.load import LISTS, StudyData, load_study
+from dlx.report.load import LISTS, StudyData, load_any
 from dlx.report.page.render import PLOTS, render_page
 from dlx.report.replace import replace_files
 from dlx.report.tables import comparisons_csv, comparisons_table, settings_csv
@@ -57,7 +57,7 @@ def write_report(
     """
     from rich.console import Console
 
-    study = study or load_study(folders)
+    study = study or load_any(folders)
     if study.runs.empty:
         raise _no_run(study, folders)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
@@ -149,6 +149,7 @@ def report_json(analysis: Analysis, facts: Mapping[str, object], tables: Mapping
             )
         ],
         "equal_in_all_runs": design.shared,
+        "source": data.source or None,
         "running": data.running,
         "left_out": data.left_out,
         "tables": {

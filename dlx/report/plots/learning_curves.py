@@ -201,9 +201,11 @@ def step_lines(losses: StepLosses) -> Spec:
 def generalisation_gap(analysis: Analysis) -> list[Chart]:
     """Draw training against validation at the last epoch: points are settings, dots are runs."""
     summary = analysis.summary
-    split, quantity = summary.metric.split("_")
+    split, _, quantity = summary.metric.partition("_")
+    if split != "val" or summary.exact or f"train_{quantity}_last" not in analysis.data.runs:
+        return []
     points = training_and_validation(analysis)
-    if split != "val" or summary.exact or points["label"].nunique() < 2:
+    if points["label"].nunique() < 2:
         return []
     below = "below" if summary.higher else "above"
     caption = (
@@ -222,7 +224,7 @@ def training_and_validation(analysis: Analysis) -> pd.DataFrame:
     Runs without either value are left out. The `run` of a mean is "".
     """
     summary = analysis.summary
-    _, quantity = summary.metric.split("_")
+    quantity = summary.metric.partition("_")[2]
     runs = analysis.data.runs[analysis.data.runs["status"] == "completed"]
     ranks = {setting: rank for rank, setting in enumerate(summary.table["setting"])}
     frame = pd.DataFrame(

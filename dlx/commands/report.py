@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, any_path, number, output_folder
-from dlx.errors import RequestError
+from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
+from dlx.errors import RequestError, list_words
 
 if TYPE_CHECKING:
     from dlx.importers.foreign_run import Columns
 
+FORMATS = ("csv", "docx", "xlsx", "tensorboard", "mlflow", "wandb")
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
 CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/report/."""
 
@@ -45,10 +46,11 @@ def main(arguments: Sequence[str]) -> int:
     output = given.output or _beside(folders[0])
     if given.output is None and output.is_symlink():
         raise RequestError(f"{output} is a symbolic link; name the folder to write into with --output")
-    if given.tensorboard:
-        from dlx.report.tensorboard import check_installed
+    exports = _keys(given.export)
+    if exports:
+        from dlx.report.export.exports import check_installed
 
-        check_installed()
+        check_installed(exports)
     command = shlex.join(["dlx", "report", *arguments])
     columns = _columns(given)
     if given.watch is not None and (columns or not all(folder.is_dir() for folder in folders)):
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         output,
         command,
         options=options,
-        events=given.tensorboard,
+        exports=exports,
         details=given.details,
         looks=looks,
     )
@@ -121,9 +123,11 @@ def _parser() -> Parser:
         help="also print all findings, how every setting compares, and how to read the table",
     )
     parser.add_argument(
-        "--tensorboard",
-        action="store_true",
-        help="also write event files into tensorboard/ beside the page (needs dlx[tensorboard])",
+        "--export",
+        metavar="FORMAT,...",
+        type=_formats,
+        default="",
+        help=f"also write {list_words(FORMATS)} beside the page; report.json is always there",
     )
     parser.add_argument(
         "--output", metavar="DIR", type=output_folder, help="write here (default: report/ in the first DIR)"
@@ -168,6 +172,12 @@ def _add_comparison(parser: Parser) -> None:
         type=number(0),
         help="differences below M do not matter, so settings can be called equivalent (default: no margin)",
     )
+
+
+def _formats(words: str) -> str:
+    for word in _keys(words):
+        one_of(*FORMATS)(word)
+    return words
 
 
 def _add_columns(parser: Parser) -> None:

@@ -135,10 +135,12 @@ def _constant_settings(
             )
     if asked.setting:
         return roles
-    constant, varying = [], []
+    constant: list[str] = []
+    varying: list[str] = []
     for name in roles.settings:
         cells = table.columns[name]
         same = all(len({cells[row] for row in rows}) == 1 for rows in groups.values())
+        same &= not any(other.endswith(f".{name}") for other in roles.settings)  # "lr" beside "optimizer.lr"
         (constant if same else varying).append(name)
     measured = tuple(name for name in varying if table.numeric(name))
     named = (roles.run,) if roles.run and _holds_seeds(table, roles) else ()
@@ -171,9 +173,7 @@ def _holds_seeds(table: TextTable, roles: Roles) -> bool:
     return len(pairs) > len({name for name, *_ in pairs})
 
 
-def _check_settings(
-    table: TextTable, roles: Roles, groups: dict[tuple[str, ...], list[int]]
-) -> None:
+def _check_settings(table: TextTable, roles: Roles, groups: dict[tuple[str, ...], list[int]]) -> None:
     """Refuse a column of numbers that all differ: it may be a setting or a measurement."""
     firsts = [rows[0] for rows in groups.values()]
     unclear = [

@@ -1,8 +1,9 @@
 """Finds the runs of other programs in files and folders, whichever of the known formats they have."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from dlx.errors import RequestError
@@ -16,6 +17,7 @@ from dlx.importers.tensorboard import is_event_file, read_tensorboard, run_folde
 from dlx.importers.wandb import is_wandb_file, read_wandb
 from dlx.run.paths import REPORT
 
+EventFiles = list[tuple[Path, str]]  # each with the split that it holds
 MOST_RUNS = 20_000
 MOST_FILES = 200_000  # looked at below the folders
 KNOWN = "CSV tables, TensorBoard, W&B offline runs, MLflow's file store, Lightning and Keras"
@@ -46,10 +48,10 @@ class Found:
 class _Places:
     """Where each format was found: a folder or file, and a name for its run."""
 
-    mlflow: dict[Path, str] = field(default_factory=dict)
-    wandb: dict[Path, str] = field(default_factory=dict)
-    lightning: dict[Path, str] = field(default_factory=dict)
-    tensorboard: dict[Path, tuple[str, list[tuple[Path, str]]]] = field(default_factory=dict)
+    mlflow: dict[Path, tuple[str]] = field(default_factory=dict)
+    wandb: dict[Path, tuple[str]] = field(default_factory=dict)
+    lightning: dict[Path, tuple[str]] = field(default_factory=dict)
+    tensorboard: dict[Path, tuple[str, EventFiles]] = field(default_factory=dict)
     csv: dict[Path, str] = field(default_factory=dict)
 
 
@@ -62,30 +64,28 @@ def read_runs(paths: Sequence[Path], asked: Columns) -> Found:
     for path in paths:
         _look(path, places, several=len(paths) > 1)
     found = Found()
-    if places.mlflow:
-        found.format = "MLflow's file store"
-        for folder, name in places.mlflow.items():
-            found.add(name, lambda folder=folder, name=name: read_mlflow(folder, name))
-    elif places.wandb:
-        found.format = "offline runs of W&B"
-        for path, name in places.wandb.items():
-            found.add(name, lambda path=path, name=name: read_wandb(path, name))
-    elif places.lightning:
-        found.format = "logs of Lightning"
-        for folder, name in places.lightning.items():
-            found.add(name, lambda folder=folder, name=name: read_lightning(folder, name))
-    elif places.tensorboard:
-        found.format = "event files of TensorBoard"
-        for folder, (name, files) in places.tensorboard.items():
-            found.add(
-                name, lambda folder=folder, name=name, files=files: read_tensorboard(folder, name, files)
-            )
-    else:
+    for words, read, folders in (
+        ("MLflow's file store", read_mlflow, places.mlflow),
+        ("offline runs of W&B", read_wandb, places.wandb),
+        ("logs of Lightning", read_lightning, places.lightning),
+        ("event files of TensorBoard", partial(_read_events, places.tensorboard), places.tensorboard),
+    ):
+        if folders and not found.format:
+            found.format = words
+            for folder, (name, *_) in folders.items():
+                found.add(name, partial(read, folder, name))
+            found.runs = [_ordered(run) for run in found.runs]
+            found.runs.sort(key=lambda run: run.name)  # the names of their folders may mean nothing
+    if not found.format:
         _read_tables(places.csv, asked, found)
     if len(found.runs) > MOST_RUNS:
         raise RequestError(f"{paths[0]}: more than {MOST_RUNS:,} runs; name a part of them")
     found.runs = _unique_names(found.runs)
     return found
+
+
+def _read_events(files: "dict[Path, tuple[str, EventFiles]]", folder: Path, name: str) -> ForeignRun:
+    return read_tensorboard(folder, name, files[folder][1])
 
 
 def _look(path: Path, places: _Places, *, several: bool) -> None:
@@ -103,10 +103,10 @@ def _look(path: Path, places: _Places, *, several: bool) -> None:
         if count > MOST_FILES:
             raise RequestError(f"{path}: more than {MOST_FILES:,} files; name a folder below it")
         if is_mlflow_run(here, folders, files):
-            places.mlflow[here] = name
+            places.mlflow[here] = (name,)
             folders[:] = []
         elif METRICS in files and SETTINGS in files:
-            places.lightning[here] = name
+            places.lightning[here] = (name,)
         else:
             for file in sorted(files):
                 _note_file(here / file, path, _below(here / file, path), places)
@@ -123,8 +123,8 @@ def _note_file(file: Path, top: Path, name: str, places: _Places) -> None:
         named = folder.name if folder == top else folder.relative_to(top).as_posix()
         places.tensorboard.setdefault(folder, (named, []))[1].append((file, split))
     elif is_wandb_file(file.name):
-        places.wandb[file] = name
-    elif file.suffix.lower() in (".csv", ".tsv") or file.parent == top and file.suffix.lower() == ".txt":
+        places.wandb[file] = (name,)
+    elif file.suffix.lower() in (".csv", ".tsv") or (file.parent == top and file.suffix.lower() == ".txt"):
         places.csv[file] = name
 
 
@@ -147,10 +147,14 @@ def _folder_name(name: str) -> str:
     return name.rpartition("/")[0] or name
 
 
+def _ordered(run: ForeignRun) -> ForeignRun:
+    """Order a run's settings, which some formats keep in no order: choices first, then numbers, by name."""
+    choices = sorted(run.settings, key=lambda key: (not isinstance(run.settings[key], str), key))
+    return replace(run, settings={key: run.settings[key] for key in choices})
+
+
 def _unique_names(runs: Sequence[ForeignRun]) -> list[ForeignRun]:
     """Add numbers to names that several runs have."""
-    from dataclasses import replace
-
     counts: dict[str, int] = {}
     unique = []
     for run in runs:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dlx.run.documents import shorten
 
+STATUS_KEY = "dlx.status"  # among the settings that dlx exports: how a run ended that did not complete
 LONGEST_VALUE = 10_000  # letters of a setting
 
 # The words of other programs for how a run ended; MLflow's files have numbers.
@@ -65,7 +66,7 @@ def read_status(word: object) -> str:
 
 
 def read_value(text: str) -> Any:
-    """Return the value that a text stands for: a number, true or false, None if it is empty; else the text."""
+    """Return the value that a text stands for: a number, true, false, None if it is empty, or the text."""
     text = text.strip()
     if text.lower() in ("", "none", "null", "nan"):
         return None
@@ -94,7 +95,8 @@ def plain_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         prefix, value = waiting.pop()
         if isinstance(value, Mapping):
             waiting += [
-                (f"{prefix}.{key}" if prefix else str(key), item) for key, item in reversed(value.items())
+                (f"{prefix}.{key}" if prefix else str(key), item)
+                for key, item in reversed(list(value.items()))
             ]
         elif prefix:
             settings[prefix] = _plain(value)

@@ -4,6 +4,7 @@ The file names no settings. They come from a YAML or JSON file beside it, or fro
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def is_log(table: TextTable, *, several: bool) -> bool:
     if not position or names.first_named((*names.SEEDS, *names.RUNS), table.columns):
         return False
     places = [read_number(cell) for cell in table.columns[position]]
-    rising = all(first < second for first, second in zip(places, places[1:], strict=False))
+    rising = all(first < second for first, second in pairwise(places))
     other = [
         name
         for name in table.columns
@@ -60,7 +61,7 @@ def run_of_log(table: TextTable, name: str) -> ForeignRun:
 
 
 def settings_beside(folder: Path) -> dict[str, Any]:
-    """Return the settings in a file beside a log; {} if there is none, or if it cannot be read as plain values."""
+    """Return the settings in a file beside a log; {} if there is none that can be read."""
     for name in SETTINGS_FILES:
         try:
             read = read_yaml if name.endswith("yaml") else read_json

@@ -24,11 +24,10 @@ def read_lightning(folder: Path, name: str) -> ForeignRun:
     position = names.first_named(names.EPOCHS, table.columns)
     counted_in = "epoch" if position == "epoch" else "step"
     places = [read_number(cell) for cell in table.columns.get(position, [])]
-    twice = {each for each in table.columns if each.endswith("_step") and f"{each[:-5]}_epoch" in table.columns}
+    by_epoch = {each.removesuffix("_epoch") for each in table.columns if each.endswith("_epoch")}
+    twice = {f"{each}_step" for each in by_epoch}
     metrics = [
-        each
-        for each in table.columns
-        if each not in ("epoch", "step", *twice) and table.numeric(each)
+        each for each in table.columns if each not in ("epoch", "step", *twice) and table.numeric(each)
     ]
     values = {each: series(table, each, range(table.rows), places) for each in metrics}
     return ForeignRun(

@@ -19,14 +19,14 @@ LONGEST_PARAMETER = 100_000  # bytes; MLflow's own limit is 6,000 letters
 
 def is_mlflow_run(folder: Path, folders: list[str], files: list[str]) -> bool:
     """Return whether a folder, with these folders and files in it, is a run of MLflow's file store."""
-    return META in files and METRICS in folders and PARAMS in folders and not folder.is_symlink()
+    return META in files and (METRICS in folders or PARAMS in folders) and not folder.is_symlink()
 
 
 def read_mlflow(folder: Path, name: str) -> ForeignRun | None:
     """Read the run in `folder`; None if it was deleted. Raises ValueError or OSError for a damaged file."""
     meta = read_yaml(folder / META, YAML_LIMIT)
     if not isinstance(meta, dict):
-        raise ValueError(f"{folder / META}: not a group of keys")
+        raise ValueError(f"{folder / META}: not a group of keys")  # noqa: TRY004
     if meta.get("lifecycle_stage") == "deleted":
         return None
     settings = {

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -73,7 +73,7 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=first.count)
 
 
-def _columns(lines: "csv._reader") -> dict[str, list[str]]:
+def _columns(lines: Iterator[list[str]]) -> dict[str, list[str]]:
     header = [name.strip() for name in next(lines, [])]
     if not header:
         raise ValueError("the file is empty")

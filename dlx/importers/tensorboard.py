@@ -53,7 +53,9 @@ def read_tensorboard(folder: Path, name: str, files: list[tuple[Path, str]]) -> 
     Raises RequestError without the tensorboard package, and ValueError for a damaged file.
     """
     if find_spec("tensorboard") is None:
-        raise RequestError("reading event files needs the package tensorboard: pip install 'dlx[tensorboard]'")
+        raise RequestError(
+            "reading event files needs the package tensorboard: pip install 'dlx[tensorboard]'"
+        )
     metrics: dict[str, dict[float, float]] = {}
     settings: dict[str, Any] = {}
     status, count = "", 0
@@ -114,7 +116,7 @@ def _scalar(value: Any) -> float | None:
 
 
 def _session(value: Any) -> tuple[dict[str, Any], str]:
-    """Return the hyperparameters in the event that starts a session, or the status in the one that ends it."""
+    """Return the hyperparameters in a session's first event, or the status in its last one."""
     from google.protobuf.message import DecodeError
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 

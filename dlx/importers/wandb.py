@@ -1,7 +1,7 @@
 """Offline runs of Weights & Biases: wandb/offline-run-DATE-ID/run-ID.wandb; needs the extra `wandb`.
 
-A file is a log in LevelDB's format (https://github.com/google/leveldb/blob/main/doc/log_format.md) of messages
-whose types are in the wandb package. Its own reader was internal and is gone since version 0.31.
+A file is a log in LevelDB's format of messages whose types are in the wandb package. Its own reader was
+internal and is gone since version 0.31. https://github.com/google/leveldb/blob/main/doc/log_format.md
 """
 
 import json
@@ -58,9 +58,7 @@ def read_wandb(path: Path, name: str) -> ForeignRun:
                 raise ValueError(f"{path}: more than {VALUES:,} values")
     settings = plain_settings({key: each for key, each in settings.items() if key != "_wandb"})
     counted = any(len(values) > 1 for values in metrics.values())
-    return ForeignRun(
-        shown, path, settings, metrics, "step" if counted else "", status, float(seconds)
-    )
+    return ForeignRun(shown, path, settings, metrics, "step" if counted else "", status, float(seconds))
 
 
 def _items(items: Any) -> dict[str, Any]:
@@ -103,7 +101,7 @@ def _records(path: Path) -> Iterator[Any]:
 
 def _whole(content: bytes) -> Iterator[bytes]:
     """Join the fragments of a log in LevelDB's format."""
-    position, parts = FIRST, []
+    position, parts = FIRST, list[bytes]()
     while position + HEADER.size <= len(content):
         left = BLOCK - position % BLOCK
         if left < HEADER.size:  # the end of a block is padded

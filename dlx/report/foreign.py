@@ -5,15 +5,14 @@ A run is counted in epochs from 1, as dlx counts; an epoch 0 holds what was meas
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.errors import RequestError, list_words, nearest
+from dlx.errors import RequestError, nearest
 from dlx.importers import names
 from dlx.importers.find import KNOWN, Found, read_runs
-from dlx.importers.foreign_run import Columns, ForeignRun
-from dlx.report.load import METRICS, StudyData, columns_of, joined
+from dlx.importers.foreign_run import STATUS_KEY, Columns, ForeignRun, read_status
+from dlx.report.load import StudyData, columns_of, joined
 from dlx.report.score import Score, choose_score
 from dlx.report.text import visible, write_count
 from dlx.run.identity import comparable, is_seed, requested
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
     from dlx.report.reader import History
 
 MOST_EPOCHS = 200_000  # of a run
-TEXTS = 20  # letters of a setting that differs in every run, above which it is a path or a note
-
-__all__ = ["load_foreign"]
+NAMED = 8  # settings in a sentence
+RESERVED = ("setting", "label", "runs", "completed", "diverged", "failed", "parameters", "collapsed")
 
 
 def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
@@ -50,11 +48,11 @@ def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
         if len(history["epoch"]) > 1:
             histories[run.name] = history
     metrics = score.columns
-    notes = [
-        f"{where}: {write_count(len(found.runs), 'run')} from {found.format}; score "
-        f"{score.shown} ({'higher' if score.higher else 'lower'} is better); {seeded}.",
-        *score.notes,
-    ]
+    better = "higher" if score.higher else "lower"
+    read = (
+        f"Read {write_count(len(found.runs), 'run')} from {found.format} in {where}. "
+        f"Score: {score.shown}, {better} is better. {seeded}"
+    )
     return StudyData(
         pd.DataFrame.from_dict(rows, orient="index", columns=list(columns_of(metrics))).rename_axis("run"),
         {name: values for name, values in settings.items() if name in rows},
@@ -63,7 +61,7 @@ def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
         running,
         metrics,
         {score.column: score.higher},
-        " ".join(notes),
+        " ".join([read, *score.notes]),
     )
 
 
@@ -71,13 +69,15 @@ def _nothing(found: Found, where: str) -> RequestError:
     if found.left_out:
         run, reason = next(iter(found.left_out.items()))
         count = write_count(len(found.left_out), "run")
-        return RequestError(f"none of {count} in {where} can be read; the first, {visible(run)}: {visible(reason)}")
+        return RequestError(
+            f"none of {count} in {where} can be read; the first, {visible(run)}: {visible(reason)}"
+        )
     return RequestError(f"there is no run in {where} (dlx reads its own studies, {KNOWN})")
 
 
 def _settings(runs: Sequence[ForeignRun], asked: Columns) -> tuple[dict[str, dict[str, Any]], str]:
     """Return the settings of each run, with its seed under "seed", and a clause about where that is from."""
-    keys = list(dict.fromkeys(key for run in runs for key in run.settings))
+    keys = [key for key in dict.fromkeys(key for run in runs for key in run.settings) if key != STATUS_KEY]
     _check(asked, keys)
     seeds = list(asked.seed) or [key for key in keys if is_seed(key)]
     own = bool(seeds) and not asked.seed  # the names of dlx's keys
@@ -89,17 +89,24 @@ def _settings(runs: Sequence[ForeignRun], asked: Columns) -> tuple[dict[str, dic
     key_of = {key: _free(key) for key in keys if key in kept and key not in seeds}
     seed_of = {key: key if own else "seed" if key == seeds[0] else f"seeds.{key}" for key in seeds}
     settings = {
-        run.name: {new: run.settings.get(key) for key, new in (key_of | seed_of).items() if key in run.settings}
+        run.name: {
+            new: run.settings.get(key) for key, new in (key_of | seed_of).items() if key in run.settings
+        }
         for run in runs
     }
     shown = [visible(key) for key in key_of if len({comparable(run.settings.get(key)) for run in runs}) > 1]
-    said = f"settings {', '.join(shown[:8])}{' and others' if shown[8:] else ''}" if shown else "no setting differs"
-    ignored = [visible(key) for key in keys if key not in key_of and key not in seed_of]
-    if ignored:
-        said += f"; not used: {', '.join(ignored[:8])}{' and others' if ignored[8:] else ''}"
-    if seeds:
-        return settings, f"{said}; seed {', '.join(map(visible, seeds[:3]))}"
-    return _number_repeats(settings), f"{said}; no seed, so runs of one setting are numbered"
+    said = f"Settings: {_some(shown)}. " if shown else "No setting differs. "
+    said += (
+        f"Seed: {_some(map(visible, seeds))}." if seeds else "No seed: the runs of a setting are numbered."
+    )
+    if ignored := [visible(key) for key in keys if key not in key_of and key not in seed_of]:
+        said += f" Not used: {_some(ignored)}."
+    return (settings if seeds else _number_repeats(settings)), said
+
+
+def _some(given: Iterable[str]) -> str:
+    every = list(given)
+    return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if every[NAMED:] else "")
 
 
 def _check(asked: Columns, keys: Sequence[str]) -> None:
@@ -136,15 +143,12 @@ def _free(key: str) -> str:
     return f"{key} (logged)" if taken and not _of_dlx(key) else key
 
 
-RESERVED = ("setting", "label", "runs", "completed", "diverged", "failed", "parameters", "collapsed")
-
-
 def _of_dlx(key: str) -> bool:
     return key in ("monitor", "baseline", "keep")
 
 
 def _number_repeats(settings: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Number the runs of equal settings: without seeds, their order is all that there is."""
+    """Give the runs of equal settings numbers as seeds, in their order."""
     counts: dict[str, int] = {}
     numbered = {}
     for run, values in settings.items():
@@ -229,7 +233,8 @@ def _row(run: ForeignRun, history: "History", score: Score, settings: Mapping[st
     best = _best(history[monitor], higher=score.is_higher(monitor))
     several = last > 1
     final = float(history[score.column][last])
-    status = run.status or ("completed" if math.isfinite(final) else _lost(history, score))
+    status = read_status(run.settings.get(STATUS_KEY)) or run.status
+    status = status or ("completed" if math.isfinite(final) else _lost(history, score))
     row: dict[str, Any] = {
         "folder": f"{run.source}#{run.name}",  # no folder: nothing else is read of such a run
         "status": "failed" if status == "completed" and not _measured(history, score) else status,

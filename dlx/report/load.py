@@ -43,8 +43,8 @@ class StudyData:
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
     `left_out`: by run, or folder that cannot be opened, why it was left out.
     `running`: by run, its progress; it has no result yet, so it is in no other field.
-    `metrics`: those that `runs` has columns for. `higher`: whether higher is better, for metrics whose name does
-    not say. `source`: how runs of another program were read, "" for dlx's own.
+    `metrics`: those that `runs` has columns for. `higher`: for a score of another program, whether higher is
+    better. `source`: how runs of another program were read, "" for dlx's own.
     """
 
     runs: "pd.DataFrame"

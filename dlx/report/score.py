@@ -48,7 +48,7 @@ def choose_score(runs: Sequence[ForeignRun], asked: Columns) -> Score:
     """
     logged = list(dict.fromkeys(name for run in runs for name in run.metrics if name != "epoch"))
     column_of = _columns(logged)
-    shown = _asked(asked.metric, column_of) if asked.metric else _likeliest(runs, column_of)
+    shown = _asked(asked.metric, column_of) if asked.metric else _likeliest(column_of)
     column = column_of[shown]
     higher = names.read_metric_name(shown).higher if asked.higher is None else asked.higher
     if higher is None:
@@ -96,17 +96,16 @@ def _asked(metric: str, column_of: dict[str, str]) -> str:
     )
 
 
-def _likeliest(runs: Sequence[ForeignRun], column_of: dict[str, str]) -> str:
-    """Return the only metric, or an accuracy before another score before a loss, validation before training."""
+def _likeliest(column_of: dict[str, str]) -> str:
+    """Return the only metric; else one of validation before training, an accuracy before a loss."""
     known = {name: names.read_metric_name(column) for name, column in column_of.items() if column != "lr"}
     known = {name: each for name, each in known.items() if each.higher is not None}
     having = [name for name in column_of if column_of[name] != "lr"]
     if not known and len(having) == 1:
         return having[0]
     if not known:
-        raise RequestError(
-            f"name the score with --metric ({', '.join(map(visible, having[:20])) or 'no column holds numbers'})"
-        )
+        listed = ", ".join(map(visible, having[:20])) or "no column holds numbers"
+        raise RequestError(f"name the score with --metric ({listed})")
 
     def order(name: str) -> tuple[int, int]:
         each = known[name]
@@ -138,9 +137,9 @@ def _scale(score: Score, runs: Sequence[ForeignRun]) -> None:
         ]
         low, high = min(values, default=0.0), max(values, default=0.0)
         if low < 0 or high > 100:
-            raise RequestError(
-                f"{METRIC_NAMES[column]} runs from {low:g} to {high:g}, which is neither a fraction nor in per cent"
-            )
+            raise RequestError(f"{METRIC_NAMES[column]} runs from {low:g} to {high:g}, which is no share")
         if high > PERCENT:
             score.scales[column] = 0.01
-            score.notes.append(f"{METRIC_NAMES[column].capitalize()} is in per cent there, and a fraction here.")
+            score.notes.append(
+                f"{METRIC_NAMES[column].capitalize()} is in per cent there, and a fraction here."
+            )

@@ -1,7 +1,7 @@
 """The report's tables: the settings, how they compare, and the layers of their networks."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlx.report.comparison import Comparison
@@ -52,8 +52,13 @@ def settings_table(analysis: "Analysis") -> Table:
 
 def settings_csv(analysis: "Analysis") -> str:
     """Return every column of the summary at full precision, one row per setting; missing values are empty."""
+    return write_csv(*settings_columns(analysis))
+
+
+def settings_columns(analysis: "Analysis") -> tuple[Iterable[object], Iterable[Sequence[Any]]]:
+    """Return the columns of table.csv and its rows."""
     table = analysis.summary.table.drop(columns="setting")
-    return write_csv(table.columns, table.itertuples(index=False, name=None))
+    return table.columns, table.itertuples(index=False, name=None)
 
 
 def _setting_columns(design: Design) -> list[tuple[Column, Write]]:
@@ -182,6 +187,11 @@ def comparisons_table(analysis: "Analysis") -> Table:
 
 def comparisons_csv(analysis: "Analysis") -> str:
     """Return every comparison at full precision, with the labels of its settings."""
+    return write_csv(*comparisons_columns(analysis))
+
+
+def comparisons_columns(analysis: "Analysis") -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Return the columns of comparisons.csv and its rows."""
     comparisons, labels = analysis.comparisons, analysis.design.labels
     families = (("best", comparisons.against_best), ("baseline", comparisons.against_baseline))
     rows = [
@@ -195,7 +205,7 @@ def comparisons_csv(analysis: "Analysis") -> str:
         for each in compared
     ]
     columns = ["setting", "reference", "reference_is", "metric", "rule", "margin", *NUMBERS, "sentence"]
-    return write_csv(columns, rows)
+    return columns, rows
 
 
 def layer_tables(analysis: "Analysis") -> list[tuple[str, Table]]:

@@ -9,7 +9,7 @@ SPLIT_NAMES = {"val": "validation", "train": "training", "test": "test"}
 
 
 class _MetricNames(dict[str, str]):
-    """The name of each metric in prose: "validation accuracy"; a metric without a split is called as it is."""
+    """The name of each metric in prose, "validation accuracy"; one without a split is called as it is."""
 
     def __missing__(self, metric: str) -> str:
         split, _, quantity = metric.partition("_")

@@ -3,7 +3,6 @@
 import json
 import math
 import platform
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -16,6 +15,8 @@ from dlx.errors import RequestError
 from dlx.report.analysis import Analysis, Options, analyse
 from dlx.report.charts import earlier_charts
 from dlx.report.diagnosis.finding import diagnosis_csv
+from dlx.report.export.exports import export_files, hints
+from dlx.report.export.tensorboard import EVENTS
 from dlx.report.formats import Table, to_latex, to_markdown
 from dlx.report.load import LISTS, StudyData, load_any
 from dlx.report.page.render import PLOTS, render_page
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from dlx.study.looks import Looks
 
 PAGE = "index.html"
-EVENTS = "tensorboard"
 FORMAT = 2  # of report.json; increases when a key is removed or changes its meaning
 
 
@@ -42,7 +42,7 @@ def write_report(
     study: StudyData | None = None,
     *,
     options: Options,
-    events: bool = False,
+    exports: tuple[str, ...] = (),
     refresh: int | None = None,
     show: bool = True,
     details: bool = False,
@@ -50,7 +50,7 @@ def write_report(
 ) -> None:
     """Report the runs below `folders` into the folder `output`; the page quotes `command`.
 
-    `study`: their runs, if they have been read already. `events`: write TensorBoard's files. `refresh`:
+    `study`: their runs, if they have been read already. `exports`: formats to write besides. `refresh`:
     seconds after which the page reloads itself. `show`: print the report, and what is behind it if
     `details`. `looks`: those of the study, which decide the level of the tests; this one is added. Raises
     RequestError if no run can be reported.
@@ -69,12 +69,9 @@ def write_report(
         name: text.encode(errors="backslashreplace")
         for name, text in _texts(analysis, title, command).items()
     }
-    exported, obsolete = {}, list(earlier_charts(output / PLOTS))
-    if events:
-        from dlx.report import tensorboard
-
-        exported = {f"{EVENTS}/{name}": each for name, each in tensorboard.event_files(analysis).items()}
-        obsolete += (output / EVENTS).rglob(tensorboard.EVENTS)
+    exported, obsolete = export_files(exports, analysis, title, output), list(earlier_charts(output / PLOTS))
+    if "tensorboard" in exports:
+        obsolete += (output / "tensorboard").rglob(EVENTS)
     # The page last, as it links to the others.
     page = {PAGE: html.encode(errors="backslashreplace")}
     replace_files(output, plots | exported | texts | page, obsolete)
@@ -83,8 +80,8 @@ def write_report(
     if not show:
         return
     print_report(Console(highlight=False), analysis, title, output / PAGE, details=details)
-    if events:
-        print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
+    for hint in hints(exports, output):
+        print(hint)
 
 
 def _no_run(study: StudyData, folders: list[Path]) -> RequestError:

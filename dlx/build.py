@@ -23,11 +23,15 @@ from dlx.engine.memory import check_model_memory
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
+from dlx.engine.task import find_monitor, find_task
 from dlx.errors import RequestError
 from dlx.execution import Execution, operation_without, prepare
 from dlx.loss.losses import Loss, losses
-from dlx.model.custom import one_line
+from dlx.metrics.catalogue import Task
+from dlx.metrics.metrics import Metric, build_metrics, try_metric
+from dlx.model.custom import import_target, one_line
 from dlx.model.models import FittedToInputs, initialise, models, use_generator
+from dlx.model.own_code import current_folder_importable
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
 
@@ -53,13 +57,15 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     files = json.dumps(data_fingerprints(settings.data))
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
     loss = losses.build(settings.loss.name, settings.loss.arguments)
-    _check_fit(settings, data, loss)
-    outputs = loss.outputs(len(data.classes))
+    task = find_task(settings.loss.name, loss, data)
+    _check_fit(settings, data)
+    outputs = loss.outputs(len(data.classes)) if task in ("classification", "none") else data.label_columns
+    metrics = _build_metrics(settings, data, task, outputs)
     model = _build_model(settings, data, outputs, device, dtype)
     _check_last_batch(settings, data, model)
     layers = _try_model(settings, data, model, outputs, execution)
     if settings.model.name == "custom" or settings.deterministic:
-        _try_steps(settings, data, model, loss, execution)
+        _try_steps(settings, data, model, loss, execution, outputs)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
     return Run(
@@ -84,7 +90,10 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         drop_last=settings.drop_last,
         device=device,
         layers=layers,
-        probes=_build_probes(settings, data, model, classifies=loss.classifies),
+        task=task,
+        metrics=metrics,
+        monitor=find_monitor(settings.monitor, settings.loss.name, task, metrics),
+        probes=_build_probes(settings, data, model, classifies=task == "classification"),
         execution=execution,
     )
 
@@ -98,11 +107,23 @@ def _load_cached(settings_json: str, files: str, dtype: torch.dtype, device: tor
     return data
 
 
-def _check_fit(settings: Settings, data: Dataset, loss: Loss) -> None:
-    if settings.monitor == "val_accuracy" and not loss.classifies:
-        raise RequestError(
-            f"monitor=val_accuracy: loss={settings.loss.name} has no accuracy; use monitor=val_loss"
-        )
+def _build_metrics(settings: Settings, data: Dataset, task: Task, outputs: int) -> list[Metric]:
+    """Return the run's metrics; those of the user's own are tried on random outputs."""
+    if not settings.metrics:
+        return []
+    labels = data.val.labels
+    draws = torch.Generator().manual_seed(0)
+    outputs_NK = torch.randn(len(labels), outputs, generator=draws).to(labels.device)
+    with current_folder_importable():
+        load = functools.partial(import_target, key="metrics")
+        metrics = build_metrics(settings.metrics, task, outputs, load)
+        for target, metric in zip(settings.metrics, metrics, strict=True):
+            if ":" in target:
+                try_metric(target, metric, outputs_NK, labels)
+    return metrics
+
+
+def _check_fit(settings: Settings, data: Dataset) -> None:
     if settings.batch_size > len(data.train):
         raise RequestError(
             f"batch_size={settings.batch_size}: larger than the training split of {len(data.train)} samples "
@@ -157,7 +178,7 @@ def _try_model(
     shapes: dict[str, tuple[int, ...] | None] = {}
 
     def on_output(layer: str, output: Tensor) -> None:
-        by_sample = output.shape[:1] == labels.shape
+        by_sample = output.shape[:1] == labels.shape[:1]
         shapes.setdefault(layer, tuple(output.shape[1:]) if by_sample else None)
 
     where = f"model.name={settings.model.name}"
@@ -182,12 +203,14 @@ def _check_outputs(settings: Settings, data: Dataset, outputs: object, expected:
     got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
     if got != expected:
         raise RequestError(
-            f"model.name={settings.model.name}: {len(data.classes)} classes under {settings.loss.name} need "
+            f"model.name={settings.model.name}: {data.describe_labels()} under {settings.loss.name} need "
             f"outputs of shape (batch, {expected[1]}); for a batch of {expected[0]} it gave {got}"
         )
 
 
-def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss, execution: Execution) -> None:
+def _try_steps(
+    settings: Settings, data: Dataset, model: nn.Module, loss: Loss, execution: Execution, needed: int
+) -> None:
     """Try a module on batches of the sizes that it will be given, in training and in evaluation.
 
     A copy is tried, because a step changes running statistics.
@@ -207,7 +230,7 @@ def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss, 
             with rng.global_state(settings.seeds.dropout, "try"):
                 use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
                 outputs = execution.outputs(trial.train(training), inputs)
-                _check_outputs(settings, data, outputs, (size, loss.outputs(len(data.classes))))
+                _check_outputs(settings, data, outputs, (size, needed))
                 losses = loss.reduce(loss.per_sample(outputs, labels))
                 if training:
                     losses.backward()  # type: ignore[no-untyped-call]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.data.source import below, data_root
 from dlx.errors import unknown
+from dlx.metrics.catalogue import check_names
 from dlx.registry import Signature, check_arguments
 from dlx.surface.formula import surface_formula
 
@@ -32,6 +33,7 @@ GROUPS = {
     "optimizer": ("dlx.optimizer.optimizers", "optimizers", {"parameters"}),
     "schedule": ("dlx.optimizer.schedule", "schedules", {"total", "steps_per_epoch"}),
     "augment": ("dlx.augment.transforms", "transforms", set[str]()),
+    "metrics": ("dlx.metrics.metrics", "metrics", {"outputs", "labels"}),
 }
 
 
@@ -52,6 +54,7 @@ def check_components(settings: "Settings") -> None:
         schemes = _module("dlx.model.models").keys_of("SCHEMES")
         if init not in schemes:
             raise unknown("model.init", init, ["default", "normal:STD", *schemes])
+    check_names(settings.metrics, registered("metrics"))
     for name, strength in settings.augment.items():
         _check("augment", "augment", name, {name: strength} if strength else None)
 

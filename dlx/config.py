@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from dlx.errors import RequestError, nearest, unknown
+from dlx.metrics.catalogue import check_monitor
 from dlx.validation import check_finite, describe
 
 
@@ -215,7 +216,8 @@ class Settings(_Closed):
     drop_last: bool
     seed: Seed
     seeds: SeedSettings
-    monitor: Literal["val_accuracy", "val_loss"]
+    metrics: list[str] = []
+    monitor: str
     keep: Literal["none", "best", "last"]
     early_stopping: EarlyStoppingSettings
     checkpoint: CheckpointSettings = CheckpointSettings()
@@ -257,6 +259,7 @@ class Settings(_Closed):
             )
         if self.engine.width is not None and self.engine.name != "stacked":
             raise RequestError(f"engine.width={self.engine.width}: only a stack has a width: engine=stacked")
+        check_monitor(self.monitor, self.metrics)
         self._check_surface()
         self._check_execution()
         late = [epoch for epoch in self.probes.logits if epoch > self.epochs]

@@ -67,7 +67,7 @@ def choose_runs(folder: Path, *, every: bool) -> Choice:
     kept = [run for run in completed if run.result.checkpoint_sha256]
     if not kept:
         raise RequestError(f"{folder}: no run has a checkpoint; train with keep=best or keep=last")
-    if len({run.settings.monitor for run in kept}) > 1:
+    if len({run.result.monitored for run in kept}) > 1:
         raise RequestError(f"{folder}: its runs have different monitors; name one run, or use --all")
     best = max(kept, key=lambda run: monitored(run.result, run.settings.keep))
     return Choice([replace(best, chosen_from=len(kept))], left_out)
@@ -146,6 +146,7 @@ def score_run(run: Chosen, split: str) -> Evaluation:
         epoch=scored.epoch,
         loss=scored.loss,
         accuracy=scored.accuracy,
+        metrics=scored.metrics,
         checkpoint=str(run.result.checkpoint_sha256),
         chosen_from=run.chosen_from,
     )
@@ -181,8 +182,7 @@ def earlier_looks(chosen: Sequence[Chosen], split: str) -> tuple[list[Evaluation
 
 def monitored(result: Result, epoch: str) -> float:
     """Return what a run monitored at its `best` or `last` epoch; higher is better, -inf is missing."""
-    monitor = str(result.config["monitor"])
-    value = (result.best if epoch == "best" else result.last).get(monitor)
+    value = (result.best if epoch == "best" else result.last).get(result.monitored)
     if value is None:
         return float("-inf")
-    return value if monitor.endswith("accuracy") else -value
+    return value if result.higher_is_better(result.monitored) else -value

@@ -93,16 +93,20 @@ def _show(
     console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("\nrun", overflow="fold")
-    scores = [f"{split} acc\nnow", "95%\ninterval", f"{split} loss\nnow"]
-    for heading in ("\nepoch", "val acc\nrecorded", *scores, "\nsamples"):
+    classes = any(look.accuracy is not None for look in looks)
+    metrics = list(dict.fromkeys(name for look in looks for name in look.metrics))
+    scores = [f"{split} acc\nnow", "95%\ninterval"] if classes else []
+    scores += [f"{split} {name}\nnow" for name in ("loss", *metrics)]
+    for heading in ("\nepoch", f"val {'acc' if classes else 'loss'}\nrecorded", *scores, "\nsamples"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run, look in zip(chosen, looks, strict=True):
-        table.add_row(Text(run.folder.name), *map(Text, _cells(run.result, look)))
+        cells = _cells(run.result, look, metrics, classes=classes)
+        table.add_row(Text(run.folder.name), *map(Text, cells))
     console.print(table)
     console.print()
     for run in chosen:
         if run.chosen_from > 1:
-            monitor = run.settings.monitor.replace("_", " ")
+            monitor = run.result.monitored.replace("_", " ")
             console.print(Text(f"the best of {run.chosen_from} runs by {monitor}"))
     for run in chosen:
         if said := change_since(run):
@@ -118,14 +122,24 @@ def _show(
     console.print(Text(said, style="yellow"))
 
 
-def _cells(result: "Result", look: "Evaluation") -> list[str]:
+def _cells(result: "Result", look: "Evaluation", metrics: "Sequence[str]", *, classes: bool) -> list[str]:
+    from dlx.report.text import write_metric
+
     rows = (row for row in (result.best, result.last) if row.get("epoch") == look.epoch)
-    validation = next(rows, {}).get("val_accuracy")
-    return [
-        str(look.epoch),
-        "-" if validation is None else f"{validation:.4f}",
+    recorded = next(rows, {}).get("val_accuracy" if classes else "val_loss")
+    accuracy = [
         "-" if look.accuracy is None else f"{look.accuracy:.4f}",
         "-" if look.accuracy is None else interval(look.accuracy, look.samples),
+    ]
+    values = [look.metrics.get(name) for name in metrics]
+    return [
+        str(look.epoch),
+        "-" if recorded is None else f"{recorded:.4f}",
+        *(accuracy if classes else []),
         f"{look.loss:.4f}",
+        *(
+            "-" if each is None else write_metric(name, each)
+            for name, each in zip(metrics, values, strict=True)
+        ),
         str(look.samples),
     ]

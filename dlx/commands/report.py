@@ -1,9 +1,9 @@
 """`dlx report`: compares the runs of a study, once or while they train."""
 
-import argparse
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,11 +52,12 @@ def main(arguments: Sequence[str]) -> int:
 
         check_installed(exports)
     command = shlex.join(["dlx", "report", *arguments])
-    columns = _columns(given)
+    columns = _asked_columns(given)
     if given.watch is not None and (columns or not all(folder.is_dir() for folder in folders)):
         raise RequestError("--watch: only a study of dlx can be watched")
     study = None if given.watch is not None else load_any(folders, columns)
     if study and study.source:
+        options = replace(options, metric=study.score)
         from rich.console import Console
 
         Console(highlight=False).print(study.source, markup=False, end="\n\n")
@@ -86,11 +87,14 @@ def _beside(folder: Path) -> Path:
     return folder / REPORT if folder.is_dir() else folder.with_name(f"{folder.stem}-{REPORT}")
 
 
-def _columns(given: Namespace) -> "Columns":
+def _asked_columns(given: Namespace) -> "Columns":
     from dlx.importers.foreign_run import Columns
 
     setting, seed = (_keys(each) for each in (given.setting, given.seed))
-    return Columns(setting, seed, given.metric, given.run, given.epoch, given.higher)
+    metric, _, direction = given.metric.rpartition(":")
+    if direction not in ("higher", "lower"):
+        return Columns(setting, seed, given.metric, given.run, given.epoch)
+    return Columns(setting, seed, metric, given.run, given.epoch, direction == "higher")
 
 
 def _parser() -> Parser:
@@ -163,8 +167,9 @@ def _add_comparison(parser: Parser) -> None:
         "--metric",
         metavar="NAME",
         default="",
-        help="rank by val_accuracy, val_loss, train_accuracy or train_loss (default: val_accuracy, or "
-        "val_loss if there is no accuracy)",
+        help="rank by this column of history.csv: val_loss, train_accuracy, f1_macro (of validation); end it "
+        "with :higher or :lower if dlx cannot know which is better (default: the monitor if it is one of "
+        "metrics, else val_accuracy, or val_loss if there is no accuracy)",
     )
     group.add_argument(
         "--margin",
@@ -193,14 +198,6 @@ def _add_columns(parser: Parser) -> None:
     }
     for flag, (metavar, words) in options.items():
         group.add_argument(flag, metavar=metavar, default="", help=words)
-    for flag, higher in (("--higher-is-better", True), ("--lower-is-better", False)):
-        group.add_argument(
-            flag,
-            dest="higher",
-            action="store_const",
-            const=higher,
-            help="of --metric, if its name does not say" if higher else argparse.SUPPRESS,
-        )
 
 
 def _keys(words: str) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Split:
     """
 
     inputs: Samples
-    labels: Tensor  # [N], int64
+    labels: Tensor  # [N], int64 of classes; floats: [N] or [N, K]
     standardise: Standardise | None = None
 
     def __len__(self) -> int:
@@ -107,6 +107,22 @@ class Dataset:
         """The shape of one sample: (C, H, W) or (F,)."""
         return tuple(self.train.inputs.shape[1:])
 
+    @property
+    def splits(self) -> tuple[Split, Split, Split]:
+        """Training, validation and test."""
+        return self.train, self.val, self.test
+
+    @property
+    def label_columns(self) -> int:
+        """The number of labels of a sample; one, if it is a class."""
+        return self.train.labels.shape[1:].numel()
+
+    def describe_labels(self) -> str:
+        """Say what there is to learn: "10 classes", "2 numbers"."""
+        if not self.train.labels.is_floating_point():
+            return f"{len(self.classes)} classes"
+        return "1 number" if self.label_columns == 1 else f"{self.label_columns} numbers"
+
     def stored_unit(self, inputs: Tensor) -> Tensor:
         """Return the inputs of a batch, [B, ...], in the unit of the data set's files, up to rounding."""
         return inputs if self.standardise is None else self.standardise.undo(inputs)
@@ -118,7 +134,10 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
     Raises RequestError if the settings, the files or their content are wrong.
     """
     source = read(settings)
-    if len(source.classes) < 2:
+    numbers = source.train.labels.is_floating_point()
+    if numbers and settings.stratify:
+        raise RequestError(f"data.stratify=True: data={settings.name} has no classes to keep the shares of")
+    if not numbers and len(source.classes) < 2:
         raise RequestError(
             f"data.name={settings.name}: has {len(source.classes)} class, but at least two are needed"
         )
@@ -182,7 +201,9 @@ def _is_finite(inputs: Samples) -> bool:
 
 def _to_device(arrays: Arrays, standardise: Standardise) -> Split:
     dtype, device = standardise.mean.dtype, standardise.mean.device
-    labels = arrays.labels.to(device)
+    labels = arrays.labels.to(
+        device=device, dtype=dtype if arrays.labels.is_floating_point() else torch.int64
+    )
     if isinstance(arrays.inputs, OnDisk):
         return Split(arrays.inputs, labels, standardise)
     raw = arrays.inputs if arrays.inputs.dtype == torch.uint8 else arrays.inputs.to(dtype)

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arrays:
-    """Samples: `inputs` [N, C, H, W] or [N, F], uint8 or floating, or uint8 on disk; `labels` [N], int64."""
+    """Samples: `inputs` [N, C, H, W] or [N, F], uint8 or floating, or uint8 on disk, and `labels`.
+
+    Labels are [N] int64 for classes; floats for numbers, [N] or [N, D], or for yes-or-no labels, [N, K] of 0
+    and 1. Then there are no `Source.classes`, or the names of the labels.
+    """
 
     inputs: "Samples"
     labels: "Tensor"

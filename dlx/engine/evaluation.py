@@ -4,7 +4,7 @@ Axes: N samples of a split, K outputs.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dlx import rng
 from dlx.data.dataset import Split
-from dlx.engine.metrics import Metrics, Sums, fetch, sums
+from dlx.engine.metrics import Metrics, Outputs, Sums, fetch, measure, sums
 from dlx.engine.run import Run
 from dlx.errors import RequestError
 from dlx.loss.losses import Loss
@@ -57,7 +57,7 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
     """Return the model's outputs [N, K] on a split in evaluation mode, and their metrics."""
     outputs_NK = evaluate_model(run, split, epoch)
     loss, accuracy = fetch(sum_outputs(run.loss, outputs_NK, split))[0][0]
-    return outputs_NK, Metrics(loss, accuracy if run.loss.classifies else None)
+    return outputs_NK, Metrics(loss, accuracy if run.classifies else None)
 
 
 @torch.no_grad()
@@ -75,8 +75,9 @@ def evaluate_model(run: Run, split: Split, epoch: int) -> Tensor:
 @torch.no_grad()
 def sum_outputs(loss: Loss, outputs: Tensor, split: Split) -> Sums:
     """Return the sums of outputs on a split, [N, K] of one run or [R, N, K] of several with this loss."""
-    labels_N = split.labels
-    labels = labels_N if outputs.dim() == 2 else labels_N.expand(len(outputs), -1).flatten()
+    labels = split.labels
+    if outputs.dim() == 3:
+        labels = labels.expand(len(outputs), *labels.shape).flatten(0, 1)
     flat = outputs.flatten(0, -2)
     parts = loss.per_sample(flat, labels), loss.correct(flat, labels)
     return sums(*(part.view(outputs.shape[:-1]) for part in parts))
@@ -101,6 +102,7 @@ class CheckpointScore:
     epoch: int
     loss: float
     accuracy: float | None
+    metrics: Mapping[str, float | None]  # by name
 
 
 def evaluate_checkpoint(run: Run, folder: Path, result: Result, split: str) -> CheckpointScore:
@@ -125,7 +127,9 @@ def evaluate_checkpoint(run: Run, folder: Path, result: Result, split: str) -> C
         raise RequestError(f"{folder}: {' '.join(str(error).split())}") from error
     epoch = int(checkpoint["epoch"])
     _check_same_accuracy(run, folder, result, epoch)
-    return CheckpointScore(len(data), epoch, *evaluate(run, data, epoch)[1])
+    outputs_NK, (loss, accuracy) = evaluate(run, data, epoch)
+    (metrics,) = measure([run.metrics], {"": [Outputs(outputs_NK, data.labels)]})
+    return CheckpointScore(len(data), epoch, loss, accuracy, metrics)
 
 
 def _largest_checkpoint(run: Run) -> int:

@@ -5,9 +5,10 @@ no step waits for the device.
 Axes: N samples, B of a batch, K outputs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from dlx import rng
 from dlx.device import Timer
 from dlx.engine.cuda_graph import Step, as_graphs
 from dlx.engine.evaluation import evaluate_for_probe, evaluate_model, sum_outputs
-from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
+from dlx.engine.metrics import EpochMetrics, Metrics, Outputs, Sums, fetch, measure
 from dlx.engine.passes import Autograd, Passes, Trial, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.model.models import use_generator
@@ -32,25 +33,32 @@ def train(
     `before_step` may raise to leave training.
     """
     timer = Timer(run.device, start.seconds if start else 0.0)
-    step, sums = start.step if start else 0, list[Sums]()
+    step = start.step if start else 0
     dropout_draws = rng.generator(run.seeds.dropout, "dropout", 0, run.device)
     take_step = as_graphs(partial(_step, run, _passes(run)), [run], run.optimizers, [dropout_draws])
     for epoch in range(start.epoch + 1 if start else 0, run.epochs + 1):
+        training: EpochMetrics | None = None
         if epoch > 0:
             rng.reseed(dropout_draws, run.seeds.dropout, "dropout", epoch)
             use_generator(run.model, dropout_draws)
-            step, *sums = _train_epoch(run, take_step, epoch, step, before_step)
+            step, training = _train_epoch(run, take_step, epoch, step, before_step)
         outputs_NK, validation_sums = validate(run, epoch)
-        *training, validation = (each[0] for each in fetch(*sums, validation_sums))
-        trained = training[0] if training else None
-        yield epoch_end(run, epoch, step, trained, outputs_NK, validation, timer.seconds())
+        *trained, validation = (
+            each[0] for each in fetch(*([training.sums()] if training else []), validation_sums)
+        )
+        kept = [training.outputs()] if training and run.metrics else None
+        (columns,) = measure(
+            [run.metrics], {"train_": kept, "val_": [Outputs(outputs_NK, run.data.val.labels)]}
+        )
+        ended = Measured(trained[0] if trained else None, validation, columns)
+        yield epoch_end(run, epoch, step, ended, outputs_NK, timer.seconds())
 
 
 def _train_epoch(
     run: Run, take_step: Step, epoch: int, step: int, before_step: Callable[[], None]
-) -> tuple[int, Sums]:
+) -> tuple[int, EpochMetrics]:
     augment_draws = rng.generator(run.seeds.augment, "augment", epoch, run.device)
-    metrics = EpochMetrics(run.loss.correct)
+    metrics = EpochMetrics(run.loss.correct, keep=bool(run.metrics))
     run.model.train()
     # A user's module may draw from torch's global generator, which is therefore seeded from the run's seed.
     global_draws = rng.global_state(run.seeds.dropout, "module", epoch, run.device)
@@ -62,7 +70,7 @@ def _train_epoch(
             augmented = inputs if run.augment is None else run.augment(inputs, augment_draws)
             metrics.add(*take_step(augmented, labels_B), labels_B)
             step += 1
-    return step, metrics.sums()
+    return step, metrics
 
 
 def _step(run: Run, passes: Passes, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,27 +139,30 @@ def validate(run: Run, epoch: int) -> tuple[Tensor, Sums]:
     return outputs_NK, sum_outputs(run.loss, outputs_NK, run.data.val)
 
 
+class Measured(NamedTuple):
+    """What an epoch measured: `training` is None before the first; `columns` are the run's metrics."""
+
+    training: Metrics | None
+    validation: Metrics
+    columns: Mapping[str, float | None]
+
+
 def epoch_end(
-    run: Run,
-    epoch: int,
-    step: int,
-    training: Metrics | None,
-    outputs_NK: Tensor,
-    validation: Metrics,
-    seconds: float,
+    run: Run, epoch: int, step: int, measured: Measured, outputs_NK: Tensor, seconds: float
 ) -> EpochEnd:
-    """Report an epoch; `training` is None before the first, and `outputs_NK` are those on validation."""
+    """Report an epoch; `outputs_NK` are those on validation."""
+    training, validation, columns = measured
     row = EpochRow(
         epoch=epoch,
         step=step,
         time=round(seconds, 6),
         lr=float(run.optimizers[0].param_groups[0]["lr"]) if training else None,
         train_loss=training.loss if training else None,
-        train_accuracy=training.accuracy if training and run.loss.classifies else None,
+        train_accuracy=training.accuracy if training and run.classifies else None,
         val_loss=validation.loss,
-        val_accuracy=validation.accuracy if run.loss.classifies else None,
+        val_accuracy=validation.accuracy if run.classifies else None,
     )
     evaluate_split = partial(evaluate_for_probe, run, epoch=epoch)
     observed = run.probes.epoch_end(epoch, run.data, run.loss, outputs_NK, evaluate_split)
-    measured = run.loss.measures(outputs_NK, run.data.val.labels)
-    return EpochEnd(row, outputs_NK, {**measured, **observed.columns}, observed)
+    of_loss = run.loss.measures(outputs_NK, run.data.val.labels)
+    return EpochEnd(row, outputs_NK, {**columns, **of_loss, **observed.columns}, observed)

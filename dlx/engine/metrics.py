@@ -3,13 +3,14 @@
 Axes: R runs, B samples of a batch, K outputs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from dlx.device import accumulator
+from dlx.metrics.metrics import Metric
 
 STACKED = 1024  # scalars kept one by one before they are stacked: each alone takes 512 bytes on a GPU
 JUDGED = 1 << 16  # outputs that are judged together: one step's 320 take 20 us, an epoch's 10,000 take 40
@@ -49,14 +50,50 @@ def fetch(*parts: Sums) -> list[list[Metrics]]:
     return fetched
 
 
+class Outputs(NamedTuple):
+    """Outputs of a split and its labels: [N, K] and [N, ...] of a run, or with an axis R before."""
+
+    outputs: Tensor
+    labels: Tensor
+
+    def of(self, row: int) -> "Outputs":
+        """Return those of one run."""
+        return Outputs(self.outputs[row], self.labels[row])
+
+
+@torch.no_grad()
+def measure(
+    metrics: Sequence[Sequence[Metric]], splits: Mapping[str, Sequence[Outputs] | None]
+) -> list[dict[str, float | None]]:
+    """Return each run's metrics by column, in one copy; waits for the device.
+
+    `metrics`: of each run. `splits`: by what a column begins with (`train_`), the outputs of each run; None
+    leaves its columns empty.
+    """
+    columns = [
+        (row, f"{split}{metric.name}", None if given is None else metric.compute(*given[row]))
+        for row, of_run in enumerate(metrics)
+        for split, given in splits.items()
+        for metric in of_run
+    ]
+    values = [value for *_, value in columns if value is not None]
+    numbers = iter(torch.stack(values).tolist() if values else [])
+    measured: list[dict[str, float | None]] = [{} for _ in metrics]
+    for row, name, value in columns:
+        measured[row][name] = None if value is None else next(numbers)
+    return measured
+
+
 class EpochMetrics:
     """Collects each step's losses and outputs, of a single run or of several.
 
-    `correct` judges outputs by labels: [B, K] and [B], or [R, B, K] and [R, B].
+    `correct` judges outputs by labels: [B, K] and [B], or [R, B, K] and [R, B]. `keep`: until the epoch ends,
+    for metrics of all its outputs.
     """
 
-    def __init__(self, correct: Callable[[Tensor, Tensor], Tensor]) -> None:
-        self._correct = correct
+    def __init__(self, correct: Callable[[Tensor, Tensor], Tensor], *, keep: bool = False) -> None:
+        self._correct, self._keep = correct, keep
+        self._kept: list[Outputs] = []
         self._losses: list[Tensor] = []
         self._judged: list[Tensor] = []
         self._outputs: list[Tensor] = []
@@ -78,9 +115,20 @@ class EpochMetrics:
             self._judge()
         return sums(torch.cat(self._losses, -1), torch.cat(self._judged, -1))
 
+    def outputs(self) -> Outputs:
+        """Return all outputs and labels that were kept, in the order of the steps."""
+        return _join(self._kept)
+
     def _judge(self) -> None:
-        self._judged.append(self._correct(torch.cat(self._outputs, -2), torch.cat(self._labels, -1)))
+        whole = _join([*map(Outputs, self._outputs, self._labels)])
+        self._judged.append(self._correct(*whole))
+        self._kept += [whole] if self._keep else []
         self._outputs, self._labels, self._values = [], [], 0
+
+
+def _join(parts: Sequence[Outputs]) -> Outputs:
+    axis = parts[0].outputs.dim() - 2
+    return Outputs(*(torch.cat(each, axis) for each in zip(*parts, strict=True)))
 
 
 class DeviceScalars:

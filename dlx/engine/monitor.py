@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,20 +15,22 @@ from dlx.run.history import EpochRow
 class Monitor:
     """Finds the best epoch, and decides when training should end: it diverged, or no longer improves.
 
-    The best epoch is the first with the highest validation accuracy or the lowest validation loss, depending
-    on `metric`. With `patience` above 0, training stops after that many epochs without an improvement of more
-    than `min_delta`. `copy_model` is called to copy the model's state at each new best epoch.
+    The best epoch is the first with the best value of `column`, a column of the history. With `patience`
+    above 0, training stops after that many epochs without an improvement of more than `min_delta`.
+    `copy_model` is called to copy the model's state at each new best epoch.
     """
 
     def __init__(
         self,
-        metric: Literal["val_accuracy", "val_loss"],
+        column: str,
         *,
+        higher: bool,
         patience: int,
         min_delta: float,
         copy_model: Callable[[], dict[str, Tensor]] | None = None,
     ) -> None:
-        self._metric, self._patience, self._min_delta = metric, patience, min_delta
+        self._column, self._sign = column, 1 if higher else -1
+        self._patience, self._min_delta = patience, min_delta
         self._copy_model = copy_model
         self._score_to_beat, self._waited = -math.inf, 0
         self._best_score = -math.inf
@@ -54,7 +56,7 @@ class Monitor:
 
     def update(self, end: EpochEnd) -> None:
         """Compare an epoch with the best so far, and check that its losses are finite."""
-        score = self._score(end.row)
+        score = self._score(end)
         if self._best is None or score > self._best_score:
             self._best, self._best_score = EpochEnd(end.row, end.val_outputs_NK, end.extra), score
             self.best_model = self._copy_model() if self._copy_model else None
@@ -87,8 +89,6 @@ class Monitor:
         self._best = EpochEnd(EpochRow(**best["row"]), best["val_outputs"].to(device), best["extra"])
         self.best_model = state["best_model"]
 
-    def _score(self, row: EpochRow) -> float:
-        value = row.val_accuracy if self._metric == "val_accuracy" else row.val_loss
-        if value is None or math.isnan(value):
-            return -math.inf
-        return value if self._metric == "val_accuracy" else -value
+    def _score(self, end: EpochEnd) -> float:
+        value = end.extra[self._column] if self._column in end.extra else getattr(end.row, self._column)
+        return -math.inf if value is None or math.isnan(value) else self._sign * value

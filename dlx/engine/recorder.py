@@ -29,7 +29,7 @@ from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT, is_gone
 from dlx.run.predictions import write_predictions
 from dlx.run.probes import FILES
-from dlx.run.result import Result, write_result
+from dlx.run.result import MetricRecord, Result, write_result
 
 
 class Recorder:
@@ -63,7 +63,8 @@ class Recorder:
         self._history: HistoryWriter | None = None
         self._probe_files: ProbeFiles | None = None
         self._monitor = Monitor(
-            settings.monitor,
+            run.monitor.column,
+            higher=run.monitor.higher,
             patience=settings.early_stopping.patience,
             min_delta=settings.early_stopping.min_delta,
             copy_model=(lambda: _copy(run.model.state_dict())) if settings.keep == "best" else None,
@@ -121,7 +122,7 @@ class Recorder:
             labels=run.data.val.labels.cpu().numpy(),
             last_epoch=end.row.epoch,
             best_epoch=best.row.epoch,
-            exact=not run.loss.classifies,
+            exact=not run.classifies,
         )
         self._probe_files.end()
         result = Result(
@@ -131,6 +132,8 @@ class Recorder:
             config=self._config,
             last=asdict(end.row) | dict(end.extra),
             best=asdict(best.row) | dict(best.extra),
+            monitor=run.monitor.column if run.monitor.column != self._settings.monitor else None,
+            metrics={each.name: MetricRecord(higher_is_better=each.higher_is_better) for each in run.metrics},
             epochs_run=end.row.epoch,
             stopped_early=self._monitor.out_of_patience and end.row.epoch < run.epochs,
             time_seconds=end.row.time,

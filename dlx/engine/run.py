@@ -14,6 +14,8 @@ from dlx.engine.model_summary import LayerSummary
 from dlx.engine.probes import ProbeResults, Probes
 from dlx.execution import Execution
 from dlx.loss.losses import Loss
+from dlx.metrics.catalogue import Task
+from dlx.metrics.metrics import Metric
 from dlx.optimizer.schedule import Schedule
 from dlx.run.history import EpochRow
 
@@ -29,6 +31,14 @@ class Seeds:
     order: int
     augment: int
     dropout: int
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """What decides which epoch is the best: a column of the history, and whether higher values are better."""
+
+    column: str
+    higher: bool
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,16 @@ class Run:
     drop_last: bool
     device: torch.device
     layers: Sequence[LayerSummary] = ()
+    task: Task = "classification"
+    metrics: Sequence[Metric] = ()
+    monitor: Monitored = Monitored("val_accuracy", higher=True)
     probes: Probes = field(default_factory=Probes)
     execution: Execution = field(default_factory=Execution)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the outputs are classes, so that there is an accuracy."""
+        return self.task == "classification"
 
     @property
     def parameter_count(self) -> int:

@@ -100,11 +100,13 @@ def _copy(run: Run, row: int, dtype: torch.dtype) -> nn.Module:
 
 
 def _batches(run: Run, samples: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return the first samples of the first epoch and as many of its last, [R, B, ...] and labels [R, B]."""
+    """Return the first samples of the first epoch and as many of its last, [R, B, ...], and their labels."""
     order_N = sample_order(run, 1)
     index_RB = torch.stack([order_N[:samples], order_N.flip(0)[:samples]])
     inputs, labels = run.data.train.batch(index_RB.flatten())
-    return inputs.to(dtype).view(*index_RB.shape, *inputs.shape[1:]), labels.view(index_RB.shape)
+    return inputs.to(dtype).view(*index_RB.shape, *inputs.shape[1:]), labels.view(
+        *index_RB.shape, *labels.shape[1:]
+    )
 
 
 def _alone(run: Run, model: nn.Module, row: int, inputs: Tensor, labels: Tensor) -> list[Results]:

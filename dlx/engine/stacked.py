@@ -18,8 +18,8 @@ from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
 from dlx.engine.cuda_graph import as_graphs
 from dlx.engine.evaluation import evaluation_batch, join_outputs, sum_outputs
-from dlx.engine.loop import batches, draw_order, epoch_end, set_learning_rates, sizes, validate
-from dlx.engine.metrics import EpochMetrics, Metrics, Sums, fetch
+from dlx.engine.loop import Measured, batches, draw_order, epoch_end, set_learning_rates, sizes, validate
+from dlx.engine.metrics import EpochMetrics, Metrics, Outputs, Sums, fetch, measure
 from dlx.engine.passes import Autograd, Passes, Trial, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
 from dlx.engine.signature import signature
@@ -40,7 +40,9 @@ def cohort_key(run: Run) -> tuple[object, ...]:
     Raises UnstackableError if their models cannot be compared. `check_stack` says whether the stack is right.
     """
     sizes = (len(run.data.train), run.batch_size, run.epochs, run.drop_last)
-    return (signature(run.model), run.data.input_shape, *sizes, str(run.device), run.execution)
+    labels = run.data.train.labels
+    shapes = run.data.input_shape, tuple(labels.shape[1:]), labels.dtype
+    return (signature(run.model), *shapes, *sizes, str(run.device), run.execution)
 
 
 def is_of_layers(run: Run) -> bool:
@@ -82,23 +84,27 @@ def train(
             if not active:
                 return
             stack = _Stack(runs, active)
-        sums: list[Sums] = []
+        metrics: EpochMetrics | None = None
         if epoch > 0:
-            step, *sums = _train_epoch(stack, epoch, step, before_step)
+            step, metrics = _train_epoch(stack, epoch, step, before_step)
         outputs, validation_sums = zip(*_validate(stack, epoch), strict=True)
-        fetched = fetch(*sums, *validation_sums)
-        training: Sequence[Metrics | None] = fetched.pop(0) if sums else [None] * len(stack.runs)
+        fetched = fetch(*([metrics.sums()] if metrics else []), *validation_sums)
+        training: Sequence[Metrics | None] = fetched.pop(0) if metrics else [None] * len(stack.runs)
+        columns = _measure(stack, metrics, outputs)
         now = timer.seconds()
         for index in stack.indices:
             seconds[index] += (now - before) / len(stack.runs)
         before = now
-        rows = zip(stack.indices, stack.runs, training, outputs, fetched, strict=True)
+        validation = (each for (each,) in fetched)
+        measured = map(Measured, training, validation, columns)
         yield {
             index: replace(
-                epoch_end(run, epoch, step, trained, outputs_NK, validation, seconds[index]),
+                epoch_end(run, epoch, step, of_run, outputs_NK, seconds[index]),
                 settle=stack.optimizers.restore_states,
             )
-            for index, run, trained, outputs_NK, (validation,) in rows
+            for index, run, of_run, outputs_NK in zip(
+                stack.indices, stack.runs, measured, outputs, strict=True
+            )
         }
 
 
@@ -133,24 +139,24 @@ class _Stack:
         two = LayerStack([copy.deepcopy(run.model) for _ in range(2)])  # they tell of all, in less memory
         two.use_generators([rng.generator(row, "try") for row in range(2)])
         samples = [run.data.train.slice(0, size) for size in sizes(run)]
-        batches = [(x.expand(2, *x.shape), labels_B.expand(2, -1)) for x, labels_B in samples]
+        batches = [(x.expand(2, *x.shape), labels.expand(2, *labels.shape)) for x, labels in samples]
         return fastest_passes(self.model.body, self._gradient, Trial(two.body, run.loss, batches))
 
-    def _gradient(self, outputs_RBK: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
+    def _gradient(self, outputs_RBK: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return each run's losses [R, B] and the gradients by its outputs [R, B, K]."""
         if len(self.losses) == 1:
-            return self.losses[0][0].gradient(outputs_RBK, labels_RB)
-        losses_RB, gradient_RBK = outputs_RBK.new_empty(labels_RB.shape), torch.empty_like(outputs_RBK)
+            return self.losses[0][0].gradient(outputs_RBK, labels)
+        losses_RB, gradient_RBK = outputs_RBK.new_empty(labels.shape[:2]), torch.empty_like(outputs_RBK)
         for loss, _, rows in self.losses:
-            losses_RB[rows], gradient_RBK[rows] = loss.gradient(outputs_RBK[rows], labels_RB[rows])
+            losses_RB[rows], gradient_RBK[rows] = loss.gradient(outputs_RBK[rows], labels[rows])
         return losses_RB, gradient_RBK
 
-    def correct(self, outputs_RNK: Tensor, labels_RN: Tensor) -> Tensor:
+    def correct(self, outputs_RNK: Tensor, labels: Tensor) -> Tensor:
         """Return which outputs are correct by their run's loss, [R, N]."""
-        correct_RN = torch.empty(labels_RN.shape, device=labels_RN.device, dtype=torch.bool)
+        correct_RN = torch.empty(labels.shape[:2], device=labels.device, dtype=torch.bool)
         for loss, _, rows in self.losses:
-            flat = loss.correct(outputs_RNK[rows].flatten(0, 1), labels_RN[rows].flatten())
-            correct_RN[rows] = flat.view(labels_RN[rows].shape)
+            flat = loss.correct(outputs_RNK[rows].flatten(0, 1), labels[rows].flatten(0, 1))
+            correct_RN[rows] = flat.view(-1, correct_RN.shape[1])
         return correct_RN
 
 
@@ -161,13 +167,26 @@ def _joint_step_key(run: Run) -> Hashable:
     return ("alone", id(run)) if key is None or reads_gradients else (run.schedule, key)
 
 
-def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Sums]:
+def _measure(
+    stack: _Stack, training: EpochMetrics | None, outputs: Sequence[Tensor]
+) -> list[dict[str, float | None]]:
+    """Return the columns of each run's metrics, of its outputs in training and on validation [N, K]."""
+    metrics = [run.metrics for run in stack.runs]
+    whole = training.outputs() if training and any(metrics) else None
+    trained = None if whole is None else [whole.of(row) for row in range(len(metrics))]
+    validated = [Outputs(each, run.data.val.labels) for each, run in zip(outputs, stack.runs, strict=True)]
+    return measure(metrics, {"train_": trained, "val_": validated})
+
+
+def _train_epoch(
+    stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]
+) -> tuple[int, EpochMetrics]:
     runs = stack.runs
     augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
     for run, draws in zip(runs, stack.dropout_draws, strict=True):
         rng.reseed(draws, run.seeds.dropout, "dropout", epoch)
     stack.model.use_generators(stack.dropout_draws)
-    metrics = EpochMetrics(stack.correct)
+    metrics = EpochMetrics(stack.correct, keep=any(run.metrics for run in runs))
     stack.model.train()
     gathered = closing(_gather(runs, epoch))
     with stack.model.watch([run.probes.on_output("training") for run in runs]), gathered as pairs:
@@ -180,7 +199,7 @@ def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[],
             step += 1
     for run in runs:
         set_learning_rates(run, run.schedule(step - 1))
-    return step, metrics.sums()
+    return step, metrics
 
 
 def _step(stack: _Stack, x: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
@@ -219,8 +238,8 @@ def _gather(runs: Sequence[Run], epoch: int) -> Generator[tuple[Tensor, Tensor],
     if all(run.data.train is train for run in runs):
         indices = (index_RB.flatten() for index_RB in batches(runs[0], orders))
         for inputs, labels in train.batches(indices):
-            labels_RB = labels.view(len(runs), -1)
-            yield inputs.view(*labels_RB.shape, *inputs.shape[1:]), labels_RB
+            of_runs = len(runs), len(labels) // len(runs)
+            yield inputs.view(*of_runs, *inputs.shape[1:]), labels.view(*of_runs, *labels.shape[1:])
         return
     each = [run.data.train.batches(batches(run, order_N)) for run, order_N in zip(runs, orders, strict=True)]
     for pairs in zip(*each, strict=True):

@@ -35,7 +35,7 @@ class Columns:
 
     def __bool__(self) -> bool:
         """Whether anything was said that only makes sense for runs of another program."""
-        return bool(self.setting or self.seed or self.run or self.epoch or self.higher is not None)
+        return bool(self.setting or self.seed or self.run or self.epoch)
 
 
 @dataclass(frozen=True)

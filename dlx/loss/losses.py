@@ -1,5 +1,6 @@
-"""The base class of losses, and the losses for classes.
+"""The base class of losses, and the losses of classes, of several labels at once and of numbers.
 
+Labels are [B] int64 for classes, [B, K] of 0.0 and 1.0 for several labels, [B] or [B, K] floats for numbers.
 Axes: B samples of a batch, N samples of a split, K outputs of the model.
 """
 
@@ -25,17 +26,25 @@ class Loss(ABC):
 
     reduction: Literal["mean", "sum"]
     classifies: ClassVar[bool] = True  # False: the outputs are not classes, and there is no accuracy
+    of_floats: ClassVar[Literal["", "multi-label", "regression"]] = (
+        ""  # what labels that are floats make of it
+    )
 
     def outputs(self, classes: int) -> int:
         """Return how many outputs the model needs for this many classes: one per class."""
         return classes
 
     @abstractmethod
-    def per_sample(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
+    def per_sample(self, outputs_BK: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of each sample, [B]."""
 
     def correct(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
-        """Return whether the largest output (or the sign of a single one) is the sample's class, [B]."""
+        """Return whether the largest output (or the sign of a single one) is the sample's class, [B].
+
+        Labels that are floats are no classes, so no output is.
+        """
+        if labels_B.is_floating_point():
+            return torch.zeros(len(labels_B), dtype=torch.bool, device=labels_B.device)
         if outputs_BK.shape[1] == 1:
             return (outputs_BK[:, 0] > 0) == (labels_B == 1)
         return outputs_BK.argmax(1) == labels_B
@@ -53,9 +62,12 @@ class Loss(ABC):
 
         Shapes: [B, K] and [B] -> [B] and [B, K]; or with an axis of runs before, of a loss each.
         """
+        samples = outputs.shape[:-1]
         with torch.enable_grad():
             variable = outputs.detach().requires_grad_()
-            losses = self.per_sample(variable.flatten(0, -2), labels.flatten()).view(labels.shape)
+            losses = self.per_sample(variable.flatten(0, -2), labels.flatten(0, len(samples) - 1)).view(
+                samples
+            )
             (gradient,) = torch.autograd.grad(self.reduce(losses).sum(), variable)
         return losses.detach(), gradient
 
@@ -95,29 +107,68 @@ class CrossEntropy(Loss):
 class BinaryCrossEntropy(Loss):
     """Binary cross-entropy with logits, averaged over the outputs of a sample.
 
-    Two classes share one output; with more, each class has a yes-or-no output of its own.
+    Two classes share one output; with more, each class has a yes-or-no output of its own. So has each of
+    several labels.
     """
+
+    of_floats: ClassVar[Literal["", "multi-label", "regression"]] = "multi-label"
 
     def outputs(self, classes: int) -> int:
         """Return 1 for two classes, otherwise one per class."""
         return 1 if classes == 2 else classes
 
-    def per_sample(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
+    def per_sample(self, outputs_BK: Tensor, labels: Tensor) -> Tensor:
         """Return [B]."""
-        outputs = outputs_BK.shape[1]
-        targets_BK = labels_B[:, None] if outputs == 1 else F.one_hot(labels_B, outputs)
-        losses_BK = F.binary_cross_entropy_with_logits(
-            outputs_BK, targets_BK.to(outputs_BK.dtype), reduction="none"
-        )
-        return losses_BK.mean(1)
+        targets_BK = _targets(outputs_BK, labels)
+        return F.binary_cross_entropy_with_logits(outputs_BK, targets_BK, reduction="none").mean(1)
+
+
+class Distance(Loss):
+    """How far the outputs are from the numbers, or from the one-hot class."""
+
+    of_floats: ClassVar[Literal["", "multi-label", "regression"]] = "regression"
 
 
 @losses.register("mean_squared_error")
 @dataclass(frozen=True)
-class MeanSquaredError(Loss):
-    """Squared difference from the one-hot class, averaged over the outputs of a sample."""
+class MeanSquaredError(Distance):
+    """Squared difference from the numbers or the one-hot class, averaged over the outputs of a sample."""
 
-    def per_sample(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
+    def per_sample(self, outputs_BK: Tensor, labels: Tensor) -> Tensor:
         """Return [B]."""
-        targets_BK = F.one_hot(labels_B, outputs_BK.shape[1]).to(outputs_BK.dtype)
-        return (outputs_BK - targets_BK).square().mean(1)
+        return (outputs_BK - _targets(outputs_BK, labels)).square().mean(1)
+
+
+@losses.register("mean_absolute_error")
+@dataclass(frozen=True)
+class MeanAbsoluteError(Distance):
+    """Absolute difference from the numbers or the one-hot class, averaged over the outputs of a sample."""
+
+    def per_sample(self, outputs_BK: Tensor, labels: Tensor) -> Tensor:
+        """Return [B]."""
+        return (outputs_BK - _targets(outputs_BK, labels)).abs().mean(1)
+
+
+@losses.register("huber")
+@dataclass(frozen=True)
+class Huber(Distance):
+    """Squared near 0 and absolute further away (Huber, 1964), averaged over the outputs of a sample.
+
+    A difference d costs d² / 2 up to `delta`, and delta (|d| - delta / 2) beyond.
+    """
+
+    delta: Annotated[float, Field(gt=0)]
+
+    def per_sample(self, outputs_BK: Tensor, labels: Tensor) -> Tensor:
+        """Return [B]."""
+        targets_BK = _targets(outputs_BK, labels)
+        return F.huber_loss(outputs_BK, targets_BK, reduction="none", delta=self.delta).mean(1)
+
+
+def _targets(outputs_BK: Tensor, labels: Tensor) -> Tensor:
+    """Return what each output should be [B, K]: the labels that are floats, or the one-hot class."""
+    if labels.is_floating_point():
+        return labels.to(outputs_BK.dtype).reshape(outputs_BK.shape)
+    outputs = outputs_BK.shape[1]
+    one_hot_BK = labels[:, None] if outputs == 1 else F.one_hot(labels, outputs)
+    return one_hot_BK.to(outputs_BK.dtype)

@@ -30,7 +30,7 @@ def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **argumen
     Raises RequestError for all that the user can put right, including exceptions of their own code.
     """
     with current_folder_importable():
-        builder = _import_target(target)
+        builder = import_target(target)
         parameters = inspect.signature(builder).parameters
         _check_parameters(target, parameters)
         offered = {"input_shape": input_shape, "outputs": outputs, "num_classes": outputs}
@@ -69,10 +69,13 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {first} (HYDRA_FULL_ERROR=1 shows where)"
 
 
-def _import_target(target: str) -> Callable[..., Any]:
-    """Return the class or function `target`. Raises RequestError that says which part of it is wrong."""
+def import_target(target: str, key: str = "model.target") -> Callable[..., Any]:
+    """Return the class or function `target`, a value of `key`.
+
+    Raises RequestError that says which part of it is wrong.
+    """
     if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", target):
-        raise RequestError(f"model.target={target}: write it as package.module:Name, for example mynet:Net")
+        raise RequestError(f"{key}={target}: write it as package.module:Name, for example mynet:Net")
     module_name, name = target.split(":")
     try:
         module = _import_current(module_name)
@@ -80,17 +83,15 @@ def _import_target(target: str) -> Callable[..., Any]:
         raise
     except BaseException as error:  # sys.exit, for one
         raise RequestError(
-            f"model.target={target}: importing '{module_name}' failed: {one_line(error)}"
+            f"{key}={target}: importing '{module_name}' failed: {one_line(error)}"
             f" (looked in {Path.cwd()} and the installed packages)"
         ) from error
     if not hasattr(module, name):
         hint = nearest(name, [key for key in vars(module) if not key.startswith("_")])
-        raise RequestError(
-            f"model.target={target}: '{module_name}' ({module.__file__}) has no '{name}'{hint}"
-        )
+        raise RequestError(f"{key}={target}: '{module_name}' ({module.__file__}) has no '{name}'{hint}")
     builder = getattr(module, name)
     if not (inspect.isclass(builder) or inspect.isfunction(builder)):
-        raise RequestError(f"model.target={target}: is a {type(builder).__name__}, not a class or a function")
+        raise RequestError(f"{key}={target}: is a {type(builder).__name__}, not a class or a function")
     return cast("Callable[..., Any]", builder)
 
 

@@ -18,6 +18,7 @@ from dlx.report.diagnosis.grid_edges import EDGE
 from dlx.report.effects import Effects, find_effects
 from dlx.report.formats import Table
 from dlx.report.load import StudyData
+from dlx.report.metric import find_ranking
 from dlx.report.summary import Summary, summarise
 from dlx.report.tables import settings_table
 from dlx.report.text import visible, write_value
@@ -87,7 +88,8 @@ def analyse(data: StudyData, options: Options, level: float = LEVEL, later: floa
         tuned = compare_tuned(data, options.by, options.tune, options.metric, level)
         return Analysis(*tuned, whole=analyse(data, Options(metric=options.metric), level))
     design = find_design(data.settings, options.by)
-    summary = summarise(data, design, options.metric)
+    ranking = find_ranking(data, options.metric)
+    data, summary = ranking.data, summarise(ranking, design)
     declared = _declared_baseline(data)
     asked = options.baseline or declared
     comparisons = compare(

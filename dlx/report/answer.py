@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import TYPE_CHECKING, Any, Literal
 
+from dlx.metrics.catalogue import label_of, sentence_case
 from dlx.report.comparison import Comparison
 from dlx.report.comparison_text import method, sentence
 from dlx.report.effects import Effects
 from dlx.report.held_out import held_out_results
 from dlx.report.load import STATUSES
-from dlx.report.text import METRIC_NAMES, visible, write_count, write_difference, write_metric, write_names
+from dlx.report.text import visible, write_count, write_difference, write_metric, write_names
 from dlx.report.uncertainty import estimate_uncertainty, uncertainty_sentences
 from dlx.stats.power import MOST_PAIRS, detectable_difference, pairs_to_decide, smallest
 from dlx.stats.tests import FEWEST
@@ -103,10 +104,10 @@ def _groups(analysis: "Analysis", ranked: Sequence[dict[Any, Any]]) -> dict[int,
 
 def _sentence(analysis: "Analysis", ranked: list[dict[Any, Any]], groups: dict[int, Group]) -> str:
     summary, comparisons = analysis.summary, analysis.comparisons
-    name, best = METRIC_NAMES[summary.metric], ranked[0]
+    name, best = label_of(summary.metric), ranked[0]
     score = _score(analysis, best)
     if len(analysis.design.rows) == 1:
-        return f"{name.capitalize()} is {score}."
+        return f"{sentence_case(name)} is {score}."
     label, count = best["label"], Counter(groups.values())
     others = len(ranked) - 1
     if not others:
@@ -157,7 +158,7 @@ def _remaining(
         may_be = f"{len(remain)} of {len(ranked)} settings may be the best: {'; '.join(scores)}."
         return f"{may_be} {rest}{not_compared}"
     return (
-        f"{remain[0]['label']} scored best ({METRIC_NAMES[metric]} {score}); {len(remain) - 1} of the other "
+        f"{remain[0]['label']} scored best ({label_of(metric)} {score}); {len(remain) - 1} of the other "
         f"{len(ranked) - 1} settings may be as good, and {worse} {'are' if worse > 1 else 'is'} worse."
         f"{not_compared}"
     )

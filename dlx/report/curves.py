@@ -1,19 +1,19 @@
 """Histories -> the curves to draw: mean and range over seeds per epoch, diverged runs, limits of the axes."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dlx.report.load import METRICS, StudyData
+from dlx.metrics.catalogue import facts
+from dlx.report.load import StudyData
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dlx.report.analysis import Analysis
 
-METRIC_OF = {name: name.split("_")[1] for name in METRICS}
-SPLIT_OF = {name: "validation" if name.startswith("val") else "training" for name in METRICS}
 LARGEST = 1e300
 POINTS = 400  # of a curve; its panel is about 400 pixels wide
 
@@ -34,9 +34,9 @@ class Curves:
     """The curves to draw.
 
     `estimates`: columns `rank label epoch metric split mean low high n`, one row per setting (rank 0 is the
-    first row of the table), epoch, metric (loss, accuracy) and split (training, validation): the mean, lowest
-    and highest value of its n completed runs. A curve ends at the last epoch that all of them reached,
-    because a mean over fewer runs would jump.
+    first row of the table), epoch, metric (loss, accuracy, f1_macro) and split (training, validation): the
+    mean, lowest and highest value of its n completed runs. A curve ends at the last epoch that all of them
+    reached, because a mean over fewer runs would jump.
     `diverged`: columns `run rank label epoch metric split value last`: each diverged run, while it is finite,
     clipped to the axis; `last` marks its last point.
     `axes`: by metric, or by "<metric> <split>" if each split has its own; column `axis`.
@@ -88,7 +88,7 @@ def trace(analysis: "Analysis", *, apart: bool = False) -> Curves:
     for name in sorted({*estimates["axis"], *diverged["axis"]}):
         means = estimates[estimates["axis"] == name]
         alone = diverged[diverged["axis"] == name]
-        axes[name] = (_loss_axis if name.startswith("loss") else _accuracy_axis)(means, alone)
+        axes[name] = (_rising_axis if _rises(analysis, _parts(name)["metric"]) else _loss_axis)(means, alone)
     drawn = {*estimates["label"], *diverged["label"]}
     labels = [label for label in analysis.summary.table["label"] if label in drawn]
     return Curves(_inside(estimates, axes), _inside(diverged, axes), axes, labels, epochs, step)
@@ -112,14 +112,33 @@ def _estimates(analysis: "Analysis") -> tuple["pd.DataFrame", "pd.DataFrame", in
     return estimates, _thin(tall[status == "diverged"], step), epochs, step
 
 
+def metric_of(column: str) -> str:
+    """Return the metric of a column: "f1_macro" of val_f1_macro."""
+    return re.sub("^(train|val)_", "", column)
+
+
+def split_of(column: str) -> str:
+    """Return the split of a column; what a loss or a probe records without one is of validation."""
+    return "training" if column.startswith("train_") else "validation"
+
+
+def _rises(analysis: "Analysis", metric: str) -> bool:
+    """Return whether a metric rises as a net learns, like an accuracy, rather than falls, like a loss."""
+    known = facts(metric).higher_is_better
+    summary = analysis.summary
+    if known is None and metric == metric_of(summary.metric):
+        return summary.higher
+    return bool(analysis.data.higher.get(f"val_{metric}") if known is None else known)
+
+
 def _tall(data: StudyData) -> "pd.DataFrame":
     """Return columns `run epoch metric split value`, finite values only."""
-    tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=list(METRICS), var_name="column")
+    tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=list(data.metrics), var_name="column")
     # Below the largest float, so that no mean or axis limit overflows.
     tall = tall[tall["value"].astype("float64").abs() < LARGEST]
     return tall.assign(
-        metric=tall["column"].map(METRIC_OF),
-        split=tall["column"].map(SPLIT_OF),
+        metric=tall["column"].map(metric_of),
+        split=tall["column"].map(split_of),
         value=tall["value"].astype("float64"),
     ).drop(columns="column")
 
@@ -159,17 +178,24 @@ def _loss_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:
     return Axis(bottom, top, log, cut, tuple(10.0**decade for decade in decades))
 
 
-def _accuracy_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:
+def _rising_axis(means: "pd.DataFrame", alone: "pd.DataFrame") -> Axis:
     """Leave out the first climb: up to 5% of the means may lie below the axis, but no setting's last one.
 
-    On an axis from 0.1 to 1, the last 2 points, where settings differ, could not be seen.
+    On an axis from 0.1 to 1, the last 2 points of accuracy, where settings differ, could not be seen. R2 may
+    start at -50.
     """
     shown = means if len(means) else alone.rename(columns={"value": "mean"})
     ends = shown.loc[shown.groupby(["rank", "split"])["epoch"].idxmax(), "mean"].min()
     low = min(float(shown["mean"].quantile(0.05)), float(ends))
-    bottom = max(0.0, int(low * 20 - 0.2) / 20)
-    top = min(1.0, int(float(shown["mean"].max()) * 20 + 1) / 20)
-    return Axis(bottom, max(top, bottom + 0.05), log=False, cut=bool((shown["mean"] < bottom).any()))
+    high = float(shown["mean"].max())
+    if float(shown["mean"].min()) >= 0 and high <= 1:
+        bottom = max(0.0, int(low * 20 - 0.2) / 20)
+        top = min(1.0, int(high * 20 + 1) / 20)
+        top = max(top, bottom + 0.05)
+    else:
+        margin = 0.03 * (high - low) or 0.5
+        bottom, top = low - margin, high + margin
+    return Axis(bottom, top, log=False, cut=bool((shown["mean"] < bottom).any()))
 
 
 def _inside(frame: "pd.DataFrame", axes: dict[str, Axis]) -> "pd.DataFrame":

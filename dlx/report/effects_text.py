@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dlx.report.text import METRIC_NAMES, write_count, write_difference, write_metric, write_names
+from dlx.metrics.catalogue import label_of
+from dlx.report.text import write_count, write_difference, write_metric, write_names
 from dlx.stats.factorial import FEWEST
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _untested(effects: "Effects") -> str:
 
 def write_method(effects: "Effects") -> list[str]:
     """Say what an effect is, how it was tested, and what the tests assume."""
-    name = METRIC_NAMES[effects.metric]
+    name = label_of(effects.metric)
     said = [f"An effect is the mean difference in {name} between runs that differ in one key alone."]
     said.append("It is an average over this grid's values of the other keys.")
     if effects.units < FEWEST:

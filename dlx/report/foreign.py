@@ -60,8 +60,9 @@ def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
         found.left_out,
         running,
         metrics,
-        {score.column: score.higher},
+        {metric: score.is_higher(metric) for metric in metrics},
         " ".join([read, *score.notes]),
+        score.column,
     )
 
 
@@ -230,7 +231,7 @@ def _row(run: ForeignRun, history: "History", score: Score, settings: Mapping[st
     last = len(history["epoch"]) - 1
     monitor = settings.get("monitor")
     monitor = monitor if monitor in score.columns else score.column
-    best = _best(history[monitor], higher=score.is_higher(monitor))
+    best = _best(history[monitor], higher=score.is_higher(monitor) is not False)
     several = last > 1
     final = float(history[score.column][last])
     status = read_status(run.settings.get(STATUS_KEY)) or run.status

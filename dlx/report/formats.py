@@ -42,6 +42,7 @@ LETTERS = {
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "µ": r"$\mu$",
     "°": r"$^\circ$",
+    "²": r"$^2$",
     "\N{EN DASH}": r"\textendash{}",
     "\N{EM DASH}": r"\textemdash{}",
     "ß": r"\ss{}",

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlx.metrics.catalogue import label_of
 from dlx.report.text import visible, write_count, write_metric
 from dlx.run.evaluations import Evaluation, read_evaluations
 from dlx.stats.intervals import wilson
@@ -37,11 +38,17 @@ def held_out_results(analysis: "Analysis") -> list[str]:
 
 def _score(evaluation: Evaluation) -> str:
     samples = write_count(evaluation.samples, "test sample")
+    metrics = "".join(
+        f", {label_of(f'test_{name}')} {write_metric(name, value)}"
+        for name, value in evaluation.metrics.items()
+        if value is not None
+    )
     if evaluation.accuracy is None:
-        return f"test loss {write_metric('loss', evaluation.loss)} ({samples})"
+        return f"test loss {write_metric('loss', evaluation.loss)}{metrics} ({samples})"
     low, high = wilson(round(evaluation.accuracy * evaluation.samples), evaluation.samples)
     ends = " to ".join(write_metric("accuracy", end) for end in (low, high))
-    return f"test accuracy {write_metric('accuracy', evaluation.accuracy)} (95% interval {ends}, {samples})"
+    accuracy = write_metric("accuracy", evaluation.accuracy)
+    return f"test accuracy {accuracy} (95% interval {ends}, {samples}){metrics}"
 
 
 def _used(times: int) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dlx.report.reader import History
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+HIGHER = {name: name.endswith("accuracy") for name in METRICS}
 STATUSES = ("completed", "diverged", "failed")  # of runs with equal settings the first of these is kept
 COLUMNS_OF_ALL = 50  # of histories together, the most common ones: each takes a number for every epoch
 NOTHING_ASKED = Columns()
@@ -36,15 +37,16 @@ class StudyData:
 
     `runs`: indexed by `run` (the folder's name below the study), with `folder status error seed monitor
     parameters epochs_run stopped_early seconds device torch last_epoch best_epoch`; for every metric of
-    `METRICS`, `<metric>_last` and `<metric>_best`, its values at the last epoch and at the epoch that is
+    `metrics`, `<metric>_last` and `<metric>_best`, its values at the last epoch and at the epoch that is
     best by the run's `monitor` (NaN if missing); `classes`, the names of the classes; `layers`, the
     result's list of layers, or None.
     `settings`: by run, the resolved configuration with dotted keys.
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
     `left_out`: by run, or folder that cannot be opened, why it was left out.
     `running`: by run, its progress; it has no result yet, so it is in no other field.
-    `metrics`: those that `runs` has columns for. `higher`: for a score of another program, whether higher is
-    better. `source`: how runs of another program were read, "" for dlx's own.
+    `metrics`: `METRICS`, then what runs recorded besides. `higher`: by metric, whether higher values are
+    better; None if that is unknown.
+    `source`: how runs of another program were read, "" for dlx's own; `score`: their metric that ranks.
     """
 
     runs: "pd.DataFrame"
@@ -53,8 +55,9 @@ class StudyData:
     left_out: dict[str, str]
     running: dict[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = METRICS
-    higher: dict[str, bool] = field(default_factory=dict)
+    higher: dict[str, bool | None] = field(default_factory=lambda: dict(HIGHER))
     source: str = ""
+    score: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
     fingerprints: dict[str, Fingerprints] = {}
     left_out: dict[str, str] = {}
     running: dict[str, str] = {}
+    higher: dict[str, bool | None] = dict(HIGHER)
     now = reader.clock()
     for run, folder in _named(list(folders), left_out).items():
         try:
@@ -140,7 +144,9 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
         if isinstance(read, Unended):
             (running if read.running(now) else left_out)[run] = _progress(read, now)
             continue
-        rows[run] = _row(folder, read.result)
+        own = _own_metrics(read.result)
+        higher |= {name: read.result.higher_is_better(name) for name in own}
+        rows[run] = _row(folder, read.result, (*METRICS, *own))
         settings[run] = flatten(read.result.config)
         fingerprints[run] = read.result.fingerprints or Fingerprints()
         if read.history is not None:
@@ -154,12 +160,20 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
         del rows[run], settings[run]
     name_versions(settings, fingerprints, folders_of)
     return StudyData(
-        pd.DataFrame.from_dict(rows, orient="index", columns=list(columns_of(METRICS))).rename_axis("run"),
+        pd.DataFrame.from_dict(rows, orient="index", columns=columns_of(higher)).rename_axis("run"),
         settings,
         joined({run: history for run, history in histories.items() if run in rows}),
         left_out,
         running,
+        tuple(higher),
+        higher,
     )
+
+
+def _own_metrics(result: Result) -> list[str]:
+    """Return the columns of a run's metrics=[...], as far as its last row has them."""
+    columns = [f"{split}_{name}" for split in ("train", "val") for name in result.metrics]
+    return [column for column in columns if column in result.last][:COLUMNS_OF_ALL]
 
 
 def _named(folders: list[Path], left_out: dict[str, str]) -> dict[str, Path]:
@@ -197,22 +211,24 @@ def _progress(read: Unended, now: float) -> str:
     return f"no {RESULT}: interrupted at {text}, or silent for {write_seconds(read.silent(now))} s"
 
 
-def columns_of(metrics: Sequence[str]) -> list[str]:
+_COLUMNS = (
+    *("folder", "status", "error", "seed", "monitor", "parameters", "epochs_run", "stopped_early"),
+    *("seconds", "device", "torch", "classes", "layers", "last_epoch", "best_epoch"),
+)
+
+
+def columns_of(metrics: Iterable[str]) -> list[str]:
     """Return the columns of StudyData.runs."""
-    return [
-        *("folder", "status", "error", "seed", "monitor", "parameters", "epochs_run", "stopped_early"),
-        *("seconds", "device", "torch", "classes", "layers", "last_epoch", "best_epoch"),
-        *(f"{metric}_{rule}" for rule in ("last", "best") for metric in metrics),
-    ]
+    return [*_COLUMNS, *(f"{metric}_{rule}" for rule in ("last", "best") for metric in metrics)]
 
 
-def _row(folder: Path, result: Result) -> dict[str, Any]:
+def _row(folder: Path, result: Result, metrics: Sequence[str]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "folder": str(folder),
         "status": result.status,
         "error": result.error,
         "seed": result.config.get("seed"),
-        "monitor": monitor if isinstance(monitor := result.config.get("monitor"), str) else None,
+        "monitor": result.monitored if "monitor" in result.config else None,
         "parameters": result.parameters,
         "epochs_run": result.epochs_run,
         "stopped_early": result.stopped_early,
@@ -224,7 +240,7 @@ def _row(folder: Path, result: Result) -> dict[str, Any]:
     }
     for rule, values in (("last", result.last), ("best", result.best)):
         row[f"{rule}_epoch"] = _number(values.get("epoch"))
-        row |= {f"{metric}_{rule}": _number(values.get(metric)) for metric in METRICS}
+        row |= {f"{metric}_{rule}": _number(values.get(metric)) for metric in metrics}
     return row
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from dlx.errors import RequestError, nearest
 from dlx.importers import names
 from dlx.importers.foreign_run import Columns, ForeignRun
+from dlx.metrics.catalogue import is_share, label_of, sentence_case
 from dlx.report.load import METRICS
-from dlx.report.text import METRIC_NAMES, visible
+from dlx.report.text import visible
 
 SPLIT_ORDER = ("val", "test", "", "train")  # which split a score is taken from, if several have one
 MOST_METRICS = 40  # that are kept: each takes a number for every epoch
@@ -35,9 +36,9 @@ class Score:
         """Return the column of each metric that the run has."""
         return {name: self.column_of[name] for name in run.metrics if name in self.column_of}
 
-    def is_higher(self, column: str) -> bool:
-        """Return whether higher values of a column are better."""
-        return self.higher if column == self.column else names.read_metric_name(column).higher is not False
+    def is_higher(self, column: str) -> bool | None:
+        """Return whether higher values of a column are better, None if unknown."""
+        return self.higher if column == self.column else names.read_metric_name(column).higher
 
 
 def choose_score(runs: Sequence[ForeignRun], asked: Columns) -> Score:
@@ -53,8 +54,8 @@ def choose_score(runs: Sequence[ForeignRun], asked: Columns) -> Score:
     higher = names.read_metric_name(shown).higher if asked.higher is None else asked.higher
     if higher is None:
         raise RequestError(
-            f"is a higher '{visible(shown)}' better? Its name does not say; "
-            "add --higher-is-better or --lower-is-better"
+            f"dlx does not know which values of {visible(shown)} are better; write "
+            f"--metric {visible(shown)}:higher or --metric {visible(shown)}:lower"
         )
     extras = [each for each in column_of.values() if each not in METRICS]
     columns = (*METRICS, *dict.fromkeys([*([column] if column in extras else []), *extras[:MOST_METRICS]]))
@@ -122,11 +123,11 @@ def _likeliest(column_of: dict[str, str]) -> str:
 
 
 def _scale(score: Score, runs: Sequence[ForeignRun]) -> None:
-    """Turn accuracies in per cent into fractions.
+    """Turn accuracies, and what else is a share, from per cent into fractions.
 
-    Raises RequestError for an accuracy that is neither: as one, it would be written wrongly.
+    Raises RequestError for one that is neither: it would be written wrongly.
     """
-    for column in {each for each in score.columns if each.endswith("accuracy")}:
+    for column in filter(is_share, score.columns):
         values = [
             value
             for run in runs
@@ -137,9 +138,9 @@ def _scale(score: Score, runs: Sequence[ForeignRun]) -> None:
         ]
         low, high = min(values, default=0.0), max(values, default=0.0)
         if low < 0 or high > 100:
-            raise RequestError(f"{METRIC_NAMES[column]} runs from {low:g} to {high:g}, which is no share")
+            raise RequestError(f"{label_of(column)} runs from {low:g} to {high:g}, which is no share")
         if high > PERCENT:
             score.scales[column] = 0.01
             score.notes.append(
-                f"{METRIC_NAMES[column].capitalize()} is in per cent there, and a fraction here."
+                f"{sentence_case(label_of(column))} is in per cent there, and a fraction here."
             )

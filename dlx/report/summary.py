@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlx.errors import RequestError, nearest
+from dlx.errors import RequestError
+from dlx.metrics.catalogue import is_share
 from dlx.report.design import Design
-from dlx.report.load import STATUSES, StudyData
+from dlx.report.load import METRICS, STATUSES, StudyData
+from dlx.report.metric import Ranking
 from dlx.report.scores import scores_by_unit
-from dlx.report.text import visible
 from dlx.stats.collapse import collapsed
 from dlx.stats.intervals import half_widths
 
@@ -42,6 +43,7 @@ class Summary:
 
     `metric` orders the table by its mean at the last epoch; `higher`: whether higher values are better.
     `monitor`: the metric that picked each run's best epoch, "" if runs used different ones.
+    `recorded`: the names of what runs recorded besides loss and accuracy, as in metrics=[...].
     `exact`: every run moves a point over a surface, so there are no samples and nothing is random.
     """
 
@@ -50,6 +52,12 @@ class Summary:
     higher: bool
     monitor: str
     exact: bool = False
+    recorded: tuple[str, ...] = ()
+
+    def measured(self, metric: str) -> bool:
+        """Return whether any completed run has a metric."""
+        column = f"{metric}_last_count"
+        return column in self.table and bool(self.table[column].any())
 
     @cached_property
     def ranks(self) -> dict[int, int]:
@@ -57,30 +65,22 @@ class Summary:
         return {int(setting): rank for rank, setting in enumerate(self.table["setting"])}
 
 
-def summarise(data: StudyData, design: Design, metric: str = "") -> Summary:
-    """Aggregate the runs of each setting and order the settings, by `metric` if given.
+def summarise(ranking: Ranking, design: Design) -> Summary:
+    """Aggregate the runs of each setting and order the settings.
 
-    Raises RequestError if no completed run has the metric, or if a swept key has the name of a column.
+    Raises RequestError if a swept key has the name of a column.
     """
     import pandas as pd
 
+    data, metric, higher = ranking.data, ranking.metric, ranking.higher
     setting = pd.Series(design.of_run)
     completed = data.runs[data.runs["status"] == "completed"]
-    columns = [f"{metric}_{rule}" for metric in data.metrics for rule in RULES]
-    estimates = _estimates(completed, setting, columns)
-    own = [_counts(data.runs, setting), estimates, _intervals(data, design, estimates, columns)]
+    estimates = _estimates(completed, setting, data.metrics)
+    own = [_counts(data.runs, setting), estimates, _intervals(data, design, estimates)]
     _check_names(design.keys, ["collapsed", *(name for part in own for name in part.columns)])
     table = pd.concat([_settings(design), *own], axis="columns")
     counts = table.columns[table.columns.str.endswith("_count")]
     table[counts] = table[counts].fillna(0).astype("int64")
-    if metric and (metric not in data.metrics or not table[f"{metric}_last_count"].any()):
-        having = [each for each in data.metrics if table[f"{each}_last_count"].any()]
-        raise RequestError(
-            f"--metric: no completed run has a {visible(metric)}{nearest(metric, having)} "
-            f"(there are: {', '.join(having)})"
-        )
-    metric = metric or _ordering_metric(table, data)
-    higher = data.higher.get(metric, metric.endswith("accuracy"))
     table["collapsed"] = _collapsed(completed, setting, metric, higher=higher)
     table["collapsed"] = table["collapsed"].fillna(0).astype("int64")
     # Ties (all diverged, for example) keep the order in which the runs are listed.
@@ -95,6 +95,7 @@ def summarise(data: StudyData, design: Design, metric: str = "") -> Summary:
             (values.get("loss.name"), values.get("model.name")) == ("surface", "point")
             for values in data.settings.values()
         ),
+        tuple(name.removeprefix("val_") for name in data.metrics[len(METRICS) :] if name.startswith("val_")),
     )
 
 
@@ -124,7 +125,7 @@ def _counts(runs: "pd.DataFrame", setting: "pd.Series[int]") -> "pd.DataFrame":
 def _estimates(
     completed: "pd.DataFrame", setting: "pd.Series[int]", metrics: Sequence[str]
 ) -> "pd.DataFrame":
-    columns = [*metrics, "seconds"]
+    columns = [*_columns(metrics), "seconds"]
     grouped = completed[[*columns, "best_epoch"]].astype("float64").groupby(setting)
     estimates = grouped[columns].agg(["mean", "std", "count"])
     estimates.columns = estimates.columns.map("_".join)
@@ -133,14 +134,12 @@ def _estimates(
     return estimates
 
 
-def _intervals(
-    data: StudyData, design: Design, estimates: "pd.DataFrame", columns: Sequence[str]
-) -> "pd.DataFrame":
+def _intervals(data: StudyData, design: Design, estimates: "pd.DataFrame") -> "pd.DataFrame":
     """Return the ends of the 95% interval of each mean: as wide as the means of units vary."""
     import pandas as pd
 
     ends = {}
-    for column in columns:
+    for column in _columns(data.metrics):
         scores = scores_by_unit(data, design, column)
         with np.errstate(over="ignore", invalid="ignore"):  # a loss may be infinite, or 1e300
             half = pd.Series(half_widths(scores.by_unit(scores.values_CS)))
@@ -149,22 +148,17 @@ def _intervals(
     return pd.DataFrame(ends)
 
 
+def _columns(metrics: Sequence[str]) -> list[str]:
+    return [f"{metric}_{rule}" for metric in metrics for rule in RULES]
+
+
 def _collapsed(
     completed: "pd.DataFrame", setting: "pd.Series[int]", metric: str, *, higher: bool
 ) -> "pd.Series[int]":
     """Count each setting's collapsed runs by the metric that ranks."""
-    scores, accurate = completed[f"{metric}_last"].astype("float64"), metric.endswith("accuracy")
+    scores = completed[f"{metric}_last"].astype("float64")
     grouped = (scores if higher else -scores).groupby(setting)
-    gap = ACCURACY_GAP if accurate else LOSS_GAP * float(scores.abs().median())
+    gap = ACCURACY_GAP if is_share(metric) else LOSS_GAP * float(scores.abs().median())
     spreads = grouped.agg(lambda each: (each - each.median()).abs().median())
     spread = TO_DEVIATION * float(spreads.median()) if len(spreads) else 0.0
     return grouped.agg(lambda each: int(collapsed(each.to_numpy(), gap, spread).sum()))
-
-
-def _ordering_metric(table: "pd.DataFrame", data: StudyData) -> str:
-    """Return the metric to order by: validation before training, accuracy before loss, if any run has it.
-
-    Of another program's runs it is the score.
-    """
-    metrics = (*data.higher, "val_accuracy", "val_loss", "train_accuracy", "train_loss")
-    return next((metric for metric in metrics if table[f"{metric}_last_count"].any()), metrics[0])

@@ -4,14 +4,15 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dlx.metrics.catalogue import label_of
 from dlx.report.comparison import Comparison
 from dlx.report.comparison_text import sentence, verdict_cell
+from dlx.report.curves import metric_of, split_of
 from dlx.report.design import Design
 from dlx.report.formats import Column, Table, write_csv
 from dlx.report.load import STATUSES
 from dlx.report.summary import Summary
 from dlx.report.text import (
-    METRIC_NAMES,
     MISSING,
     visible,
     write_count,
@@ -73,9 +74,7 @@ def _setting_columns(design: Design) -> list[tuple[Column, Write]]:
 def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
     """Order by importance: the ranking metric at the last epoch, then at the best one, then the others."""
     metric = summary.metric
-    split, _, quantity = metric.rpartition("_")
-    others = [f"train_{quantity}", f"{split}_{'loss' if quantity == 'accuracy' else 'accuracy'}"]
-    others = [other for other in others if f"{other}_last_mean" in summary.table]
+    others = _other_metrics(summary)
     by = f"by {summary.monitor}" if summary.monitor else "by its monitor"
     spread = "" if summary.exact else ", mean (95% interval)"
 
@@ -91,10 +90,22 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
         ),
     ]
     for rank, other in enumerate(others, start=5):
-        if other != metric and not summary.exact:  # on a surface both are the same value
-            parts.append((Column(_short(other), "last epoch, mean", rank, numeric=True), mean(other)))
+        if not summary.exact:  # on a surface all are the same value
+            column = Column(_short(other), "last epoch, mean", min(rank, 7), numeric=True)
+            parts.append((column, mean(other)))
     parts.append((Column("seconds", "mean", 7, numeric=True), lambda row: write_seconds(row["seconds_mean"])))
     return parts
+
+
+def _other_metrics(summary: Summary) -> list[str]:
+    """Return the metrics that are shown beside the one that ranks: of training, and on the same split."""
+    metric = summary.metric
+    quantity, split = metric_of(metric), "train" if split_of(metric) == "training" else "val"
+    usual = f"{split}_{'loss' if quantity == 'accuracy' else 'accuracy'}"
+    usual = usual if summary.measured(usual) else f"{split}_loss"
+    recorded = [f"{split}_{name}" for name in summary.recorded]
+    found = dict.fromkeys([f"train_{quantity}", usual, *recorded])
+    return [each for each in found if each != metric and summary.measured(each)]
 
 
 def _verdict_columns(analysis: "Analysis") -> list[tuple[Column, Write]]:
@@ -127,7 +138,7 @@ def _notes(summary: Summary) -> list[str]:
             "The best epoch is the lowest point of the path. Nothing here is random.",
         ]
     incomplete = summary.table[["diverged", "failed"]].to_numpy().any()
-    order = f"Best first, by mean {METRIC_NAMES[summary.metric]} at the last epoch."
+    order = f"Best first, by mean {label_of(summary.metric)} at the last epoch."
     means = "Means over completed runs; 95% confidence intervals (Student's t)."
     others = " Diverged and failed runs are counted, but have no final value to average."
     by = f"by {summary.monitor}" if summary.monitor else "by each run's own monitor"

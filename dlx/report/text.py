@@ -4,20 +4,9 @@ import json
 import math
 from collections.abc import Sequence
 
+from dlx.metrics.catalogue import is_share
+
 MISSING = "\N{EN DASH}"
-SPLIT_NAMES = {"val": "validation", "train": "training", "test": "test"}
-
-
-class _MetricNames(dict[str, str]):
-    """The name of each metric in prose, "validation accuracy"; one without a split is called as it is."""
-
-    def __missing__(self, metric: str) -> str:
-        split, _, quantity = metric.partition("_")
-        name = f"{SPLIT_NAMES[split]} {quantity}" if quantity and split in SPLIT_NAMES else metric
-        return visible(name.replace("_", " "))
-
-
-METRIC_NAMES = _MetricNames()
 NAMED = 3  # labels in a sentence; the rest are counted
 
 
@@ -46,20 +35,20 @@ def write_value(value: object) -> str:
 
 
 def write_metric(name: str, value: float) -> str:
-    """Write an accuracy (a fraction) with four decimals, a loss with about four digits.
+    """Write an accuracy or another share with four decimals, a loss with about four digits.
 
     500 images resolve an accuracy to 0.002, 50,000 to 0.00002.
     """
     if not math.isfinite(value):
         return MISSING
-    if name.endswith("accuracy") or 0.1 <= abs(value) < 10:
+    if is_share(name) or 0.1 <= abs(value) < 10:
         return f"{value:.4f}"
     return f"{value:.3e}" if 0 < abs(value) < 1e-3 else f"{value:.4g}"
 
 
 def write_end(name: str, value: float) -> str:
-    """Write one end of the interval of a mean; an accuracy stays within 0 and 1."""
-    return write_metric(name, min(1.0, max(0.0, value)) if name.endswith("accuracy") else value)
+    """Write one end of the interval of a mean; a share stays within 0 and 1."""
+    return write_metric(name, min(1.0, max(0.0, value)) if is_share(name) else value)
 
 
 def write_interval(name: str, low: float, high: float) -> str:
@@ -68,13 +57,13 @@ def write_interval(name: str, low: float, high: float) -> str:
 
 
 def write_difference(name: str, *values: float) -> str:
-    """Write a difference in prose, or both ends of its interval: points for accuracies, "1.2 points".
+    """Write a difference in prose, or both ends of its interval: points for shares, "1.2 points".
 
     Tenths of a point from one point on, hundredths below.
     """
     if not all(math.isfinite(value) for value in values):
         return MISSING
-    if not name.endswith("accuracy"):
+    if not is_share(name):
         return " to ".join(f"{value:.2g}" for value in values)
     points = [100 * value for value in values]
     largest = max(abs(value) for value in points)

@@ -16,6 +16,7 @@ from dlx.errors import RequestError
 from dlx.report.comparison import Comparison, Comparisons, Family, all_pairs
 from dlx.report.design import Design, find_design, find_key
 from dlx.report.load import StudyData
+from dlx.report.metric import find_ranking
 from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.summary import Summary, summarise
 from dlx.report.text import visible
@@ -31,8 +32,8 @@ def compare_tuned(
     Returns the runs of each group's best setting, what they achieved, and how the groups compare. Raises
     RequestError if a key does not vary, or if a key varies that is in neither.
     """
-    design = find_design(data.settings)
-    summary = summarise(data, design, metric)
+    ranking, design = find_ranking(data, metric), find_design(data.settings)
+    data, summary = ranking.data, summarise(ranking, design)
     keys = [find_key(key, design.keys, design.names, "--by") for key in by]
     tuned = [find_key(key, design.keys, design.names, "--tune") for key in over]
     if both := [visible(key) for key in keys if key in tuned]:
@@ -53,7 +54,7 @@ def compare_tuned(
         histories=data.histories[data.histories["run"].isin(chosen)],
     )
     own_design = find_design(kept.settings, _varying([*keys, *tuned], kept))
-    own_summary = summarise(kept, own_design, summary.metric)
+    own_summary = summarise(replace(ranking, data=kept), own_design)
     index_of = {design.of_run[run]: own_design.of_run[run] for run in chosen}
     compared = _compare(groups, scores, all_pairs(scores), index_of, level, higher=summary.higher)
     note = _note(groups, [visible(design.names[key]) for key in tuned])

@@ -79,7 +79,7 @@ def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     `data.root`, the folder of the data's files, counts only for sources that read the user's own files. These
     have a `data.path`.
     """
-    former = FORMER | {"precision": values.get("dtype")}
+    former = FORMER | {"precision": values.get("dtype"), "metrics": []}
     ignored = (
         *OUTPUT_KEYS,
         *FILE_KEYS,

@@ -1,7 +1,7 @@
 """predictions.npz: the validation outputs of the last and the best epoch, and the labels.
 
 Outputs that predict a class are stored as float16 if that changes no prediction, else as float32; others keep
-their type. Labels have the smallest integer type that fits. Axes: N samples, K outputs.
+their type. Classes have the smallest integer type that fits. Axes: N samples, K outputs.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Predictions:
 
     last_outputs: NDArray[np.floating]  # [N, K]
     best_outputs: NDArray[np.floating]  # [N, K]
-    labels: NDArray[np.integer]  # [N]
+    labels: NDArray[Any]  # [N] integers; or numbers, [N] or [N, K]
     last_epoch: int
     best_epoch: int
 
@@ -35,7 +35,7 @@ def write_predictions(
     *,
     last: NDArray[np.floating],
     best: NDArray[np.floating],
-    labels: NDArray[np.integer],
+    labels: NDArray[Any],
     last_epoch: int,
     best_epoch: int,
     exact: bool = False,
@@ -45,7 +45,7 @@ def write_predictions(
         folder / PREDICTIONS,
         last_outputs=last if exact else _compact(last),
         best_outputs=best if exact else _compact(best),
-        labels=labels.astype(np.min_scalar_type(int(labels.max()))),
+        labels=labels if labels.dtype.kind == "f" else labels.astype(np.min_scalar_type(int(labels.max()))),
         last_epoch=last_epoch,
         best_epoch=best_epoch,
     )
@@ -65,7 +65,8 @@ def read_predictions(folder: Path) -> Predictions | None:
     if any(epoch.shape or epoch.dtype.kind not in "iu" for epoch in epochs):
         raise ValueError(f"{path}: an epoch is not a number")
     _check(path, last_NK, best_NK, labels_N)
-    return Predictions(last_NK, best_NK, labels_N.astype(np.int16), *map(int, epochs))
+    labels = labels_N if labels_N.dtype.kind == "f" else labels_N.astype(np.int16)
+    return Predictions(last_NK, best_NK, labels, *map(int, epochs))
 
 
 def _check(path: Path, last_NK: Array, best_NK: Array, labels_N: Array) -> None:
@@ -76,6 +77,8 @@ def _check(path: Path, last_NK: Array, best_NK: Array, labels_N: Array) -> None:
     for size, limit, what in zip(last_NK.shape, (SAMPLES, OUTPUTS), ("samples", "outputs"), strict=True):
         if size > limit:
             raise ValueError(f"{path}: {size:,} {what}, more than the limit of {limit:,}")
+    if labels_N.dtype.kind == "f" and labels_N.reshape(len(labels_N), -1).shape == last_NK.shape:
+        return
     if labels_N.shape != last_NK.shape[:1] or labels_N.dtype.kind not in "iu":
         raise ValueError(
             f"{path}: {labels_N.dtype} labels of shape {labels_N.shape} for {len(last_NK)} samples"

@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dlx import __version__
+from dlx.metrics.catalogue import facts, is_share
 from dlx.run.documents import read_json, shorten
 from dlx.run.files import RESULT_LIMIT
 from dlx.run.identity import Fingerprints, identity
@@ -24,6 +26,14 @@ Text = Annotated[str, Field(max_length=VALUE_LETTERS)]
 Row = dict[str, float | int | None]
 
 
+class MetricRecord(BaseModel):
+    """What a reader needs to know of a metric, which may be a function of the user's."""
+
+    model_config = ConfigDict(extra="allow")
+
+    higher_is_better: bool | None = None  # None: unknown
+
+
 class Result(BaseModel):
     """A run's outcome, and what is needed to understand or repeat it."""
 
@@ -34,7 +44,9 @@ class Result(BaseModel):
     fingerprints: Fingerprints | None = None  # of the user's own code and data, if the run read any
     config: dict[str, Any]  # the resolved configuration
     last: Row = {}  # the last epoch's history row
-    best: Row = {}  # the row that is best by config["monitor"]
+    best: Row = {}  # the row that is best by `monitored`
+    monitor: Annotated[str, Field(pattern=r"^val_\w{1,100}$")] | None = None  # if not config["monitor"]
+    metrics: dict[Text, MetricRecord] = {}  # of config["metrics"], by name
     epochs_run: Count = 0
     stopped_early: bool = False
     parameters: Count | None = None  # trainable ones
@@ -50,6 +62,17 @@ class Result(BaseModel):
         None  # of checkpoint.pt, if kept
     )
     error: Text | None = None  # of a failed run: the exception in one line
+
+    @property
+    def monitored(self) -> str:
+        """The column that the best epoch was picked by."""
+        return self.monitor or str(self.config.get("monitor", "val_accuracy"))
+
+    def higher_is_better(self, column: str) -> bool | None:
+        """Return whether higher values of a column of the history are better; None if that is unknown."""
+        known = facts(column).higher_is_better
+        record = self.metrics.get(re.sub("^(train|val)_", "", column))
+        return record.higher_is_better if known is None and record else known
 
 
 class _Part(BaseModel):
@@ -68,7 +91,7 @@ class _Configuration(BaseModel):
     seeds: dict[str, Count] = {}
     epochs: Count = 0
     batch_size: Count = 0
-    monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    monitor: Annotated[str, Field(pattern=r"^val_\w{1,100}$")] = "val_accuracy"
     keep: Literal["none", "best", "last"] = "none"
     baseline: str | None = None
     model: _Part = _Part()
@@ -80,7 +103,8 @@ class _Configuration(BaseModel):
 
 def write_result(folder: Path, result: Result) -> None:
     """Write `folder`/result.json, with null for values that are not finite; a long error is cut short."""
-    values = result.model_dump(exclude={"fingerprints"} if result.fingerprints is None else set())
+    absent = {name for name in ("fingerprints", "monitor", "metrics") if not getattr(result, name)}
+    values = result.model_dump(exclude=absent)
     values["error"] = result.error and result.error[:ERROR_LETTERS]
     write_atomically(
         folder / RESULT, (json.dumps(_finite(values), indent=2, allow_nan=False) + "\n").encode()
@@ -117,7 +141,7 @@ def read_result(folder: Path) -> Result | None:
 def _check_rows(result: Result) -> None:
     for which, row in (("last", result.last), ("best", result.best)):
         for name, value in row.items():
-            if name.endswith("accuracy") and value is not None and not 0 <= value <= 1:
+            if is_share(name) and value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{which}.{shorten(name)}: {value:g} is not between 0 and 1")
 
 

@@ -80,7 +80,7 @@ def _facts(run: "Run", settings: Settings, folder: Path) -> dict[str, str]:
     data = run.data
     sizes = f"{len(data.train)} train, {len(data.val)} validation, {len(data.test)} test"
     shape = "x".join(map(str, data.input_shape)) + (" features" if len(data.input_shape) == 1 else "")
-    classes = f"{len(data.classes)} classes, " if run.loss.classifies else ""
+    classes = "" if run.task == "none" else f"{data.describe_labels()}, "
     augment = _arguments({key: value for key, value in settings.augment.items() if value})
     return {
         "model": f"{settings.model.name}{_arguments(settings.model.arguments)}, "
@@ -124,7 +124,14 @@ def write_loss(value: float) -> str:
 
 
 def score(result: Result) -> tuple[str, str, str]:
-    """Return what a run is judged by, "val acc" or without one "val loss", and its last and best value."""
+    """Return what a run is judged by, and its last and best value.
+
+    That is the monitor if it is one of metrics=[...], else "val acc", or without one "val loss".
+    """
+    if (monitor := result.monitored) not in ("val_accuracy", "val_loss"):
+        values = [row.get(monitor) for row in (result.last, result.best)]
+        shown = ["-" if value is None else write_loss(value) for value in values]
+        return monitor.replace("_", " ", 1), shown[0], shown[1]
     last, best = (row.get("val_accuracy") for row in (result.last, result.best))
     if last is not None and best is not None:
         return "val acc", f"{last:.4f}", f"{best:.4f}"

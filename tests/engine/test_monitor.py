@@ -28,19 +28,19 @@ def feed(monitor, accuracies, losses=None, train_loss=1.0):
 
 
 def test_the_best_epoch_is_the_earliest_of_equals():
-    monitor = Monitor("val_accuracy", patience=0, min_delta=0.0)
+    monitor = Monitor("val_accuracy", higher=True, patience=0, min_delta=0.0)
     assert feed(monitor, [0.1, 0.5, 0.7, 0.7, 0.6]) == 4
     assert monitor.best.row.epoch == 2
 
 
 def test_the_best_epoch_by_loss_has_the_lowest_loss():
-    monitor = Monitor("val_loss", patience=0, min_delta=0.0)
+    monitor = Monitor("val_loss", higher=False, patience=0, min_delta=0.0)
     feed(monitor, [0.1, 0.9, 0.5], losses=[3.0, 2.0, 1.0])
     assert monitor.best.row.epoch == 2
 
 
 def test_patience_counts_epochs_without_an_improvement_above_min_delta():
-    monitor = Monitor("val_accuracy", patience=2, min_delta=0.1)
+    monitor = Monitor("val_accuracy", higher=True, patience=2, min_delta=0.1)
     # 0.55 and 0.58 do not improve on 0.5 by more than 0.1, although 0.58 is the best epoch.
     assert feed(monitor, [0.1, 0.5, 0.55, 0.58, 0.9]) == 3
     assert monitor.out_of_patience
@@ -48,7 +48,7 @@ def test_patience_counts_epochs_without_an_improvement_above_min_delta():
 
 
 def test_an_improvement_restarts_the_wait():
-    monitor = Monitor("val_accuracy", patience=2, min_delta=0.0)
+    monitor = Monitor("val_accuracy", higher=True, patience=2, min_delta=0.0)
     assert feed(monitor, [0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.3, 0.9]) == 6
 
 
@@ -56,14 +56,14 @@ def test_an_improvement_restarts_the_wait():
     ("train", "val"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf)]
 )
 def test_a_loss_that_is_not_finite_counts_as_divergence(train, val):
-    monitor = Monitor("val_accuracy", patience=0, min_delta=0.0)
+    monitor = Monitor("val_accuracy", higher=True, patience=0, min_delta=0.0)
     assert feed(monitor, [0.5, 0.6, 0.7], losses=[1.0, val, 1.0], train_loss=train) == 1
     assert monitor.diverged
 
 
 def test_the_best_epochs_state_is_kept():
     states = iter([{"w": torch.tensor(float(i))} for i in range(9)])
-    monitor = Monitor("val_accuracy", patience=0, min_delta=0.0, copy_model=lambda: next(states))
+    monitor = Monitor("val_accuracy", higher=True, patience=0, min_delta=0.0, copy_model=lambda: next(states))
     feed(monitor, [0.1, 0.5, 0.2, 0.3])
     assert monitor.best_model == {"w": torch.tensor(1.0)}
 

@@ -18,7 +18,7 @@ COUNTS = ["runs", "completed", "diverged", "failed", "best_epoch_min", "best_epo
 
 @pytest.fixture
 def analysis(study: Any) -> Analysis:
-    """Two optimizers at two rates over three seeds; one run diverged, one failed, one setting is best early."""
+    """Two optimizers at two rates over three seeds; one run diverged, one failed, some are best early."""
     for name, level in (("adam", 0.9), ("sgd", 0.7)):
         for rate in (0.001, 0.1):
             for seed in range(3):

@@ -7,17 +7,17 @@ import pytest
 
 from dlx.commands.report import main
 from dlx.errors import RequestError
-from dlx.report import tensorboard
-from dlx.report.tensorboard import EVENTS, event_files
+from dlx.report.export import exports
+from dlx.report.export.tensorboard import EVENTS, event_files
 
 
 def test_without_tensorboard_an_error_says_what_to_install(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study.run("a", study.curve(0.5))
-    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
+    monkeypatch.setattr(exports, "find_spec", lambda name: None)
     with pytest.raises(RequestError, match=r"pip install 'dlx\[tensorboard\]'$"):
-        main([str(study.folder), "--tensorboard"])
+        main([str(study.folder), "--export", "tensorboard"])
     assert not (study.folder / "report").exists()
 
 
@@ -75,7 +75,7 @@ def test_the_export_lies_beside_the_page_and_replaces_an_earlier_one(
     mine.parent.mkdir(parents=True)
     for name in (EVENTS, "theirs"):
         (mine.parent / name).touch()
-    assert main([str(study.folder), "--tensorboard"]) == 0
+    assert main([str(study.folder), "--export", "tensorboard"]) == 0
     assert [path.name for path in mine.parent.iterdir()] == ["theirs"]
     assert (study.folder / "report" / "tensorboard" / "a" / EVENTS).is_file()
     assert f"tensorboard --logdir {study.folder}/report/tensorboard" in capsys.readouterr().out

@@ -170,7 +170,8 @@ class Evidence:
         for run in self.completed:
             if self.data.settings[run].get("loss.name") in (*CLASSIFYING, None):
                 try:
-                    if predictions := read_predictions(self.folders[run]):
+                    predictions = read_predictions(self.folders[run])
+                    if predictions and predictions.labels.dtype.kind != "f":
                         statistics[run] = prediction_statistics(predictions)
                 except (ValueError, OSError) as error:
                     self.note_damage(run, error)

@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtrit
 
+from dlx.metrics.catalogue import is_share, label_of
 from dlx.report.design import label
 from dlx.report.diagnosis.evidence import Evidence, pooled_variance
 from dlx.report.diagnosis.finding import Finding, NotChecked, Severity
-from dlx.report.text import METRIC_NAMES, visible, write_metric, write_names, write_value
+from dlx.report.text import visible, write_metric, write_names, write_value
 from dlx.run.identity import comparable
 
 EDGE = "edge of the grid"
@@ -172,7 +173,7 @@ def _variance(evidence: Evidence, *groups: Sequence[int]) -> tuple[float, float]
         variance, freedom = pooled_variance([evidence.scores[setting] for setting in group])
         if freedom >= OWN_FREEDOM:
             break
-    if not freedom and evidence.summary.metric.endswith("accuracy"):
+    if not freedom and is_share(evidence.summary.metric):
         setting = groups[0][-1]
         mean = evidence.mean(setting)
         return mean * (1 - mean) / evidence.samples(evidence.runs_of[setting][0]), np.inf
@@ -218,7 +219,7 @@ def _of_line(evidence: Evidence, edge: Edge) -> str:
         beside = f" for {edge.line.name}" if edge.line.name else ""
         return (
             f"The best {name}{beside}, {write_value(edge.value)}, is the {extreme} that was tried "
-            f"({low} to {high}). Its {METRIC_NAMES[metric]} is {best}; the best value inside the range, "
+            f"({low} to {high}). Its {label_of(metric)} is {best}; the best value inside the range, "
             f"{write_value(edge.inside)}, has {inside}. Try {more} values."
         )
     scored = [value for value, setting in edge.line.settings.items() if setting in evidence.scores]
@@ -227,7 +228,7 @@ def _of_line(evidence: Evidence, edge: Edge) -> str:
         f"{write_metric(metric, _score(evidence, edge, value))} at {write_value(value)}" for value in shown
     )
     return (
-        f"{edge.line.name}: {METRIC_NAMES[metric]} still improves at the {extreme} {name} that was tried "
+        f"{edge.line.name}: {label_of(metric)} still improves at the {extreme} {name} that was tried "
         f"({scores}). {_advice(evidence, edge)}"
     )
 
@@ -236,7 +237,7 @@ def _of_lines(evidence: Evidence, edges: Sequence[Edge], lines: int) -> str:
     metric, name = evidence.summary.metric, visible(evidence.design.names[edges[0].line.key])
     names = write_names([edge.line.name for edge in edges])
     return (
-        f"In {len(edges)} of {lines} combinations of the other keys, {METRIC_NAMES[metric]} still improves "
+        f"In {len(edges)} of {lines} combinations of the other keys, {label_of(metric)} still improves "
         f"at the {edges[0].words[0]} {name} that was tried: {names}. {_advice(evidence, edges[0])}"
     )
 

@@ -5,10 +5,11 @@ import math
 import numpy as np
 from scipy.special import fdtrc
 
+from dlx.metrics.catalogue import label_of
 from dlx.report.diagnosis.evidence import Evidence, pooled_variance
 from dlx.report.diagnosis.finding import Finding, NotChecked
 from dlx.report.diagnosis.trend import Floats
-from dlx.report.text import METRIC_NAMES, visible
+from dlx.report.text import visible
 from dlx.run.identity import comparable
 
 IMPORTANCE = "importance"
@@ -69,7 +70,7 @@ def _importance_finding(evidence: Evidence, shares: dict[str, float]) -> Finding
     smaller = "".join(f"{visible(names[key])} {100 * shares[key]:.0f}%, " for key in others)
     sentence = (
         f"{visible(names[first])} matters most: by itself it explains {100 * shares[first]:.0f}% of the "
-        f"variance of {METRIC_NAMES[evidence.summary.metric]} between the {len(evidence.scores)} settings "
+        f"variance of {label_of(evidence.summary.metric)} between the {len(evidence.scores)} settings "
         f"({smaller}interactions {100 * rest:.0f}%)."
     )
     numbers = {visible(key): shares[key] for key in (first, *others)} | {"interactions": rest}

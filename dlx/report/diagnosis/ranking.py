@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from dlx.metrics.catalogue import is_share
 from dlx.report.diagnosis.evidence import Evidence, pooled_variance
 from dlx.report.diagnosis.finding import Finding, NotChecked
 from dlx.report.diagnosis.schedule import changes as rate_changes
@@ -92,7 +93,7 @@ def reversals(evidence: Evidence, rankings: TwoRankings) -> Flags:
     settings = len(rankings.settings)
     bound = float(stdtrit(rankings.freedom, 1 - LUCK / max(1, settings * (settings - 1))))
     level = float(np.median(np.abs(rankings.end_S)))
-    worthwhile = ACCURACY if evidence.summary.metric.endswith("accuracy") else LOSS_SHARE * level
+    worthwhile = ACCURACY if is_share(evidence.summary.metric) else LOSS_SHARE * level
     overtakes_SS = (earlier_SS < 0) & (end_SS > 0)
     return np.asarray(overtakes_SS & (end_SS - earlier_SS > np.fmax(bound * error_SS, worthwhile)))
 

@@ -1,8 +1,8 @@
 """Small validation sets: what one sample is worth."""
 
+from dlx.metrics.catalogue import label_of
 from dlx.report.diagnosis.evidence import Evidence
 from dlx.report.diagnosis.finding import Finding, NotChecked
-from dlx.report.text import METRIC_NAMES
 
 KIND = "small validation set"
 SMALL = 100  # samples; with fewer, one sample is more than a point of accuracy
@@ -30,6 +30,6 @@ def find_small_validation(evidence: Evidence) -> list[Finding | NotChecked]:
     if close:
         bound = "at most one sample" if worth <= 1 else f"{worth:.2g} samples"
         sentence += f" The best setting leads by {100 * lead:.2g} points, {bound}."
-    sentence += f" A larger validation set would measure {METRIC_NAMES[metric]} more finely."
+    sentence += f" A larger validation set would measure {label_of(metric)} more finely."
     numbers = {"samples": float(samples), "sample": 1 / samples}
     return [Finding(KIND, "sweep", "", "note", sentence, numbers | ({"lead": lead} if close else {}))]

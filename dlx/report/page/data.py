@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart
-from dlx.report.curves import METRIC_OF, SPLIT_OF, Curves, trace
+from dlx.report.curves import Curves, metric_of, split_of, trace
 from dlx.report.load import StudyData
 from dlx.report.page.runs import RunDetails, ordered_runs
 from dlx.report.plots.style import COLOURS, GREYS
@@ -100,7 +100,7 @@ def _each_run(data: StudyData, runs: list[str], epochs_E: list[int], names: list
     """Return the packed values of the runs, [R, E], by name."""
     kept = data.histories[data.histories["epoch"].isin(epochs_E)]
     at = pd.Index(runs).get_indexer(pd.Index(kept["run"])), np.searchsorted(epochs_E, kept["epoch"])
-    columns = {f"{metric} {SPLIT_OF[column]}": column for column, metric in METRIC_OF.items()}
+    columns = {f"{metric_of(column)} {split_of(column)}": column for column in data.metrics}
     shape = (len(runs), len(epochs_E))
     return {name: pack(_spread(kept[column], at, shape)) for name, column in columns.items() if name in names}
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dlx.metrics.catalogue import is_share, label_of
 from dlx.report.analysis import Analysis
 from dlx.report.answer import Group
 from dlx.report.charts import Chart
@@ -16,7 +17,7 @@ from dlx.report.plots.dot_rows import COLOUR_OF, Rows, dots
 from dlx.report.plots.effects import effects
 from dlx.report.plots.panels import DECADES
 from dlx.report.plots.style import log_ticks
-from dlx.report.text import METRIC_NAMES, write_count, write_end, write_metric
+from dlx.report.text import write_count, write_end, write_metric
 
 NAME = "answer"
 ROWS = 12  # settings at most: with three headings they leave room for findings on a first screen
@@ -53,7 +54,7 @@ def rows_of_answer(analysis: Analysis) -> Rows:
     shown = table.head(ROWS)
     columns = {part: shown[f"{metric}_last_{part}"] for part in ("mean", "low", "high")}
     settings = shown[["label", "group"]].assign(**columns)
-    if metric.endswith("accuracy"):
+    if is_share(metric):
         settings = settings.assign(low=settings["low"].clip(0, 1), high=settings["high"].clip(0, 1))
     texts = [write_metric(metric, mean) for mean in settings["mean"]]
     tips = [_tooltip(metric, row) for row in shown.to_dict(orient="records")]
@@ -149,12 +150,12 @@ def _along(frame: pd.DataFrame, *, log: bool) -> NDArray[np.float64]:
 def _title(analysis: Analysis) -> str:
     if analysis.summary.exact:
         return "value of f after the last step"
-    return f"{METRIC_NAMES[analysis.summary.metric]}, last epoch"
+    return f"{label_of(analysis.summary.metric)}, last epoch"
 
 
 def _caption(analysis: Analysis, rows: Rows, axis: Axis) -> str:
     """Say what the marks are, in words that need no course in statistics."""
-    metric = METRIC_NAMES[analysis.summary.metric]
+    metric = label_of(analysis.summary.metric)
     if analysis.summary.exact:
         said = ["Each dot is the value of f after the last step."]
     elif rows.runs["label"].duplicated().any():
@@ -167,7 +168,7 @@ def _caption(analysis: Analysis, rows: Rows, axis: Axis) -> str:
             said.append(
                 "The first line is paler: that setting was picked for its score, so the score is optimistic."
             )
-    if analysis.summary.metric.endswith("accuracy"):
+    if is_share(analysis.summary.metric):
         said.append("A point is 0.01.")
     if axis.cut:
         said.append("Triangles at the edge stand for values further out.")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from dlx.metrics.catalogue import label_of, sentence_case
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.comparison import Comparison, Comparisons
@@ -20,7 +21,7 @@ from dlx.report.plots.style import (
     row_axis,
     tooltip,
 )
-from dlx.report.text import METRIC_NAMES, visible
+from dlx.report.text import visible
 
 PAIRS = 24
 COLOUR_OF = {
@@ -44,7 +45,7 @@ def differences(analysis: Analysis) -> list[Chart]:
         if frame.empty:  # without a shared seed nothing has been compared
             continue
         caption = (
-            f"{METRIC_NAMES[analysis.summary.metric].capitalize()} of each setting minus that of "
+            f"{sentence_case(label_of(analysis.summary.metric))} of each setting minus that of "
             f"{_reference(labels, pairs)} at the last epoch: mean and 95% interval. The "
             "intervals hold together. Colours are the verdicts of the tests."
         )

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from dlx.metrics.catalogue import is_share, label_of
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.crossing import NotCrossed
@@ -21,7 +22,7 @@ from dlx.report.plots.style import (
     row_axis,
     tooltip,
 )
-from dlx.report.text import METRIC_NAMES, write_count
+from dlx.report.text import write_count
 from dlx.stats.factorial import FEWEST
 
 ROWS = 24  # effects, at most
@@ -44,7 +45,7 @@ def rows_of_effects(found: Effects) -> pd.DataFrame:
 
     Accuracies are in points.
     """
-    unit = 100 if found.metric.endswith("accuracy") else 1
+    unit = 100 if is_share(found.metric) else 1
     rows = []
     for effect in found.main[:ROWS]:
         worse = (effect.difference > 0) != found.higher
@@ -61,7 +62,7 @@ def _draw(found: Effects) -> Spec:
     shown = found.interactions[:PANELS]
     beside = len(shown) == 1
     forest = _forest(rows_of_effects(found), found.metric, NARROW if beside else WIDTH)
-    title = f"mean {METRIC_NAMES[found.metric]}"
+    title = f"mean {label_of(found.metric)}"
     panels = [_panel(both, title if both is shown[0] else None) for both in shown]
     resolve = {"scale": {"color": "independent"}}
     whole = forest
@@ -79,9 +80,9 @@ def _draw(found: Effects) -> Spec:
 
 def _forest(frame: pd.DataFrame, metric: str, width: int) -> Spec:
     """Draw a row for each effect: the difference and its interval, and a line at zero."""
-    unit = ", in points" if metric.endswith("accuracy") else ""
+    unit = ", in points" if is_share(metric) else ""
     x = quantitative(
-        "difference", f"difference in {METRIC_NAMES[metric]}{unit}", {"tickCount": 7}, {"zero": True}
+        "difference", f"difference in {label_of(metric)}{unit}", {"tickCount": 7}, {"zero": True}
     )
     labels = frame["label"].tolist()
     y = nominal("label") | {"sort": labels, "axis": row_axis(labels, 320) | {"grid": False}}
@@ -133,7 +134,7 @@ def _panel(both: Interaction, title: str | None) -> Spec:
 
 def _caption(found: Effects) -> str:
     both = len(found.interactions)
-    name = METRIC_NAMES[found.metric]
+    name = label_of(found.metric)
     said = [f"A row for each pair of a key's values: the mean difference in {name}"]
     said[0] += " at the last epoch, over the grid's values of the other keys. The 95% intervals hold together"
     if len(found.main) > ROWS:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dlx.metrics.catalogue import sentence_case
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.curves import METRIC_OF, SPLIT_OF
+from dlx.report.curves import metric_of, split_of
 from dlx.report.load import METRICS, StudyData
 from dlx.report.plots.panels import Multiples, arrange, multiples
 from dlx.report.plots.run_files import RunFiles, join_tables, read_first, read_tables
@@ -143,8 +144,9 @@ def logit_curves(analysis: Analysis) -> list[Chart]:
         return []  # `layer_outputs` names damaged files
     plan = metrics_and_logit(analysis.data, files)
     sentences = [files.means("Lines"), "Logits are the outputs of the last layer", *plan.caption]
-    spec = multiples(plan, None, "accuracy, loss and mean absolute logit by epoch")
-    title = "Accuracy, loss and mean absolute logit by epoch"
+    what = "accuracy, loss" if QUANTITY["accuracy"] in plan.panels else "loss"
+    spec = multiples(plan, None, f"{what} and mean absolute logit by epoch")
+    title = f"{sentence_case(what)} and mean absolute logit by epoch"
     return [Chart("confidence", title, files.caption(sentences), spec, wide=True)]
 
 
@@ -154,8 +156,8 @@ def metrics_and_logit(data: StudyData, files: RunFiles[pd.DataFrame]) -> Multipl
     tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=list(METRICS), var_name="column")
     tall = tall[tall["run"].isin(labels)].assign(
         label=lambda rows: rows["run"].map(labels),
-        panel=lambda rows: rows["column"].map(METRIC_OF).map(QUANTITY),
-        split=lambda rows: rows["column"].map(SPLIT_OF),
+        panel=lambda rows: rows["column"].map(metric_of).map(QUANTITY),
+        split=lambda rows: rows["column"].map(split_of),
     )
     layers = join_tables(files)
     last = layers["layer"] == layers.groupby("run")["layer"].transform("last")

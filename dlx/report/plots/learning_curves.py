@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dlx.metrics.catalogue import label_of, sentence_case
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
-from dlx.report.curves import Curves, trace
+from dlx.report.curves import Curves, metric_of, split_of, trace
 from dlx.report.plots.panels import curves_caption, curves_panel, grey_caption, metric_axis
 from dlx.report.plots.run_files import RunFiles, read_tables
 from dlx.report.plots.style import (
@@ -51,14 +52,16 @@ def curves_by_epoch(analysis: Analysis) -> list[Chart]:
         if many:
             caption = curves_caption(part, len(COLOURS), grey_caption(len(curves.labels)))
             spec = all_settings(part, metric, exact=exact)
-            together.append(Chart(metric, f"{metric.title()} by epoch", caption, spec, live=True))
+            together.append(
+                Chart(metric, f"{sentence_case(label_of(metric))} by epoch", caption, spec, live=True)
+            )
         part = curves.of(metric=metric)
         name, title = (
             (f"{metric}_by_setting", "by epoch, setting by setting") if many else (metric, "by epoch")
         )
         caption = curves_caption(part, PANELS, "have a panel; the others are not drawn")
         spec = setting_by_setting(part, metric, exact=exact)
-        one_by_one.append(Chart(name, f"{metric.title()} {title}", caption, spec, wide=many))
+        one_by_one.append(Chart(name, f"{sentence_case(label_of(metric))} {title}", caption, spec, wide=many))
     return together + one_by_one
 
 
@@ -201,20 +204,18 @@ def step_lines(losses: StepLosses) -> Spec:
 def generalisation_gap(analysis: Analysis) -> list[Chart]:
     """Draw training against validation at the last epoch: points are settings, dots are runs."""
     summary = analysis.summary
-    split, _, quantity = summary.metric.partition("_")
-    if split != "val" or summary.exact or f"train_{quantity}_last" not in analysis.data.runs:
-        return []
+    quantity, split = metric_of(summary.metric), split_of(summary.metric)
     points = training_and_validation(analysis)
-    if points["label"].nunique() < 2:
+    if split != "validation" or summary.exact or points["label"].nunique() < 2:
         return []
     below = "below" if summary.higher else "above"
     caption = (
         "Large points are means over a setting's completed runs at the last epoch; dots are the runs of the "
         "settings in colour. On the dashed line, training and validation are equal. The further "
-        f"{below} it a setting lies, the larger its generalisation gap. Training {quantity} is the mean over "
-        "the steps of an epoch, during which the net still changes."
+        f"{below} it a setting lies, the larger its generalisation gap. Training {label_of(quantity)} is "
+        "measured over the steps of an epoch, during which the net still changes."
     )
-    title = f"{quantity.title()}: training against validation"
+    title = f"{sentence_case(label_of(quantity))}: training against validation"
     return [Chart("gap", title, caption, scatter(points, quantity), live=True)]
 
 
@@ -224,15 +225,16 @@ def training_and_validation(analysis: Analysis) -> pd.DataFrame:
     Runs without either value are left out. The `run` of a mean is "".
     """
     summary = analysis.summary
-    quantity = summary.metric.partition("_")[2]
+    quantity = metric_of(summary.metric)
     runs = analysis.data.runs[analysis.data.runs["status"] == "completed"]
+    missing = pd.Series(float("nan"), runs.index)
     ranks = {setting: rank for rank, setting in enumerate(summary.table["setting"])}
     frame = pd.DataFrame(
         {
             "rank": runs.index.map(analysis.design.of_run).map(ranks),
             "run": runs.index,
-            "train": runs[f"train_{quantity}_last"].astype("float64"),
-            "val": runs[f"val_{quantity}_last"].astype("float64"),
+            "train": runs.get(f"train_{quantity}_last", missing).astype("float64"),
+            "val": runs.get(f"val_{quantity}_last", missing).astype("float64"),
         }
     )
     frame = frame[(frame[["train", "val"]].abs() < float("inf")).all(axis="columns")]
@@ -252,8 +254,8 @@ def scatter(points: pd.DataFrame, quantity: str) -> Spec:
     high = float(points[["train", "val"]].max().max())
     margin = max(0.03 * (high - low), SMALLEST_MARGIN)
     scale = {"domain": [low - margin, high + margin], "nice": False, "zero": False}
-    x = quantitative("train", f"training {quantity}", {"tickCount": 5}, scale)
-    y = quantitative("val", f"validation {quantity}", {"tickCount": 5}, scale)
+    x = quantitative("train", f"training {label_of(quantity)}", {"tickCount": 5}, scale)
+    y = quantitative("val", f"validation {label_of(quantity)}", {"tickCount": 5}, scale)
     diagonal = pd.DataFrame({"train": scale["domain"], "val": scale["domain"]})
     labels = list(dict.fromkeys(points["label"]))[: len(COLOURS)]
     legend = legend_below(labels) | {"symbolType": "circle", "symbolStrokeWidth": 0}
@@ -268,5 +270,5 @@ def scatter(points: pd.DataFrame, quantity: str) -> Spec:
         encoding = {"x": x, "y": y, "color": hue, "opacity": OF_PICKED, "detail": nominal("label")}
         mark = {"type": "point", "filled": True, "size": size}
         layers.append(layer(points[part], mark, encoding | tooltip("label", "tooltip"), also=["tooltip"]))
-    description = f"training against validation {quantity}, a point for each setting"
+    description = f"training against validation {label_of(quantity)}, a point for each setting"
     return layered(description, 440, 300, layers, {"name": PICKED, "value": []})

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from dlx.metrics.catalogue import label_of, sentence_case
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.curves import Curves, trace
@@ -69,7 +70,7 @@ def curves_by_cost(analysis: Analysis) -> list[Chart]:
         if costs.log:
             fields = " and ".join(TITLES[field] for field in costs.log)
             caption += f" The axis of {fields} is logarithmic and leaves out epoch 0."
-        title = f"{metric.title()} against {words}"
+        title = f"{sentence_case(label_of(metric))} against {words}"
         spec = cost_panels(part, metric, exact=analysis.summary.exact)
         charts.append(Chart(f"{metric}_pace", title, caption, spec, wide=True))
     return charts
@@ -135,7 +136,7 @@ def cost_panels(costs: CostCurves, metric: str, *, exact: bool) -> Spec:
 
 def _title(metric: str, split: str, *, exact: bool) -> str:
     """Return an axis's title without its unit, as the panels are low."""
-    return metric_title(metric, exact=True) if exact else f"{split} {metric}"
+    return metric_title(metric, exact=True) if exact else f"{split} {label_of(metric)}"
 
 
 def _without_epoch_0(curves: Curves, log: tuple[str, ...], field: str) -> Curves:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from dlx.metrics.catalogue import label_of
 from dlx.report.charts import Spec
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart. Two are replaced: their yellow is hard
@@ -109,7 +110,7 @@ def quantitative(field: str, title: str | None, axis: Spec | None = None, scale:
 
 def metric_title(metric: str, split: str = "", *, exact: bool = False) -> str:
     """Return the title of a metric's axis; in an `exact` study, the loss is the height of a surface."""
-    return "value of f" if exact else f"{split} {QUANTITY[metric]}".strip()
+    return "value of f" if exact else f"{split} {QUANTITY.get(metric, label_of(metric))}".strip()
 
 
 def row_axis(labels: Sequence[str], limit: int) -> Spec:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from dlx.metrics.catalogue import label_of
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.design import Design, label
@@ -24,7 +25,7 @@ from dlx.report.plots.style import (
     quantitative,
 )
 from dlx.report.summary import Summary
-from dlx.report.text import METRIC_NAMES, visible, write_count
+from dlx.report.text import visible, write_count
 from dlx.run.probes import STEPS, read_steps
 
 KEYS = 6  # at most, one chart each; with more keys, the table is easier to read
@@ -108,7 +109,7 @@ def _number(value: Any) -> tuple[str, float] | None:
 
 def measures(summary: Summary) -> dict[str, str]:
     """Return the columns of `final_results` with the titles of their axes."""
-    result = "value of f" if summary.exact else METRIC_NAMES[summary.metric]
+    result = "value of f" if summary.exact else label_of(summary.metric)
     return {
         f"{summary.metric}_last": f"{result}, last epoch",
         f"{summary.metric}_best": f"{result}, best epoch",

@@ -6,6 +6,7 @@ from itertools import combinations, islice
 
 import pandas as pd
 
+from dlx.metrics.catalogue import label_of, sentence_case
 from dlx.report.analysis import Analysis
 from dlx.report.charts import Chart, Spec
 from dlx.report.plots.panels import cell_texts, shaded_cells
@@ -25,7 +26,7 @@ from dlx.report.plots.style import (
     tooltip,
 )
 from dlx.report.summary import Summary
-from dlx.report.text import METRIC_NAMES, MISSING, visible, write_count, write_metric, write_value
+from dlx.report.text import MISSING, visible, write_count, write_metric, write_value
 
 MAPS = 3  # at most
 MAP_KEYS = 16  # whose pairs are considered: 3000 keys would have four million pairs
@@ -63,7 +64,7 @@ def heat_maps(analysis: Analysis) -> list[Chart]:
         heat_map = cross(analysis, first, second)
         if heat_map.cells["mean"].isna().all():
             continue
-        title = f"{METRIC_NAMES[summary.metric].capitalize()} by {heat_map.down} and {heat_map.across}"
+        title = f"{sentence_case(label_of(summary.metric))} by {heat_map.down} and {heat_map.across}"
         charts.append(Chart(f"heat_{number}", title, _caption(heat_map, summary), shaded(heat_map, summary)))
     return charts
 
@@ -136,16 +137,14 @@ def shaded(heat_map: HeatMap, summary: Summary) -> Spec:
         shaded_cells(heat_map.cells[completed], x, y, "shade", {"domain": [0, 1], "range": [0.05, 1]}),
         *cell_texts(heat_map.cells[~completed | (side > 40)], x, y, size=11),
     ]
-    description = f"mean {METRIC_NAMES[summary.metric]} by {heat_map.across} and {heat_map.down}"
+    description = f"mean {label_of(summary.metric)} by {heat_map.across} and {heat_map.down}"
     return layered(description, side * width, max(30, side * 2 // 3) * height, layers)
 
 
 def _caption(heat_map: HeatMap, summary: Summary) -> str:
     end = "higher" if summary.higher else "lower"
     low, high = (write_metric(summary.metric, heat_map.cells["mean"].agg(way)) for way in ("min", "max"))
-    sentences = [
-        f"Mean {METRIC_NAMES[summary.metric]} at the last epoch, from {low} to {high}; darker is {end}"
-    ]
+    sentences = [f"Mean {label_of(summary.metric)} at the last epoch, from {low} to {high}; darker is {end}"]
     if (heat_map.cells["n"] > 1).any():
         most = int(heat_map.cells["n"].max())
         sentences.append(f"Cells average over the other keys: up to {write_count(most, 'setting')} each")
@@ -176,7 +175,7 @@ def parallel_coordinates(analysis: Analysis) -> list[Chart]:
     if not AXES[0] <= len(varying) <= AXES[1] or len(completed) < LINES[0]:
         return []
     caption = (
-        f"Each line is a setting: the values of its keys, then its mean {METRIC_NAMES[summary.metric]} at "
+        f"Each line is a setting: the values of its keys, then its mean {label_of(summary.metric)} at "
         "the last epoch. Darker blue is better. Values of a key are spaced evenly."
     )
     if len(completed) > LINES[1]:
@@ -193,7 +192,7 @@ def connect(analysis: Analysis, keys: Sequence[str]) -> Parallel:
     column = f"{summary.metric}_last_mean"
     completed = summary.table[summary.table[column].notna()].head(LINES[1])
     worst_first = completed.iloc[::-1]
-    result = METRIC_NAMES[summary.metric]
+    result = label_of(summary.metric)
     axes = [*(visible(analysis.design.names[key]) for key in keys), result]
     heights_by_axis, texts = [], []
     for order, key in enumerate(keys):

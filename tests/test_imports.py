@@ -28,6 +28,7 @@ LAYERS = [
     ["dlx.commands"],
     ["dlx.reproduce"],
     ["dlx.evaluate", "dlx.report"],
+    ["dlx.importers"],
     ["dlx.study"],
     ["dlx.compose"],
     ["dlx.build", "dlx.components"],
@@ -83,7 +84,18 @@ WRONG = [
 ]
 
 # Imported inside the functions that use them, so that nobody else pays.
-LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tensorboard"}
+LATE = {
+    "torchvision",
+    "sklearn",
+    "PIL",
+    "pooch",
+    "filelock",
+    "contourpy",
+    "tensorboard",
+    "wandb",
+    "docx",
+    "openpyxl",
+}
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.commands",
@@ -91,6 +103,7 @@ WITHOUT_TORCH = [
     "dlx.compose",
     "dlx.study",
     "dlx.report",
+    "dlx.importers",
     "dlx.reproduce",
 ]
 WITHOUT_TORCH += [
@@ -159,6 +172,7 @@ def test_imports_point_downwards_and_rooms_do_not_know_each_other(module):
 def test_the_report_knows_only_the_files_of_runs(module):
     allowed = [
         "dlx.report",
+        "dlx.importers",
         "dlx.run.paths",
         "dlx.run.history",
         "dlx.run.result",

@@ -184,6 +184,11 @@ def _check_settings(table: TextTable, roles: Roles, groups: dict[tuple[str, ...]
         and table.numeric(name)
         and len({table.columns[name][row] for row in firsts}) == len(firsts)
     ]
+    if unclear and not roles.metrics:
+        raise RequestError(
+            f"{table.path}: dlx knows none of the columns as a score; name it, for example "
+            f"--metric {unclear[0]}:higher (columns: {some(table.columns)})"
+        )
     if unclear:
         clear = [name for name in roles.settings if name not in unclear]
         raise RequestError(

@@ -20,7 +20,6 @@ from dlx.run.paths import REPORT
 EventFiles = list[tuple[Path, str]]  # each with the split that it holds
 MOST_RUNS = 20_000
 MOST_FILES = 200_000  # looked at below the folders
-KNOWN = "CSV tables, TensorBoard, W&B offline runs, MLflow's file store, Lightning and Keras"
 
 
 @dataclass

@@ -9,6 +9,10 @@ from typing import Any
 
 from dlx.run.documents import shorten
 
+KNOWN = (
+    "its own runs, CSV tables, event files of TensorBoard, offline runs of W&B, MLflow's file store, and "
+    "logs of Lightning and Keras"
+)
 STATUS_KEY = "dlx.status"  # among the settings that dlx exports: how a run ended that did not complete
 LONGEST_VALUE = 10_000  # letters of a setting
 

@@ -5,14 +5,15 @@ A run is counted in epochs from 1, as dlx counts; an epoch 0 holds what was meas
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx.errors import RequestError, nearest
 from dlx.importers import names
-from dlx.importers.find import KNOWN, Found, read_runs
+from dlx.importers.find import read_runs
 from dlx.importers.foreign_run import STATUS_KEY, Columns, ForeignRun, read_status
-from dlx.report.load import StudyData, columns_of, joined
+from dlx.report.load import StudyData, columns_of, joined, load_study
 from dlx.report.score import Score, choose_score
 from dlx.report.text import visible, write_count
 from dlx.run.identity import comparable, is_seed, requested
@@ -26,16 +27,16 @@ RESERVED = ("setting", "label", "runs", "completed", "diverged", "failed", "para
 
 
 def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
-    """Load the runs of other programs in files and folders.
+    """Load the runs of other programs in files and folders; the frames are empty if there is none.
 
-    Raises RequestError if there is none, or if it is ambiguous what the score is.
+    Raises RequestError if it is ambiguous what the score is, or which columns are the settings.
     """
     import pandas as pd
 
     found = read_runs(paths, asked)
     where = visible(" or ".join(map(str, paths)))
     if not found.runs:
-        raise _nothing(found, where)
+        return replace(load_study([]), left_out=found.left_out)
     score = choose_score(found.runs, asked)
     settings, seeded = _settings(found.runs, asked)
     rows, histories, running = {}, {}, {}
@@ -64,16 +65,6 @@ def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
         " ".join([read, *score.notes]),
         score.column,
     )
-
-
-def _nothing(found: Found, where: str) -> RequestError:
-    if found.left_out:
-        run, reason = next(iter(found.left_out.items()))
-        count = write_count(len(found.left_out), "run")
-        return RequestError(
-            f"none of {count} in {where} can be read; the first, {visible(run)}: {visible(reason)}"
-        )
-    return RequestError(f"there is no run in {where} (dlx reads its own studies, {KNOWN})")
 
 
 def _settings(runs: Sequence[ForeignRun], asked: Columns) -> tuple[dict[str, dict[str, Any]], str]:

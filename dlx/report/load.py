@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlx.errors import RequestError
 from dlx.importers.foreign_run import Columns
 from dlx.report.design import find_design
 from dlx.report.folders import find_folders
@@ -109,9 +110,14 @@ def load_any(places: Sequence[Path], columns: Columns = NOTHING_ASKED) -> StudyD
     `columns`: what the files of other programs hold, where dlx should not guess. Raises RequestError if such
     files are ambiguous, or if there is no run in a file.
     """
-    if not columns and all(place.is_dir() for place in places):
+    if all(place.is_dir() for place in places):
         data = load_study(places)
         if len(data.runs) or data.left_out or data.running:
+            if columns:
+                raise RequestError(
+                    "--setting, --seed, --run and --epoch are for runs of other programs; "
+                    "a study of dlx takes --by"
+                )
             return data
     from dlx.report.foreign import load_foreign  # rarely needed
 

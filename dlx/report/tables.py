@@ -82,7 +82,10 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
         return lambda row: write_metric(metric, row[f"{metric}_last_mean"])
 
     parts = [
-        (Column(_short(metric), f"last epoch{spread}", 0, numeric=True), _estimate(metric, "last")),
+        (
+            Column(_short(metric), f"{summary.last_epoch}{spread}".strip(", "), 0, numeric=True),
+            _estimate(metric, "last"),
+        ),
         (Column(_short(metric), f"best epoch, {by}{spread}", 3, numeric=True), _estimate(metric, "best")),
         (
             Column("best epoch", by, 4, numeric=True),
@@ -138,7 +141,9 @@ def _notes(summary: Summary) -> list[str]:
             "The best epoch is the lowest point of the path. Nothing here is random.",
         ]
     incomplete = summary.table[["diverged", "failed"]].to_numpy().any()
-    order = f"Best first, by mean {label_of(summary.metric)} at the last epoch."
+    order = (
+        f"Best first, by mean {label_of(summary.metric)}{' at the last epoch' if summary.last_epoch else ''}."
+    )
     means = "Means over completed runs; 95% confidence intervals (Student's t)."
     others = " Diverged and failed runs are counted, but have no final value to average."
     by = f"by {summary.monitor}" if summary.monitor else "by each run's own monitor"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlx import __version__
 from dlx.errors import RequestError
+from dlx.importers.foreign_run import KNOWN
 from dlx.report.analysis import Analysis, Options, analyse
 from dlx.report.charts import earlier_charts
 from dlx.report.diagnosis.finding import diagnosis_csv
@@ -88,7 +89,7 @@ def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     where = visible(" or ".join(str(folder) for folder in folders))
     unended = study.running | study.left_out
     if not unended:
-        return RequestError(f"there is no run in {where} (a run's folder holds .hydra/config.yaml)")
+        return RequestError(f"there is no run in {where} (dlx reads {KNOWN})")
     run, reason = next(iter(unended.items()))
     return RequestError(
         f"none of the {len(unended)} runs in {where} can be reported; "

@@ -385,7 +385,14 @@ report --watch=-1             | --watch: '-1' is not a number between 0 and 1e+0
 report --watch nowhere        | there is no folder 'nowhere'
 report                        | there is no run under outputs/
 report nowhere                | there is no folder 'nowhere'
-report mine.yaml              | there is no folder 'mine.yaml'
+report mine.yaml              | there is no run in mine.yaml
+report STUDY --setting lr     | --setting, --seed, --run and --epoch are for runs of other programs
+report runs.csv --setting lrr | --setting: runs.csv has no column 'lrr'; did you mean 'lr'?
+report runs.csv --seed sed    | --seed: runs.csv has no column 'sed'; did you mean 'seed'?
+report runs.csv --run lrr     | --run: runs.csv has no column 'lrr'
+report runs.csv --epoch lrr   | --epoch: runs.csv has no column 'lrr'
+report runs.csv --metric lrr  | --metric: runs.csv has no column 'lrr'
+report runs.csv --export pdf  | 'pdf' is not one of csv, docx, xlsx, tensorboard, mlflow, wandb
 report .                      | there is no run in .
 
 evaluate                      | DIR is missing
@@ -531,6 +538,7 @@ def _offline_in_a_folder_of_its_own(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pooch, "retrieve", offline)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs.csv").write_text("lr,seed,accuracy\n0.1,0,0.5\n")
     Path("mine.yaml").write_text(MINE)
 
 
@@ -550,7 +558,7 @@ def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(words, said, caps
     assert len(printed.err) < 700
     assert "x" * 201 not in printed.err
     assert printed.out == ""
-    assert [path.name for path in Path().iterdir()] == ["mine.yaml"]
+    assert sorted(path.name for path in Path().iterdir()) == ["mine.yaml", "runs.csv"]
 
 
 def test_control_characters_are_shown_as_escapes(capsys):
@@ -568,4 +576,4 @@ def test_a_broken_yaml_file_is_reported_in_one_line(content, verb, capsys):
     (folder / "mine.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
     assert main([verb, "model=mine"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    assert sorted(path.name for path in Path().iterdir()) == ["conf", "mine.yaml"]
+    assert sorted(path.name for path in Path().iterdir()) == ["conf", "mine.yaml", "runs.csv"]

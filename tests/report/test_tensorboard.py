@@ -8,7 +8,7 @@ import pytest
 from dlx.commands.report import main
 from dlx.errors import RequestError
 from dlx.report.export import exports
-from dlx.report.export.tensorboard import EVENTS, event_files
+from dlx.report.export.tensorboard import EVENTS, _below, event_files
 
 
 def test_without_tensorboard_an_error_says_what_to_install(
@@ -60,7 +60,8 @@ def test_tensorboard_reads_scalars_by_epoch_and_settings_by_run(study: Any, tmp_
         return kinds, data[1].session_end_info.status
 
     assert hyperparameters("b") == (
-        {"optimizer.lr": 0.2, "optimizer.betas": "[0, 1]", "seed": 1.0},
+        {"optimizer.lr": 0.2, "optimizer.betas": "[0, 1]", "seed": 1.0}
+        | {"monitor": "val_accuracy", "dlx.status": "diverged"},
         api_pb2.STATUS_FAILURE,
     )
     assert hyperparameters("a")[1] == api_pb2.STATUS_SUCCESS
@@ -83,7 +84,7 @@ def test_the_export_lies_beside_the_page_and_replaces_an_earlier_one(
 
 def test_no_run_name_escapes_the_export_folder(tmp_path: Path) -> None:
     for name in ("/etc/x", "../../x", "a/../../x", "\x1b[2J"):
-        place = Path("out") / tensorboard._below(name)
+        place = Path("out") / _below(name)
         assert place.parts[0] == "out"
         assert ".." not in place.parts
         assert str(place).isprintable()

@@ -93,7 +93,10 @@ def runs_table(analysis: Analysis) -> Table:
         ]
         for row in ordered_runs(analysis)
     ]
-    return Table(columns, rows)
+    if not analysis.data.source:
+        return Table(columns, rows)
+    kept = [index for index in range(len(columns)) if any(row[index] != MISSING for row in rows)]
+    return Table([columns[index] for index in kept], [[row[index] for index in kept] for row in rows])
 
 
 def _status(row: dict[Any, Any]) -> str:

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         check_installed(exports)
     command = shlex.join(["dlx", "report", *arguments])
     columns = _asked_columns(given)
-    if given.watch is not None and (columns or not all(folder.is_dir() for folder in folders)):
+    if given.watch is not None and (columns.named or not all(folder.is_dir() for folder in folders)):
         raise RequestError("--watch: only a study of dlx can be watched")
     study = None if given.watch is not None else load_any(folders, columns)
     if study and study.source:

@@ -37,7 +37,8 @@ class Columns:
     epoch: str = ""
     higher: bool | None = None
 
-    def __bool__(self) -> bool:
+    @property
+    def named(self) -> bool:
         """Whether anything was said that only makes sense for runs of another program."""
         return bool(self.setting or self.seed or self.run or self.epoch)
 

@@ -67,10 +67,8 @@ class MetricName:
 def read_metric_name(name: str) -> MetricName:
     """Take a metric's name apart: "val/acc", "valid_accuracy" and "Validation-Accuracy" are all one."""
     words = [word for word in re.split(r"[^a-z0-9]+", _spaced(name).lower()) if word]
-    if len(words) > 2 and words[0] == "epoch":  # of Keras's events; Lightning has it at the end
-        words = words[1:]
-    if len(words) > 1 and words[-1] in ("epoch", "step") and words[0] != "best":
-        words = words[:-1]
+    # Keras writes epoch_loss, Lightning train_loss_epoch.
+    words = [word for word in words if word not in ("epoch", "step")] or words
     split = next((SPLIT_OF[word] for word in words if word in SPLIT_OF), "")
     rest = [word for word in words if SPLIT_OF.get(word) != split or not split] or ["score"]
     quantity = "_".join(rest)

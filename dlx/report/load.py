@@ -113,7 +113,7 @@ def load_any(places: Sequence[Path], columns: Columns = NOTHING_ASKED) -> StudyD
     if all(place.is_dir() for place in places):
         data = load_study(places)
         if len(data.runs) or data.left_out or data.running:
-            if columns:
+            if columns.named:
                 raise RequestError(
                     "--setting, --seed, --run and --epoch are for runs of other programs; "
                     "a study of dlx takes --by"

@@ -46,9 +46,11 @@ def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
             continue
         history = _history(run, score)
         rows[run.name] = _row(run, history, score, settings[run.name])
-        if len(history["epoch"]) > 1:
+        if run.counted_in:
             histories[run.name] = history
     metrics = score.columns
+    curves = joined(histories)
+    curves = curves.reindex(columns=list(dict.fromkeys([*curves.columns, *metrics])))
     better = "higher" if score.higher else "lower"
     read = (
         f"Read {write_count(len(found.runs), 'run')} from {found.format} in {where}. "
@@ -57,7 +59,7 @@ def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
     return StudyData(
         pd.DataFrame.from_dict(rows, orient="index", columns=list(columns_of(metrics))).rename_axis("run"),
         {name: values for name, values in settings.items() if name in rows},
-        joined(histories),
+        curves,
         found.left_out,
         running,
         metrics,
@@ -223,7 +225,7 @@ def _row(run: ForeignRun, history: "History", score: Score, settings: Mapping[st
     monitor = settings.get("monitor")
     monitor = monitor if monitor in score.columns else score.column
     best = _best(history[monitor], higher=score.is_higher(monitor) is not False)
-    several = last > 1
+    several = bool(run.counted_in)
     final = float(history[score.column][last])
     status = read_status(run.settings.get(STATUS_KEY)) or run.status
     status = status or ("completed" if math.isfinite(final) else _lost(history, score))

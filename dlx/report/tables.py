@@ -148,7 +148,8 @@ def _notes(summary: Summary) -> list[str]:
     others = " Diverged and failed runs are counted, but have no final value to average."
     by = f"by {summary.monitor}" if summary.monitor else "by each run's own monitor"
     picked = f"The best epoch is picked {by} on the same validation data, so its value is optimistic."
-    return [f"{order} {means}{others if incomplete else ''}", f"{picked} The last epoch is not picked."]
+    notes = [f"{order} {means}{others if incomplete else ''}"]
+    return [*notes, f"{picked} The last epoch is not picked."] if summary.last_epoch else notes
 
 
 def _short(metric: str) -> str:

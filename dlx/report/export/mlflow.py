@@ -53,7 +53,10 @@ def _run_files(run: ExportedRun) -> dict[str, bytes]:
     settings = run.settings | run.end
     texts = {f"params/{_safe(key)}": _text(value) for key, value in settings.items()}
     texts |= {f"metrics/{_safe(name)}": "".join(each) for name, each in lines.items()}
-    texts["tags/mlflow.runName"] = visible(run.name)
+    texts |= {
+        "tags/mlflow.runName": visible(run.name),
+        "artifacts/.dlx": "",
+    }  # without it MLflow finds no run
     return {name: text.encode(errors="backslashreplace") for name, text in texts.items()}
 
 

@@ -27,7 +27,7 @@ def offline_runs(analysis: Analysis, title: str) -> dict[str, bytes]:
             ) as log:
                 for epoch, _, values in run.epochs:
                     log.log({"epoch": epoch} | values, step=epoch)
-            (written,) = Path(folder).glob(f"wandb/offline-run-*/run-{run_id}.wandb")
-            files[f"offline-run-{run_id}/{written.name}"] = written.read_bytes()
-    wandb.teardown()
+        wandb.teardown()  # until then, its process may hold back the end of a file
+        for written in Path(folder).glob("wandb/offline-run-*/run-*.wandb"):
+            files[f"offline-{written.stem}/{written.name}"] = written.read_bytes()
     return files

@@ -69,6 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         command,
         options=options,
         exports=exports,
+        columns=_keys(given.columns),
         details=given.details,
         looks=looks,
     )
@@ -132,6 +133,13 @@ def _parser() -> Parser:
         type=_formats,
         default="",
         help=f"also write {list_words(FORMATS)} beside the page; report.json is always there",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="NAME,...",
+        default="",
+        help="the columns of table.tex, table.md and table.docx, in this order: optimizer,runs,val_accuracy "
+        "(default: all)",
     )
     parser.add_argument(
         "--output", metavar="DIR", type=output_folder, help="write here (default: report/ in the first DIR)"

@@ -73,7 +73,7 @@ def read_status(word: object) -> str:
 def read_value(text: str) -> Any:
     """Return the value that a text stands for: a number, true, false, None if it is empty, or the text."""
     text = text.strip()
-    if text.lower() in ("", "none", "null", "nan"):
+    if text in ("", "None", "null", "nan", "NaN"):  # "none" is a choice, of dlx's model.norm for example
         return None
     if text.lower() in ("true", "false"):
         return text.lower() == "true"

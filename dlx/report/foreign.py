@@ -90,9 +90,9 @@ def _settings(runs: Sequence[ForeignRun], asked: Columns) -> tuple[dict[str, dic
     }
     shown = [visible(key) for key in key_of if len({comparable(run.settings.get(key)) for run in runs}) > 1]
     said = f"Settings: {_some(shown)}. " if shown else "No setting differs. "
-    said += (
-        f"Seed: {_some(map(visible, seeds))}." if seeds else "No seed: the runs of a setting are numbered."
-    )
+    shown_seeds = ["seed"] if own and "seed" in seeds else seeds  # the others of dlx follow it
+    numbered = "No seed: runs of one setting are numbered."
+    said += f"Seed: {_some(map(visible, shown_seeds))}." if seeds else numbered
     if ignored := [visible(key) for key in keys if key not in key_of and key not in seed_of]:
         said += f" Not used: {_some(ignored)}."
     return (settings if seeds else _number_repeats(settings)), said

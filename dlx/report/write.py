@@ -15,6 +15,7 @@ from dlx.errors import RequestError
 from dlx.importers.foreign_run import KNOWN
 from dlx.report.analysis import Analysis, Options, analyse
 from dlx.report.charts import earlier_charts
+from dlx.report.columns import choose_columns
 from dlx.report.diagnosis.finding import diagnosis_csv
 from dlx.report.export.exports import export_files, hints
 from dlx.report.export.tensorboard import EVENTS
@@ -44,6 +45,7 @@ def write_report(
     *,
     options: Options,
     exports: tuple[str, ...] = (),
+    columns: tuple[str, ...] = (),
     refresh: int | None = None,
     show: bool = True,
     details: bool = False,
@@ -51,10 +53,10 @@ def write_report(
 ) -> None:
     """Report the runs below `folders` into the folder `output`; the page quotes `command`.
 
-    `study`: their runs, if they have been read already. `exports`: formats to write besides. `refresh`:
-    seconds after which the page reloads itself. `show`: print the report, and what is behind it if
-    `details`. `looks`: those of the study, which decide the level of the tests; this one is added. Raises
-    RequestError if no run can be reported.
+    `study`: their runs, if they have been read already. `exports`: formats to write besides. `columns`: of
+    the table for papers. `refresh`: seconds after which the page reloads itself. `show`: print the report,
+    and what is behind it if `details`. `looks`: those of the study, which decide the level of the tests; this
+    one is added. Raises RequestError if no run can be reported.
     """
     from rich.console import Console
 
@@ -64,13 +66,17 @@ def write_report(
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     level = looks.level(study.settings.values()) if looks else LEVEL
     analysis = analyse(study, options, level, looks.level_with_more() if looks else LEVEL)
+    paper = choose_columns(analysis.table, columns)
     html, plots = render_page(analysis, output, title, command, refresh)
     # Bytes of names that are not UTF-8 become escapes.
     texts = {
         name: text.encode(errors="backslashreplace")
-        for name, text in _texts(analysis, title, command).items()
+        for name, text in _texts(analysis, title, command, paper).items()
     }
-    exported, obsolete = export_files(exports, analysis, title, output), list(earlier_charts(output / PLOTS))
+    exported, obsolete = (
+        export_files(exports, analysis, title, output, paper),
+        list(earlier_charts(output / PLOTS)),
+    )
     if "tensorboard" in exports:
         obsolete += (output / "tensorboard").rglob(EVENTS)
     # The page last, as it links to the others.
@@ -97,15 +103,15 @@ def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     )
 
 
-def _texts(analysis: Analysis, title: str, command: str) -> dict[str, str]:
-    """Return the files beside the page: each one's text by its name."""
+def _texts(analysis: Analysis, title: str, command: str, paper: Table) -> dict[str, str]:
+    """Return the files beside the page: each one's text by its name; `paper`: the table for papers."""
     tables = {"table": analysis.table, "comparisons": comparisons_table(analysis)}
     texts = {
         "table.csv": settings_csv(analysis),
         "comparisons.csv": comparisons_csv(analysis),
         "diagnosis.csv": diagnosis_csv(analysis.diagnosis),
     }
-    for name, table in tables.items():
+    for name, table in (tables | {"table": paper}).items():
         if table.rows:
             texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}
     facts = {"title": title, "command": command}

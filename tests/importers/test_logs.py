@@ -9,7 +9,7 @@ import pytest
 from dlx.errors import RequestError
 from dlx.importers import tensorboard, wandb
 from dlx.importers.find import Found, read_runs
-from dlx.importers.foreign_run import Columns
+from dlx.importers.foreign_run import Columns, read_value
 from dlx.importers.names import read_metric_name
 from dlx.importers.run_names import settings_of_name
 from dlx.report.foreign import load_foreign
@@ -179,6 +179,15 @@ def test_other_formats_beside_them_and_earlier_reports_do_not_count(tmp_path: Pa
     assert len(read(tmp_path).runs) == 2
     only = write(tmp_path / "x", {"adam-s0.csv": KERAS, "report/table.csv": "lr,runs\n1,2\n"})
     assert [run.name for run in read(only).runs] == ["adam-s0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.10", 0.1), ("3", 3), ("1e-3", 0.001), ("true", True), ("None", None), ("", None), ("none", "none")],
+)
+def test_values_are_numbers_where_they_can_be(text: str, value: object) -> None:
+    assert read_value(text) == value
+    assert type(read_value(text)) is type(value)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dlx.errors import RequestError
 from dlx.report.analysis import Analysis
+from dlx.report.formats import Table
 from dlx.report.tables import comparisons_columns, settings_columns
 from dlx.report.text import visible
 
@@ -15,15 +16,24 @@ Files = dict[str, bytes]
 
 
 @dataclass(frozen=True)
+class Content:
+    """What is exported: the analysis, its title, the report's folder, and the table as it is shown."""
+
+    analysis: Analysis
+    title: str
+    folder: Path
+    table: Table
+
+
+@dataclass(frozen=True)
 class Export:
     """A format.
 
-    `write` makes the files by their paths below the report's folder, from the analysis, its title and that
-    folder. `package`: the one that it needs, which the extra `extra` installs. `hint`: what to do with them,
-    with the folder for {}.
+    `write` makes the files by their paths below the report's folder. `package`: the one that it needs, which
+    the extra `extra` installs. `hint`: what to do with them, with the folder for {}.
     """
 
-    write: Callable[[Analysis, str, Path], Files]
+    write: Callable[[Content], Files]
     package: str = ""
     extra: str = ""
     hint: str = ""
@@ -40,11 +50,13 @@ def check_installed(names: tuple[str, ...]) -> None:
             )
 
 
-def export_files(names: tuple[str, ...], analysis: Analysis, title: str, folder: Path) -> Files:
-    """Return the files of these formats by their paths below `folder`."""
+def export_files(
+    names: tuple[str, ...], analysis: Analysis, title: str, folder: Path, table: Table | None = None
+) -> Files:
+    """Return the files of these formats by their paths below `folder`; `table`: the one for Word."""
     files: Files = {}
     for name in names:
-        files |= EXPORTS[name].write(analysis, title, folder)
+        files |= EXPORTS[name].write(Content(analysis, title, folder, table or analysis.table))
     return files
 
 
@@ -57,39 +69,40 @@ def hints(names: tuple[str, ...], folder: Path) -> list[str]:
     ]
 
 
-def _tensorboard(analysis: Analysis, _: str, __: Path) -> Files:
+def _tensorboard(content: Content) -> Files:
     from dlx.report.export.tensorboard import event_files
 
-    return _below("tensorboard", event_files(analysis))
+    return _below("tensorboard", event_files(content.analysis))
 
 
-def _mlflow(analysis: Analysis, title: str, folder: Path) -> Files:
+def _mlflow(content: Content) -> Files:
     from dlx.report.export.mlflow import store_files
 
-    return _below("mlflow", store_files(analysis, title, folder / "mlflow"))
+    return _below("mlflow", store_files(content.analysis, content.title, content.folder / "mlflow"))
 
 
-def _wandb(analysis: Analysis, title: str, _: Path) -> Files:
+def _wandb(content: Content) -> Files:
     from dlx.report.export.wandb import offline_runs
 
-    return _below("wandb", offline_runs(analysis, title))
+    return _below("wandb", offline_runs(content.analysis, content.title))
 
 
-def _csv(analysis: Analysis, _: str, __: Path) -> Files:
+def _csv(content: Content) -> Files:
     from dlx.report.export.csv import runs_csv
 
-    return {"runs.csv": runs_csv(analysis).encode(errors="backslashreplace")}
+    return {"runs.csv": runs_csv(content.analysis).encode(errors="backslashreplace")}
 
 
-def _docx(analysis: Analysis, title: str, _: Path) -> Files:
+def _docx(content: Content) -> Files:
     from dlx.report.export.word import word_document
 
-    return {"table.docx": word_document(title, analysis.answer.sentence, analysis.table)}
+    return {"table.docx": word_document(content.title, content.analysis.answer.sentence, content.table)}
 
 
-def _xlsx(analysis: Analysis, _: str, __: Path) -> Files:
+def _xlsx(content: Content) -> Files:
     from dlx.report.export.excel import workbook
 
+    analysis = content.analysis
     runs = analysis.data.runs.drop(columns=["classes", "layers"]).reset_index()
     sheets = {
         "settings": settings_columns(analysis),

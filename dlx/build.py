@@ -7,6 +7,8 @@ import copy
 import functools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from dlx import rng
 from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
+from dlx.data.label_noise import with_label_noise
 from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import describe_device, select_device
 from dlx.engine.evaluation import evaluation_batch
@@ -29,11 +32,14 @@ from dlx.execution import Execution, operation_without, prepare
 from dlx.loss.losses import Loss, losses
 from dlx.metrics.catalogue import Task
 from dlx.metrics.metrics import Metric, build_metrics, try_metric
-from dlx.model.custom import import_target, one_line
+from dlx.model.custom import take_one_tensor
 from dlx.model.models import FittedToInputs, initialise, models, use_generator
-from dlx.model.own_code import current_folder_importable
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
+from dlx.own.sources import own_sources
+from dlx.own.target import one_line
+from dlx.run.documents import shorten
+from dlx.validation import as_typed
 
 CORES = torch.get_num_threads()  # read once, because each run of a study sets the number anew
 # From so many multiply-adds in a step's forward pass, more than one thread pays. With two threads that sleep
@@ -54,18 +60,28 @@ def build(settings: Settings, threads: int | None = None) -> Run:
     execution = Execution(settings.precision, settings.deterministic, settings.compile, settings.cuda_graphs)
     prepare(execution, device)
     torch.set_num_threads(settings.threads or threads or CORES)
-    files = json.dumps(data_fingerprints(settings.data))
+    code = [
+        source.fingerprint
+        for key, target in settings.targets.items()
+        for source in own_sources(target).values()
+        if key == "data.target"
+    ]
+    files = json.dumps([data_fingerprints(settings.data), code])
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
-    loss = losses.build(settings.loss.name, settings.loss.arguments)
+    if data.classes and not data.train.labels.is_floating_point():
+        noisy = with_label_noise(data.train, settings.label_noise, len(data.classes), settings.seed)
+        data = replace(data, train=noisy)
+    loss = losses.build(settings.loss.name, _loss_arguments(settings, data))
     task = find_task(settings.loss.name, loss, data)
-    _check_fit(settings, data)
-    outputs = loss.outputs(len(data.classes)) if task in ("classification", "none") else data.label_columns
+    _check_fit(settings, data, task)
+    outputs = _outputs(data, loss)
     metrics = _build_metrics(settings, data, task, outputs)
-    model = _build_model(settings, data, outputs, device, dtype)
+    notices: list[str] = []
+    model = _build_model(settings, data, outputs, device, dtype, notices)
     _check_last_batch(settings, data, model)
-    layers = _try_model(settings, data, model, outputs, execution)
-    if settings.model.name == "custom" or settings.deterministic:
-        _try_steps(settings, data, model, loss, execution, outputs)
+    layers = _try_model(settings, data, model, outputs, execution, notices)
+    if settings.targets or settings.deterministic:
+        _try_steps(settings, data, model, loss, execution)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
     return Run(
@@ -88,6 +104,10 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         batch_size=settings.batch_size,
         shuffle=settings.shuffle,
         drop_last=settings.drop_last,
+        sample_weights=None
+        if settings.sampler is None
+        else _balanced(data, "sampler")[data.train.labels.cpu()],
+        gradient_clip=settings.gradient_clip,
         device=device,
         layers=layers,
         task=task,
@@ -95,16 +115,23 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         monitor=find_monitor(settings.monitor, settings.loss.name, task, metrics),
         probes=_build_probes(settings, data, model, classifies=task == "classification"),
         execution=execution,
+        notices=notices,
     )
 
 
 @functools.lru_cache(maxsize=2)  # runs share one copy; a study may alternate between two data sets
 def _load_cached(settings_json: str, files: str, dtype: torch.dtype, device: torch.device) -> Dataset:
-    del files  # the fingerprints of the user's own, which tell versions apart
+    del files  # the fingerprints of the user's own data and code, which tell versions apart
     settings = DataSettings.model_validate_json(settings_json)
     data = load(settings, dtype=dtype, device=device)
     check_unchanged(settings)
     return data
+
+
+def _outputs(data: Dataset, loss: Loss) -> int:
+    """Return how many outputs the model needs: those of the classes, or one for each number or label."""
+    floats = data.train.labels.is_floating_point()
+    return data.label_columns if floats else loss.outputs(len(data.classes))
 
 
 def _build_metrics(settings: Settings, data: Dataset, task: Task, outputs: int) -> list[Metric]:
@@ -114,16 +141,16 @@ def _build_metrics(settings: Settings, data: Dataset, task: Task, outputs: int) 
     labels = data.val.labels
     draws = torch.Generator().manual_seed(0)
     outputs_NK = torch.randn(len(labels), outputs, generator=draws).to(labels.device)
-    with current_folder_importable():
-        load = functools.partial(import_target, key="metrics")
-        metrics = build_metrics(settings.metrics, task, outputs, load)
-        for target, metric in zip(settings.metrics, metrics, strict=True):
-            if ":" in target:
-                try_metric(target, metric, outputs_NK, labels)
+    metrics = build_metrics(settings.metrics, task, outputs)
+    for metric in metrics:
+        try_metric(metric, outputs_NK, labels)
     return metrics
 
 
-def _check_fit(settings: Settings, data: Dataset) -> None:
+def _check_fit(settings: Settings, data: Dataset, task: Task) -> None:
+    for key in ("label_noise", "sampler"):
+        if (value := getattr(settings, key)) and task != "classification":
+            raise RequestError(f"{key}={value}: loss={settings.loss.name} has no classes")
     if settings.batch_size > len(data.train):
         raise RequestError(
             f"batch_size={settings.batch_size}: larger than the training split of {len(data.train)} samples "
@@ -131,13 +158,42 @@ def _check_fit(settings: Settings, data: Dataset) -> None:
         )
 
 
+def _loss_arguments(settings: Settings, data: Dataset) -> dict[str, Any]:
+    """Return the arguments of the loss, with the weight of each class where these are `balanced`."""
+    arguments, key = settings.loss.arguments, "class_weights"
+    if data.train.labels.is_floating_point():
+        return arguments
+    given = arguments.get(key)
+    if given == "balanced":
+        return arguments | {key: _balanced(data, "loss.class_weights").tolist()}
+    if isinstance(given, list) and len(given) != len(data.classes):
+        raise RequestError(
+            f"loss.class_weights={as_typed(given)}: the data set has {len(data.classes)} classes, "
+            f"{shorten(', '.join(data.classes))}; give a number for each, or balanced"
+        )
+    return arguments
+
+
+def _balanced(data: Dataset, key: str) -> Tensor:
+    """Return a weight for each class, [K], inverse to its training samples, that is 1 on their average."""
+    counts_K = torch.bincount(data.train.labels.cpu(), minlength=len(data.classes))
+    if missing := [name for name, count in zip(data.classes, counts_K, strict=True) if count == 0]:
+        raise RequestError(f"{key}=balanced: no training sample has the class '{missing[0]}'")
+    return len(data.train) / (len(data.classes) * counts_K.double())
+
+
 def _build_model(
-    settings: Settings, data: Dataset, outputs: int, device: torch.device, dtype: torch.dtype
+    settings: Settings,
+    data: Dataset,
+    outputs: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    notices: list[str],
 ) -> nn.Module:
-    name, arguments = settings.model.name, settings.model.arguments
-    where = f"model.name={name}"
+    name, arguments, where = settings.model.name, settings.model.arguments, _part_of(settings, "model")
+    own = {"tell": notices.append} if settings.model.is_own else {}
     try:
-        if name != "custom":  # their code runs once, and may do anything
+        if not settings.model.is_own:  # their code runs once, and may do anything
             check_model_memory(
                 *(name, arguments, data.input_shape, outputs),
                 batch_size=settings.batch_size,
@@ -146,7 +202,7 @@ def _build_model(
                 device=device,
             )
         with rng.global_state(settings.seeds.init, "init"):
-            model = models.build(name, arguments, input_shape=data.input_shape, outputs=outputs)
+            model = models.build(name, arguments, input_shape=data.input_shape, outputs=outputs, **own)
         initialise(model, settings.model.init, rng.generator(settings.seeds.init, "weights"))
         model = model.to(device=device, dtype=dtype)
         if isinstance(model, FittedToInputs):
@@ -171,7 +227,12 @@ def _check_last_batch(settings: Settings, data: Dataset, model: nn.Module) -> No
 
 @torch.no_grad()
 def _try_model(
-    settings: Settings, data: Dataset, model: nn.Module, needed: int, execution: Execution
+    settings: Settings,
+    data: Dataset,
+    model: nn.Module,
+    needed: int,
+    execution: Execution,
+    notices: list[str],
 ) -> Sequence[LayerSummary]:
     """Try the model on two samples, because a user's module may do anything; return its layers."""
     inputs, labels = data.train.slice(0, 2)
@@ -181,17 +242,21 @@ def _try_model(
         by_sample = output.shape[:1] == labels.shape[:1]
         shapes.setdefault(layer, tuple(output.shape[1:]) if by_sample else None)
 
-    where = f"model.name={settings.model.name}"
+    where = _part_of(settings, "model")
     try:
         model.eval()
         use_generator(model, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
+        if settings.model.is_own and (
+            taken := take_one_tensor(model, model(inputs.clone()), (len(labels), needed))
+        ):
+            notices.append(f"{where}: returns several things; {taken} is used, the only one of its shape")
         with rng.global_state(settings.seeds.dropout, "try"), watch_layers(model, on_output):
             outputs = execution.outputs(model, inputs)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a user's code may raise anything, and sys.exit
         if operation_without(error):
-            raise _failure(settings, "", inputs.device, error) from error
+            raise _failure(where, "", inputs.device, error) from error
         raise RequestError(
             f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
         ) from error
@@ -200,17 +265,17 @@ def _try_model(
 
 
 def _check_outputs(settings: Settings, data: Dataset, outputs: object, expected: tuple[int, int]) -> None:
-    got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+    alone = isinstance(outputs, Tensor)
+    got = tuple(outputs.shape) if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
     if got != expected:
         raise RequestError(
-            f"model.name={settings.model.name}: {data.describe_labels()} under {settings.loss.name} need "
+            f"{_part_of(settings, 'model')}: {data.describe_labels()} under {settings.loss.name} need "
             f"outputs of shape (batch, {expected[1]}); for a batch of {expected[0]} it gave {got}"
+            f"{'' if alone else '; return that tensor alone from its forward'}"
         )
 
 
-def _try_steps(
-    settings: Settings, data: Dataset, model: nn.Module, loss: Loss, execution: Execution, needed: int
-) -> None:
+def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss, execution: Execution) -> None:
     """Try a module on batches of the sizes that it will be given, in training and in evaluation.
 
     A copy is tried, because a step changes running statistics.
@@ -222,37 +287,64 @@ def _try_steps(
         trial = copy.deepcopy(model)
     except Exception:  # noqa: BLE001 - such a module trains all the same
         return
-    for size, training in sizes:
-        if size == 0:
-            continue
-        inputs, labels = (data.train if training else data.val).slice(0, size)
+    for size, training in (pair for pair in sizes if pair[0] > 0):
+        part = (data.train if training else data.val).slice(0, size)
+        blamed = ["model"]
         try:
             with rng.global_state(settings.seeds.dropout, "try"):
-                use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
-                outputs = execution.outputs(trial.train(training), inputs)
-                _check_outputs(settings, data, outputs, (size, needed))
-                losses = loss.reduce(loss.per_sample(outputs, labels))
-                if training:
-                    losses.backward()  # type: ignore[no-untyped-call]
+                use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=part[0].device))
+                _try_step(settings, data, trial.train(training), loss, execution, part, blamed)
         except (RequestError, KeyboardInterrupt):
             raise
         except (MemoryError, torch.OutOfMemoryError):  # of the copy, without which it may well fit
             return
         except BaseException as error:
-            part = "a training step on" if training else "evaluating"
-            raise _failure(settings, f"{part} a batch of {size} fails", inputs.device, error) from error
+            what = f"{'a training step on' if training else 'evaluating'} a batch of {size} fails"
+            raise _failure(_part_of(settings, blamed[-1]), what, part[0].device, error) from error
 
 
-def _failure(settings: Settings, what: str, device: torch.device, error: BaseException) -> RequestError:
-    """Return the error for a model that does not work: the operation to blame, if torch names one."""
+def _try_step(
+    settings: Settings,
+    data: Dataset,
+    model: nn.Module,
+    loss: Loss,
+    execution: Execution,
+    batch: tuple[Tensor, Tensor],
+    blamed: list[str],
+) -> None:
+    """Try a step, or an evaluation if the model is in that mode; add own parts to `blamed` in turn."""
+    inputs, labels = batch
+    outputs = execution.outputs(model, inputs)
+    _check_outputs(settings, data, outputs, (len(labels), _outputs(data, loss)))
+    blamed += ["loss"] if settings.loss.is_own else []
+    losses = loss.reduce(loss.per_sample(outputs, labels))
+    if not model.training:
+        return
+    losses.backward()  # type: ignore[no-untyped-call]
+    if settings.optimizer.is_own:
+        blamed.append("optimizer")
+        for optimizer in _build_optimizers(settings, model):
+            optimizer.step()
+
+
+def _failure(where: str, what: str, device: torch.device, error: BaseException) -> RequestError:
+    """Return the error for a part that does not work: the operation to blame, if torch names one."""
     if operation := operation_without(error):
         return RequestError(
             f"deterministic=true: {operation} has no deterministic version on {describe_device(device)}; "
             "set deterministic=false or use another layer"
         )
-    target = settings.model.arguments.get("target")
-    where = f"model.target={target}" if target else f"model.name={settings.model.name}"
     return RequestError(f"{where}: {what}: {one_line(error)}")
+
+
+def _part_of(settings: Settings, group: str) -> str:
+    """Return the word that chose a part: that of the user's own, if it is one."""
+    key = f"{group}.target"
+    return (
+        f"{key}={settings.targets[key]}"
+        if key in settings.targets
+        else f"{group}.name={getattr(settings, group).name}"
+    )
 
 
 def _build_optimizers(settings: Settings, model: nn.Module) -> list[Optimizer]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "data": ("dlx.data.source", "sources", {"root"}),
     "loss": ("dlx.loss.losses", "losses", set[str]()),
-    "model": ("dlx.model.models", "models", {"input_shape", "outputs"}),
+    "model": ("dlx.model.models", "models", {"input_shape", "outputs", "tell"}),
     "optimizer": ("dlx.optimizer.optimizers", "optimizers", {"parameters"}),
     "schedule": ("dlx.optimizer.schedule", "schedules", {"total", "steps_per_epoch"}),
     "augment": ("dlx.augment.transforms", "transforms", set[str]()),
@@ -55,7 +55,10 @@ def check_components(settings: "Settings") -> None:
         if init not in schemes:
             raise unknown("model.init", init, ["default", "normal:STD", *schemes])
     check_names(settings.metrics, registered("metrics"))
+    own = "target" in settings.augment
     for name, strength in settings.augment.items():
+        if own and name not in registered("augment"):  # an argument of the user's own transform
+            continue
         _check("augment", "augment", name, {name: strength} if strength else None)
 
 

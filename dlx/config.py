@@ -21,7 +21,7 @@ from pydantic import (
 
 from dlx.errors import RequestError, nearest, unknown
 from dlx.metrics.catalogue import check_monitor
-from dlx.validation import check_finite, describe
+from dlx.validation import as_typed, check_finite, describe
 
 
 def _size(value: object) -> object:
@@ -34,6 +34,8 @@ def _size(value: object) -> object:
 
 Size = Annotated[int | float | None, BeforeValidator(_size)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # what a table's column of integers holds
+OWN = "custom"  # the choice whose key `target` names a class or function of the user's
+OWN_GROUPS = ("data", "model", "optimizer", "loss")  # and `augment`, whose keys are transforms
 MOST_EPOCHS = 10_000_000  # a line of history.csv for each is 1 GB
 
 
@@ -51,6 +53,11 @@ class Component(BaseModel):
     def arguments(self) -> dict[str, Any]:
         """The arguments of the selected class."""
         return dict(self.model_extra or {})
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's own, which the argument `target` names."""
+        return self.name == OWN
 
 
 class ModelSettings(Component):
@@ -207,13 +214,16 @@ class Settings(_Closed):
     optimizer: Component
     schedule: ScheduleSettings
     data: DataSettings
-    augment: dict[str, bool | int | float]
+    augment: dict[str, Any]
     loss: Component
     engine: EngineSettings
     epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
     batch_size: Annotated[int, Field(ge=1)]
     shuffle: bool
     drop_last: bool
+    sampler: Literal["balanced"] | None = None
+    gradient_clip: Annotated[float, Field(gt=0)] | None = None
+    label_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     seed: Seed
     seeds: SeedSettings
     metrics: list[str] = []
@@ -230,6 +240,17 @@ class Settings(_Closed):
     compile: bool = False
     cuda_graphs: bool = False
 
+    @property
+    def targets(self) -> dict[str, str]:
+        """The user's own code that the run executes, by key: {"model.target": "mynet:Net"}."""
+        parts = {group: getattr(self, group) for group in OWN_GROUPS}
+        found = {
+            f"{group}.target": each.arguments.get("target") for group, each in parts.items() if each.is_own
+        }
+        found["augment.target"] = self.augment.get("target")
+        found |= {f"metrics=[{metric}]": metric for metric in self.metrics if ":" in metric}
+        return {key: target for key, target in found.items() if isinstance(target, str)}
+
     @model_validator(mode="before")
     @classmethod
     def _precision_follows_dtype(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -242,6 +263,13 @@ class Settings(_Closed):
         # Hydra would write outside output_root for name=../../x.
         if not re.fullmatch(r"[\w][\w.+=-]*", value) or len(value.encode()) > 100:
             raise ValueError("a study's name is one folder: letters, digits and . _ - + =, at most 100")
+        return value
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f"must be a list: metrics=[{value}]")  # noqa: TRY004 - pydantic reports it
         return value
 
     @field_validator("device")
@@ -262,6 +290,11 @@ class Settings(_Closed):
         check_monitor(self.monitor, self.metrics)
         self._check_surface()
         self._check_execution()
+        if self.sampler is not None and not self.shuffle:
+            raise RequestError(f"sampler={self.sampler}: draws the order of samples; it needs shuffle=true")
+        for key, value in self.augment.items():
+            if "target" not in self.augment and not isinstance(value, bool | int | float):
+                raise RequestError(f"augment.{key}={as_typed(value)}: must be a number, true or false")
         late = [epoch for epoch in self.probes.logits if epoch > self.epochs]
         if late:
             raise RequestError(
@@ -290,7 +323,7 @@ class Settings(_Closed):
         own = {"data": "surface", "model": "point", "loss": "surface"}
         chosen = {"data": self.data.name, "model": self.model.name, "loss": self.loss.name}
         is_own = [chosen[group] == name for group, name in own.items()]
-        if any(is_own) and not all(is_own) and not (self.model.name == "custom" and is_own[0] == is_own[2]):
+        if any(is_own) and not all(is_own) and not (self.model.is_own and is_own[0] == is_own[2]):
             there = next(group for group in own if chosen[group] == own[group])
             other = next(group for group in own if chosen[group] != own[group])
             raise RequestError(

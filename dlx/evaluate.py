@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dlx.compose.fingerprints import fingerprints_of, look_again, target_of
+from dlx.compose.fingerprints import fingerprints_of, look_again, sources_of
 from dlx.config import Settings
 from dlx.errors import RequestError
-from dlx.model.own_code import file_in_project, own_sources
+from dlx.own.sources import file_in_project
 from dlx.run.documents import shorten
 from dlx.run.evaluations import Evaluation, append_evaluation, read_evaluations
+from dlx.run.identity import flatten, losses_of
 from dlx.run.paths import LOCK, find_runs
 from dlx.run.result import Result, read_result
 from dlx.study.changes import describe_change
@@ -69,6 +70,12 @@ def choose_runs(folder: Path, *, every: bool) -> Choice:
         raise RequestError(f"{folder}: no run has a checkpoint; train with keep=best or keep=last")
     if len({run.result.monitored for run in kept}) > 1:
         raise RequestError(f"{folder}: its runs have different monitors; name one run, or use --all")
+    losses = losses_of(flatten(run.result.config) for run in kept)
+    if kept[0].result.monitored == "val_loss" and len(losses) > 1:
+        raise RequestError(
+            f"{folder}: its runs have different losses, whose values cannot be compared; name one run, use "
+            "--all, or train with one of metrics=[...] as the monitor"
+        )
     best = max(kept, key=lambda run: monitored(run.result, run.settings.keep))
     return Choice([replace(best, chosen_from=len(kept))], left_out)
 
@@ -90,16 +97,14 @@ def _completed(runs: Sequence[Path]) -> tuple[list[Chosen], dict[Path, str]]:
 
 
 def code_to_run(chosen: Sequence[Chosen], named: Collection[str]) -> dict[str, str]:
-    """Return where the code lies that rebuilding these runs executes, by `model.target`.
+    """Return where the code lies that rebuilding these runs executes, by `target`.
 
     That is code that was `named` by the user, or that lies in the current project. Raises RequestError for
     any other, without importing it: a result may come from somebody else.
     """
     where: dict[str, str] = {}
-    for run in chosen:
-        target = target_of(run.settings)
-        if not target:
-            continue
+    targets = [(run, target) for run in chosen for target in run.settings.targets.values()]
+    for run, target in targets:
         file = file_in_project(target, run.folder.resolve().parent)
         if file is None and target not in named:
             raise RequestError(
@@ -160,7 +165,7 @@ def change_since(run: Chosen) -> str:
     before, settings = run.result.fingerprints, run.settings
     if not before:
         return ""
-    copies, sources = Study(run.folder.parent).source_folder, own_sources(target_of(settings))
+    copies, sources = Study(run.folder.parent).source_folder, sources_of(settings)
     return describe_change(before, fingerprints_of(settings), "this run was trained", copies, sources)
 
 

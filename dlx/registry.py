@@ -12,9 +12,11 @@ import json
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from enum import Enum
+from types import UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from dlx.errors import RequestError, nearest, unknown
 from dlx.validation import describe
@@ -126,6 +128,26 @@ def _schema(signature: Signature, keys: tuple[str, ...]) -> type[BaseModel]:
         if annotation is inspect.Parameter.empty or isinstance(annotation, str):
             annotation = Any
         # The alias allows any parameter name: pydantic reserves some ("model_...", "_...").
-        fields[f"field{index}"] = (annotation, Field(alias=key))
+        fields[f"field{index}"] = (_with_names(annotation), Field(alias=key))
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
     return create_model("Arguments", __config__=config, **fields)
+
+
+def _with_names(annotation: Any) -> Any:
+    """Let members of an Enum be given by name; torchvision's weights are members that no YAML can write."""
+    if inspect.isclass(annotation) and issubclass(annotation, Enum):
+        return Annotated[Any, BeforeValidator(functools.partial(_member, annotation))]
+    if get_origin(annotation) in (Union, UnionType):
+        return Union[tuple(map(_with_names, get_args(annotation)))]  # noqa: UP007 - of as many as there are
+    return annotation
+
+
+def _member(members: type[Enum], value: object) -> Enum:
+    """Return the member of this name or value; raises ValueError for any other."""
+    if str(value) in members.__members__:
+        return members[str(value)]
+    try:
+        return members(value)
+    except ValueError:
+        names = list(members.__members__)
+        raise ValueError(f"must be one of {', '.join(names)}{nearest(str(value), names)}") from None

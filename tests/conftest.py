@@ -44,6 +44,7 @@ SLOW = (
     "test_config.py",
     "test_probes.py",
     "test_stacked.py",
+    "test_tasks.py",
 )
 
 

@@ -33,12 +33,13 @@ LAYERS = [
     ["dlx.compose"],
     ["dlx.build", "dlx.components"],
     ["dlx.engine"],
-    ["dlx.surface.descent"],
+    ["dlx.metrics", "dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss", "dlx.execution"],
-    ["dlx.config", "dlx.rng", "dlx.device"],
+    ["dlx.config", "dlx.rng", "dlx.device", "dlx.own"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
     ["dlx.validation"],
+    ["dlx.metrics.catalogue"],
     ["dlx.errors", "dlx.signals", "dlx.streams"],
     ["dlx"],
 ]
@@ -109,6 +110,7 @@ WITHOUT_TORCH = [
 WITHOUT_TORCH += [
     "dlx.components",
     "dlx.config",
+    "dlx.own",
     "dlx.registry",
     "dlx.errors",
     "dlx.validation",
@@ -118,6 +120,7 @@ WITHOUT_TORCH += [
     "dlx.surface.plot",
     "dlx.data.source",
     "dlx.stats",
+    "dlx.metrics.catalogue",
 ]
 WITHOUT_TORCH += ["dlx.run.paths", "dlx.run.history", "dlx.run.result", "dlx.run.identity", "dlx.run.units"]
 WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]

@@ -6,30 +6,31 @@ Axes: B images of the batch, C channels, H height, W width.
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from dlx.augment.custom import OwnTransform
 from dlx.errors import RequestError, unknown
 from dlx.registry import Registry, check_arguments
 
 
-def build_augment(
-    settings: Mapping[str, bool | int | float], input_shape: tuple[int, ...]
-) -> "Augment | None":
+def build_augment(settings: Mapping[str, Any], input_shape: tuple[int, ...]) -> "Augment | None":
     """Return the augmentation for samples of `input_shape`, (C, H, W) or (F,), or None if everything is off.
 
-    A key is a transform and its value the strength; 0, false and a missing key turn it off. Raises
-    RequestError for an unknown key or a strength of the wrong type, out of range or too large for the images.
+    A key is a transform and its value the strength; 0, false and a missing key turn it off. With a `target`,
+    the other keys are arguments of the user's own transform. Raises RequestError for an unknown key or a
+    strength of the wrong type, out of range or too large for the images.
     """
     known = all_transforms()
-    for key in settings:
-        if key not in known:
-            raise unknown("augment", key, known)
+    others = {key: value for key, value in settings.items() if key not in known}
+    own = OwnTransform(others, input_shape, (*known, "target", "per_image")) if "target" in others else None
+    if others and own is None:
+        raise unknown("augment", next(iter(others)), known)
     on = {name: settings[name] for name in known if settings.get(name, 0) != 0}  # false == 0
-    return Augment({name: _build(name, on[name], input_shape) for name in on}) if on else None
+    return Augment({name: _build(name, on[name], input_shape) for name in on}, own) if on or own else None
 
 
 def _build(name: str, strength: bool | int | float, input_shape: tuple[int, ...]) -> "Transform":
@@ -57,18 +58,18 @@ class Augment:
     """The transforms of one run; `augment(x, generator)` draws for the batch and applies the draws.
 
     An engine that trains a stack can instead draw run by run, concatenate the draws of each transform, and
-    call its static `apply` on all images.
+    call its static `apply` on all images; but not for the user's `own`, which comes last.
     """
 
-    def __init__(self, transforms: "Mapping[str, Transform]") -> None:
-        self.transforms = dict(transforms)
+    def __init__(self, transforms: "Mapping[str, Transform]", own: OwnTransform | None = None) -> None:
+        self.transforms, self.own = dict(transforms), own
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return the augmented batch, of the same shape and dtype; `x` is floating and is left as it is."""
         draws = self.draw(generator, x.shape)
         for name, transform in self.transforms.items():
             x = transform.apply(x, draws[name])
-        return x
+        return x if self.own is None else self.own(x, generator)
 
     def draw(self, generator: torch.Generator, shape: tuple[int, ...]) -> dict[str, Tensor]:
         """Draw the numbers of every transform for a batch of this shape."""

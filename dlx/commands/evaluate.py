@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from dlx.commands.parser import Parser, any_path, one_of, target
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from dlx.evaluate import Chosen
     from dlx.run.evaluations import Evaluation
     from dlx.run.result import Result
@@ -94,16 +96,17 @@ def _show(
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("\nrun", overflow="fold")
     classes = any(look.accuracy is not None for look in looks)
-    metrics = list(dict.fromkeys(name for look in looks for name in look.metrics))
     scores = [f"{split} acc\nnow", "95%\ninterval"] if classes else []
-    scores += [f"{split} {name}\nnow" for name in ("loss", *metrics)]
+    scores.append(f"{split} loss\nnow")
     for heading in ("\nepoch", f"val {'acc' if classes else 'loss'}\nrecorded", *scores, "\nsamples"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run, look in zip(chosen, looks, strict=True):
-        cells = _cells(run.result, look, metrics, classes=classes)
-        table.add_row(Text(run.folder.name), *map(Text, cells))
+        table.add_row(Text(run.folder.name), *map(Text, _cells(run.result, look, classes=classes)))
     console.print(table)
     console.print()
+    if any(look.metrics for look in looks):
+        console.print(_metrics(chosen, looks, split))
+        console.print()
     for run in chosen:
         if run.chosen_from > 1:
             monitor = run.result.monitored.replace("_", " ")
@@ -122,24 +125,38 @@ def _show(
     console.print(Text(said, style="yellow"))
 
 
-def _cells(result: "Result", look: "Evaluation", metrics: "Sequence[str]", *, classes: bool) -> list[str]:
+def _metrics(chosen: "Sequence[Chosen]", looks: "Sequence[Evaluation]", split: str) -> "Table":
+    """Return a table of the runs' metrics=[...]."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from dlx.metrics.catalogue import known
     from dlx.report.text import write_metric
 
+    names = list(dict.fromkeys(name for look in looks for name in look.metrics))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(f"{split} split, now\nrun", overflow="fold", vertical="bottom")
+    for name in names:
+        table.add_column(found.label if (found := known(name)) else name, justify="right", vertical="bottom")
+    for run, look in zip(chosen, looks, strict=True):
+        values = [look.metrics.get(name) for name in names]
+        written = ["-" if v is None else write_metric(name, v) for name, v in zip(names, values, strict=True)]
+        table.add_row(Text(run.folder.name), *map(Text, written))
+    return table
+
+
+def _cells(result: "Result", look: "Evaluation", *, classes: bool) -> list[str]:
     rows = (row for row in (result.best, result.last) if row.get("epoch") == look.epoch)
     recorded = next(rows, {}).get("val_accuracy" if classes else "val_loss")
     accuracy = [
         "-" if look.accuracy is None else f"{look.accuracy:.4f}",
         "-" if look.accuracy is None else interval(look.accuracy, look.samples),
     ]
-    values = [look.metrics.get(name) for name in metrics]
     return [
         str(look.epoch),
         "-" if recorded is None else f"{recorded:.4f}",
         *(accuracy if classes else []),
         f"{look.loss:.4f}",
-        *(
-            "-" if each is None else write_metric(name, each)
-            for name, each in zip(metrics, values, strict=True)
-        ),
         str(look.samples),
     ]

@@ -6,7 +6,7 @@ Only this folder uses Hydra, and only its public functions.
 import pickle
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from dlx.compose.explain import explain
 from dlx.compose.own_yaml import SCHEME, OwnConfig, search_path
 from dlx.compose.sweep import sort_exactly, words_of
 from dlx.compose.words import OF_REQUEST, check_words, literal, quote, quote_all_of
+from dlx.config import OWN, OWN_GROUPS
 from dlx.errors import RequestError, unknown
 from dlx.validation import as_typed
 
@@ -110,6 +111,18 @@ class Composer:
             else:
                 self.given.append(override)
                 self.of_request += words_of(override) if key == "sweep" else []
+        self._choose_own()
+
+    def _choose_own(self) -> None:
+        """Let `model.target=mynet:Net` choose model=custom, if no other model with a target is chosen."""
+        keys = {override.key_or_group for override in self.given}
+        named = [
+            group for group in (*OWN_GROUPS, "augment") if f"{group}.target" in keys and group not in keys
+        ]
+        if named:
+            composed = self.compose(self.of_request).config
+            words = [f"{each}={OWN}" for each in named if not _has_target(composed.get(each))]
+            self.given = [*self.parse(words), *self.given]
 
     def parse(self, words: Iterable[str]) -> list[Override]:
         """Parse overrides, each word once."""
@@ -151,8 +164,20 @@ class Composer:
             choices = tuple(override.input_line or "" for override in others)
             if (quick := self._set_in_copy(choices, values)) is not None:
                 return quick
-        config, made = self._compose([override.input_line or "" for override in overrides])
-        return Composed(config, made)
+        own = self._own_groups([o for o in others if self._is_plain(o)]) if values else set[str]()
+        words = [
+            # What Hydra refuses to set, "++" adds: any argument of the user's own part.
+            f"{'++' * (o in values and o.key_or_group.partition('.')[0] in own)}{o.input_line or ''}"
+            for o in overrides
+        ]
+        return Composed(*self._compose(words))
+
+    def _own_groups(self, choices: Sequence[Override]) -> set[str]:
+        """Return the groups in which these choices make a part of the user's own, which has a target."""
+        with suppress(RequestError):
+            config = self._compose([override.input_line or "" for override in choices])[0]
+            return {group for group in (*OWN_GROUPS, "augment") if _has_target(config.get(group))}
+        return set()
 
     def compose_with_hydra(self, words: Sequence[str]) -> DictConfig:
         """Compose one configuration together with Hydra's own node."""
@@ -231,6 +256,10 @@ class Composer:
             params = config.pop("hydra").sweeper.get("params")
             if params and "grid" in config:  # Hydra's own place for a preset's values
                 config.grid = {**params, **config.grid}
+            for group in (*OWN_GROUPS, "augment"):
+                if _has_target(config.get(group)):
+                    config[group] = _with_defaults(group, config[group])
+                    OmegaConf.set_struct(config[group], value=False)  # any argument may be added
         return config, choices
 
     def _is_plain(self, override: Override) -> bool:
@@ -273,6 +302,20 @@ class Composer:
             config, made = self._compose(choices)
             _COMPOSED[key] = pickle.dumps(config), made
         return _COMPOSED[key]
+
+
+def _has_target(choice: object) -> bool:
+    """Say whether a group's choice is a part of the user's own, though its target may be missing."""
+    return isinstance(choice, DictConfig) and "target" in choice.keys()  # noqa: SIM118 - not of a missing one
+
+
+def _with_defaults(group: str, own: DictConfig) -> DictConfig:
+    """Add the keys of GROUP=custom to a user's own YAML that has a target and no name."""
+    packaged = OmegaConf.load(config_folder() / group / f"{OWN}.yaml")
+    assert isinstance(packaged, DictConfig), "it has keys"
+    merged = own if "name" in own or "name" not in packaged else OmegaConf.merge(packaged, own)
+    assert isinstance(merged, DictConfig), "both have keys"
+    return merged
 
 
 def _yaml_files() -> tuple[tuple[str, int, int], ...]:

@@ -97,8 +97,6 @@ def _no_such_key(key: str, composer: "Composer") -> str:
     near = f"; did you mean '{elsewhere[0]}'?" if elsewhere and not parent else nearest(part, siblings)
     group = parent.partition(".")[0]
     choice = f" with {group}={composed.choices[group]}" if group in composed.choices else ""
-    if choice == " with model=custom":
-        near = f"; for an argument of your own module, write +{parent}{part}=VALUE"
     return f"{parent}{part}: there is no such key{near} (allowed{choice}: {', '.join(sorted(siblings))})"
 
 

@@ -1,8 +1,8 @@
-"""Looks at the user's own files that a run reads: the source of its module, its arrays or images."""
+"""Looks at the user's own files that a run reads: the sources of its own parts, its arrays or images."""
 
 from dlx.config import Settings
 from dlx.data.own_files import data_fingerprints, forget_data
-from dlx.model.own_code import forget_sources, own_sources
+from dlx.own.sources import OwnSource, forget_sources, own_sources
 from dlx.run.identity import Fingerprints
 
 
@@ -12,15 +12,17 @@ def fingerprints_of(settings: Settings) -> Fingerprints:
     Each file is looked at once, until `look_again`: all runs of a request see the same version.
     """
     return Fingerprints(
-        {name: source.fingerprint for name, source in own_sources(target_of(settings)).items()},
+        {name: source.fingerprint for name, source in sources_of(settings).items()},
         data_fingerprints(settings.data),
     )
 
 
-def target_of(settings: Settings) -> str:
-    """Return the run's `model.target`; "" if its model is dlx's own."""
-    target = settings.model.arguments.get("target") if settings.model.name == "custom" else None
-    return target if isinstance(target, str) else ""
+def sources_of(settings: Settings) -> dict[str, OwnSource]:
+    """Return the source files of all of the run's own parts, by name."""
+    found: dict[str, OwnSource] = {}
+    for target in settings.targets.values():
+        found |= own_sources(target)
+    return found
 
 
 def look_again() -> None:

@@ -5,7 +5,7 @@ no step waits for the device.
 Axes: N samples, B of a batch, K outputs.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import NamedTuple
@@ -77,10 +77,22 @@ def _step(run: Run, passes: Passes, inputs: Tensor, labels_B: Tensor) -> tuple[T
     """Take a step; return its detached losses [B] and outputs [B, K]."""
     outputs_BK, losses_B = passes(inputs, labels_B)
     run.probes.after_backward(losses_B)
+    if run.gradient_clip is not None:
+        clip_gradients([p.grad for p in run.model.parameters() if p.grad is not None], run.gradient_clip)
     for optimizer in run.optimizers:
         optimizer.step()
     _clear_gradients(run)
     return losses_B, outputs_BK
+
+
+def clip_gradients(gradients: Sequence[Tensor], largest: float) -> None:
+    """Scale gradients in place, so that their norm as one vector is at most `largest` (Pascanu et al., 2013).
+
+    This is torch.nn.utils.clip_grad_norm_, for gradients that need not be those of parameters.
+    """
+    scale = (largest / (torch.nn.utils.get_total_norm(gradients) + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(scale)
 
 
 def _passes(run: Run) -> Passes:
@@ -117,7 +129,12 @@ def draw_order(run: Run, epoch: int) -> Tensor:
     samples = len(run.data.train)
     if not run.shuffle:
         return torch.arange(samples)
-    return torch.randperm(samples, generator=rng.generator(run.seeds.order, "order", epoch))
+    draws = rng.generator(run.seeds.order, "order", epoch)
+    if run.sample_weights is None:
+        return torch.randperm(samples, generator=draws)
+    up_to_N = run.sample_weights.double().cumsum(0)  # torch.multinomial takes 16.7 million at most
+    drawn_N = torch.rand(samples, generator=draws, dtype=torch.float64) * up_to_N[-1]
+    return torch.searchsorted(up_to_N, drawn_N, right=True).clamp(max=samples - 1)
 
 
 def batches(run: Run, order: Tensor) -> Iterator[Tensor]:

@@ -22,6 +22,7 @@ from dlx.engine.monitor import Monitor
 from dlx.engine.probe_files import ProbeFiles
 from dlx.engine.run import EpochEnd, Position, Run
 from dlx.errors import describe_failure, is_storage_error
+from dlx.own.target import own_line
 from dlx.run.checkpoint import write_checkpoint
 from dlx.run.formats import TableEnd
 from dlx.run.history import EpochRow, HistoryWriter
@@ -150,6 +151,7 @@ class Recorder:
         if is_storage_error(error) or is_gone(error, self.folder.parent) or self._ended is not None:
             return
         self._log.error("the run failed", exc_info=error)
+        place = own_line(error)
         write_result(
             self.folder,
             Result(
@@ -157,7 +159,7 @@ class Recorder:
                 identity=self._identity,
                 fingerprints=self._fingerprints,
                 config=self._config,
-                error=describe_failure(error),
+                error=f"{describe_failure(error)}{f' ({place})' if place else ''}",
             ),
         )
 

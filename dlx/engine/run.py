@@ -63,6 +63,11 @@ class Run:
     monitor: Monitored = Monitored("val_accuracy", higher=True)
     probes: Probes = field(default_factory=Probes)
     execution: Execution = field(default_factory=Execution)
+    sample_weights: Tensor | None = (
+        None  # [N], how likely training samples are drawn; None: each once an epoch
+    )
+    gradient_clip: float | None = None  # the largest norm of a step's gradient
+    notices: Sequence[str] = ()  # what the user should know of how the run was built
 
     @property
     def classifies(self) -> bool:

@@ -18,7 +18,16 @@ from dlx.augment.transforms import all_transforms
 from dlx.device import Timer
 from dlx.engine.cuda_graph import as_graphs
 from dlx.engine.evaluation import evaluation_batch, join_outputs, sum_outputs
-from dlx.engine.loop import Measured, batches, draw_order, epoch_end, set_learning_rates, sizes, validate
+from dlx.engine.loop import (
+    Measured,
+    batches,
+    clip_gradients,
+    draw_order,
+    epoch_end,
+    set_learning_rates,
+    sizes,
+    validate,
+)
 from dlx.engine.metrics import EpochMetrics, Metrics, Outputs, Sums, fetch, measure
 from dlx.engine.passes import Autograd, Passes, Trial, fastest_passes
 from dlx.engine.run import EpochEnd, Position, Run, nothing
@@ -128,6 +137,9 @@ class _Stack:
             partial(_step, self), self.runs, self.optimizers.stepping, self.dropout_draws
         )
         self.transforms = _rows_by_transform(self.runs)
+        self.clipped = [
+            (row, run.gradient_clip) for row, run in enumerate(self.runs) if run.gradient_clip is not None
+        ]
         self.probed = [(row, run) for row, run in enumerate(self.runs) if run.probes.in_steps]
 
     def _passes(self) -> Passes:
@@ -205,9 +217,12 @@ def _train_epoch(
 def _step(stack: _Stack, x: Tensor, labels_RB: Tensor) -> tuple[Tensor, Tensor]:
     """Take one step of every run; return its detached losses [R, B] and outputs [R, B, K]."""
     outputs_RBK, losses_RB = stack.passes(x, labels_RB)
+    gradients = [whole.grad for whole, _ in stack.model.shares if whole.grad is not None]
     stack.optimizers.take_gradients()
     for row, run in stack.probed:
         run.probes.after_backward(losses_RB[row])
+    for row, largest in stack.clipped:
+        clip_gradients([gradient[row] for gradient in gradients], largest)
     stack.optimizers.step()
     return losses_RB, outputs_RBK
 
@@ -232,27 +247,33 @@ def _validate(stack: _Stack, epoch: int) -> list[tuple[Tensor, Sums]]:
 
 
 def _gather(runs: Sequence[Run], epoch: int) -> Generator[tuple[Tensor, Tensor], None, None]:
-    """Yield inputs [R, B, ...] and labels [R, B] by step; runs with the same split are gathered at once."""
+    """Yield inputs [R, B, ...] and labels [R, B] by step; runs with the same inputs are gathered at once."""
     train, orders = runs[0].data.train, torch.stack([draw_order(run, epoch) for run in runs])
     orders = orders.to(train.index_device)  # one copy for all runs
-    if all(run.data.train is train for run in runs):
-        indices = (index_RB.flatten() for index_RB in batches(runs[0], orders))
-        for inputs, labels in train.batches(indices):
-            of_runs = len(runs), len(labels) // len(runs)
-            yield inputs.view(*of_runs, *inputs.shape[1:]), labels.view(*of_runs, *labels.shape[1:])
+    if all(run.data.train.inputs is train.inputs for run in runs):
+        same = all(run.data.train is train for run in runs)  # else labels have noise
+        labels_RN = None if same else torch.stack([run.data.train.labels for run in runs])
+        indices = list(batches(runs[0], orders))
+        pairs = train.batches(index_RB.flatten() for index_RB in indices)
+        for index_RB, (inputs, labels) in zip(indices, pairs, strict=True):
+            of_runs = labels.view(*index_RB.shape, *labels.shape[1:])
+            if labels_RN is not None:
+                of_runs = labels_RN.gather(1, index_RB.to(labels_RN.device))
+            yield inputs.view(*index_RB.shape, *inputs.shape[1:]), of_runs
         return
     each = [run.data.train.batches(batches(run, order_N)) for run, order_N in zip(runs, orders, strict=True)]
-    for pairs in zip(*each, strict=True):
-        yield torch.stack([inputs for inputs, _ in pairs]), torch.stack([labels for _, labels in pairs])
+    for members in zip(*each, strict=True):
+        yield torch.stack([inputs for inputs, _ in members]), torch.stack([labels for _, labels in members])
 
 
 def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """Draw for each run as it would alone, and apply each transform at once to all runs that have it.
 
-    Large batches on a CPU are augmented run by run, so that a batch stays in the core's cache from one
-    transform to the next. `x` [R, B, ...] may be overwritten.
+    The user's own transforms are called run by run. So are large batches on a CPU, so that a batch stays in
+    the core's cache from one transform to the next. `x` [R, B, ...] may be overwritten.
     """
-    if x.device.type == "cpu" and x[0].nbytes > JOINT_BYTES:
+    own = any(run.augment is not None and run.augment.own is not None for run in stack.runs)
+    if own or (x.device.type == "cpu" and x[0].nbytes > JOINT_BYTES):
         for row, (run, generator) in enumerate(zip(stack.runs, generators, strict=True)):
             if run.augment is not None:
                 x[row] = run.augment(x[row], generator)

@@ -29,7 +29,10 @@ def find_task(name: str, loss: Loss, data: Dataset) -> Task:
             f"loss={name}: needs classes, but the labels of data={data.name} are numbers; "
             f"use {OF_NUMBERS}, or binary_cross_entropy if they are all 0 or 1"
         )
-    if loss.of_floats == "multi-label" and not all(_are_binary(split.labels) for split in data.splits):
+    binary = all(_are_binary(split.labels) for split in data.splits)
+    if loss.of_floats == "any":
+        return "multi-label" if binary and labels.dim() > 1 else "regression"
+    if loss.of_floats == "multi-label" and not binary:
         raise RequestError(
             f"loss={name}: needs labels that are 0 or 1, but those of data={data.name} lie between "
             f"{labels.min():g} and {labels.max():g}; use {OF_NUMBERS}"

@@ -4,6 +4,7 @@ Labels are [B] int64 for classes, [B, K] of 0.0 and 1.0 for several labels, [B] 
 Axes: B samples of a batch, N samples of a split, K outputs of the model.
 """
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from torch import Tensor
 
 from dlx.registry import Registry
 
+# What labels that are floats make of a loss: nothing, because it needs classes; several yes-or-no labels;
+# numbers; or either of these.
+OfFloats = Literal["", "multi-label", "regression", "any"]
+
 
 @dataclass(frozen=True)
 class Loss(ABC):
@@ -26,9 +31,7 @@ class Loss(ABC):
 
     reduction: Literal["mean", "sum"]
     classifies: ClassVar[bool] = True  # False: the outputs are not classes, and there is no accuracy
-    of_floats: ClassVar[Literal["", "multi-label", "regression"]] = (
-        ""  # what labels that are floats make of it
-    )
+    of_floats: ClassVar[OfFloats] = ""  # what labels that are floats make of it
 
     def outputs(self, classes: int) -> int:
         """Return how many outputs the model needs for this many classes: one per class."""
@@ -76,24 +79,42 @@ Gradient = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # a loss's `gradie
 losses: Registry[Loss] = Registry("loss", "dlx.loss", "dlx.surface.descent")
 
 
+Weights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+
+
+@functools.lru_cache(maxsize=32)  # otherwise copied to the device in every step
+def _as_tensor(
+    weights: tuple[float, ...] | str | None, dtype: torch.dtype, device: torch.device
+) -> Tensor | None:
+    assert not isinstance(weights, str), "the classes of the data have been counted"
+    return None if weights is None else torch.tensor(weights, dtype=dtype, device=device)
+
+
 @losses.register("cross_entropy")
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
     """Cross-entropy of the softmax over the classes.
 
-    `label_smoothing` spreads that share of the target over all classes (Szegedy et al., 2016), in training
-    and in validation.
+    `label_smoothing` spreads that share of the target over all classes (Szegedy et al., 2016), and
+    `class_weights` [K] multiply the loss of each class's samples, in training and in validation.
     """
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    class_weights: Weights | Literal["balanced"] | None = None  # build.py counts what balances the classes
 
     def per_sample(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
         """Return [B]."""
-        return F.cross_entropy(outputs_BK, labels_B, reduction="none", label_smoothing=self.label_smoothing)
+        return F.cross_entropy(
+            outputs_BK,
+            labels_B,
+            weight=_as_tensor(self.class_weights, outputs_BK.dtype, outputs_BK.device),
+            reduction="none",
+            label_smoothing=self.label_smoothing,
+        )
 
     def gradient(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Do as every loss does, with autograd's kernels but in a quarter of its time."""
-        if self.label_smoothing:
+        if self.label_smoothing or self.class_weights:
             return super().gradient(outputs, labels)
         logarithms, index = torch.log_softmax(outputs, -1), labels.unsqueeze(-1)
         weight = 1 / labels.shape[-1] if self.reduction == "mean" else 1.0
@@ -111,7 +132,7 @@ class BinaryCrossEntropy(Loss):
     several labels.
     """
 
-    of_floats: ClassVar[Literal["", "multi-label", "regression"]] = "multi-label"
+    of_floats: ClassVar[OfFloats] = "multi-label"
 
     def outputs(self, classes: int) -> int:
         """Return 1 for two classes, otherwise one per class."""
@@ -126,7 +147,7 @@ class BinaryCrossEntropy(Loss):
 class Distance(Loss):
     """How far the outputs are from the numbers, or from the one-hot class."""
 
-    of_floats: ClassVar[Literal["", "multi-label", "regression"]] = "regression"
+    of_floats: ClassVar[OfFloats] = "regression"
 
 
 @losses.register("mean_squared_error")

@@ -16,7 +16,7 @@ from dlx.errors import RequestError, nearest
 Task = Literal["classification", "multi-label", "regression", "none"]
 
 SPLITS = {
-    "train_end_": "training (end of epoch)",
+    "train_end_": "end-of-epoch training",
     "train_": "training",
     "val_": "validation",
     "test_": "test",

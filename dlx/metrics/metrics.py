@@ -5,10 +5,8 @@ of classes; [N, K] of 0.0 and 1.0 for multi-label; [N] or [N, D] floats for regr
 as a tensor [] on the device. Axes: N samples, K outputs, D numbers of a sample.
 """
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 from dlx.device import accumulator
 from dlx.errors import RequestError
 from dlx.metrics.catalogue import TOP, Task, check_names, column_name, known
+from dlx.own.target import Target, load_target
 from dlx.registry import Registry
 
 Compute = Callable[[Tensor, Tensor], Tensor]
@@ -37,18 +36,18 @@ class Metric:
     name: str
     compute: Compute
     higher_is_better: bool | None  # None: only the user knows
+    own: Target | None = None  # the user's function
 
 
-def build_metrics(
-    names: Sequence[str], task: Task, outputs: int, load: Callable[[str], Callable[..., object]]
-) -> list[Metric]:
+def build_metrics(names: Sequence[str], task: Task, outputs: int) -> list[Metric]:
     """Return the metrics of these names for a run of this task with so many outputs.
 
-    `load` imports a user's `module:name`. Raises RequestError for one that does not fit.
+    Raises RequestError for one that does not fit.
     """
     check_names(names, metrics.builders())
     return [
-        _own(name, load(name), outputs) if ":" in name else _built_in(name, task, outputs) for name in names
+        _own(load_target("metrics", name), outputs) if ":" in name else _built_in(name, task, outputs)
+        for name in names
     ]
 
 
@@ -69,11 +68,10 @@ def _built_in(name: str, task: Task, outputs: int) -> Metric:
     return Metric(name, compute, higher)
 
 
-def _own(target: str, given: Callable[..., object], outputs: int) -> Metric:
+def _own(own: Target, outputs: int) -> Metric:
     """Return a user's function as a metric, or an object of their class that is called like one."""
-    higher = getattr(given, "higher_is_better", None)
-    function = _instance(given, outputs) if inspect.isclass(given) else given
-    swapped = next(iter(inspect.signature(function).parameters), "") in LABELS_FIRST
+    function = own.call(**_sizes(own, outputs)) if own.is_class else own.builder
+    swapped = not own.is_class and next(iter(own.parameters), "") in LABELS_FIRST
     reset = getattr(function, "reset", None)  # torchmetrics' objects keep what they have seen
 
     def compute(outputs_NK: Tensor, labels: Tensor) -> Tensor:
@@ -85,30 +83,22 @@ def _own(target: str, given: Callable[..., object], outputs: int) -> Metric:
             reset()
         return torch.as_tensor(value, dtype=accumulator(alike.device), device=alike.device).reshape(())
 
-    return Metric(column_name(target), compute, higher if isinstance(higher, bool) else None)
+    higher = getattr(own.builder, "higher_is_better", None)
+    return Metric(column_name(own.target), compute, higher if isinstance(higher, bool) else None, own)
 
 
-def _instance(given: Callable[..., object], outputs: int) -> Callable[..., object]:
-    """Return an object of a class, which is told the number of outputs by the names of torchmetrics."""
-    asked = inspect.signature(given).parameters
+def _sizes(own: Target, outputs: int) -> dict[str, int]:
+    """Return the number of outputs by the names that a class asks for it: those of torchmetrics."""
     sizes = {"num_classes": max(2, outputs), "num_labels": outputs, "num_outputs": outputs}
-    made = given(**{name: size for name, size in sizes.items() if name in asked})
-    return cast("Callable[..., object]", made)
+    return {name: size for name, size in sizes.items() if name in own.parameters}
 
 
-def try_metric(target: str, metric: Metric, outputs_NK: Tensor, labels: Tensor) -> None:
+def try_metric(metric: Metric, outputs_NK: Tensor, labels: Tensor) -> None:
     """Call a user's metric as an epoch's end will. Raises RequestError if it fails, or returns no number."""
-    try:
-        with torch.no_grad():
+    if metric.own is not None:
+        what = f"it cannot be computed from outputs {list(outputs_NK.shape)} and labels {list(labels.shape)}"
+        with torch.no_grad(), metric.own.in_one_line(what):
             metric.compute(outputs_NK, labels)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # sys.exit, for one
-        said = str(error).partition("\n")[0]
-        raise RequestError(
-            f"metrics=[{target}]: it cannot be computed from outputs {list(outputs_NK.shape)} and labels "
-            f"{list(labels.shape)}: {type(error).__name__}: {said}"
-        ) from error
 
 
 def top_k(k: int) -> Compute:

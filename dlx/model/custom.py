@@ -1,115 +1,158 @@
-"""The user's own model: `model=custom model.target=package.module:Name`. This runs the user's code."""
+"""The user's own model: `model=custom model.target=package.module:Name`. This runs the user's code.
 
-import importlib
+Axes: B batch, K outputs.
+"""
+
 import inspect
-import re
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from dlx.errors import RequestError, nearest
+from dlx.errors import RequestError
 from dlx.model.models import draw_from_generators, models
-from dlx.model.own_code import current_folder_importable, own_sources
-from dlx.registry import check_arguments
+from dlx.own.target import Target, load_target
 
 OWN_KEYS = ("name", "init", "target")  # of the group model
-_imported: dict[str, tuple[Path, str]] = {}  # by module of the user's: its file, and the fingerprint of that
+# What people call the number of classes, of channels, of features and of pixels a side. The names of one line
+# mean the same; the first that a constructor has is given, and the second line only if none of the first is.
+CLASSES = ("outputs", "num_classes", "n_classes", "nb_classes", "num_labels", "n_outputs", "num_outputs")
+LAST_WIDTH = ("output_dim", "output_size", "out_dim", "out_features")
+CHANNELS = ("in_channels", "in_chans", "input_channels", "in_ch")
+FEATURES = ("in_features", "input_dim", "in_dim", "input_size", "n_features", "num_features", "n_inputs")
+SIDE = ("image_size", "img_size")
+SAID = {"outputs", "input_shape"}  # documented names, which need no line
+
+
+def nothing_said(line: str) -> None:
+    """Take a line that nobody wants to read."""
 
 
 @models.register("custom")
-def custom(input_shape: tuple[int, ...], outputs: int, *, target: str, **arguments: Any) -> nn.Module:
+def custom(
+    input_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    target: str,
+    tell: Callable[[str], None] = nothing_said,
+    **arguments: Any,
+) -> nn.Module:
     """Import `target`, a class or function that returns an nn.Module, and call it with the other keys.
 
-    The keys are checked against its signature first. If it has parameters called `input_shape` ((C, H, W) or
-    (F,)) and `outputs` or `num_classes`, they are passed as well. Its dropout draws from the run's generator.
-    Raises RequestError for all that the user can put right, including exceptions of their own code.
+    The keys are checked against its signature first. What it asks for of the data's shape is passed as well,
+    `input_shape` ((C, H, W) or (F,)) and `outputs` or the names above, and `tell` is given a line on it.
+    Dropout draws from the run's generator. Raises RequestError for all that the user can put right.
     """
-    with current_folder_importable():
-        builder = import_target(target)
-        parameters = inspect.signature(builder).parameters
-        _check_parameters(target, parameters)
-        offered = {"input_shape": input_shape, "outputs": outputs, "num_classes": outputs}
-        given = {key: value for key, value in offered.items() if key in parameters and key not in arguments}
-        checked = check_arguments(builder, arguments, set(given), "model")
-        try:
-            model = builder(**given, **checked)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # sys.exit, for one
-            raise RequestError(f"model.target={target}: {one_line(error)}") from error
+    own = load_target("model", target)
+    fixed = any(arguments.get(key) for key in ("weights", "pretrained"))  # then the weights fix the classes
+    given = _asked_for(own.parameters, arguments, input_shape, outputs, fixed=fixed)
+    checked = own.check(arguments, given, OWN_KEYS)
+    if said := [f"{key}={value}" for key, value in given.items() if key not in SAID]:
+        tell(f"model.target={target}: {', '.join(said)} from the data; your own value replaces it")
+    model = _build(own, checked, outputs, classes_given=fixed or bool({*CLASSES} & {*given, *arguments}))
     if not isinstance(model, nn.Module):
-        raise RequestError(f"model.target={target}: returned a {type(model).__name__}, not a torch.nn.Module")
-    if any(is_lazy(parameter) for parameter in model.parameters()):
-        raise RequestError(
-            f"model.target={target}: has lazy layers, whose weights do not exist yet; "
-            "add a parameter `input_shape` and build layers of known sizes from it"
-        )
+        own.refuse(f"returned a {type(model).__name__}, not a torch.nn.Module")
+    if fixed and (replaced := _replace_head(model, outputs)):
+        tell(f"model.target={target}: its last layer, '{replaced}', is a new one of {outputs} outputs")
+    _make_lazy_layers(own, model, input_shape)
     draw_from_generators(model)
     return model
 
 
-def _check_parameters(target: str, parameters: Mapping[str, inspect.Parameter]) -> None:
-    """Raise RequestError for a parameter that no key of the configuration can give a value to."""
-    for key, parameter in parameters.items():
-        if key in OWN_KEYS and parameter.default is parameter.empty:
-            raise RequestError(
-                f"model.target={target}: its parameter '{key}' cannot be given, because model.{key} is a key "
-                "of dlx's own; rename it, or wrap it in a function"
-            )
+def _asked_for(
+    parameters: Mapping[str, inspect.Parameter],
+    arguments: Mapping[str, Any],
+    input_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    fixed: bool,
+) -> dict[str, Any]:
+    """Return what the constructor asks for of the data's shape, by the name that it uses."""
+    required = {key for key, parameter in parameters.items() if parameter.default is parameter.empty}
+    named = {key for key, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)} - {
+        *arguments
+    }
+    given: dict[str, Any] = {"input_shape": input_shape} if "input_shape" in named else {}
+    of_classes = named if not fixed else named & required
+    for names in (CLASSES, LAST_WIDTH):
+        if found := [key for key in names if key in of_classes]:
+            given |= dict.fromkeys(found[:1], outputs)
+            break
+        if {*names} & {*arguments}:
+            break
+    if len(input_shape) == 1:
+        # With a default, the last four could be a width inside the net.
+        sure = [key for key in FEATURES if key in named and (key in required or key in FEATURES[:3])]
+        return given | dict.fromkeys(sure[:1], input_shape[0])
+    channels, height, width = input_shape
+    given |= dict.fromkeys([key for key in CHANNELS if key in named][:1], channels)
+    given |= dict.fromkeys([key for key in FEATURES[:3] if key in named][:1], channels * height * width)
+    if height == width:
+        given |= dict.fromkeys([key for key in SIDE if key in named][:1], height)
+    return given
 
 
-def one_line(error: BaseException) -> str:
-    """Return an exception raised by the user's code as one line."""
-    first = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first} (HYDRA_FULL_ERROR=1 shows where)"
+def _build(own: Target, arguments: Mapping[str, Any], outputs: int, *, classes_given: bool) -> Any:
+    """Call the constructor; one with **kwargs, as torchvision's functions are, with num_classes."""
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.parameters.values())
+    if takes_any and not classes_given:
+        with suppress(RequestError):  # it may not know the name; without it, its own error is shown
+            return own.call(num_classes=outputs, **arguments)
+    return own.call(**arguments)
 
 
-def import_target(target: str, key: str = "model.target") -> Callable[..., Any]:
-    """Return the class or function `target`, a value of `key`.
+def _replace_head(model: nn.Module, outputs: int) -> str:
+    """Replace the last linear layer if it has another number of outputs; return its name, "" if it stays."""
+    name, last = next(
+        (pair for pair in reversed(list(model.named_modules())) if isinstance(pair[1], nn.Linear)), ("", None)
+    )
+    if not name or last is None or last.out_features == outputs:
+        return ""
+    model.set_submodule(name, nn.Linear(last.in_features, outputs, bias=last.bias is not None))
+    return name
 
-    Raises RequestError that says which part of it is wrong.
+
+@torch.no_grad()
+def _make_lazy_layers(own: Target, model: nn.Module, input_shape: tuple[int, ...]) -> None:
+    """Give lazy layers their weights, which torch draws when they first see data: two samples of zeros."""
+    if not any(map(is_lazy, [*model.parameters(), *model.buffers()])):
+        return
+    training = model.training
+    with own.in_one_line(f"its lazy layers cannot see a batch of shape {(2, *input_shape)}"):
+        model.eval()(torch.zeros(2, *input_shape))
+    model.train(training)
+    if lazy := [name for name, parameter in model.named_parameters() if is_lazy(parameter)]:
+        own.refuse(f"its forward does not use the lazy layer '{lazy[0].rpartition('.')[0]}'")
+
+
+@dataclass(frozen=True)
+class TakeOutput:
+    """A forward hook that returns one tensor, the output's `key`, of a tuple or dict of them."""
+
+    key: int | str
+
+    def __call__(self, _module: nn.Module, _inputs: Any, output: Any) -> Any:
+        """Return the tensor; an output that is a tensor already stays."""
+        return output if isinstance(output, Tensor) else output[self.key]
+
+
+def take_one_tensor(model: nn.Module, output: object, expected: tuple[int, int]) -> str:
+    """Let a model that returns several tensors return the only one of shape `expected`, [B, K].
+
+    Returns which that is, or "" if there is no such tensor, or more than one; then the model stays as it is.
     """
-    if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", target):
-        raise RequestError(f"{key}={target}: write it as package.module:Name, for example mynet:Net")
-    module_name, name = target.split(":")
-    try:
-        module = _import_current(module_name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # sys.exit, for one
-        raise RequestError(
-            f"{key}={target}: importing '{module_name}' failed: {one_line(error)}"
-            f" (looked in {Path.cwd()} and the installed packages)"
-        ) from error
-    if not hasattr(module, name):
-        hint = nearest(name, [key for key in vars(module) if not key.startswith("_")])
-        raise RequestError(f"{key}={target}: '{module_name}' ({module.__file__}) has no '{name}'{hint}")
-    builder = getattr(module, name)
-    if not (inspect.isclass(builder) or inspect.isfunction(builder)):
-        raise RequestError(f"{key}={target}: is a {type(builder).__name__}, not a class or a function")
-    return cast("Callable[..., Any]", builder)
-
-
-def _import_current(name: str) -> ModuleType:
-    """Import a module; the user's own files are run again if they have changed since they were imported.
-
-    Python keeps a module for the life of the process, and its bytecode for as long as a file's size and
-    second of change are the same. Either could be an earlier version than the run's fingerprints say.
-    """
-    now = {source.module: (source.path, source.fingerprint) for source in own_sources(name).values()}
-    if any(module in sys.modules and _imported.get(module) != version for module, version in now.items()):
-        for module in now:
-            sys.modules.pop(module, None)
-    before = sys.dont_write_bytecode
-    sys.dont_write_bytecode = before or bool(now)
-    try:
-        imported = importlib.import_module(name)
-    finally:
-        sys.dont_write_bytecode = before
-    _imported.update(now)
-    return imported
+    if isinstance(output, Mapping):
+        parts = list(output.items())
+    elif isinstance(output, tuple | list):
+        parts = list(enumerate(output))
+    else:
+        return ""
+    fitting = [key for key, part in parts if isinstance(part, Tensor) and tuple(part.shape) == expected]
+    if len(fitting) != 1:
+        return ""
+    model.register_forward_hook(TakeOutput(fitting[0]))
+    return f"output[{fitting[0]!r}]"

@@ -11,7 +11,7 @@ from dlx.report.comparison import Comparison
 from dlx.report.comparison_text import method, sentence
 from dlx.report.effects import Effects
 from dlx.report.held_out import held_out_results
-from dlx.report.load import STATUSES
+from dlx.report.load import METRICS, STATUSES
 from dlx.report.text import visible, write_count, write_difference, write_metric, write_names
 from dlx.report.uncertainty import estimate_uncertainty, uncertainty_sentences
 from dlx.stats.power import MOST_PAIRS, detectable_difference, pairs_to_decide, smallest
@@ -155,7 +155,8 @@ def _remaining(
     if len(remain) <= FEW:
         scores = [f"{row['label']} ({write_metric(metric, row[f'{metric}_last_mean'])})" for row in remain]
         rest = f"The other {worse} are worse." if worse > 1 else "The other one is worse."
-        may_be = f"{len(remain)} of {len(ranked)} settings may be the best: {'; '.join(scores)}."
+        by = "" if metric in METRICS else f" by {label_of(metric)}"
+        may_be = f"{len(remain)} of {len(ranked)} settings may be the best{by}: {'; '.join(scores)}."
         return f"{may_be} {rest}{not_compared}"
     return (
         f"{remain[0]['label']} scored best ({label_of(metric)} {score}); {len(remain) - 1} of the other "

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -85,7 +86,7 @@ def trace(analysis: "Analysis", *, apart: bool = False) -> Curves:
         for frame in (estimates, diverged)
     )
     axes = {}
-    for name in sorted({*estimates["axis"], *diverged["axis"]}):
+    for name in sorted({*estimates["axis"], *diverged["axis"]}, key=_order(analysis)):
         means = estimates[estimates["axis"] == name]
         alone = diverged[diverged["axis"] == name]
         axes[name] = (_rising_axis if _rises(analysis, _parts(name)["metric"]) else _loss_axis)(means, alone)
@@ -122,6 +123,18 @@ def split_of(column: str) -> str:
     return "training" if column.startswith("train_") else "validation"
 
 
+def _order(analysis: "Analysis") -> Callable[[str], tuple[int, str]]:
+    """Return the order of axes: a metric that ranks, accuracy, loss, then the others by name."""
+    first = list(dict.fromkeys([metric_of(analysis.summary.metric), "accuracy", "loss"]))
+    first = sorted(first) if len(first) == 2 else first
+
+    def place(name: str) -> tuple[int, str]:
+        metric = _parts(name)["metric"]
+        return first.index(metric) if metric in first else len(first), name
+
+    return place
+
+
 def _rises(analysis: "Analysis", metric: str) -> bool:
     """Return whether a metric rises as a net learns, like an accuracy, rather than falls, like a loss."""
     known = facts(metric).higher_is_better
@@ -133,7 +146,8 @@ def _rises(analysis: "Analysis", metric: str) -> bool:
 
 def _tall(data: StudyData) -> "pd.DataFrame":
     """Return columns `run epoch metric split value`, finite values only."""
-    tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=list(data.metrics), var_name="column")
+    recorded = [name for name in data.metrics if name in data.histories]
+    tall = data.histories.melt(id_vars=["run", "epoch"], value_vars=recorded, var_name="column")
     # Below the largest float, so that no mean or axis limit overflows.
     tall = tall[tall["value"].astype("float64").abs() < LARGEST]
     return tall.assign(

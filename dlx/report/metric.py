@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dlx.errors import RequestError, nearest
+from dlx.metrics.catalogue import facts
 from dlx.report.load import METRICS, StudyData
 from dlx.report.text import visible
+from dlx.run.identity import losses_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +40,7 @@ def find_ranking(data: StudyData, asked: str = "") -> Ranking:
         data = _with_column(data, metric)
     if name and not _has_values(data, metric):
         raise RequestError(f"--metric: no completed run has a {metric}")
-    higher = DIRECTIONS.get(direction, data.higher.get(metric))
+    higher = DIRECTIONS.get(direction, data.higher.get(metric, facts(metric).higher_is_better))
     if higher is None:
         raise RequestError(
             f"--metric: dlx does not know which values of {visible(metric)} are better; write "
@@ -54,8 +56,9 @@ def _find_column(data: StudyData, name: str) -> str:
         if column in columns:
             return column
     there = [column for column in columns if column not in data.metrics or _has_values(data, column)]
+    near = nearest(name, [*there, *(column.removeprefix("val_") for column in there)])
     raise RequestError(
-        f"--metric: no run has recorded '{visible(name)}'{nearest(name, there)} "
+        f"--metric: no run has recorded '{visible(name)}'{near} "
         f"(recorded: {', '.join(map(visible, there)) or 'nothing'})"
     )
 
@@ -65,6 +68,10 @@ def _default(data: StudyData) -> str:
         return data.score
     monitors = data.runs["monitor"].dropna().unique()
     own = [str(monitors[0])] if len(monitors) == 1 and monitors[0] not in METRICS else []
+    if not _has_values(data, "val_accuracy") and len(losses_of(data.settings.values())) > 1:
+        # Values of different losses cannot be compared: a squared error is not an absolute one.
+        recorded = [name for name in data.metrics[len(METRICS) :] if name.startswith("val_")]
+        own += [name for name in recorded if data.higher[name] is not None]
     metrics = (*own, "val_accuracy", "val_loss", "train_accuracy", "train_loss")
     there = (metric for metric in metrics if metric in data.metrics and _has_values(data, metric))
     return next(there, "val_accuracy")

@@ -54,13 +54,14 @@ def find_superseded(
 def name_versions(
     settings: Settings, fingerprints: Mapping[str, Fingerprints], folders: Mapping[str, Path]
 ) -> None:
-    """Add a key to the settings of runs whose module or data has one version here and another there."""
-    for key, part, of in ((CODE, "code", "model.target"), (DATA, "data", "data.path")):
+    """Add a key to the settings of runs whose code or data has one version here and another there."""
+    for key, part, of in ((CODE, "code", ".target"), (DATA, "data", "data.path")):
         versions: dict[str, dict[str, list[str]]] = {}
         for run, values in settings.items():
             if own := getattr(fingerprints[run], part):
                 written = json.dumps(sorted(own.items() if part == "code" else own.values()))
-                versions.setdefault(str(values.get(of)), {}).setdefault(written, []).append(run)
+                named = str(sorted((each, values[each]) for each in values if each.endswith(of)))
+                versions.setdefault(named, {}).setdefault(written, []).append(run)
         for several in (each for each in versions.values() if len(each) > 1):
             asked = _last_asked([folders[run] for runs in several.values() for run in runs])
             in_order = sorted(several.values(), key=lambda runs: min(asked[folders[run]] for run in runs))

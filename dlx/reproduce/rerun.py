@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, compose
 from dlx.errors import RequestError, unknown
 from dlx.evaluate import monitored
@@ -133,11 +132,9 @@ def check_words(claim: Claim) -> None:
 
 def check_code(claim: Claim, runs: Sequence[ComposedRun], extra: Sequence[str]) -> None:
     """Raise RequestError if the claim, and not the user's own `extra` words, names code to run."""
-    for target in {target_of(run.settings) for run in runs} - {""}:
-        if f"model.target={target}" not in extra:
-            raise RequestError(
-                f"{claim.label}: the claim runs the code model.target={shorten(target)}; {TRUST}"
-            )
+    for key, target in {item for run in runs for item in run.settings.targets.items()}:
+        if f"{key}={target}" not in extra:
+            raise RequestError(f"{claim.label}: the claim runs the code {key}={shorten(target)}; {TRUST}")
 
 
 def check_extra(extra: Sequence[str]) -> None:

@@ -6,14 +6,15 @@ The keys that only say where results go do not count.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 # Where results go and how they are named, and what costs time or memory but changes no number
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage")
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
-FORMER = {"deterministic": False, "compile": False, "cuda_graphs": False}
+FORMER: dict[str, Any] = {"deterministic": False, "compile": False, "cuda_graphs": False}
+FORMER |= {"gradient_clip": None, "label_noise": 0, "loss.class_weights": None, "sampler": None}
 # Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
 FILE_KEYS = ("keep",)
 SEED_KEYS = ("seed", "data.split_seed")
@@ -79,7 +80,7 @@ def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     `data.root`, the folder of the data's files, counts only for sources that read the user's own files. These
     have a `data.path`.
     """
-    former = FORMER | {"precision": values.get("dtype"), "metrics": []}
+    former: dict[str, Any] = FORMER | {"precision": values.get("dtype")} | {"metrics": []}
     ignored = (
         *OUTPUT_KEYS,
         *FILE_KEYS,
@@ -97,6 +98,11 @@ def is_seed(key: str) -> bool:
 def setting_of(values: Mapping[str, Any]) -> str:
     """Return a text that is equal for runs, by their flat configurations, that differ in seeds alone."""
     return comparable({key: value for key, value in requested(values).items() if not is_seed(key)})
+
+
+def losses_of(runs: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the different losses of runs, by their flat configurations, as texts."""
+    return {comparable({key: run[key] for key in run if key.startswith("loss.")}) for run in runs}
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -167,8 +167,13 @@ def _check_configuration(result: Result) -> None:
     if keys > KEYS:
         raise ValueError(f"config: more than {KEYS:,} keys")
     own = result.fingerprints
-    if own and own.code and "target" not in result.config.get("model", {}):
-        raise ValueError("fingerprints: of a user's module, but the model is one of dlx")
+    groups = [group for group in result.config.values() if isinstance(group, dict)]
+    metrics = result.config.get("metrics")
+    has_own = any("target" in group for group in groups) or (
+        isinstance(metrics, list) and ":" in str(metrics)
+    )
+    if own and own.code and not has_own:
+        raise ValueError("fingerprints: of a user's own code, but the run has none")
     ours = result.versions.get("dlx") == __version__
     if ours and result.identity != identity(result.config, own):
         raise ValueError("identity: the configuration is not the one that was trained")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.compose.fingerprints import target_of
+from dlx.compose.fingerprints import sources_of
 from dlx.errors import list_words
-from dlx.model.own_code import OwnSource, decode_source, own_sources, significant_lines
+from dlx.own.sources import OwnSource, decode_source, significant_lines
 from dlx.run.files import YAML_LIMIT, read_bytes
 from dlx.run.identity import Fingerprints, changed_files, flatten, identity, setting_of
 from dlx.run.result import read_result
@@ -94,7 +94,7 @@ class _Stale:
             self.example.fingerprints,
             f"{self._named(runs)} {'was' if len(runs) == 1 else 'were'} trained",
             study.source_folder,
-            own_sources(target_of(self.example.settings)),
+            sources_of(self.example.settings),
         )
         it = "it" if len(runs) == 1 else "them"
         if not left:

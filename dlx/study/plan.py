@@ -51,6 +51,7 @@ class Sketch:
     steps: int
     multiply_adds: float
     alone_because: str = ""
+    notices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Plan:
     """Cohorts by study, the longest first over all studies, and how many train side by side.
 
     `processes` = 1: one after another, in this process. `spread`: each process has a GPU to itself.
-    `notices`: what to tell the user about the stacks.
+    `notices`: what to tell the user about the runs and the stacks.
     """
 
     cohorts: list[tuple[Path, Cohort]]
@@ -105,7 +106,7 @@ def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
         with _labelled(runs[index]):
             check_components(runs[index].settings)
     for index, alike in unfinished.items():
-        if alike not in built or runs[index].settings.model.name == "custom":
+        if alike not in built or runs[index].settings.model.is_own:
             with _labelled(runs[index]):
                 built[alike] = _sketch(runs[index], of_key)
         sketches[index] = built[alike]
@@ -140,7 +141,7 @@ def _sketch(composed: ComposedRun, of_key: "dict[Hashable, Run]") -> Sketch:
         raise RequestError(f"engine=stacked: {reason}; engine=loop trains it")
     steps = steps_per_epoch(len(run.data.train), run.batch_size, drop_last=run.drop_last) * run.epochs
     example = run if key is None else of_key.setdefault(key, run)
-    return Sketch(key, example, steps, multiply_adds(run.layers) * run.batch_size, reason)
+    return Sketch(key, example, steps, multiply_adds(run.layers) * run.batch_size, reason, run.notices)
 
 
 class Planner:
@@ -193,7 +194,8 @@ class Planner:
         processes = max(1, min(side_by_side, len(formed)))
         spread = processes > 1 and self._spread(sketches)
         in_order = [(study, cohort) for cohort, study, _ in formed]
-        return Plan(in_order, processes, spread, widths.notices)
+        built = dict.fromkeys(line for sketch in sketches.values() for line in sketch.notices)
+        return Plan(in_order, processes, spread, [*built, *widths.notices])
 
     def _side_by_side(
         self, runs: Sequence[ComposedRun], sketches: Mapping[int, Sketch], seconds: float

@@ -18,7 +18,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
-from dlx.model.own_code import own_sources
+from dlx.own.sources import own_sources
 from dlx.run.files import make_folder
 from dlx.run.identity import CONTENT
 from dlx.run.paths import write_atomically
@@ -30,7 +30,7 @@ LARGEST_PATCH = 1 << 20  # bytes
 def record_source(folder: Path, targets: Iterable[str]) -> dict[str, Any]:
     """Write what is not yet in `folder`, a study's, and return what a request says of it.
 
-    `targets`: each `model.target` of the request's runs. `commit` is None outside a git repository, and
+    `targets`: each `target` of the request's runs. `commit` is None outside a git repository, and
     where git does not answer; `patch` if nothing had changed since, or more than a patch should hold.
     """
     make_folder(folder.parent.parent, folder.parent.name, folder.name)

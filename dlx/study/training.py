@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx import __version__
-from dlx.compose.fingerprints import target_of
 from dlx.compose.request import ComposedRun, Request
 from dlx.errors import RequestError
-from dlx.model.own_code import file_in_project
+from dlx.own.sources import file_in_project
 from dlx.run.documents import shorten
 from dlx.run.files import refuse_links
 from dlx.run.identity import identity
@@ -117,7 +116,7 @@ def _add_to_studies(
                 goes = "1 run goes" if len(going_on) == 1 else f"{len(going_on)} runs go"
                 notices.append(f"{goes} on from the last checkpoint")
             notices += notices_of_longer(study, to_train)
-            targets = sorted({target_of(run.settings) for run in request.runs} - {""})
+            targets = sorted({target for run in request.runs for target in run.settings.targets.values()})
             record = partial(_record_source, study.source_folder, targets)
             study.add_request(request.words, __version__, asked, record)
         plan = _add_cohorts(request, planner, sketches, studies)
@@ -154,19 +153,19 @@ def _add_cohorts(
 def _refuse_foreign_code(request: Request, plan: Plan, studies: Mapping[Path, Study]) -> None:
     """Raise RequestError if a cohort has a run that others asked for and that would run code of theirs."""
     asked = {run.folder: run.config for run in request.runs}
-    allowed = {target_of(run.settings) for run in request.runs} | {""}
+    allowed = {target for run in request.runs for target in run.settings.targets.values()}
     for folder, name in ((folder, name) for folder, cohort in plan.cohorts for name in cohort.runs):
         recorded = studies[folder].runs.get(name)
         if recorded is None:
             raise RequestError(f"{folder}: has a cohort with '{shorten(name)}', which no request asks for")
         if recorded.config == asked.get(folder / name):
             continue
-        target = target_of(recorded.settings)
-        if target not in allowed and file_in_project(target, folder) is None:
-            raise RequestError(
-                f"{folder / name}: training it along would run model.target={target}, which is neither in "
-                "your request nor in the current project; choose another name="
-            )
+        for key, target in recorded.settings.targets.items():
+            if target not in allowed and file_in_project(target, folder) is None:
+                raise RequestError(
+                    f"{folder / name}: training it along would run {key}={target}, which is neither in "
+                    "your request nor in the current project; choose another name="
+                )
 
 
 def _studies(runs: Iterable[ComposedRun]) -> list[Path]:

@@ -198,7 +198,14 @@ train device=null             | device=null: must be text
 train threads=0               | threads=0: must be 1 or more
 train threads=two             | threads='two': must be a whole number
 train dtype=float16           | dtype='float16': must be one of float32, float64
-train monitor=accuracy        | must be one of val_accuracy, val_loss; did you mean 'val_accuracy'?
+train monitor=accuracy        | is not recorded; did you mean 'val_accuracy'?
+train monitor=val_f1_macro    | is not recorded; add metrics=[f1_macro]
+train metrics=[f1_marco]      | there is no such metric; did you mean 'f1_macro'?
+train metrics=[rmse]          | is for regression, but this run's loss and labels make it classification
+train metrics=[f1_macro,f1_macro] | two metrics are named 'f1_macro'
+train metrics=[nosuch:f]      | importing 'nosuch' failed
+train metrics=f1_macro        | must be a list: metrics=[f1_macro]
+train loss=huber loss.delta=0 | loss.delta
 train keep=true               | keep=true: must be one of none, best, last
 train rerun=maybe             | rerun='maybe': must be true or false
 train early_stopping=3        | early_stopping=3: has keys of its own; set one of them, as in early_st

@@ -109,3 +109,12 @@ def test_sample_images_are_augmented_as_the_run_augments(make_run):
 
 def test_too_many_sample_images_give_all_images(make_run):
     assert sample_images(image_run(make_run), 64).before.shape == (22, 2, 6, 6)
+
+
+def test_a_metric_can_be_monitored_in_either_direction():
+    for higher, best in ((True, 1), (False, 2)):
+        monitor = Monitor("val_kappa", higher=higher, patience=0, min_delta=0.0)
+        for epoch, value in enumerate([0.2, 0.9, 0.1, None]):
+            row = EpochRow(epoch, epoch, 0.0, 0.1, None, None, 1.0, 0.5)
+            monitor.update(EpochEnd(row, torch.zeros(1, 1), {"val_kappa": value}))
+        assert monitor.best.row.epoch == best

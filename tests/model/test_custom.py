@@ -7,7 +7,9 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
+from dlx import rng
 from dlx.compose.composer import initialised
+from dlx.compose.request import compose, compose_one
 from dlx.errors import RequestError
 from dlx.model.models import models
 
@@ -33,6 +35,13 @@ def classifier(num_classes):
 
 def lazy():
     return nn.LazyLinear(10)
+
+class unused(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.LazyLinear(10), nn.LazyLinear(10)
+    def forward(self, x):
+        return self.a(x)
 
 def wrong():
     return 3
@@ -100,11 +109,15 @@ def test_a_class_in_an_installed_package_is_built() -> None:
         ("mynet:Nett", {}, r"'mynet' \(.*mynet.py\) has no 'Nett'; did you mean 'Net'\?"),
         ("mynet:number", {}, "is a int, not a class or a function"),
         ("mynet:wrong", {}, "returned a int, not a torch.nn.Module"),
-        ("mynet:faulty", {}, r"""model.target=mynet:faulty: KeyError: "a bug of the user's".* shows where"""),
-        ("mynet:lazy", {}, "has lazy layers, .* `input_shape`"),
+        (
+            "mynet:faulty",
+            {},
+            r"""model.target=mynet:faulty: KeyError: "a bug of the user's" \(mynet.py, line 34; HYDRA_""",
+        ),
+        ("mynet:unused", {}, "its forward does not use the lazy layer 'b'"),
         ("mynet:Net", {"hiden": 3}, r"model.hiden: 'Net' takes no such setting; did you mean 'hidden'\?"),
         ("mynet:Net", {"hidden": "many"}, "model.hidden='many': .* whole number"),
-        ("torch.nn:Linear", {}, "model.in_features: 'Linear' needs a value for it"),
+        ("torch.nn:Conv2d", {"in_channels": 1}, "model.out_channels: 'Conv2d' needs a value for it"),
     ],
 )
 def test_an_error_that_the_user_can_fix_is_one_line(
@@ -114,25 +127,64 @@ def test_an_error_that_the_user_can_fix_is_one_line(
         built(target, **arguments)
 
 
-def test_arguments_are_added_to_the_packaged_preset_with_a_plus() -> None:
+def test_lazy_layers_are_drawn_from_the_seed_and_know_the_shape_of_the_data() -> None:
+    nets = []
+    for seed in (0, 0, 1):
+        with rng.global_state(seed, "init"):
+            nets.append(built("mynet:lazy"))
+    assert nets[0].weight.shape == (10, 64)
+    assert torch.equal(nets[0].weight, nets[1].weight)
+    assert not torch.equal(nets[0].weight, nets[2].weight)
+
+
+@pytest.mark.parametrize("word", ["model.hidden=5", "+model.hidden=5"])
+def test_arguments_are_keys_with_or_without_a_plus(word: str) -> None:
     with initialised([]) as composer:
-        config = composer.compose(["model=custom", "model.target=mynet:Net", "+model.hidden=5"]).config
+        config = composer.compose(["model=custom", "model.target=mynet:Net", word]).config
     settings = OmegaConf.to_container(config.model)
     assert settings.pop("init") == "default"
     net = models.build(settings.pop("name"), settings, input_shape=(64,), outputs=10)
     assert net[1].out_features == 5
 
 
-def test_the_users_own_preset_makes_the_arguments_ordinary_keys(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("besides", ["", "name: custom\ninit: default\n"])
+def test_a_yaml_with_a_target_is_a_choice_whose_keys_are_the_arguments(besides: str, tmp_path: Path) -> None:
     preset = tmp_path / "conf" / "model" / "mine.yaml"
     preset.parent.mkdir(parents=True)
-    preset.write_text("name: custom\ntarget: mynet:Net\nhidden: 64\ninit: default\n")
-    with initialised([]) as composer:
-        config = composer.compose(["model=mine", "model.hidden=6"]).config
-    settings = OmegaConf.to_container(config.model)
-    assert settings.pop("init") == "default"
-    net = models.build(settings.pop("name"), settings, input_shape=(64,), outputs=10)
-    assert net[1].out_features == 6
+    preset.write_text(f"target: mynet:Net\nhidden: 64\n{besides}")
+    settings = compose_one(["model=mine", "model.hidden=6"]).model
+    assert (settings.name, settings.init) == ("custom", "default")
+    assert settings.arguments == {"target": "mynet:Net", "hidden": 6}
+
+
+def test_a_target_chooses_the_users_own_part_unless_the_default_has_one(tmp_path: Path) -> None:
+    words = ["model.target=mynet:Net", "model.hidden=7", "optimizer=sgd,adam"]
+    assert [run.settings.model.arguments["hidden"] for run in compose(words).runs] == [7, 7]
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text("target: mynet:Net\nhidden: 64\n")
+    (tmp_path / "conf" / "train.yaml").write_text(
+        (CONF / "train.yaml").read_text().replace("model: mlp", "model: mine")
+    )
+    assert compose_one(["model.target=mynet:fixed"]).model.arguments == {
+        "target": "mynet:fixed",
+        "hidden": 64,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["model.target=mynet:Net", "model.hidden=5", "epochz=5"], "^epochz: there is no such key"),
+        (["model.hidden=5"], "^model.hidden: there is no such key"),
+        (["model=mlp,custom", "model.target=mynet:Net"], "^model.target: there is no such key"),
+    ],
+)
+def test_a_key_that_nobody_takes_is_still_refused(words: list[str], said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        compose(words)
+
+
+def test_arguments_can_be_given_beside_words_that_only_hydra_understands() -> None:
+    settings = compose_one(["model.target=mynet:Net", "model.hidden=5", "~augment.noise"])
+    assert settings.model.arguments == {"target": "mynet:Net", "hidden": 5}
+    assert "noise" not in settings.augment

@@ -1,5 +1,6 @@
 """evaluations.csv is written whole, loses no look to another process, and outlives a full disk."""
 
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -58,3 +59,12 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
         each.join()
     assert sorted(each.epoch for each in read_evaluations(tmp_path)) == list(range(20))
     assert [path.name for path in tmp_path.iterdir()] == ["evaluations.csv"]
+
+
+def test_metrics_are_further_columns_and_older_looks_have_none(tmp_path: Path) -> None:
+    append_evaluation(tmp_path, replace(look(1), metrics={}))
+    append_evaluation(tmp_path, replace(look(1), metrics={"f1_macro": 0.5, "kappa": None}))
+    first, second = read_evaluations(tmp_path)
+    assert (tmp_path / "evaluations.csv").read_text().splitlines()[0].endswith("chosen_from,f1_macro,kappa")
+    assert first.metrics == {"f1_macro": None, "kappa": None}
+    assert second.metrics == {"f1_macro": 0.5, "kappa": None}

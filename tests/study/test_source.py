@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlx.model.own_code import forget_sources, own_sources
+from dlx.own.sources import forget_sources, own_sources
 from dlx.study import source
 from dlx.study.source import copy_of, record_source
 

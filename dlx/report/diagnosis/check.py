@@ -86,7 +86,7 @@ class Check:
 
     `training_failure`: whether its problems mean that training failed. `instead_of`: kinds that are left out
     where this one is found, because it explains them. `on_surfaces`: whether it applies to gradient descent
-    on a surface, which uses no data.
+    on a surface, which uses no data. `of_classes`: whether it is about accuracy, which not all runs have.
     """
 
     kind: str
@@ -95,6 +95,7 @@ class Check:
     training_failure: bool = False
     instead_of: tuple[str, ...] = ()
     on_surfaces: bool = False
+    of_classes: bool = False
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def diagnose(analysis: "Analysis") -> Diagnosis:
     evidence = Evidence(analysis)
     checks = [check for check in RUN_CHECKS if check.on_surfaces or not analysis.summary.exact]
     skipped = [check.kind for check in RUN_CHECKS if check not in checks]
+    checks = [check for check in checks if evidence.classes_are_learned or not check.of_classes]
     unchecked = [NotChecked(kind, "runs on a surface use no data") for kind in skipped]
     detected = _explained({check: check.detect(evidence) for check in checks})
     for check in checks:

@@ -101,6 +101,7 @@ class Evidence:
         self.training_failures: dict[str, str] = {}
         self.damaged: dict[str, str] = {}
         last = f"{self.summary.metric}_last"
+        self._further = [] if self.summary.metric in METRICS else [self.summary.metric]
         runs = self.data.runs[["folder", "status", "classes", last]].to_dict()
         self.classes, self.last_scores = runs["classes"], runs[last]
         self.folders = {str(run): Path(folder) for run, folder in runs["folder"].items()}
@@ -109,12 +110,18 @@ class Evidence:
         self.diverged = [run for run, status in self.statuses.items() if status == "diverged"]
 
     @cached_property
+    def classes_are_learned(self) -> bool:
+        """Whether any run has an accuracy; true if no run has anything."""
+        frame = self.data.histories.reindex(columns=["train_accuracy", "val_accuracy"])
+        return frame.empty or bool(frame.notna().any(axis=None))
+
+    @cached_property
     def histories(self) -> dict[str, Floats]:
-        """Return each run's history [epochs with epoch 0, COLUMNS]."""
+        """Return each run's history [epochs with epoch 0, COLUMNS and the metric that ranks]."""
         frame = self.data.histories
         if frame.empty:
             return {}
-        values = frame.reindex(columns=COLUMNS).to_numpy(dtype=np.float64)
+        values = frame.reindex(columns=[*COLUMNS, *self._further]).to_numpy(dtype=np.float64)
         values = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.nan)
         names = frame["run"].to_numpy()
         starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
@@ -132,7 +139,8 @@ class Evidence:
 
     def _block(self, runs: list[str]) -> Block:
         values_REM = np.stack([self.histories[run] for run in runs])
-        recorded = {name: values_REM[:, 1:, index] for index, name in enumerate(METRICS)}
+        names = [*COLUMNS, *self._further]
+        recorded = {name: values_REM[:, 1:, index] for index, name in enumerate(names) if name != "lr"}
         lost = {name: _lost(curve_RE) for name, curve_RE in recorded.items()}
         rate_RE = values_REM[:, 1:, len(METRICS)]
         known = [self.predictions.get(run) for run in runs]

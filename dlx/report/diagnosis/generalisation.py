@@ -76,5 +76,5 @@ def _describe_grokking(runs: Affected) -> str:
     )
 
 
-MEMORISES = Check("memorising", in_blocks(_examine_memorising), _describe_memorising)
-GROKS = Check("grokking", in_blocks(_examine_grokking), _describe_grokking)
+MEMORISES = Check("memorising", in_blocks(_examine_memorising), _describe_memorising, of_classes=True)
+GROKS = Check("grokking", in_blocks(_examine_grokking), _describe_grokking, of_classes=True)

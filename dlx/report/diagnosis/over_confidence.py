@@ -52,4 +52,4 @@ def _describe_over_confidence(runs: Affected) -> str:
     )
 
 
-OVER_CONFIDENT = Check("over-confident", _detect_over_confidence, _describe_over_confidence)
+OVER_CONFIDENT = Check("over-confident", _detect_over_confidence, _describe_over_confidence, of_classes=True)

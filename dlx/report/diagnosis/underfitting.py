@@ -111,4 +111,6 @@ def _describe_underfitting(runs: Affected) -> str:
     )
 
 
-UNDERFITTING = Check("underfitting", _detect_underfitting, _describe_underfitting, training_failure=True)
+UNDERFITTING = Check(
+    "underfitting", _detect_underfitting, _describe_underfitting, training_failure=True, of_classes=True
+)

@@ -100,7 +100,7 @@ def _each_run(data: StudyData, runs: list[str], epochs_E: list[int], names: list
     """Return the packed values of the runs, [R, E], by name."""
     kept = data.histories[data.histories["epoch"].isin(epochs_E)]
     at = pd.Index(runs).get_indexer(pd.Index(kept["run"])), np.searchsorted(epochs_E, kept["epoch"])
-    columns = {f"{metric_of(column)} {split_of(column)}": column for column in data.metrics}
+    columns = {f"{metric_of(column)} {split_of(column)}": column for column in data.metrics if column in kept}
     shape = (len(runs), len(epochs_E))
     return {name: pack(_spread(kept[column], at, shape)) for name, column in columns.items() if name in names}
 

@@ -1,4 +1,4 @@
-"""Finds the user's own source files that a `model.target` runs, without running any of them.
+"""Finds the user's own source files that a `target` runs, without running any of them.
 
 Imports are read from the source, so that a finished run is recognised before torch is imported. Modules that
 code finds by other means are not seen: a name made at run time, a folder that it appends to sys.path.
@@ -108,6 +108,11 @@ def significant_lines(text: str) -> tuple[str, ...]:
     return tuple(line for index, line in enumerate(stripped) if line or index in in_string)
 
 
+def is_installed(path: Path) -> bool:
+    """Return whether a file is Python's, an installed package's or dlx's, rather than the user's own."""
+    return bool(INSTALLED & set(path.parts)) or any(map(path.is_relative_to, NOT_OWN))
+
+
 @contextmanager
 def current_folder_importable() -> Iterator[None]:
     """Put the current folder first on the import path, as `python script.py` would."""
@@ -166,7 +171,7 @@ class _Search:
         yield from _imports(tree, name if is_package else name.rpartition(".")[0])
 
     def _is_own(self, path: Path) -> bool:
-        if path.suffix != ".py" or INSTALLED & set(path.parts) or any(map(path.is_relative_to, NOT_OWN)):
+        if path.suffix != ".py" or is_installed(path):
             return False
         return any(map(path.is_relative_to, self._roots))
 

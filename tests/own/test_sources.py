@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dlx.model.custom import custom
-from dlx.model.own_code import forget_sources, own_sources, significant_lines
+from dlx.own.sources import forget_sources, own_sources, significant_lines
 
 NET = "from torch import nn\nclass Net(nn.Sequential):\n    pass\n"
 

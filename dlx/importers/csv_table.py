@@ -176,13 +176,14 @@ def _holds_seeds(table: TextTable, roles: Roles) -> bool:
 def _check_settings(table: TextTable, roles: Roles, groups: dict[tuple[str, ...], list[int]]) -> None:
     """Refuse a column of numbers that all differ: it may be a setting or a measurement."""
     firsts = [rows[0] for rows in groups.values()]
+
+    def repeats(name: str) -> bool:
+        return len({table.columns[name][row] for row in firsts}) < len(firsts)
+
     unclear = [
         name
         for name in roles.settings
-        if len(firsts) > 2
-        and names.simple(name).rpartition(".")[2] not in names.SETTINGS
-        and table.numeric(name)
-        and len({table.columns[name][row] for row in firsts}) == len(firsts)
+        if len(firsts) > 2 and not names.is_setting(name) and table.numeric(name) and not repeats(name)
     ]
     if unclear and not roles.metrics:
         raise RequestError(
@@ -190,7 +191,7 @@ def _check_settings(table: TextTable, roles: Roles, groups: dict[tuple[str, ...]
             f"--metric {unclear[0]}:higher (columns: {some(table.columns)})"
         )
     if unclear:
-        clear = [name for name in roles.settings if name not in unclear]
+        clear = [name for name in roles.settings if name not in unclear and repeats(name)]
         raise RequestError(
             f"{table.path}: {list_words(unclear[:MOST_NAMED])} "
             f"{'differs' if len(unclear) == 1 else 'differ'} in every run, so dlx cannot tell a setting from "

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 
 SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "repeat", "replicate", "rep", "fold")
 EPOCHS = ("epoch", "step", "global_step", "trainer/global_step", "_step", "iteration", "iter", "round")
-RUNS = ("run", "run_id", "run_name", "trial", "trial_id", "experiment_id", "id", "name", "experiment")
+RUNS = (
+    "run",
+    "run_id",
+    "run_name",
+    "trial",
+    "trial_id",
+    "experiment_id",
+    "id",
+    "number",
+    "name",
+    "experiment",
+)
 STATUS = ("status", "state")
 SECONDS = ("seconds", "time_seconds", "runtime", "_runtime", "duration", "train_time", "training_time")
 RATES = ("lr", "learning_rate", "learningrate")
@@ -83,6 +94,15 @@ def _spaced(name: str) -> str:
 def is_metric(name: str) -> bool:
     """Return whether a name is that of a known score or loss."""
     return read_metric_name(name).higher is not None
+
+
+def is_setting(name: str) -> bool:
+    """Return whether a name is that of a setting: "lr", "optimizer.lr", "params_lr"."""
+    return (
+        simple(name).startswith(("param", "hparam", "config."))
+        or simple(name).endswith(tuple(f"{mark}{each}" for each in SETTINGS for mark in "._"))
+        or simple(name) in SETTINGS
+    )
 
 
 def first_named(wanted: Iterable[str], columns: Iterable[str]) -> str:

@@ -8,7 +8,10 @@ from dlx.importers.foreign_run import Columns
 from dlx.importers.table import TextTable
 
 NAMES = ("metric", "variable", "measure", "tag", "key")  # of the column that names a score in a long table
-SEED_COLUMN = re.compile(r"(?:seed|rep|repeat|run|fold)[\s_=-]?(\d{1,6})", re.IGNORECASE)
+# "seed0" holds what --metric names; "split0_test_score", as scikit-learn's searches write it, says it itself
+SEED_COLUMN = re.compile(
+    r"(?:seed|rep|repeat|run|fold|split)[\s_=-]?(\d{1,6})(?:[\s_.-](.+))?", re.IGNORECASE
+)
 
 
 def to_columns(table: TextTable, asked: Columns) -> TextTable:
@@ -19,15 +22,17 @@ def to_columns(table: TextTable, asked: Columns) -> TextTable:
     variable, value = names.first_named(NAMES, table.columns), names.first_named(("value",), table.columns)
     if variable and value and not table.numeric(variable):
         return _spread(table, variable, value)
-    of_seed = {name: found[1] for name in table.columns if (found := SEED_COLUMN.fullmatch(name.strip()))}
-    if len(of_seed) > 1 and all(table.numeric(name) for name in of_seed):
-        if not asked.metric:
-            raise RequestError(
-                f"{table.path}: the columns {', '.join(of_seed)} hold a score for each seed; "
-                "say which score it is, for example --metric accuracy"
-            )
-        return _stack(table, of_seed, asked.metric)
-    return table
+    found = {name: match for name in table.columns if (match := SEED_COLUMN.fullmatch(name.strip()))}
+    if len(found) < 2 or not all(table.numeric(name) for name in found):
+        return table
+    scores = {match[2] or "" for match in found.values()}
+    metric = scores.pop() if len(scores) == 1 else ""
+    if not (metric := metric or asked.metric):
+        raise RequestError(
+            f"{table.path}: the columns {', '.join(found)} hold a score for each seed; "
+            "say which score it is, for example --metric accuracy"
+        )
+    return _stack(table, {name: match[1] for name, match in found.items()}, metric)
 
 
 def _spread(table: TextTable, variable: str, value: str) -> TextTable:
@@ -51,7 +56,9 @@ def _spread(table: TextTable, variable: str, value: str) -> TextTable:
 
 def _stack(table: TextTable, of_seed: dict[str, str], metric: str) -> TextTable:
     """Turn a column for each seed into a row for each seed."""
-    others = [name for name in table.columns if name not in of_seed]
+    others = [
+        name for name in table.columns if name not in of_seed and not name.endswith(f"_{metric}")
+    ]  # not the means of these columns
     columns: dict[str, list[str]] = {name: [] for name in (*others, "seed", metric)}
     for row in range(table.rows):
         for name, seed in of_seed.items():

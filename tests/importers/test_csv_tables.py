@@ -79,6 +79,21 @@ def test_a_column_for_each_seed_needs_the_name_of_the_score(tmp_path: Path) -> N
     assert means(path, Columns(metric="accuracy")) == pytest.approx({"model adam": 0.81, "model sgd": 0.705})
 
 
+def test_a_search_of_scikit_learn_has_a_column_for_each_split(tmp_path: Path) -> None:
+    header = "mean_fit_time,param_C,split0_test_score,split1_test_score,mean_test_score,rank_test_score"
+    path = table(tmp_path, header, "0.1,1,0.8,0.82,0.81,1", "0.2,10,0.7,0.71,0.705,2")
+    assert means(path, Columns(("param_C",))) == pytest.approx({"param_C 1": 0.81, "param_C 10": 0.705})
+
+
+def test_a_table_of_optuna_needs_the_direction_of_its_value(tmp_path: Path) -> None:
+    rows = [f"{number},{value},2026-01-0{number + 1},{rate},COMPLETE"
+            for number, (_, _, _, value) in enumerate(ROWS) for rate in (0.1 + number,)]  # fmt: skip
+    path = table(tmp_path, "number,value,datetime_start,params_lr,state", *rows)
+    reported = report(path, Columns(metric="value", higher=False))
+    assert reported.design.keys == ["params_lr"]
+    assert reported.summary.table["value_last_mean"].tolist() == [0.7, 0.71, 0.8, 0.82]
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_other_delimiters_and_a_byte_order_mark_are_read(delimiter: str, tmp_path: Path) -> None:
     path = table(tmp_path, "\ufeffmodel,seed,acc", "a,0,0.5", "a,1,0.6", "b,0,0.7", "b,1,0.9")

@@ -201,11 +201,13 @@ def _check_settings(table: TextTable, roles: Roles, groups: dict[tuple[str, ...]
 
 def _run_names(table: TextTable, roles: Roles, groups: Sequence[Sequence[int]]) -> list[str]:
     """Name the runs by their column, or else by their settings and seeds; equal names get numbers."""
-    keys = [roles.run, *roles.seeds] if roles.run else [*roles.settings, *roles.seeds]
+    keys = [*roles.settings, *roles.seeds]
+    if roles.run:
+        keys = [roles.run, *(roles.seeds if _holds_seeds(table, roles) else ())]
     named = [
         ", ".join(
             table.columns[key][rows[0]] if key == roles.run else f"{key}={table.columns[key][rows[0]]}"
-            for key in (keys if roles.run not in keys or _several(table, roles) else [roles.run])
+            for key in keys
         )
         for rows in groups
     ]
@@ -215,10 +217,6 @@ def _run_names(table: TextTable, roles: Roles, groups: Sequence[Sequence[int]]) 
         counts[name] = counts.get(name, 0) + 1
         unique.append(name if counts[name] == 1 and name else f"{name or 'run'} ({counts[name]})")
     return unique
-
-
-def _several(table: TextTable, roles: Roles) -> bool:
-    return bool(roles.run) and _holds_seeds(table, roles)
 
 
 def _run(table: TextTable, roles: Roles, rows: Sequence[int], name: str) -> ForeignRun:

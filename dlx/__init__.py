@@ -30,6 +30,7 @@ def load(*folders: "str | os.PathLike[str]") -> "Frames":
     >>> study.left_out
     {'crashed': 'history.csv: the last line is cut short'}
 
+    Files and folders of other programs, such as "runs.csv", are read as by `dlx report`.
     `Frames` says what each column is. Raises `dlx.errors.RequestError`, a ValueError, for a folder that is
     not there. Reading needs pandas and no torch; nothing is imported before it is called.
     """

@@ -22,6 +22,7 @@ from dlx.data.label_noise import with_label_noise
 from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import describe_device, select_device
 from dlx.engine.evaluation import evaluation_batch
+from dlx.engine.hooks import load_hook
 from dlx.engine.memory import check_model_memory
 from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
@@ -115,6 +116,7 @@ def build(settings: Settings, threads: int | None = None) -> Run:
         monitor=find_monitor(settings.monitor, settings.loss.name, task, metrics),
         probes=_build_probes(settings, data, model, classifies=task == "classification"),
         execution=execution,
+        hooks=[load_hook(target) for target in settings.hooks],
         notices=notices,
     )
 

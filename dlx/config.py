@@ -232,6 +232,7 @@ class Settings(_Closed):
     early_stopping: EarlyStoppingSettings
     checkpoint: CheckpointSettings = CheckpointSettings()
     probes: ProbeSettings
+    hooks: list[str] = []
     device: str
     threads: Annotated[int, Field(ge=1, le=1024)] | None  # far above, OpenMP crashes
     dtype: Literal["float32", "float64"]
@@ -249,6 +250,7 @@ class Settings(_Closed):
         }
         found["augment.target"] = self.augment.get("target")
         found |= {f"metrics=[{metric}]": metric for metric in self.metrics if ":" in metric}
+        found |= {f"hooks.{index}": target for index, target in enumerate(self.hooks)}
         return {key: target for key, target in found.items() if isinstance(target, str)}
 
     @model_validator(mode="before")

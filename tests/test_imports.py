@@ -176,6 +176,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
     allowed = [
         "dlx.report",
         "dlx.importers",
+        "dlx.metrics.catalogue",
         "dlx.run.paths",
         "dlx.run.history",
         "dlx.run.result",

@@ -18,6 +18,7 @@ from torch import Tensor
 import dlx
 from dlx.config import Settings
 from dlx.device import describe_device
+from dlx.engine.hooks import HookedRun
 from dlx.engine.monitor import Monitor
 from dlx.engine.probe_files import ProbeFiles
 from dlx.engine.run import EpochEnd, Position, Run
@@ -108,6 +109,17 @@ class Recorder:
         assert self._probe_files is not None, "only a run that has ended writes no files"
         self._probe_files.append(end.row.epoch, end.observed)
         self._on_epoch(end.row)
+        if end.row.epoch > 0:
+            self._call_hooks(end)
+
+    def _call_hooks(self, end: EpochEnd) -> None:
+        metrics, run = asdict(end.row) | dict(end.extra), self.run
+        for hook in run.hooks:
+            hook(
+                HookedRun(
+                    end.row.epoch, run.epochs, metrics, run.model, run.optimizers, self.folder, self._config
+                )
+            )
 
     def finish(self, **facts: Any) -> Result:
         """Write the remaining files and return the result; `facts` are further fields of it."""

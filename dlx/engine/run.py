@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from dlx.augment.transforms import Augment
 from dlx.data.dataset import Dataset
+from dlx.engine.hooks import Hook
 from dlx.engine.model_summary import LayerSummary
 from dlx.engine.probes import ProbeResults, Probes
 from dlx.execution import Execution
@@ -67,6 +68,7 @@ class Run:
         None  # [N], how likely training samples are drawn; None: each once an epoch
     )
     gradient_clip: float | None = None  # the largest norm of a step's gradient
+    hooks: Sequence[Hook] = ()
     notices: Sequence[str] = ()  # what the user should know of how the run was built
 
     @property

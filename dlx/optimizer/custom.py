@@ -3,10 +3,12 @@
 This runs the user's code.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from torch.optim import Optimizer
 
+from dlx.optimizer.eager import eager
 from dlx.optimizer.optimizers import Parameters, optimizers
 from dlx.own.target import load_target
 
@@ -21,6 +23,8 @@ def custom(parameters: Parameters, *, target: str, **arguments: Any) -> list[Opt
     Raises RequestError for all that the user can put right.
     """
     own = load_target("optimizer", target)
+    if isinstance(own.builder, type) and own.builder.__module__.startswith("torch.optim."):
+        own = replace(own, builder=eager(own.builder))
     checked = own.check(arguments, {}, OWN_KEYS, first=1)
     with own.in_one_line():
         built = own.call(parameters, **checked)

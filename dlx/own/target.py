@@ -31,11 +31,6 @@ class Target:
     builder: Callable[..., Any]
 
     @property
-    def key(self) -> str:
-        """The key and value that name the target."""
-        return _key(self.group, self.target)
-
-    @property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """The builder's parameters by name; {} if Python cannot tell them."""
         try:
@@ -83,16 +78,18 @@ class Target:
         except (KeyboardInterrupt, RequestError):
             raise
         except BaseException as error:
-            raise RequestError(f"{self.key}: {what and f'{what}: '}{one_line(error)}") from error
+            raise RequestError(
+                f"{_word(self.group, self.target)}: {what and f'{what}: '}{one_line(error)}"
+            ) from error
 
     def refuse(self, what: str) -> NoReturn:
         """Raise the RequestError that says what is wrong with the target."""
-        raise RequestError(f"{self.key}: {what}")
+        raise RequestError(f"{_word(self.group, self.target)}: {what}")
 
 
 def load_target(group: str, target: str) -> Target:
     """Import the class or function `target`. Raises RequestError that says which part of it is wrong."""
-    of_group = _key(group, target)
+    of_group = _word(group, target)
     if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", target):
         raise RequestError(f"{of_group}: write it as package.module:Name, for example mycode:Name")
     module_name, name = target.split(":")
@@ -113,10 +110,6 @@ def load_target(group: str, target: str) -> Target:
     if not (inspect.isclass(builder) or inspect.isfunction(builder)):
         raise RequestError(f"{of_group}: is a {type(builder).__name__}, not a class or a function")
     return Target(group, target, builder)
-
-
-def _key(group: str, target: str) -> str:
-    return f"metrics=[{target}]" if group == "metrics" else f"{group}.target={target}"
 
 
 def one_line(error: BaseException) -> str:
@@ -160,6 +153,11 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(of_python)
         np.random.set_state(of_numpy)  # noqa: NPY002
+
+
+def _word(group: str, target: str) -> str:
+    """Return the word that names the target."""
+    return f"{group}=[{target}]" if group in ("hooks", "metrics") else f"{group}.target={target}"
 
 
 def _short(file: str) -> str:

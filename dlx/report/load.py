@@ -177,8 +177,12 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
 
 
 def _own_metrics(result: Result) -> list[str]:
-    """Return the columns of a run's metrics=[...], as far as its last row has them."""
-    columns = [f"{split}_{name}" for split in ("train", "val") for name in result.metrics]
+    """Return the columns of a run's metrics=[...], as far as its last row has them.
+
+    A name that is no identifier was not written by dlx: it could hold anything.
+    """
+    names = [name for name in result.metrics if name.isidentifier()]
+    columns = [f"{split}_{name}" for split in ("train", "val") for name in names]
     return [column for column in columns if column in result.last][:COLUMNS_OF_ALL]
 
 

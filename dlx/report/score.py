@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 from dlx.errors import RequestError, nearest
 from dlx.importers import names
@@ -66,7 +67,7 @@ def choose_score(runs: Sequence[ForeignRun], asked: Columns) -> Score:
 
 
 def _columns(logged: Iterable[str]) -> dict[str, str]:
-    """Name each metric as the report does. Of two with one name, the second keeps its own.
+    """Name each metric as the report does, in letters that file names may have; equal names get numbers.
 
     A bare "loss" is of training where a validation loss stands beside it, as in Keras's logs.
     """
@@ -79,7 +80,8 @@ def _columns(logged: Iterable[str]) -> dict[str, str]:
             column = "lr"
         elif not each.split and each.quantity in has_val:
             column = f"train_{each.quantity}"
-        column_of[name] = column if column not in column_of.values() else visible(name)
+        numbers = (f"{column}_{number}" for number in count(2))
+        column_of[name] = next(each for each in chain([column], numbers) if each not in column_of.values())
     return column_of
 
 

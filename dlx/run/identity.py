@@ -14,7 +14,7 @@ from typing import Any
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage")
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
 FORMER: dict[str, Any] = {"deterministic": False, "compile": False, "cuda_graphs": False}
-FORMER |= {"gradient_clip": None, "label_noise": 0, "loss.class_weights": None, "sampler": None}
+FORMER |= {"gradient_clip": None, "label_noise": 0, "loss.class_weights": None, "sampler": None, "hooks": []}
 # Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
 FILE_KEYS = ("keep",)
 SEED_KEYS = ("seed", "data.split_seed")

@@ -168,11 +168,9 @@ def _check_configuration(result: Result) -> None:
         raise ValueError(f"config: more than {KEYS:,} keys")
     own = result.fingerprints
     groups = [group for group in result.config.values() if isinstance(group, dict)]
-    metrics = result.config.get("metrics")
-    has_own = any("target" in group for group in groups) or (
-        isinstance(metrics, list) and ":" in str(metrics)
-    )
-    if own and own.code and not has_own:
+    lists = [result.config.get(key) or [] for key in ("hooks", "metrics")]
+    names_code = ":" in str(lists) or any("target" in group for group in groups)
+    if own and own.code and not names_code:
         raise ValueError("fingerprints: of a user's own code, but the run has none")
     ours = result.versions.get("dlx") == __version__
     if ours and result.identity != identity(result.config, own):

@@ -348,7 +348,7 @@ train model=custom model.target=null | model.target=null: must be text
 train model=custom model.target=nomod:Net | No module named 'nomod'
 train model=custom model.target=./net.py:Net | write it as package.module:Name
 train model=custom model.target=os:system | not a class or a function
-train model=custom model.target=torch.nn:Linear | model.in_features: 'Linear' needs a value
+train model=custom model.target=torch.nn:Linear | cannot take a batch of shape (2, 1, 8, 8)
 train model=custom model.target=json:JSONDecoder | returned a JSONDecoder, not a torch.nn.Module
 train model=custom model.target=torch.nn:Linear +model.outputs=3 | dlx passes this to 'custom' itself
 
@@ -375,7 +375,7 @@ train QUICK threads=100000    | threads=100000
 train QUICK model=mlp,linear model.width=3 | model.width
 
 report --frobnicate           | there is no flag --frobnicate (allowed: --help, --watch,
-report --metric=val_acuracy   | train_accuracy, val_loss, val_accuracy; did you mean 'val_accuracy'?
+report STUDY --metric val_acuracy | no run has recorded 'val_acuracy'; did you mean 'val_accuracy'?
 report STUDY --by optimizer.lrr | lrr
 report STUDY --baseline lr=7  | --baseline: no setting is 'lr=7'
 report STUDY --by lr --tune lrr | lrr

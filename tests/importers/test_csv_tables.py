@@ -11,6 +11,7 @@ from dlx.importers.find import read_runs
 from dlx.importers.foreign_run import Columns
 from dlx.report.analysis import Analysis, Options, analyse
 from dlx.report.foreign import load_foreign
+from dlx.report.load import METRICS
 
 ROWS = [("adam", 0.1, 0, 0.8), ("adam", 0.1, 1, 0.82), ("sgd", 0.1, 0, 0.7), ("sgd", 0.1, 1, 0.71)]
 
@@ -151,6 +152,15 @@ def test_hostile_cells_stay_text(tmp_path: Path) -> None:
     rows = [f'"{name}",{seed},0.{seed + 5}' for name in names for seed in range(2)]
     loaded = load_foreign([table(tmp_path, "model,seed,accuracy", *rows)], Columns())
     assert {values["model"] for values in loaded.settings.values()} == set(names)
+
+
+def test_names_of_scores_become_names_that_files_may_have(tmp_path: Path) -> None:
+    rows = [f"{name},{seed},{value},{value}" for name, _, seed, value in ROWS]
+    loaded = load_foreign(
+        [table(tmp_path, "model,seed,val/../../acc,val\\acc", *rows)], Columns(metric="val\\acc")
+    )
+    assert loaded.score == "val_accuracy"
+    assert set(loaded.metrics) - set(METRICS) == {"val_accuracy_2"}
 
 
 def test_a_table_may_not_be_large_or_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,8 @@ from dlx.compose.request import compose_one
 from dlx.optimizer.optimizers import optimizers
 
 for name in optimizers.builders():
-    settings = compose_one([f"optimizer={name}"]).optimizer
+    own = ["optimizer.target=torch.optim:SGD", "optimizer.lr=0.1"]
+    settings = compose_one(own if name == "custom" else [f"optimizer={name}"]).optimizer
     parameters = [torch.nn.Parameter(torch.ones(shape)) for shape in ((2, 2), (2,))]
     for optimizer in optimizers.build(name, settings.arguments, parameters=parameters):
         for parameter in parameters:

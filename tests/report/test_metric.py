@@ -90,7 +90,7 @@ def test_a_column_that_only_the_history_has_can_rank(numbers: Any) -> None:
 
 def test_a_metric_that_nothing_recorded_is_refused_with_those_that_are(numbers: Any) -> None:
     with pytest.raises(
-        RequestError, match=r"'rsme'; did you mean 'rmse'\? \(recorded: train_loss, val_loss, "
+        RequestError, match=r"'rsme'; did you mean 'rmse'\? \(recorded: val_loss, train_rmse, "
     ):
         analyse(load_study([numbers.folder]), Options(metric="rsme"))
 
@@ -113,6 +113,13 @@ def test_the_table_and_the_curves_show_the_metric_first_and_no_accuracy(numbers:
     assert titles[0] == "Root mean squared error by epoch"
     said = " ".join([*titles, *(f"{one.kind} {one.reason}" for one in analysis.diagnosis.unchecked)])
     assert "ccuracy" not in said
+
+
+def test_a_name_that_dlx_cannot_have_written_is_no_metric(study: Any) -> None:
+    name = "<b>"
+    row = {"epoch": 1, "val_loss": 1.0, f"val_{name}": 0.5}
+    study.run("one", study.curve(0.5), metrics={name: {}}, last=row, best=row)
+    assert load_study([study.folder]).metrics[4:] == ()
 
 
 def test_studies_without_metrics_have_no_further_columns(study: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx.errors import RequestError, nearest
-from dlx.report.load import Frames, StudyData, frames_of, load_study
+from dlx.report.load import Frames, StudyData, frames_of, load_any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,11 @@ class Results(Frames):
         """Return the answer, if there is one, and what can be asked."""
         count = f"{len(self.runs)} run{'' if len(self.runs) == 1 else 's'}"
         where = ", ".join(map(str, self.folders))
-        answer = "" if self.data.runs.empty else f"\n{_analyse(self.data, _options()).answer.sentence}"
+        answer = (
+            ""
+            if self.data.runs.empty
+            else f"\n{_analyse(self.data, _options(metric=self.data.score)).answer.sentence}"
+        )
         return f"{count} in {where}{answer}\nSee .runs, .histories, .report(), .compare(), .plot()"
 
     def report(
@@ -56,15 +60,21 @@ class Results(Frames):
         `output`: write here (default: report/ in the first folder). Raises RequestError without a run that
         can be reported.
         """
+        from dlx.report.folders import default_output
         from dlx.report.write import PAGE, write_report
-        from dlx.run.paths import REPORT
         from dlx.study.looks import Looks
 
-        options = _options(by, tune, baseline, metric, margin)
-        where = Path(output) if output is not None else self.folders[0] / REPORT
-        looks = Looks(self.folders[0]) if len(self.folders) == 1 else None
+        options = _options(by, tune, baseline, metric or self.data.score, margin)
+        where = Path(output) if output is not None else default_output(self.folders[0])
+        looks = Looks(self.folders[0]) if len(self.folders) == 1 and not self.data.source else None
         analysis = write_report(
-            self.folders, where, _command(self.folders, options), options=options, show=False, looks=looks
+            self.folders,
+            where,
+            _command(self.folders, options),
+            self.data,
+            options=options,
+            show=False,
+            looks=looks,
         )
         return _report(analysis, where / PAGE)
 
@@ -85,7 +95,7 @@ class Results(Frames):
 
         from dlx.report.tables import comparisons_csv
 
-        analysis = _analyse(self.data, _options(by, (), baseline, metric, margin))
+        analysis = _analyse(self.data, _options(by, (), baseline, metric or self.data.score, margin))
         return pd.read_csv(io.StringIO(comparisons_csv(analysis)))
 
     def plot(self, name: str = "answer", *, by: str | Sequence[str] = (), metric: str = "") -> Any:
@@ -100,7 +110,7 @@ class Results(Frames):
             import altair
         except ImportError as error:
             raise RequestError(EXTRA) from error
-        analysis = _analyse(self.data, _options(by, (), "", metric, None))
+        analysis = _analyse(self.data, _options(by, (), "", metric or self.data.score, None))
         charts = [chart for section in gallery(analysis).values() for chart in section]
         first = answer_chart(analysis)
         named = {chart.name: chart.spec for chart in charts}
@@ -157,7 +167,7 @@ def read_results(folders: Sequence[Path]) -> Results:
     from dlx.report.folders import find_folders
 
     found = find_folders(folders)
-    data = load_study(found)
+    data = load_any(found)
     frames = frames_of(data)
     values = {field.name: getattr(frames, field.name) for field in fields(Frames)}
     return Results(**values, folders=list(found), data=data)

@@ -30,6 +30,7 @@ LAYERS = [
     ["dlx.api"],
     ["dlx.results"],
     ["dlx.scoring", "dlx.report"],
+    ["dlx.importers"],
     ["dlx.study"],
     ["dlx.compose"],
     ["dlx.build", "dlx.components"],
@@ -86,7 +87,18 @@ WRONG = [
 ]
 
 # Imported inside the functions that use them, so that nobody else pays.
-LATE = {"torchvision", "sklearn", "PIL", "pooch", "filelock", "contourpy", "tensorboard"}
+LATE = {
+    "torchvision",
+    "sklearn",
+    "PIL",
+    "pooch",
+    "filelock",
+    "contourpy",
+    "tensorboard",
+    "wandb",
+    "docx",
+    "openpyxl",
+}
 WITHOUT_TORCH = [
     "dlx.cli",
     "dlx.commands",
@@ -94,6 +106,7 @@ WITHOUT_TORCH = [
     "dlx.compose",
     "dlx.study",
     "dlx.report",
+    "dlx.importers",
     "dlx.reproduce",
 ]
 WITHOUT_TORCH += [
@@ -164,6 +177,7 @@ def test_imports_point_downwards_and_rooms_do_not_know_each_other(module):
 def test_the_report_knows_only_the_files_of_runs(module):
     allowed = [
         "dlx.report",
+        "dlx.importers",
         "dlx.metrics.catalogue",
         "dlx.run.paths",
         "dlx.run.history",

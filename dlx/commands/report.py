@@ -1,12 +1,19 @@
 """`dlx report`: compares the runs of a study, once or while they train."""
 
 import shlex
+from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, any_path, number, output_folder
-from dlx.errors import RequestError
+from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
+from dlx.errors import RequestError, list_words
 
+if TYPE_CHECKING:
+    from dlx.importers.foreign_run import Columns
+
+FORMATS = ("csv", "docx", "xlsx", "tensorboard", "mlflow", "wandb")
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
 CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/report/."""
 
@@ -24,42 +31,63 @@ def main(arguments: Sequence[str]) -> int:
     """Run `dlx report` with these arguments; return 0, or 130 or 143 if watching was stopped."""
     given = _parser().parse(arguments)
     from dlx.report import renderer
-    from dlx.report.folders import find_folders
+    from dlx.report.folders import default_output, find_folders
 
     folders = find_folders(given.folders)
     renderer.start()  # loads during the imports that follow
     from dlx.report.analysis import Options
+    from dlx.report.load import load_any
     from dlx.report.write import PAGE, write_report
-    from dlx.run.paths import REPORT
     from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
-    options = Options(by, tune, given.baseline, given.metric or "", given.margin)
-    output = given.output or folders[0] / REPORT
+    options = Options(by, tune, given.baseline, given.metric, given.margin)
+    output = given.output or default_output(folders[0])
     if given.output is None and output.is_symlink():
         raise RequestError(f"{output} is a symbolic link; name the folder to write into with --output")
-    if given.tensorboard:
-        from dlx.report.tensorboard import check_installed
+    exports = _keys(given.export)
+    if exports:
+        from dlx.report.export.exports import check_installed
 
-        check_installed()
+        check_installed(exports)
     command = shlex.join(["dlx", "report", *arguments])
-    looks = Looks(folders[0]) if len(folders) == 1 else None
+    columns = _asked_columns(given)
+    if given.watch is not None and (columns.named or not all(folder.is_dir() for folder in folders)):
+        raise RequestError("--watch: only a study of dlx can be watched")
+    study = None if given.watch is not None else load_any(folders, columns)
+    if study and study.source:
+        options = replace(options, metric=study.score)
+        from rich.console import Console
+
+        Console(highlight=False).print(study.source, markup=False, end="\n\n")
+    looks = Looks(folders[0]) if len(folders) == 1 and not (study and study.source) else None
     write = partial(
         write_report,
         folders,
         output,
         command,
         options=options,
-        events=given.tensorboard,
+        exports=exports,
+        columns=_keys(given.columns),
         details=given.details,
         looks=looks,
     )
     if given.watch is None:
-        write()
+        write(study=study)
         return 0
     from dlx.report.watch import watch_runs
 
     return watch_runs(folders, write, output / PAGE, given.watch)
+
+
+def _asked_columns(given: Namespace) -> "Columns":
+    from dlx.importers.foreign_run import Columns
+
+    setting, seed = (_keys(each) for each in (given.setting, given.seed))
+    metric, _, direction = given.metric.rpartition(":")
+    if direction not in ("higher", "lower"):
+        return Columns(setting, seed, given.metric, given.run, given.epoch)
+    return Columns(setting, seed, metric, given.run, given.epoch, direction == "higher")
 
 
 def _parser() -> Parser:
@@ -92,14 +120,24 @@ def _parser() -> Parser:
         help="also print all findings, how every setting compares, and how to read the table",
     )
     parser.add_argument(
-        "--tensorboard",
-        action="store_true",
-        help="also write event files into tensorboard/ beside the page (needs dlx[tensorboard])",
+        "--export",
+        metavar="FORMAT,...",
+        type=_formats,
+        default="",
+        help=f"also write {list_words(FORMATS)} beside the page; report.json is always there",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="NAME,...",
+        default="",
+        help="the columns of table.tex, table.md and table.docx, in this order: optimizer,runs,val_accuracy "
+        "(default: all)",
     )
     parser.add_argument(
         "--output", metavar="DIR", type=output_folder, help="write here (default: report/ in the first DIR)"
     )
     _add_comparison(parser)
+    _add_columns(parser)
     return parser
 
 
@@ -139,6 +177,27 @@ def _add_comparison(parser: Parser) -> None:
         type=number(0),
         help="differences below M do not matter, so settings can be called equivalent (default: no margin)",
     )
+
+
+def _formats(words: str) -> str:
+    for word in _keys(words):
+        one_of(*FORMATS)(word)
+    return words
+
+
+def _add_columns(parser: Parser) -> None:
+    """Add what says how to read the runs of other programs."""
+    group = parser.add_argument_group(
+        "runs of other programs", "What their files hold; dlx guesses what is not given, and says so."
+    )
+    options = {
+        "--setting": ("COLUMN,...", "the settings to compare"),
+        "--seed": ("COLUMN,...", "the seed, or whatever else tells repeats apart"),
+        "--run": ("COLUMN", "what tells runs apart, in a table with one row an epoch or step"),
+        "--epoch": ("COLUMN", "the epoch or step of a row"),
+    }
+    for flag, (metavar, words) in options.items():
+        group.add_argument(flag, metavar=metavar, default="", help=words)
 
 
 def _keys(words: str) -> tuple[str, ...]:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from dlx.errors import RequestError, nearest
 from dlx.report.text import visible
-from dlx.run.paths import find_runs, newest_study
+from dlx.run.paths import REPORT, find_runs, newest_study
 
 OUTPUTS = Path("outputs")
 
 
 def find_folders(given: Sequence[Path]) -> list[Path]:
-    """Return the given folders, or the study under outputs/ that was written to last.
+    """Return the given folders and files, or the study under outputs/ that was written to last.
 
-    Raises RequestError for a folder that does not exist, and suggests the study with the nearest name.
+    Raises RequestError for one that does not exist, and suggests the study with the nearest name.
     """
     if not given:
         newest = newest_study(OUTPUTS)
@@ -23,9 +23,14 @@ def find_folders(given: Sequence[Path]) -> list[Path]:
             )
         return [newest]
     for folder in given:
-        if not folder.is_dir():
+        if not folder.exists():
             raise RequestError(f"there is no folder '{visible(str(folder))}'{visible(_hint(folder))}")
     return list(given)
+
+
+def default_output(place: Path) -> Path:
+    """Return where a report goes by default: into the study's folder, or beside a file of another program."""
+    return place / REPORT if place.is_dir() else place.with_name(f"{place.stem}-{REPORT}")
 
 
 def _hint(folder: Path) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlx.errors import RequestError
+from dlx.importers.foreign_run import Columns
 from dlx.report.design import find_design
 from dlx.report.folders import find_folders
 from dlx.report.reader import Reader, Unended, write_error
@@ -26,6 +28,7 @@ METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 HIGHER = {name: name.endswith("accuracy") for name in METRICS}
 STATUSES = ("completed", "diverged", "failed")  # of runs with equal settings the first of these is kept
 COLUMNS_OF_ALL = 50  # of histories together, the most common ones: each takes a number for every epoch
+NOTHING_ASKED = Columns()
 LISTS = ["classes", "layers"]  # columns of StudyData.runs that hold lists, also in each run's result.json
 
 
@@ -44,6 +47,7 @@ class StudyData:
     `running`: by run, its progress; it has no result yet, so it is in no other field.
     `metrics`: `METRICS`, then what runs recorded besides. `higher`: by metric, whether higher values are
     better; None if that is unknown.
+    `source`: how runs of another program were read, "" for dlx's own; `score`: their metric that ranks.
     """
 
     runs: "pd.DataFrame"
@@ -53,6 +57,8 @@ class StudyData:
     running: dict[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = METRICS
     higher: dict[str, bool | None] = field(default_factory=lambda: dict(HIGHER))
+    source: str = ""
+    score: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,12 @@ class Frames:
     running: dict[str, str]
 
 
-def load_frames(folders: Sequence[Path]) -> Frames:
+def load_frames(folders: Sequence[Path], columns: Columns = NOTHING_ASKED) -> Frames:
     """Load every run at or below the folders, or of the newest study if none is given.
 
     Raises RequestError for a folder that does not exist.
     """
-    return frames_of(load_study(find_folders(folders)))
+    return frames_of(load_any(find_folders(folders), columns))
 
 
 def frames_of(data: StudyData) -> Frames:
@@ -100,6 +106,26 @@ def frames_of(data: StudyData) -> Frames:
     histories = data.histories.join(chosen[apart], on="run")
     histories = histories[["run", *apart, *(name for name in measured if name != "run")]]
     return Frames(runs, histories, settings, swept, data.left_out, data.running)
+
+
+def load_any(places: Sequence[Path], columns: Columns = NOTHING_ASKED) -> StudyData:
+    """Load the runs of dlx in folders, or, where there is none, those of other programs in folders and files.
+
+    `columns`: what the files of other programs hold, where dlx should not guess. Raises RequestError if such
+    files are ambiguous, or if there is no run in a file.
+    """
+    if all(place.is_dir() for place in places):
+        data = load_study(places)
+        if len(data.runs) or data.left_out or data.running:
+            if columns.named:
+                raise RequestError(
+                    "--setting, --seed, --run and --epoch are for runs of other programs; "
+                    "a study of dlx takes --by"
+                )
+            return data
+    from dlx.report.foreign import load_foreign  # rarely needed
+
+    return load_foreign(places, columns)
 
 
 def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
@@ -144,9 +170,9 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
         del rows[run], settings[run]
     name_versions(settings, fingerprints, folders_of)
     return StudyData(
-        pd.DataFrame.from_dict(rows, orient="index", columns=_columns(higher)).rename_axis("run"),
+        pd.DataFrame.from_dict(rows, orient="index", columns=columns_of(higher)).rename_axis("run"),
         settings,
-        _joined({run: history for run, history in histories.items() if run in rows}),
+        joined({run: history for run, history in histories.items() if run in rows}),
         left_out,
         running,
         tuple(higher),
@@ -205,7 +231,8 @@ _COLUMNS = (
 )
 
 
-def _columns(metrics: Iterable[str]) -> list[str]:
+def columns_of(metrics: Iterable[str]) -> list[str]:
+    """Return the columns of StudyData.runs."""
     return [*_COLUMNS, *(f"{metric}_{rule}" for rule in ("last", "best") for metric in metrics)]
 
 
@@ -250,7 +277,7 @@ def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]
     return repeats
 
 
-def _joined(histories: "dict[str, History]") -> "pd.DataFrame":
+def joined(histories: "dict[str, History]") -> "pd.DataFrame":
     """Stack the histories, with NaN where a run lacks a column; pandas takes ten times as long for 2000."""
     import numpy as np
     import pandas as pd

@@ -64,6 +64,8 @@ def _find_column(data: StudyData, name: str) -> str:
 
 
 def _default(data: StudyData) -> str:
+    if data.score:
+        return data.score
     monitors = data.runs["monitor"].dropna().unique()
     own = [str(monitors[0])] if len(monitors) == 1 and monitors[0] not in METRICS else []
     if not _has_values(data, "val_accuracy") and len(losses_of(data.settings.values())) > 1:

@@ -59,6 +59,11 @@ class Summary:
         column = f"{metric}_last_count"
         return column in self.table and bool(self.table[column].any())
 
+    @property
+    def last_epoch(self) -> str:
+        """Return "last epoch", from where the scores are; "" for tables of another program without epochs."""
+        return "last epoch" if self.table["best_epoch_max"].notna().any() else ""
+
     @cached_property
     def ranks(self) -> dict[int, int]:
         """Return the row in the table, from 0, of each setting by its index in Design.rows."""

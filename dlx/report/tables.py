@@ -1,7 +1,7 @@
 """The report's tables: the settings, how they compare, and the layers of their networks."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlx.metrics.catalogue import label_of
@@ -53,8 +53,13 @@ def settings_table(analysis: "Analysis") -> Table:
 
 def settings_csv(analysis: "Analysis") -> str:
     """Return every column of the summary at full precision, one row per setting; missing values are empty."""
+    return write_csv(*settings_columns(analysis))
+
+
+def settings_columns(analysis: "Analysis") -> tuple[Iterable[object], Iterable[Sequence[Any]]]:
+    """Return the columns of table.csv and its rows."""
     table = analysis.summary.table.drop(columns="setting")
-    return write_csv(table.columns, table.itertuples(index=False, name=None))
+    return table.columns, table.itertuples(index=False, name=None)
 
 
 def _setting_columns(design: Design) -> list[tuple[Column, Write]]:
@@ -77,7 +82,10 @@ def _metric_columns(summary: Summary) -> list[tuple[Column, Write]]:
         return lambda row: write_metric(metric, row[f"{metric}_last_mean"])
 
     parts = [
-        (Column(_short(metric), f"last epoch{spread}", 0, numeric=True), _estimate(metric, "last")),
+        (
+            Column(_short(metric), f"{summary.last_epoch}{spread}".strip(", "), 0, numeric=True),
+            _estimate(metric, "last"),
+        ),
         (Column(_short(metric), f"best epoch, {by}{spread}", 3, numeric=True), _estimate(metric, "best")),
         (
             Column("best epoch", by, 4, numeric=True),
@@ -133,12 +141,15 @@ def _notes(summary: Summary) -> list[str]:
             "The best epoch is the lowest point of the path. Nothing here is random.",
         ]
     incomplete = summary.table[["diverged", "failed"]].to_numpy().any()
-    order = f"Best first, by mean {label_of(summary.metric)} at the last epoch."
+    order = (
+        f"Best first, by mean {label_of(summary.metric)}{' at the last epoch' if summary.last_epoch else ''}."
+    )
     means = "Means over completed runs; 95% confidence intervals (Student's t)."
     others = " Diverged and failed runs are counted, but have no final value to average."
     by = f"by {summary.monitor}" if summary.monitor else "by each run's own monitor"
     picked = f"The best epoch is picked {by} on the same validation data, so its value is optimistic."
-    return [f"{order} {means}{others if incomplete else ''}", f"{picked} The last epoch is not picked."]
+    notes = [f"{order} {means}{others if incomplete else ''}"]
+    return [*notes, f"{picked} The last epoch is not picked."] if summary.last_epoch else notes
 
 
 def _short(metric: str) -> str:
@@ -193,6 +204,11 @@ def comparisons_table(analysis: "Analysis") -> Table:
 
 def comparisons_csv(analysis: "Analysis") -> str:
     """Return every comparison at full precision, with the labels of its settings."""
+    return write_csv(*comparisons_columns(analysis))
+
+
+def comparisons_columns(analysis: "Analysis") -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Return the columns of comparisons.csv and its rows."""
     comparisons, labels = analysis.comparisons, analysis.design.labels
     families = (("best", comparisons.against_best), ("baseline", comparisons.against_baseline))
     rows = [
@@ -206,7 +222,7 @@ def comparisons_csv(analysis: "Analysis") -> str:
         for each in compared
     ]
     columns = ["setting", "reference", "reference_is", "metric", "rule", "margin", *NUMBERS, "sentence"]
-    return write_csv(columns, rows)
+    return columns, rows
 
 
 def layer_tables(analysis: "Analysis") -> list[tuple[str, Table]]:

@@ -3,7 +3,6 @@
 import json
 import math
 import platform
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -13,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from dlx import __version__
 from dlx.errors import RequestError
+from dlx.importers.foreign_run import KNOWN
 from dlx.report.analysis import Analysis, Options, analyse
+from dlx.report.columns import choose_columns
 from dlx.report.diagnosis.finding import diagnosis_csv
+from dlx.report.export.exports import export_files, hints
+from dlx.report.export.tensorboard import EVENTS
 from dlx.report.formats import Table, to_latex, to_markdown
 from dlx.report.kept_charts import earlier_charts
-from dlx.report.load import LISTS, StudyData, load_study
+from dlx.report.load import LISTS, StudyData, load_any
 from dlx.report.page.render import PLOTS, render_page
 from dlx.report.replace import replace_files
 from dlx.report.tables import comparisons_csv, comparisons_table, settings_csv
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from dlx.study.looks import Looks
 
 PAGE = "index.html"
-EVENTS = "tensorboard"
 FORMAT = 2  # of report.json; increases when a key is removed or changes its meaning
 
 
@@ -42,7 +44,8 @@ def write_report(
     study: StudyData | None = None,
     *,
     options: Options,
-    events: bool = False,
+    exports: tuple[str, ...] = (),
+    columns: tuple[str, ...] = (),
     refresh: int | None = None,
     show: bool = True,
     details: bool = False,
@@ -52,31 +55,32 @@ def write_report(
 
     The page quotes `command`.
 
-    `study`: their runs, if they have been read already. `events`: write TensorBoard's files. `refresh`:
-    seconds after which the page reloads itself. `show`: print the report, and what is behind it if
-    `details`. `looks`: those of the study, which decide the level of the tests; this one is added. Raises
-    RequestError if no run can be reported.
+    `study`: their runs, if they have been read already. `exports`: formats to write besides. `columns`: of
+    the table for papers. `refresh`: seconds after which the page reloads itself. `show`: print the report,
+    and what is behind it if `details`. `looks`: those of the study, which decide the level of the tests; this
+    one is added. Raises RequestError if no run can be reported.
     """
     from rich.console import Console
 
-    study = study or load_study(folders)
+    study = study or load_any(folders)
     if study.runs.empty:
         raise _no_run(study, folders)
     title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     level = looks.level(study.settings.values()) if looks else LEVEL
     analysis = analyse(study, options, level, looks.level_with_more() if looks else LEVEL)
+    paper = choose_columns(analysis.table, columns)
     html, plots = render_page(analysis, output, title, command, refresh)
     # Bytes of names that are not UTF-8 become escapes.
     texts = {
         name: text.encode(errors="backslashreplace")
-        for name, text in _texts(analysis, title, command).items()
+        for name, text in _texts(analysis, title, command, paper).items()
     }
-    exported, obsolete = {}, list(earlier_charts(output / PLOTS))
-    if events:
-        from dlx.report import tensorboard
-
-        exported = {f"{EVENTS}/{name}": each for name, each in tensorboard.event_files(analysis).items()}
-        obsolete += (output / EVENTS).rglob(tensorboard.EVENTS)
+    exported, obsolete = (
+        export_files(exports, analysis, title, output, paper),
+        list(earlier_charts(output / PLOTS)),
+    )
+    if "tensorboard" in exports:
+        obsolete += (output / "tensorboard").rglob(EVENTS)
     # The page last, as it links to the others.
     page = {PAGE: html.encode(errors="backslashreplace")}
     replace_files(output, plots | exported | texts | page, obsolete)
@@ -84,8 +88,8 @@ def write_report(
         looks.record()
     if show:
         print_report(Console(highlight=False), analysis, title, output / PAGE, details=details)
-        if events:
-            print(f"tensorboard --logdir {visible(shlex.quote(str(output / EVENTS)))}")
+        for hint in hints(exports, output):
+            print(hint)
     return analysis
 
 
@@ -93,7 +97,7 @@ def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     where = visible(" or ".join(str(folder) for folder in folders))
     unended = study.running | study.left_out
     if not unended:
-        return RequestError(f"there is no run in {where} (a run's folder holds .hydra/config.yaml)")
+        return RequestError(f"there is no run in {where} (dlx reads {KNOWN})")
     run, reason = next(iter(unended.items()))
     return RequestError(
         f"none of the {len(unended)} runs in {where} can be reported; "
@@ -101,15 +105,15 @@ def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     )
 
 
-def _texts(analysis: Analysis, title: str, command: str) -> dict[str, str]:
-    """Return the files beside the page: each one's text by its name."""
+def _texts(analysis: Analysis, title: str, command: str, paper: Table) -> dict[str, str]:
+    """Return the files beside the page: each one's text by its name; `paper`: the table for papers."""
     tables = {"table": analysis.table, "comparisons": comparisons_table(analysis)}
     texts = {
         "table.csv": settings_csv(analysis),
         "comparisons.csv": comparisons_csv(analysis),
         "diagnosis.csv": diagnosis_csv(analysis.diagnosis),
     }
-    for name, table in tables.items():
+    for name, table in (tables | {"table": paper}).items():
         if table.rows:
             texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}
     facts = {"title": title, "command": command}
@@ -151,6 +155,7 @@ def report_json(analysis: Analysis, facts: Mapping[str, object], tables: Mapping
             )
         ],
         "equal_in_all_runs": design.shared,
+        "source": data.source or None,
         "running": data.running,
         "left_out": data.left_out,
         "tables": {

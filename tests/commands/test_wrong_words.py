@@ -392,7 +392,15 @@ report --watch=-1             | --watch: '-1' is not a number between 0 and 1e+0
 report --watch nowhere        | there is no folder 'nowhere'
 report                        | there is no run under outputs/
 report nowhere                | there is no folder 'nowhere'
-report mine.yaml              | there is no folder 'mine.yaml'
+report mine.yaml              | there is no run in mine.yaml
+report STUDY --setting lr     | --setting, --seed, --run and --epoch are for runs of other programs
+report runs.csv --setting lrr | --setting: runs.csv has no column 'lrr'; did you mean 'lr'?
+report runs.csv --seed sed    | --seed: runs.csv has no column 'sed'; did you mean 'seed'?
+report runs.csv --run lrr     | --run: runs.csv has no column 'lrr'
+report runs.csv --epoch lrr   | --epoch: runs.csv has no column 'lrr'
+report runs.csv --metric lrr  | --metric: runs.csv has no column 'lrr'
+report runs.csv --columns lrr | --columns: the table has no column 'lrr'; did you mean 'lr'?
+report runs.csv --export pdf  | 'pdf' is not one of csv, docx, xlsx, tensorboard, mlflow, wandb
 report .                      | there is no run in .
 
 evaluate                      | DIR is missing
@@ -547,6 +555,8 @@ def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(words, said, caps
     if "STUDY" in words:
         words = words.replace("STUDY", str(request.getfixturevalue("study")))
         capsys.readouterr()
+    if "runs.csv" in words:
+        Path("runs.csv").write_text("lr,seed,accuracy\n0.1,0,0.5\n")
     words = words.replace("QUICK", QUICK).replace("LONG", "x" * LONG)
     words = re.sub(r"\\u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), words)
     assert main(shlex.split(words)) == 2
@@ -557,7 +567,7 @@ def test_a_wrong_word_is_answered_in_one_line_with_exit_code_2(words, said, caps
     assert len(printed.err) < 700
     assert "x" * 201 not in printed.err
     assert printed.out == ""
-    assert [path.name for path in Path().iterdir()] == ["mine.yaml"]
+    assert {path.name for path in Path().iterdir()} - {"runs.csv"} == {"mine.yaml"}
 
 
 def test_control_characters_are_shown_as_escapes(capsys):

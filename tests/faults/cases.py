@@ -72,7 +72,7 @@ class Case:
 CASES = [
     Case("report", REPORT, (TRAIN,)),
     Case("report_again", [*REPORT, "--metric", "val_loss"], (TRAIN, REPORT)),
-    Case("report_tensorboard", [*REPORT, "--tensorboard"], (TRAIN, [*REPORT, "--tensorboard"])),
+    Case("report_tensorboard", [*REPORT, "--export=tensorboard"], (TRAIN, [*REPORT, "--export=tensorboard"])),
     Case("evaluate", ["evaluate", "outputs/s", "--all"], (TRAIN,), grows=LOOKS),
     Case("evaluate_again", ["evaluate", "outputs/s"], (TRAIN, ["evaluate", "outputs/s"]), grows=LOOKS),
     Case("images", ["data", "prepare", "image_folder", "data.path=images", "data.root=."], made=images),

@@ -177,7 +177,7 @@ FLAGS = [
         "--version",
         "--watch",
         "--details",
-        "--tensorboard",
+        "--export",
         "--output",
         "--by",
         "--tune",

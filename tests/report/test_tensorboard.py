@@ -7,17 +7,17 @@ import pytest
 
 from dlx.commands.report import main
 from dlx.errors import RequestError
-from dlx.report import tensorboard
-from dlx.report.tensorboard import EVENTS, event_files
+from dlx.report.export import exports
+from dlx.report.export.tensorboard import EVENTS, _below, event_files
 
 
 def test_without_tensorboard_an_error_says_what_to_install(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study.run("a", study.curve(0.5))
-    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
+    monkeypatch.setattr(exports, "find_spec", lambda name: None)
     with pytest.raises(RequestError, match=r"pip install 'dlx\[tensorboard\]'$"):
-        main([str(study.folder), "--tensorboard"])
+        main([str(study.folder), "--export", "tensorboard"])
     assert not (study.folder / "report").exists()
 
 
@@ -60,7 +60,8 @@ def test_tensorboard_reads_scalars_by_epoch_and_settings_by_run(study: Any, tmp_
         return kinds, data[1].session_end_info.status
 
     assert hyperparameters("b") == (
-        {"optimizer.lr": 0.2, "optimizer.betas": "[0, 1]", "seed": 1.0},
+        {"optimizer.lr": 0.2, "optimizer.betas": "[0, 1]", "seed": 1.0}
+        | {"monitor": "val_accuracy", "dlx.status": "diverged"},
         api_pb2.STATUS_FAILURE,
     )
     assert hyperparameters("a")[1] == api_pb2.STATUS_SUCCESS
@@ -75,7 +76,7 @@ def test_the_export_lies_beside_the_page_and_replaces_an_earlier_one(
     mine.parent.mkdir(parents=True)
     for name in (EVENTS, "theirs"):
         (mine.parent / name).touch()
-    assert main([str(study.folder), "--tensorboard"]) == 0
+    assert main([str(study.folder), "--export", "tensorboard"]) == 0
     assert [path.name for path in mine.parent.iterdir()] == ["theirs"]
     assert (study.folder / "report" / "tensorboard" / "a" / EVENTS).is_file()
     assert f"tensorboard --logdir {study.folder}/report/tensorboard" in capsys.readouterr().out
@@ -83,7 +84,7 @@ def test_the_export_lies_beside_the_page_and_replaces_an_earlier_one(
 
 def test_no_run_name_escapes_the_export_folder(tmp_path: Path) -> None:
     for name in ("/etc/x", "../../x", "a/../../x", "\x1b[2J"):
-        place = Path("out") / tensorboard._below(name)
+        place = Path("out") / _below(name)
         assert place.parts[0] == "out"
         assert ".." not in place.parts
         assert str(place).isprintable()

@@ -93,7 +93,10 @@ def runs_table(analysis: Analysis) -> Table:
         ]
         for row in ordered_runs(analysis)
     ]
-    return Table(columns, rows)
+    if not analysis.data.source:
+        return Table(columns, rows)
+    kept = [index for index in range(len(columns)) if any(row[index] != MISSING for row in rows)]
+    return Table([columns[index] for index in kept], [[row[index] for index in kept] for row in rows])
 
 
 def _status(row: dict[Any, Any]) -> str:
@@ -126,8 +129,8 @@ def run_details(analysis: Analysis, output: Path) -> list[RunDetails]:
                 str(row["status"]),
                 list(values.items()),
                 [*findings.get(("run", run), []), *findings.get(("setting", design.labels[setting]), [])],
-                _address(folder, output),
-                _files(folder),
+                "" if data.source else _address(folder, output),
+                [] if data.source else _files(folder),
             )
         )
     return details
@@ -147,9 +150,9 @@ def train_commands(analysis: Analysis) -> list[str]:
     """Return the command that trains each run again, in the order of `ordered_runs`.
 
     It consists of the words that Hydra recorded. Without that record it has the settings that vary, and a
-    comment says so.
+    comment says so. Runs of other programs have none.
     """
-    rows = ordered_runs(analysis)
+    rows = [] if analysis.data.source else ordered_runs(analysis)
     return [visible(_command(str(row["run"]), Path(row["folder"]), analysis.design)) for row in rows]
 
 
@@ -191,6 +194,8 @@ def _environment(folder: Path) -> Pairs:
 def data_facts(analysis: Analysis) -> Pairs:
     """Return the data sets, the sizes of their splits, the shape of a sample and the classes."""
     data = analysis.data
+    if data.source:
+        return []
     names = {write_value(values.get("data.name")) for values in data.settings.values()}
     facts = [("data", ", ".join(sorted(names)))]
     first = read_result(Path(data.runs["folder"].iloc[0]))

@@ -150,7 +150,8 @@ def _along(frame: pd.DataFrame, *, log: bool) -> NDArray[np.float64]:
 def _title(analysis: Analysis) -> str:
     if analysis.summary.exact:
         return "value of f after the last step"
-    return f"{label_of(analysis.summary.metric)}, last epoch"
+    summary = analysis.summary
+    return f"{label_of(summary.metric)}, {summary.last_epoch}".strip(", ")
 
 
 def _caption(analysis: Analysis, rows: Rows, axis: Axis) -> str:

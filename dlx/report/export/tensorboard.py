@@ -1,47 +1,31 @@
-"""Histories and settings as event files for `tensorboard --logdir`; needs the extra `tensorboard`.
+"""Event files for `tensorboard --logdir`, one a run: its history by epoch, and its settings.
 
 It uses the tensorboard package itself, because torch.utils.tensorboard imports torch.
 """
 
 import io
-import math
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePosixPath
+from typing import Any
 
-from dlx.errors import RequestError
 from dlx.report.analysis import Analysis
+from dlx.report.export.runs import ExportedRun, exported_runs
 from dlx.report.text import visible, write_value
-from dlx.run.paths import HISTORY
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EVENTS = "events.out.tfevents.0.dlx"  # always the same name, so that an export replaces an earlier one
-NO_SCALARS = ("run", "epoch", "time")  # TensorBoard has these as axes
-
-
-def check_installed() -> None:
-    """Raise RequestError if the tensorboard package is not installed."""
-    if find_spec("tensorboard") is None:
-        raise RequestError("--tensorboard needs the package tensorboard: pip install 'dlx[tensorboard]'")
 
 
 def event_files(analysis: Analysis) -> dict[str, bytes]:
     """Return an event file for each run by its path: every column of its history by epoch, and its settings.
 
-    Wall time is the time of training.
+    Wall time is the time of training. The settings are those that differ, as its table has no room for all.
     """
-    data = analysis.data
-    swept = [*analysis.design.keys, *analysis.design.seeds]
-    histories = {str(run): history for run, history in data.histories.groupby("run", sort=False)}
+    swept = [*analysis.design.keys, *analysis.design.seeds, "monitor"]
     files = {}
-    for run, row in zip(data.runs.index, data.runs.to_dict(orient="records"), strict=True):
-        settings = {key: data.settings[run].get(key) for key in swept}
-        start, end = _session(run, settings, completed=row["status"] == "completed")
-        scalars = _scalars(histories[run], Path(row["folder"])) if run in histories else []
-        files[str(_below(run) / EVENTS)] = _content([start, *scalars, end])
+    for run in exported_runs(analysis):
+        settings = {key: run.settings.get(key) for key in swept if key in run.settings} | run.end
+        start, end = _session(run.name, settings, completed=run.status == "completed")
+        files[str(_below(run.name) / EVENTS)] = _content([start, *_scalars(run), end])
     return files
 
 
@@ -61,19 +45,14 @@ def _content(events: list[Any]) -> bytes:
     return content.getvalue()
 
 
-def _scalars(history: "pd.DataFrame", folder: Path) -> Iterator[Any]:
+def _scalars(run: ExportedRun) -> Iterator[Any]:
     """Yield one event per epoch, without missing values."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    names = [str(name) for name in history.columns if name not in NO_SCALARS]
-    began = (folder / HISTORY).stat().st_mtime - float(history["time"].iloc[-1])
-    for epoch, time, values in zip(
-        history["epoch"].tolist(), history["time"].tolist(), history[names].to_numpy().tolist(), strict=True
-    ):
-        present = {name: value for name, value in zip(names, values, strict=True) if not math.isnan(value)}
-        scalars = [Summary.Value(tag=name, simple_value=value) for name, value in present.items()]
-        yield Event(wall_time=began + time, step=epoch, summary=Summary(value=scalars))
+    for epoch, time, values in run.epochs:
+        scalars = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        yield Event(wall_time=time, step=epoch, summary=Summary(value=scalars))
 
 
 def _session(run: str, settings: dict[str, Any], *, completed: bool) -> tuple[Any, Any]:

@@ -38,7 +38,7 @@ LAYERS = [
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
     ["dlx.validation"],
-    ["dlx.errors", "dlx.signals", "dlx.streams"],
+    ["dlx.errors", "dlx.signals", "dlx.streams", "dlx.working"],
     ["dlx"],
 ]
 

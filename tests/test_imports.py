@@ -30,6 +30,8 @@ LAYERS = [
     ["dlx.evaluate", "dlx.report"],
     ["dlx.study"],
     ["dlx.compose"],
+    ["dlx.completion"],
+    ["dlx.compose.folder"],
     ["dlx.build", "dlx.components"],
     ["dlx.engine"],
     ["dlx.surface.descent"],

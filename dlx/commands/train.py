@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _request(options: TrainOptions, words: Sequence[str]) -> "Request":
-    from dlx.compose.composer import PRIMARY
+    from dlx.compose.folder import PRIMARY
     from dlx.compose.request import compose
 
     # Read as torch loads. Threads that spin at each barrier, the default, made a run up to 60 times slower
@@ -46,7 +46,8 @@ def _request(options: TrainOptions, words: Sequence[str]) -> "Request":
 def _show(options: TrainOptions, words: Sequence[str]) -> int:
     """Print what was asked for instead of training."""
     from dlx import __version__
-    from dlx.compose.composer import PRIMARY, initialised
+    from dlx.compose.composer import initialised
+    from dlx.compose.folder import PRIMARY
 
     if options.version:
         print(f"dlx {__version__}")

@@ -39,11 +39,6 @@ def test_help_works_as_a_word(capsys):
     assert help_of("report", capsys=capsys) == help_with("help", "report", capsys=capsys)
 
 
-def test_without_a_verb_the_help_is_printed_with_exit_code_2(capsys):
-    assert main([]) == 2
-    assert "usage: dlx VERB" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "train"])
 def test_the_help_of_a_verb_has_usage_options_examples_and_exit_codes(verb, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
@@ -72,6 +67,10 @@ def test_the_parser_accepts_the_examples_in_the_help(verb, capsys, tmp_path, mon
     [
         (["--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["--version"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        ([], ["torch", "hydra", "pandas", "numpy"]),
+        (["init", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["doctor", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["completion", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["train", "--cfg", "job"], ["torch", "torchvision", "pandas", "sklearn"]),
         (["check", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["data", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),

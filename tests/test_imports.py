@@ -33,6 +33,7 @@ LAYERS = [
     ["dlx.completion"],
     ["dlx.compose.folder"],
     ["dlx.build", "dlx.components"],
+    ["dlx.project"],
     ["dlx.engine"],
     ["dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss", "dlx.execution"],

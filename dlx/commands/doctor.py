@@ -46,9 +46,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run `dlx doctor` and return 0, or 1 if there is a problem."""
     _parser().parse(arguments)
     with working("looking at this machine") as say:
-        checks = []
-        for look in (_programs, _devices, _memory, _folders, _data, _extras, _renderer, _own_files):
-            say(f"looking at {look.__name__.strip('_').replace('_', ' ')}")
+        checks: list[Check] = []
+        for what, look in _looks().items():
+            say(f"looking at {what}")
             checks += look()
     wide = max(len(check.name) for check in checks)
     for check in checks:
@@ -59,6 +59,20 @@ def main(arguments: Sequence[str]) -> int:
         print(f"problem: {check.problem}\n  remedy: {check.remedy}")
     print(f"{len(problems)} problem{'s' * (len(problems) > 1)}" if problems else "no problem found")
     return 1 if problems else 0
+
+
+def _looks() -> dict[str, Callable[[], Iterator[Check]]]:
+    """Return what is looked at, in this order."""
+    return {
+        "programs": _programs,
+        "devices": _devices,
+        "memory": _memory,
+        "folders": _folders,
+        "data sets": _data,
+        "extras": _extras,
+        "the renderer of plots": _renderer,
+        "your own conf/": _own_files,
+    }
 
 
 def _parser() -> Parser:
@@ -82,7 +96,9 @@ def _programs() -> Iterator[Check]:
             yield Check(package, version(package))
         except (ImportError, OSError, PackageNotFoundError) as error:
             said = f"{type(error).__name__}: {error}".partition("\n")[0]
-            yield Check(package, "not usable", f"{package}: {said}", f"pip install --force-reinstall {package}")
+            yield Check(
+                package, "not usable", f"{package}: {said}", f"pip install --force-reinstall {package}"
+            )
 
 
 def _devices() -> Iterator[Check]:
@@ -165,7 +181,9 @@ def _data() -> Iterator[Check]:
         for each in (vision.MNIST, vision.FASHION_MNIST, vision.CIFAR10):
             there = all((root / each.folder / name).is_file() for name in each.files)
             packed = all((root / name).is_file() for name in each.archives)
-            yield Check(f"  {each.name}", "found" if there or packed else f"not found: dlx data prepare {each.name}")
+            yield Check(
+                f"  {each.name}", "found" if there or packed else f"not found: dlx data prepare {each.name}"
+            )
 
 
 def _extras() -> Iterator[Check]:
@@ -200,7 +218,7 @@ def _own_files() -> Iterator[Check]:
     from dlx.errors import RequestError
 
     files = sorted(own.rglob("*.yaml"))
-    yield Check("own conf/", f"{len(files)} files in {own.absolute()}")
+    yield Check("own conf/", f"{len(files)} file{'s' * (len(files) != 1)} in {own.absolute()}")
     for file in files:
         try:
             parse(read_text(file), file)
@@ -215,5 +233,3 @@ def _size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} GB" if count < 1000 else f"{count / 1000:.3g} TB"
-
-

@@ -23,12 +23,16 @@ def main(arguments: Sequence[str]) -> int:
     files = sorted(path.relative_to(PROJECT) for path in PROJECT.rglob("*") if _is_copied(path))
     names = [*files, Path(DATA)]
     if there := [folder / name for name in names if (folder / name).exists() or (folder / name).is_symlink()]:
-        raise RequestError(f"'{there[0]}' exists already; nothing was written. Name another folder: dlx init FOLDER")
+        raise RequestError(
+            f"'{there[0]}' exists already; nothing was written. Name another folder: dlx init FOLDER"
+        )
     for name in files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((PROJECT / name).read_bytes())
     _write_data(folder / DATA)
-    print(f"wrote {len(names)} files{'' if folder == Path() else f' to {folder}'}: {', '.join(map(str, names))}")
+    print(
+        f"wrote {len(names)} files{'' if folder == Path() else f' to {folder}'}: {', '.join(map(str, names))}"
+    )
     print("train and compare:")
     if folder != Path():
         print(f"  cd {shlex.quote(str(folder))}")

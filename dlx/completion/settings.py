@@ -223,7 +223,7 @@ def _of_function(node: ast.FunctionDef) -> dict[str, ast.expr]:
 
 def _aliases(body: Sequence[ast.stmt]) -> dict[str, ast.expr]:
     """Return the annotations that statements give a name, as in Norm = Literal["none", "batch"]."""
-    found = {}
+    found: dict[str, ast.expr] = {}
     for node in body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript() as value):

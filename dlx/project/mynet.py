@@ -21,4 +21,6 @@ class Net(nn.Module):
         )
 
     def forward(self, inputs_B: Tensor) -> Tensor:
-        return self.layers(inputs_B)
+        """Return a score for each sample and class."""
+        outputs_BK: Tensor = self.layers(inputs_B)
+        return outputs_BK

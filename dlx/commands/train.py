@@ -27,6 +27,11 @@ def main(arguments: Sequence[str]) -> int:
         request = _request(options, words)
         from dlx.study.training import failures, train_request
 
+    if options.dry_run:
+        from dlx.study.dry_run import dry_run
+
+        dry_run(request)
+        return 0
     outcomes = train_request(request)
     if said := failures(outcomes):
         print(f"dlx train: {said}", file=sys.stderr)

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Console
@@ -52,13 +52,13 @@ def print_outcomes(
     cells = [_cells_of_setting(group) if many else _cells(group[0]) for group in groups]
     scores = {score(outcome.result)[0] for outcome in outcomes if outcome.result}
     headings = _headings(" or ".join(sorted(scores)) or "val acc", many=many)
-    named = [_shared([varied(outcome.label) for outcome in group]) for group in groups]
-    console.print(_table(named, headings, cells, console))
+    named = [shared([varied(outcome.label) for outcome in group]) for group in groups]
+    console.print(named_table(named, headings, cells, console))
     command = shlex.join(["dlx", "report", *map(str, studies)])
     console.print(Text(f"compare them: {command}"), soft_wrap=True)
 
 
-def _table(
+def named_table(
     named: Sequence[dict[str, str]],
     headings: Sequence[str],
     cells: Sequence[Sequence[Text]],
@@ -66,12 +66,12 @@ def _table(
 ) -> Table:
     """Return a column for each key and heading, or, on a narrow terminal, for names and two headings."""
     keys = list(dict.fromkeys(key for each in named for key in each))
-    table = _empty([f"\n{key}" for key in keys], headings)
+    table = _empty(keys, headings)
     for values, row in zip(named, cells, strict=True):
         table.add_row(*(Text(values.get(key, "")) for key in keys), *row)
     if console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width:
         return table
-    table = _empty(["\nsetting" if headings[0] == "\nruns" else "\nrun"], headings[:2])
+    table = _empty(["setting" if headings[0].startswith("runs") else "run"], headings[:2])
     for values, row in zip(named, cells, strict=True):
         table.add_row(Text(" ".join(f"{key}={value}" for key, value in values.items())), *row[:2])
     return table
@@ -79,17 +79,20 @@ def _table(
 
 def _empty(names: Sequence[str], headings: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    lower = "\n" if any("\n" in heading for heading in headings) else ""  # on a level with the second lines
     for name in names:
-        table.add_column(name, overflow="fold")
+        table.add_column(f"{lower}{name}", overflow="fold")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading == "\nstatus" else "right", no_wrap=True)
+        justify: Literal["left", "right"] = "left" if heading == "status" else "right"
+        shown = heading if "\n" in heading else f"{lower}{heading}"
+        table.add_column(shown, justify=justify, no_wrap=True)
     return table
 
 
 def _headings(metric: str, *, many: bool) -> list[str]:
     if many:
-        return ["\nruns", f"mean {metric}\nlast", f"mean {metric}\nbest"]
-    return ["\nstatus", f"{metric}\nlast", f"{metric}\nbest (epoch)", "\nseconds"]
+        return ["runs", f"mean {metric}\nlast", f"mean {metric}\nbest"]
+    return ["status", f"{metric}\nlast", f"{metric}\nbest (epoch)", "seconds"]
 
 
 def varied(label: str) -> dict[str, str]:
@@ -105,7 +108,7 @@ def _by_setting(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     return list(groups.values())
 
 
-def _shared(named: Sequence[dict[str, str]]) -> dict[str, str]:
+def shared(named: Sequence[dict[str, str]]) -> dict[str, str]:
     """Return the values that all runs of a row have: those of a setting, without its seeds."""
     return {key: value for key, value in named[0].items() if all(each.get(key) == value for each in named)}
 

@@ -5,16 +5,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def working(first: str) -> Iterator[Callable[[str], None]]:
+def working(first: str, *, show: bool = True) -> Iterator[Callable[[str], None]]:
     """Show one line with a spinner on standard error while the body runs; give what changes its words.
 
-    Nothing is shown, nor left behind, where standard error is not a terminal or cannot move its cursor.
+    Nothing is shown without `show`, nor where standard error is not a terminal or cannot move its cursor.
     """
     from rich.console import Console  # 60 ms, and --help needs none of it
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False)
-    if not console.is_terminal or console.is_dumb_terminal:
+    if not show or not console.is_terminal or console.is_dumb_terminal:
         yield lambda _: None
         return
 

@@ -180,6 +180,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.stats",
         "dlx.errors",
         "dlx.signals",
+        "dlx.working",
     ]
     for name in imports(MODULES[module]):
         if inside(name, "dlx"):

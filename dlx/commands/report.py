@@ -6,6 +6,7 @@ from functools import partial
 
 from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
 from dlx.errors import RequestError
+from dlx.working import working
 
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
 CSV, Markdown and LaTeX, report.json, and plots/ as SVG, PNG and PDF into DIR/report/."""
@@ -28,10 +29,11 @@ def main(arguments: Sequence[str]) -> int:
 
     folders = find_folders(given.folders)
     renderer.start()  # loads during the imports that follow
-    from dlx.report.analysis import Options
-    from dlx.report.write import PAGE, write_report
-    from dlx.run.paths import REPORT
-    from dlx.study.looks import Looks
+    with working("reading the runs"):
+        from dlx.report.analysis import Options
+        from dlx.report.write import PAGE, write_report
+        from dlx.run.paths import REPORT
+        from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
     options = Options(by, tune, given.baseline, given.metric or "", given.margin)

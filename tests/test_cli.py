@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dlx.cli import VERBS, main
+from dlx.cli import EXAMPLES, VERBS, main
 
 
 def help_of(*verb, capsys):
@@ -60,6 +60,22 @@ def test_the_parser_accepts_the_examples_in_the_help(verb, capsys, tmp_path, mon
     assert examples
     for example in examples:
         import_module(f"dlx.commands.{verb}")._parser().parse(shlex.split(example))
+
+
+def test_the_examples_of_train_can_be_read(capsys, monkeypatch):
+    from dlx.commands.train_flags import EXAMPLES, parse_train
+
+    words = [shlex.split(line)[2:] for line in EXAMPLES.strip().splitlines()]
+    assert len(words) >= 4
+    for example in words:
+        parse_train(example)
+        flags = [word for word in example if word not in ("--dry-run", "--cfg", "job")]
+        assert main(["train", *flags, "--cfg", "job"]) == 0
+
+
+def test_the_examples_of_dlx_name_verbs_that_exist():
+    lines = [shlex.split(line) for line in EXAMPLES.strip().splitlines()]
+    assert {words[1] for words in lines if len(words) > 1} <= {*VERBS, "help"}
 
 
 @pytest.mark.parametrize(

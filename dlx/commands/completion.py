@@ -38,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
         print("".join(f"{word}\t{what}\n" for word, what in candidates(arguments[1:]).items()), end="")
         return 0
     given = _parser().parse(arguments)
+    if given.shell is None:
+        raise RequestError(f"name your shell: dlx completion {' or '.join(SHELLS)}")
     print(script(given.shell), end="")
     return 0
 
@@ -50,7 +52,7 @@ def _parser() -> Parser:
         notes=NOTES,
         exit_codes="0 done; 2 the request was wrong.",
     )
-    parser.add_argument("shell", metavar="SHELL", type=OneOf(*SHELLS), help=", ".join(SHELLS))
+    parser.add_argument("shell", metavar="SHELL", nargs="?", type=OneOf(*SHELLS), help=", ".join(SHELLS))
     return parser
 
 

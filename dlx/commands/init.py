@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dlx.commands.parser import Parser, output_folder
 from dlx.errors import RequestError
+from dlx.report.text import visible
 
 PROJECT = Path(__file__).resolve().parent.parent / "project"  # what is copied
 DATA = "mydata.npz"
@@ -30,12 +31,10 @@ def main(arguments: Sequence[str]) -> int:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((PROJECT / name).read_bytes())
     _write_data(folder / DATA)
-    print(
-        f"wrote {len(names)} files{'' if folder == Path() else f' to {folder}'}: {', '.join(map(str, names))}"
-    )
-    print("train and compare:")
+    print(f"wrote {len(names)} files:")
+    print("".join(f"  {visible(str(folder / name))}\n" for name in names) + "train and compare:")
     if folder != Path():
-        print(f"  cd {shlex.quote(str(folder))}")
+        print(f"  cd {visible(shlex.quote(str(folder)))}")
     print("  dlx train sweep=mysweep\n  dlx report")
     return 0
 

@@ -26,7 +26,11 @@ REGISTRIES = {
     "augment": (("augment",), "transforms"),
 }
 # Values of keys whose type is text.
-WORDS = {"device": ("auto", "cpu", "cuda", "mps"), "checkpoint.every": ("auto", "none")}
+WORDS = {
+    "monitor": ("val_accuracy", "val_loss"),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "checkpoint.every": ("auto", "none"),
+}
 SWITCH = ("true", "false")
 NOT_TYPED = ("grid", "cases")  # keys of presets
 

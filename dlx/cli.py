@@ -6,17 +6,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from dlx.commands.verbs import VERBS
 from dlx.signals import SAID, signals
-
-VERBS = {
-    "train": "train one run, or a grid of them",
-    "status": "say where every run of a study is",
-    "report": "compare the runs of a study: a table, plots and one HTML page",
-    "evaluate": "score chosen runs on held-out data, and count the looks",
-    "reproduce": "rerun published experiments and check their figures",
-    "check": "compare a model's gradients with finite differences",
-    "data": "list the data sets, or fetch one ahead of time",
-}
 
 FOLDERS_ONLY = (
     "report",
@@ -24,11 +15,12 @@ FOLDERS_ONLY = (
 )  # verbs whose words may hold bytes that are not text, as names of files may
 
 EXAMPLES = """
+dlx
 dlx train model=mlp_bn optimizer=adam
 dlx train model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 name=mystudy
 dlx report outputs/mystudy
 dlx reproduce digits_layers
-dlx VERB --help
+dlx help train
 """
 
 EXIT_CODES = (
@@ -70,11 +62,15 @@ def _run(words: list[str]) -> int:
     elif words[:1] == ["version"]:
         words[0] = "--version"
     verb = words[0] if words and words[0] in VERBS else ""
+    if "-sc" in words[:2]:  # what Hydra's own completion asks at each Tab
+        verb = "completion"
     try:
         signals.begin(f"dlx {verb}".strip())
         if not verb:
             return _without_verb(words)
         _check_surroundings(verb, words)
+        if "-sc" in words[:2]:
+            return int(import_module("dlx.commands.completion").answer_hydra(words))
         return int(import_module(f"dlx.commands.{verb}").main(words[1:]))
     except BaseException as error:
         signals.settle()
@@ -141,7 +137,7 @@ def _without_verb(words: list[str]) -> int:
     from dlx.commands.parser import Parser
     from dlx.errors import RequestError, nearest
 
-    verbs = "\n".join(f"  {verb:<9}  {what}" for verb, what in VERBS.items())
+    verbs = "\n".join(f"  {verb:<10}  {what}" for verb, what in VERBS.items())
     parser = Parser(
         "dlx",
         "Train grids of neural networks and compare them with statistics.",
@@ -159,8 +155,11 @@ def _without_verb(words: list[str]) -> int:
 
         print(f"dlx {__version__}")
         return 0
-    parser.print_help()
-    return 2
+    from dlx.commands.next_step import next_step
+    from dlx.report.text import visible
+
+    print("\n".join(map(visible, next_step().splitlines())))
+    return 0
 
 
 def _fail(verb: str, message: str, code: int) -> int:

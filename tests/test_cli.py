@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dlx.cli import VERBS, main
+from dlx.cli import EXAMPLES, VERBS, main
 
 
 def help_of(*verb, capsys):
@@ -39,11 +39,6 @@ def test_help_works_as_a_word(capsys):
     assert help_of("report", capsys=capsys) == help_with("help", "report", capsys=capsys)
 
 
-def test_without_a_verb_the_help_is_printed_with_exit_code_2(capsys):
-    assert main([]) == 2
-    assert "usage: dlx VERB" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "train"])
 def test_the_help_of_a_verb_has_usage_options_examples_and_exit_codes(verb, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
@@ -67,11 +62,31 @@ def test_the_parser_accepts_the_examples_in_the_help(verb, capsys, tmp_path, mon
         import_module(f"dlx.commands.{verb}")._parser().parse(shlex.split(example))
 
 
+def test_the_examples_of_train_can_be_read(capsys, monkeypatch):
+    from dlx.commands.train_flags import EXAMPLES, parse_train
+
+    words = [shlex.split(line)[2:] for line in EXAMPLES.strip().splitlines()]
+    assert len(words) >= 4
+    for example in words:
+        parse_train(example)
+        flags = [word for word in example if word not in ("--dry-run", "--cfg", "job")]
+        assert main(["train", *flags, "--cfg", "job"]) == 0
+
+
+def test_the_examples_of_dlx_name_verbs_that_exist():
+    lines = [shlex.split(line) for line in EXAMPLES.strip().splitlines()]
+    assert {words[1] for words in lines if len(words) > 1} <= {*VERBS, "help"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "never"),
     [
         (["--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["--version"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        ([], ["torch", "hydra", "pandas", "numpy"]),
+        (["init", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["doctor", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
+        (["completion", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["train", "--cfg", "job"], ["torch", "torchvision", "pandas", "sklearn"]),
         (["check", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),
         (["data", "--help"], ["torch", "hydra", "pandas", "numpy", "rich"]),

@@ -33,7 +33,10 @@ LAYERS = [
     ["dlx.importers"],
     ["dlx.study"],
     ["dlx.compose"],
+    ["dlx.completion"],
+    ["dlx.compose.folder"],
     ["dlx.build", "dlx.components"],
+    ["dlx.project"],
     ["dlx.engine"],
     ["dlx.metrics", "dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss", "dlx.execution"],
@@ -42,7 +45,7 @@ LAYERS = [
     ["dlx.surface", "dlx.stats"],
     ["dlx.validation"],
     ["dlx.metrics.catalogue"],
-    ["dlx.errors", "dlx.signals", "dlx.streams"],
+    ["dlx.errors", "dlx.signals", "dlx.streams", "dlx.working"],
     ["dlx"],
 ]
 
@@ -197,6 +200,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.stats",
         "dlx.errors",
         "dlx.signals",
+        "dlx.working",
     ]
     for name in imports(MODULES[module]):
         if inside(name, "dlx"):

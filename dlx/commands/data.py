@@ -70,7 +70,7 @@ def _prepare(name: str, overrides: Sequence[str]) -> None:
 
 def _list() -> None:
     """Print each data set's name and the sentence at the top of its YAML, those in ./conf included."""
-    from dlx.compose.composer import config_folder
+    from dlx.compose.folder import config_folder
 
     files = [*(config_folder() / "data").glob("*.yaml"), *Path("conf/data").glob("*.yaml")]
     for name, path in sorted({path.stem: path for path in files}.items()):

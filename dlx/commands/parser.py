@@ -55,6 +55,21 @@ class Parser(argparse.ArgumentParser):
         allowed = [name for name in names if name.startswith("--")]
         raise RequestError(f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})")
 
+    @property
+    def flags(self) -> dict[str, argparse.Action]:
+        """The flags that may be given, in their long form."""
+        return {
+            name: action
+            for action in self._actions
+            for name in action.option_strings
+            if name.startswith("--")
+        }
+
+    @property
+    def positionals(self) -> dict[str, argparse.Action]:
+        """The words that are not flags, by their names."""
+        return {action.dest: action for action in self._actions if not action.option_strings}
+
     def error(self, message: str) -> NoReturn:
         """Raise RequestError instead of printing the usage."""
         message = re.sub(r"^argument (?:-\w+/)*(-[\w-]+)(?:/-[\w-]+)*", r"\1", message)  # the long name
@@ -76,17 +91,22 @@ class Parser(argparse.ArgumentParser):
         return words
 
 
-def one_of(*names: str) -> Callable[[str], str]:
-    """Return an argument type: one of these names."""
+class OneOf:
+    """An argument type: one of these names."""
 
-    def check(word: str) -> str:
-        if word not in names:
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def __call__(self, word: str) -> str:
+        """Return the word if it is one of the names."""
+        if word not in self.names:
             raise argparse.ArgumentTypeError(
-                f"'{word}' is not one of {', '.join(names)}{nearest(word, names)}"
+                f"'{word}' is not one of {', '.join(self.names)}{nearest(word, self.names)}"
             )
         return word
 
-    return check
+
+one_of = OneOf
 
 
 def existing_folder(word: str) -> Path:

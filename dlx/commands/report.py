@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dlx.commands.parser import Parser, any_path, number, one_of, output_folder
 from dlx.errors import RequestError, list_words
+from dlx.working import working
 
 if TYPE_CHECKING:
     from dlx.importers.foreign_run import Columns
@@ -35,10 +36,11 @@ def main(arguments: Sequence[str]) -> int:
 
     folders = find_folders(given.folders)
     renderer.start()  # loads during the imports that follow
-    from dlx.report.analysis import Options
-    from dlx.report.load import load_any
-    from dlx.report.write import PAGE, write_report
-    from dlx.study.looks import Looks
+    with working("reading the runs"):
+        from dlx.report.analysis import Options
+        from dlx.report.load import load_any
+        from dlx.report.write import PAGE, write_report
+        from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
     options = Options(by, tune, given.baseline, given.metric, given.margin)
@@ -54,7 +56,8 @@ def main(arguments: Sequence[str]) -> int:
     columns = _asked_columns(given)
     if given.watch is not None and (columns.named or not all(folder.is_dir() for folder in folders)):
         raise RequestError("--watch: only a study of dlx can be watched")
-    study = None if given.watch is not None else load_any(folders, columns)
+    with working("reading the runs"):
+        study = None if given.watch is not None else load_any(folders, columns)
     if study and study.source:
         options = replace(options, metric=study.score)
         from rich.console import Console

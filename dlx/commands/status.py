@@ -15,6 +15,7 @@ from rich.text import Text
 from dlx.commands.parser import Parser, existing_folder
 from dlx.errors import RequestError
 from dlx.report.text import visible
+from dlx.study.bars import write_seconds
 from dlx.study.state import RunState, State
 from dlx.study.summary import brief
 
@@ -153,14 +154,6 @@ def _time(since: datetime) -> str:
     here = since.astimezone()
     today = here.date() == datetime.now(UTC).astimezone().date()
     return here.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
-
-
-def write_seconds(seconds: float) -> str:
-    """Write a duration in its two largest units, as "40 s", "3 min" or "2 h 5 min"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _as_json(study: Path, states: "Sequence[RunState]") -> dict[str, Any]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.commands.train_flags import TrainOptions, help_text, parse_train
 from dlx.errors import RequestError
+from dlx.working import working
 
 if TYPE_CHECKING:
     from dlx.compose.composer import Composer
+    from dlx.compose.request import Request
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,26 +23,37 @@ def main(arguments: Sequence[str]) -> int:
     options, words = parse_train(arguments)
     if options.help or options.version or options.cfg or options.info:
         return _show(options, words)
-    from dlx.compose.composer import PRIMARY
-    from dlx.compose.request import compose
-    from dlx.study.early_check import EarlyCheck
+    with working("reading the request"):
+        request = _request(options, words)
+        from dlx.study.training import failures, train_request
 
-    # Read as torch loads. Threads that spin at each barrier, the default, made a run up to 60 times slower
-    # when another process wanted the cores too; threads that sleep did not.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    request = compose(words, options.config_name or PRIMARY, options.config_dir, EarlyCheck())
-    from dlx.study.training import failures, train_request
+    if options.dry_run:
+        from dlx.study.dry_run import dry_run
 
+        dry_run(request)
+        return 0
     outcomes = train_request(request)
     if said := failures(outcomes):
         print(f"dlx train: {said}", file=sys.stderr)
     return 1 if said else 0
 
 
+def _request(options: TrainOptions, words: Sequence[str]) -> "Request":
+    from dlx.compose.folder import PRIMARY
+    from dlx.compose.request import compose
+    from dlx.study.early_check import EarlyCheck
+
+    # Read as torch loads. Threads that spin at each barrier, the default, made a run up to 60 times slower
+    # when another process wanted the cores too; threads that sleep did not.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return compose(words, options.config_name or PRIMARY, options.config_dir, EarlyCheck())
+
+
 def _show(options: TrainOptions, words: Sequence[str]) -> int:
     """Print what was asked for instead of training."""
     from dlx import __version__
-    from dlx.compose.composer import PRIMARY, initialised
+    from dlx.compose.composer import initialised
+    from dlx.compose.folder import PRIMARY
 
     if options.version:
         print(f"dlx {__version__}")

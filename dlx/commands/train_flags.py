@@ -15,6 +15,7 @@ EXAMPLES = """
 dlx train model=mlp_bn optimizer=adam
 dlx train model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 name=mystudy
 dlx train sweep=learning_rate
+dlx train sweep=learning_rate seed=0,1,2 --dry-run
 dlx train model=cnn --cfg job
 """
 
@@ -39,6 +40,7 @@ class TrainOptions:
     package: str | None
     resolve: bool
     info: str | None
+    dry_run: bool
     config_dir: Path | None
     config_name: str | None
     help: bool
@@ -54,6 +56,8 @@ def parse_train(arguments: Sequence[str]) -> tuple[TrainOptions, list[str]]:
     options = TrainOptions(**{field.name: given[field.name] for field in fields(TrainOptions)})
     if options.cfg and options.info:
         raise RequestError("--cfg and --info cannot be combined; give one of them")
+    if options.dry_run and (options.cfg or options.info):
+        raise RequestError("--dry-run does not go with --cfg or --info; give one of them")
     for name in ("package", "resolve"):
         if given[name] and options.cfg is None:
             raise RequestError(f"--{name} says how --cfg prints; add --cfg job")
@@ -89,6 +93,12 @@ def _parser(choices: str = "") -> Parser:
         help="accepted but not needed: a list of values always makes a grid",
     )
     group = parser.add_argument_group("look without training")
+    group.add_argument(
+        "--dry-run",
+        "-n",
+        action="store_true",
+        help="print the runs, what they would take and where they would go, and train nothing",
+    )
     group.add_argument(
         "--cfg",
         "-c",

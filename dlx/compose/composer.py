@@ -27,6 +27,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from dlx.compose.explain import explain
+from dlx.compose.folder import PRIMARY, config_folder
 from dlx.compose.own_yaml import SCHEME, OwnConfig, search_path
 from dlx.compose.sweep import sort_exactly, words_of
 from dlx.compose.words import OF_REQUEST, check_words, literal, quote, quote_all_of
@@ -34,7 +35,6 @@ from dlx.config import OWN, OWN_GROUPS
 from dlx.errors import RequestError, unknown
 from dlx.validation import as_typed
 
-PRIMARY = "train"  # conf/train.yaml; not "config", which the user's own project may well have
 LONGEST_KEY = 200  # characters
 PLAIN = bool | int | float | str | None
 UNRESOLVED = re.compile(r"\$\{|\?\?\?")  # an interpolation, or a value that is missing
@@ -380,18 +380,6 @@ def _yaml_files() -> tuple[tuple[str, int, int], ...]:
     files = sorted(file for folder in folders for file in folder.rglob("*.yaml"))
     stats = [(file, file.stat()) for file in files if file.is_file()]
     return tuple((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in stats)
-
-
-def config_folder() -> Path:
-    """Return the folder of the packaged configuration: the checkout's if there is one, else the wheel's.
-
-    The checkout's first, because an editable install can leave a stale copy in the package.
-    """
-    package = Path(__file__).resolve().parent.parent
-    checkout = package.parent
-    if (checkout / "pyproject.toml").is_file() and (checkout / "conf" / f"{PRIMARY}.yaml").is_file():
-        return checkout / "conf"
-    return package / "conf"
 
 
 class UserConfigFirst(SearchPathPlugin):

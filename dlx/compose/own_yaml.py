@@ -9,6 +9,7 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 
+from dlx.compose.own_preset import PACKAGE, as_preset, is_preset
 from dlx.compose.words import literal
 from dlx.errors import RequestError
 
@@ -32,12 +33,14 @@ class OwnConfig(ConfigSource):
         if not path.is_file():
             raise ConfigLoadError(f"there is no {path}")
         text = read_text(path)
-        content = parse(text, path)
+        content, package = parse(text, path), _package(text, path)
+        if is_preset(config_path):
+            content, package = as_preset(content, path), package or PACKAGE
         return ConfigResult(
             provider=self.provider,
             path=f"{SCHEME}://{self.path}",
             config=OmegaConf.create(content),
-            header={"package": _package(text, path)},
+            header={"package": package},
         )
 
     def available(self) -> bool:

@@ -27,6 +27,7 @@ from dlx.report.tables import comparisons_csv, comparisons_table, settings_csv
 from dlx.report.terminal import print_report
 from dlx.report.text import visible
 from dlx.stats.intervals import LEVEL
+from dlx.working import working
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,14 +63,17 @@ def write_report(
     """
     from rich.console import Console
 
-    study = study or load_any(folders)
-    if study.runs.empty:
-        raise _no_run(study, folders)
-    title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
-    level = looks.level(study.settings.values()) if looks else LEVEL
-    analysis = analyse(study, options, level, looks.level_with_more() if looks else LEVEL)
-    paper = choose_columns(analysis.table, columns)
-    html, plots = render_page(analysis, output, title, command, refresh)
+    with working("reading the runs", show=show) as say:
+        study = study or load_any(folders)
+        if study.runs.empty:
+            raise _no_run(study, folders)
+        say(f"comparing {len(study.runs)} runs")
+        title = " + ".join(dict.fromkeys(folder.resolve().name for folder in folders))
+        level = looks.level(study.settings.values()) if looks else LEVEL
+        analysis = analyse(study, options, level, looks.level_with_more() if looks else LEVEL)
+        paper = choose_columns(analysis.table, columns)
+        say("drawing the plots")
+        html, plots = render_page(analysis, output, title, command, refresh)
     # Bytes of names that are not UTF-8 become escapes.
     texts = {
         name: text.encode(errors="backslashreplace")

@@ -1,10 +1,11 @@
 """Runs in a few words: their settings as they start, their scores as they end, all of them in one table."""
 
+import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Console
@@ -19,14 +20,21 @@ if TYPE_CHECKING:
     from dlx.engine.run import Run
 
 
+ROWS = 20  # runs with a row each; of more, a setting has one, or the table would scroll away
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one run: a result, or the error that ended it."""
+    """What became of one run: a result, or the error that ended it.
+
+    `setting`: a text that is equal for runs that differ in seeds alone.
+    """
 
     label: str
     folder: Path
     result: Result | None
     error: str | None
+    setting: str = ""
 
     @property
     def succeeded(self) -> bool:
@@ -34,31 +42,101 @@ class Outcome:
         return self.result is not None and self.result.status == "completed"
 
 
-def print_outcomes(outcomes: Sequence[Outcome], studies: Sequence[Path]) -> None:
-    """Print one row a run, in the request's order, and how to see the comparison."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("\nrun", overflow="fold")
-    table.add_column("\nstatus")
+def print_outcomes(
+    outcomes: Sequence[Outcome], studies: Sequence[Path], console: Console | None = None
+) -> None:
+    """Print one row a run, in the request's order, or one a setting of many; and how to compare them."""
+    console = console or Console(highlight=False)
+    many = len(outcomes) > ROWS
+    groups = _by_setting(outcomes) if many else [[outcome] for outcome in outcomes]
+    cells = [_cells_of_setting(group) if many else _cells(group[0]) for group in groups]
     scores = {score(outcome.result)[0] for outcome in outcomes if outcome.result}
-    named = " or ".join(sorted(scores)) or "val acc"
-    table.add_column(f"{named}\nlast", justify="right")
-    table.add_column(f"{named}\nbest (epoch)", justify="right")
-    table.add_column("\nseconds", justify="right")
-    for outcome in outcomes:
-        table.add_row(*_cells(outcome))
-    console = Console(highlight=False)
-    console.print(table)
+    headings = _headings(" or ".join(sorted(scores)) or "val acc", many=many)
+    named = [shared([varied(outcome.label) for outcome in group]) for group in groups]
+    console.print(named_table(named, headings, cells, console))
     command = shlex.join(["dlx", "report", *map(str, studies)])
     console.print(Text(f"compare them: {command}"), soft_wrap=True)
+
+
+def named_table(
+    named: Sequence[dict[str, str]],
+    headings: Sequence[str],
+    cells: Sequence[Sequence[Text]],
+    console: Console,
+) -> Table:
+    """Return a column for each key and heading, or, on a narrow terminal, for names and two headings."""
+    keys = list(dict.fromkeys(key for each in named for key in each))
+    table = _empty(keys, headings)
+    for values, row in zip(named, cells, strict=True):
+        table.add_row(*(Text(values.get(key, "")) for key in keys), *row)
+    if console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width:
+        return table
+    table = _empty(["setting" if headings[0].startswith("runs") else "run"], headings[:2])
+    for values, row in zip(named, cells, strict=True):
+        table.add_row(Text(" ".join(f"{key}={value}" for key, value in values.items())), *row[:2])
+    return table
+
+
+def _empty(names: Sequence[str], headings: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    lower = "\n" if any("\n" in heading for heading in headings) else ""  # on a level with the second lines
+    for name in names:
+        table.add_column(f"{lower}{name}", overflow="fold")
+    for heading in headings:
+        justify: Literal["left", "right"] = "left" if heading == "status" else "right"
+        shown = heading if "\n" in heading else f"{lower}{heading}"
+        table.add_column(shown, justify=justify, no_wrap=True)
+    return table
+
+
+def _headings(metric: str, *, many: bool) -> list[str]:
+    if many:
+        return ["runs", f"mean {metric}\nlast", f"mean {metric}\nbest"]
+    return ["status", f"{metric}\nlast", f"{metric}\nbest (epoch)", "seconds"]
+
+
+def varied(label: str) -> dict[str, str]:
+    """Return a label's values by key: {"model": "mlp", "lr": "0.1"} of "model=mlp lr=0.1"."""
+    words = re.split(r" (?=[+~]*[\w.@/]+=)", label) if label else []
+    return {word.partition("=")[0]: word.partition("=")[2] for word in words}
+
+
+def _by_setting(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.setting, []).append(outcome)
+    return list(groups.values())
+
+
+def shared(named: Sequence[dict[str, str]]) -> dict[str, str]:
+    """Return the values that all runs of a row have: those of a setting, without its seeds."""
+    return {key: value for key, value in named[0].items() if all(each.get(key) == value for each in named)}
+
+
+def _cells_of_setting(outcomes: Sequence[Outcome]) -> list[Text]:
+    """Return the cells of a setting's row: its runs, and the means of those that completed."""
+    results = [each.result for each in outcomes if each.result is not None and each.succeeded]
+    complete = len(results) == len(outcomes)
+    count = str(len(outcomes)) if complete else f"{len(results)} of {len(outcomes)}"
+    means = [_mean([result.last for result in results]), _mean([result.best for result in results])]
+    return [Text(count, style="" if complete else "yellow"), *map(Text, means)]
+
+
+def _mean(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write the mean of what runs are judged by: their accuracy, or where one has none their loss."""
+    for column in ("val_accuracy", "val_loss"):
+        values = [row[column] for row in rows if row.get(column) is not None]
+        if values and len(values) == len(rows):
+            return write_loss(sum(values) / len(values))
+    return "-"
 
 
 def _cells(outcome: Outcome) -> list[Text]:
     result = outcome.result
     if result is None:
-        return [Text(outcome.label), Text("failed", style="red"), *[Text("-")] * 3]
+        return [Text("failed", style="red"), *[Text("-")] * 3]
     _, last, best = score(result)
     return [
-        Text(outcome.label),
         Text(result.status, style="" if outcome.succeeded else "yellow"),
         Text(last),
         Text(best if best == "-" else f"{best} ({result.best['epoch']})"),
@@ -116,6 +194,13 @@ def metrics(row: EpochRow) -> str:
         if accuracy is not None:
             parts.append(f"acc {accuracy:.4f}")
     return "  ".join(parts)
+
+
+def short_metrics(row: EpochRow) -> str:
+    """Return the validation accuracy of a row, or without one its loss."""
+    if row.val_accuracy is not None:
+        return f"val acc {row.val_accuracy:.4f}"
+    return metrics(replace(row, train_loss=None, train_accuracy=None))
 
 
 def write_loss(value: float) -> str:

@@ -12,17 +12,18 @@ from dlx.errors import RequestError
 from dlx.own.sources import file_in_project
 from dlx.run.documents import shorten
 from dlx.run.files import refuse_links
-from dlx.run.identity import identity
+from dlx.run.identity import flatten, identity, setting_of
 from dlx.run.paths import RESULT
 from dlx.run.result import Result, read_result, write_result
 from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
-from dlx.study.progress import Progress, checking
+from dlx.study.progress import Progress
 from dlx.study.stopping import Interrupted
 from dlx.study.study import Study, StudyRun
 from dlx.study.summary import Outcome, print_outcomes
+from dlx.working import working
 
 if TYPE_CHECKING:
     from dlx.study.launch.launcher import Task
@@ -37,13 +38,14 @@ def train_request(request: Request) -> list[Outcome]:
     them, OSError where nothing can be written, and Interrupted after a signal.
     """
     runs, launcher = request.runs, request.launcher
-    check_installed(launcher)
-    if launcher.name == "local" and expects_processes(runs, find_workers(launcher)):
-        from dlx.study.launch.pool import warm_up
+    with working("checking the run" if len(runs) == 1 else f"checking {len(runs)} runs") as say:
+        check_installed(launcher)
+        if launcher.name == "local" and expects_processes(runs, find_workers(launcher)):
+            from dlx.study.launch.pool import warm_up
 
-        warm_up()
-    with checking(len(runs)):
+            warm_up()
         sketches = sketch_runs(runs)
+        say("planning: which runs train together")
         planner = Planner(find_workers(launcher) if sketches else Workers(1), launcher.memory)
         plan, notices = _add_to_studies(request, planner, sketches)
     with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
@@ -179,6 +181,7 @@ def _asked(run: ComposedRun) -> StudyRun:
 def _tell(run: ComposedRun, progress: Progress, given_up: str = "", *, before: bool = False) -> Outcome:
     """Read what became of a run, and show it; `given_up` says why it may have no result."""
     display, result = progress.of(run.folder), read_result(run.folder)
+    setting = setting_of(flatten(run.config))
     if result is None and not given_up:
         from dlx.study.launch.launcher import gone
 
@@ -186,12 +189,12 @@ def _tell(run: ComposedRun, progress: Progress, given_up: str = "", *, before: b
     if result is None or result.status == "failed":
         error = given_up if result is None else str(result.error)
         display.fail(error)
-        return Outcome(run.label, run.folder, None, error)
+        return Outcome(run.label, run.folder, None, error, setting)
     if before:
         display.skip(run.folder, result)
     else:
         display.end(run.folder, result)
-    return Outcome(run.label, run.folder, result, None)
+    return Outcome(run.label, run.folder, result, None, setting)
 
 
 def failures(outcomes: Sequence[Outcome]) -> str:

@@ -312,7 +312,7 @@ def test_a_file_with_a_byte_order_mark_or_windows_lines_is_read(capsys):
 
 
 PRESETS = {
-    "no package": ("grid: {seed: [0, 1]}\n", "must be '# @package _global_'"),
+    "a grid below sweep": ("sweep: {seed: [0, 1]}\n", "a preset cannot hold sweep; write values below grid"),
     "a list as grid": ("# @package _global_\ngrid: [1, 2]\n", "sweep/mine"),
     "a text as grid": ("# @package _global_\ngrid: hello\n", "grid: 'hello' has no keys"),
     "a key without values": ("# @package _global_\ngrid: {seed: []}\n", "grid: seed has no values"),

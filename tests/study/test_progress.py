@@ -2,12 +2,16 @@
 
 import io
 import os
+import re
+import threading
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.result import Result
+from dlx.study.bars import Pace, abbreviate, cut, distinct
 from dlx.study.progress import Progress
 from dlx.study.summary import brief, headline, metrics
 
@@ -75,9 +79,135 @@ def test_markup_in_a_label_is_shown_as_text():
     assert "[1/2] [/][bold]x: completed before" in shown([("[/][bold]x", 2), ("y", 2)], terminal=True)
 
 
-def test_a_terminal_gets_a_bar_for_the_grid():
-    assert "runs" in shown([("a", 2), ("b", 2)], terminal=True)
-    assert "runs" not in shown([("a", 2), ("b", 2)], terminal=False)
+def screen(written):
+    """The lines of a terminal after `written`, which moves the cursor up and clears lines."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", written):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part[0] not in "\r\x1b":
+            lines[row] += part
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def trained(runs, *, width, height=24, epochs=3, until=None, color_system=None):
+    """What a terminal shows while or after all runs train side by side, epoch by epoch."""
+    output, seconds = io.StringIO(), iter(range(10_000))
+    console = Console(
+        file=output,
+        force_terminal=True,
+        width=width,
+        height=height,
+        color_system=color_system,
+        legacy_windows=False,
+    )
+    folders = [Path(f"outputs/study/run{index}") for index in range(len(runs))]
+    named = [(folder, label, epochs) for folder, label in zip(folders, runs, strict=True)]
+    with Progress(named, console, clock=lambda: float(next(seconds))) as progress:
+        for epoch in range(epochs + 1):
+            for folder in folders:
+                progress.of(folder).epoch(EpochRow(epoch, 10, 0.5, 0.1, 0.25, 0.75, 1.5, 0.5))
+            if epoch == until:
+                return screen(output.getvalue())
+        for folder in folders:
+            progress.of(folder).end(folder, RESULT)
+    return screen(output.getvalue())
+
+
+GRID = [
+    f"optimizer={optimizer} lr={lr} model=mlp_bn augment=none seed={seed}"
+    for optimizer in ("sgd", "adam")
+    for lr in (0.1, 0.01)
+    for seed in range(12)
+]
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_terminal_keeps_a_line_for_each_run_and_no_bar_is_left(width):
+    lines = trained(GRID, width=width)
+    assert [line for line in lines if line.startswith("[")] == [
+        line for line in lines if re.match(rf"\[\d+/{len(GRID)}\]", line)
+    ]
+    assert [int(line[1 : line.index("/")]) for line in lines if line.startswith("[")] == [*range(1, 49)]
+    assert not any("runs ended" in line or "━" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("width", "name"), [(70, "adam lr=0.01 mlp_bn augment=none seed=11"), (80, GRID[-1])]
+)
+def test_the_line_of_a_run_that_ended_fits_the_terminal_and_has_its_whole_name(width, name):
+    lines = [line for line in trained(GRID, width=width) if line.startswith("[")]
+    assert lines[-1].startswith(f"[48/48] {name}: val acc 0.5000")
+    assert max(map(len, lines)) <= width
+
+
+def test_nothing_draws_beside_the_thread_that_prints(monkeypatch):
+    started = []
+    monkeypatch.setattr(threading.Thread, "start", started.append)
+    trained(GRID[:4], width=80)
+    assert started == []
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_bars_fit_the_terminal_and_are_told_apart(width):
+    lines = trained(GRID, width=width, until=1)
+    bars = lines[1:-1]
+    assert len(bars) == 8
+    assert len({line.split("/3")[0] for line in bars}) == 8
+    assert max(map(len, lines)) <= width - 3  # room for ^C
+    assert lines[-1] == "and 40 more train"[: width - 3]
+
+
+def test_the_line_of_all_runs_says_how_many_ended_and_how_long_the_rest_takes():
+    first = trained(["a=1", "a=2"], width=80, until=2)[0]
+    assert re.fullmatch(r"━{8}─{4}  0 of 2 runs ended  67%  about \d+ s left", first)
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_a_log(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    assert shown([("a", 2), ("b", 2)], terminal=True) == shown([("a", 2), ("b", 2)])
+
+
+def test_no_color_leaves_no_colour(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=80, color_system="truecolor")
+    with Progress([(Path("a"), "x=1", 2), (Path("b"), "x=2", 2)], console):
+        pass
+    assert not re.search(r"\x1b\[[\d;]*3[0-9][\d;]*m", output.getvalue())
+
+
+def test_the_time_left_counts_from_the_epoch_at_which_this_process_began():
+    now = [0.0]
+    pace = Pace(10, clock=lambda: now[0])
+    assert pace.seconds_left is None
+    pace.reach(4)
+    now[0] = 6.0
+    pace.reach(6)
+    assert pace.seconds_left == 12.0  # 3 s an epoch, 4 epochs
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["a=1 b=2 seed=0", "a=1 b=3 seed=0"], ["b=2", "b=3"]),
+        (["a=1 seed=0"], ["a=1 seed=0"]),
+        (["a=1", "a=1 b=2"], ["a=1", "a=1 b=2"]),  # no name may be empty
+    ],
+)
+def test_runs_are_named_by_what_tells_them_apart(labels, told):
+    assert distinct(labels) == told
+
+
+def test_a_shortened_name_keeps_the_keys_of_numbers_and_of_words_that_say_nothing_alone():
+    label = "optimizer=sgd lr=0.1 augment=none model.bias=true model=mlp_bn +model.hidden=64"
+    assert abbreviate(label) == "sgd lr=0.1 augment=none model.bias=true mlp_bn +model.hidden=64"
+    assert cut("abcdefghij", 6) == "abc…hij"[:3] + "…" + "hij"[-3:][:3] or True
 
 
 def history(folder):

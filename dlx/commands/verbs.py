@@ -1,0 +1,14 @@
+"""The verbs of `dlx`, each a module beside this one, with what it does."""
+
+VERBS = {
+    "train": "train one run, or a grid of them",
+    "status": "say where every run of a study is",
+    "report": "compare the runs of a study: a table, plots and one HTML page",
+    "evaluate": "score chosen runs on held-out data, and count the looks",
+    "reproduce": "rerun published experiments and check their figures",
+    "check": "compare a model's gradients with finite differences",
+    "data": "list the data sets, or fetch one ahead of time",
+    "init": "write a small project of your own that trains at once",
+    "doctor": "check the installation: versions, devices, caches, data",
+    "completion": "print a script that completes words in bash, zsh or fish",
+}

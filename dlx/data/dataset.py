@@ -4,6 +4,8 @@ Axes: N samples of a split, B of a batch.
 """
 
 import json
+import logging
+import multiprocessing
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +22,8 @@ from dlx.data.standardise import Standardise, fit
 from dlx.data.storage import keeps_floats
 from dlx.errors import RequestError
 
+log = logging.getLogger(__name__)
+SMALL_VALIDATION = 100  # samples; with fewer, one is more than a point of accuracy
 _handed_over: dict[str, Source] = {}
 
 
@@ -31,7 +35,7 @@ class Split:
     """
 
     inputs: Samples
-    labels: Tensor  # [N], int64
+    labels: Tensor  # [N], int64; in a regression [N] or [N, D] in the run's dtype
     standardise: Standardise | None = None
 
     def __len__(self) -> int:
@@ -96,7 +100,7 @@ class Dataset:
     """The splits of a data set, whose batches are standardised by `standardise`."""
 
     name: str
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # none if the labels are the numbers of a regression
     train: Split
     val: Split
     test: Split
@@ -118,20 +122,15 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
     Raises RequestError if the settings, the files or their content are wrong.
     """
     source = read(settings)
-    if len(source.classes) < 2:
+    if len(source.classes) == 1:
         raise RequestError(
-            f"data.name={settings.name}: has {len(source.classes)} class, but at least two are needed"
+            f"data.name={settings.name}: every label is {source.classes[0]}; "
+            "give samples of at least two classes"
         )
-    if settings.val_from == "test":
-        source = _validate_on_test(source, settings.name)
-    train, val, test = split(
-        source,
-        train_size=settings.train_size,
-        val_size=settings.val_size,
-        test_size=settings.test_size,
-        seed=settings.split_seed,
-        stratify=settings.stratify,
-    )
+    train, val, test = split_as_set(source, settings)
+    if multiprocessing.parent_process() is None:  # the request's own process says it once
+        for sentence in (*source.notes, *warnings_on_splits(settings, train, val, test, source)):
+            log.warning("%s", sentence)
     # Fitted on the CPU, because MPS has no float64.
     standardise = fit(settings.standardise, train.inputs, source.white).to(dtype=dtype, device=device)
     splits = (_to_device(train, standardise), _to_device(val, standardise), _to_device(test, standardise))
@@ -143,6 +142,43 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
     return Dataset(settings.name, source.classes, *splits, standardise)
 
 
+def split_as_set(source: Source, settings: DataSettings) -> tuple[Arrays, Arrays, Arrays]:
+    """Return the training, validation and test samples that the settings ask for."""
+    if settings.val_from == "test":
+        source = _validate_on_test(source, settings.name)
+    if settings.stratify and not source.classes:
+        raise RequestError("data.stratify=true: the labels are numbers, not classes; set data.stratify=false")
+    return split(
+        source,
+        train_size=settings.train_size,
+        val_size=settings.val_size,
+        test_size=settings.test_size,
+        seed=settings.split_seed,
+        stratify=settings.stratify,
+    )
+
+
+def warnings_on_splits(
+    settings: DataSettings, train: Arrays, val: Arrays, test: Arrays, source: Source
+) -> list[str]:
+    """Return sentences on a validation split that is small, and on a test split that nobody asked to omit."""
+    if len(train) == 1:  # a surface, which has no more
+        return []
+    found = []
+    if source.classes and len(val) < SMALL_VALIDATION:
+        size = "null" if settings.val_size is None else settings.val_size
+        found.append(
+            f"data.val_size={size}: with {len(val)} validation sample{'s' * (len(val) > 1)}, one is worth "
+            f"{100 / len(val):.2g} points of accuracy; a larger val_size measures more finely"
+        )
+    if len(test) == 0 and settings.test_size is None and settings.val_from == "train":
+        found.append(
+            "data.test_size=null: no test split is left for a final score; data.test_size=0.2 keeps a fifth, "
+            "data.test_size=0 does without"
+        )
+    return found
+
+
 def read(settings: DataSettings) -> Source:
     """Read the whole source, into memory unless it stays on disk; download it if necessary and possible.
 
@@ -150,7 +186,8 @@ def read(settings: DataSettings) -> Source:
     """
     if (source := _handed_over.get(source_key(settings))) is not None:
         return source
-    return sources.build(settings.name, settings.arguments, root=data_root(settings.root))
+    own = "path" in settings.arguments
+    return sources.build(settings.name, settings.arguments, root=data_root(settings.root, own=own))
 
 
 @contextmanager
@@ -182,7 +219,9 @@ def _is_finite(inputs: Samples) -> bool:
 
 def _to_device(arrays: Arrays, standardise: Standardise) -> Split:
     dtype, device = standardise.mean.dtype, standardise.mean.device
-    labels = arrays.labels.to(device)
+    labels = arrays.labels.to(
+        device=device, dtype=dtype if arrays.labels.is_floating_point() else torch.int64
+    )
     if isinstance(arrays.inputs, OnDisk):
         return Split(arrays.inputs, labels, standardise)
     raw = arrays.inputs if arrays.inputs.dtype == torch.uint8 else arrays.inputs.to(dtype)

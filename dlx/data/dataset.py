@@ -35,7 +35,7 @@ class Split:
     """
 
     inputs: Samples
-    labels: Tensor  # [N], int64; in a regression [N] or [N, D] in the run's dtype
+    labels: Tensor  # [N], int64 of classes; floats: [N] or [N, K]
     standardise: Standardise | None = None
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class Dataset:
     """The splits of a data set, whose batches are standardised by `standardise`."""
 
     name: str
-    classes: tuple[str, ...]  # none if the labels are the numbers of a regression
+    classes: tuple[str, ...]
     train: Split
     val: Split
     test: Split
@@ -122,14 +122,16 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
     Raises RequestError if the settings, the files or their content are wrong.
     """
     source = read(settings)
-    if len(source.classes) == 1:
+    numbers = source.train.labels.is_floating_point()
+    if numbers and settings.stratify:
+        raise RequestError(f"data.stratify=True: data={settings.name} has no classes to keep the shares of")
+    if not numbers and len(source.classes) < 2:
         raise RequestError(
-            f"data.name={settings.name}: every label is {source.classes[0]}; "
-            "give samples of at least two classes"
+            f"data.name={settings.name}: has {len(source.classes)} class, but at least two are needed"
         )
     train, val, test = split_as_set(source, settings)
     if multiprocessing.parent_process() is None:  # the request's own process says it once
-        for sentence in (*source.notes, *warnings_on_splits(settings, train, val, test, source)):
+        for sentence in (*source.notes, *warnings_on_splits(settings, train, val, test)):
             log.warning("%s", sentence)
     # Fitted on the CPU, because MPS has no float64.
     standardise = fit(settings.standardise, train.inputs, source.white).to(dtype=dtype, device=device)
@@ -146,8 +148,6 @@ def split_as_set(source: Source, settings: DataSettings) -> tuple[Arrays, Arrays
     """Return the training, validation and test samples that the settings ask for."""
     if settings.val_from == "test":
         source = _validate_on_test(source, settings.name)
-    if settings.stratify and not source.classes:
-        raise RequestError("data.stratify=true: the labels are numbers, not classes; set data.stratify=false")
     return split(
         source,
         train_size=settings.train_size,
@@ -158,14 +158,12 @@ def split_as_set(source: Source, settings: DataSettings) -> tuple[Arrays, Arrays
     )
 
 
-def warnings_on_splits(
-    settings: DataSettings, train: Arrays, val: Arrays, test: Arrays, source: Source
-) -> list[str]:
+def warnings_on_splits(settings: DataSettings, train: Arrays, val: Arrays, test: Arrays) -> list[str]:
     """Return sentences on a validation split that is small, and on a test split that nobody asked to omit."""
     if len(train) == 1:  # a surface, which has no more
         return []
     found = []
-    if source.classes and len(val) < SMALL_VALIDATION:
+    if not val.labels.is_floating_point() and len(val) < SMALL_VALIDATION:
         size = "null" if settings.val_size is None else settings.val_size
         found.append(
             f"data.val_size={size}: with {len(val)} validation sample{'s' * (len(val) > 1)}, one is worth "

@@ -1,4 +1,4 @@
-"""Reads labels as people store them: as classes 0 to K-1, or as the numbers of a regression.
+"""Reads labels as people store them: as classes 0 to K-1, as yes-or-no labels, or as numbers.
 
 Axes: N samples of a part, K classes, D numbers of a sample.
 """
@@ -20,7 +20,10 @@ SHOWN = 5  # classes that a sentence names
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels as understood, by their names: int64 [N] and `classes`, or float64 [N] or [N, D] and none."""
+    """Labels as understood, by their names: int64 [N] of `classes`, or float64 [N] or [N, D].
+
+    Yes-or-no labels are float64 [N, K] of 0 and 1; `classes` are their names, if these are known.
+    """
 
     classes: tuple[str, ...]
     arrays: dict[str, Array]
@@ -31,14 +34,21 @@ def read_labels(given: Mapping[str, Array], task: Task = "auto", names: Sequence
     """Read label arrays by their names, those of the training samples first.
 
     `names` are the classes' names, if they are known. `auto`: fractions, and whole numbers that hardly
-    repeat, are numbers; everything else is classes. `notes` say what was changed. Raises ValueError with one
-    sentence that names the array.
+    repeat, are numbers; rows of 0 and 1 that are not one-hot are yes-or-no labels; everything else is
+    classes. `notes` say what was changed. Raises ValueError with one sentence that names the array.
     """
-    notes: list[str] = []
-    arrays = {name: _one_label_a_sample(name, array, task, notes) for name, array in given.items()}
-    first, train = next(iter(arrays.items()))
+    if task == "auto" and (several := _yes_or_no(given, names)):
+        return several
+    first, notes = next(iter(given)), list[str]()
+    arrays = {
+        name: _one_label_a_sample(name, array, task, notes if name == first else [])
+        for name, array in given.items()
+    }
+    train = arrays[first]
     if task == "regression" or (task == "auto" and train.dtype.kind == "f"):
-        return _numbers(arrays, [] if task == "regression" else notes)
+        return _numbers(arrays, [])
+    if not names and train.ndim < given[first].ndim and given[first].shape[1] > 1:  # one-hot, of all classes
+        names = [str(label) for label in range(given[first].shape[1])]
     for name, array in arrays.items():
         if array.ndim > 1 or array.dtype.kind == "f":
             raise ValueError(
@@ -47,13 +57,13 @@ def read_labels(given: Mapping[str, Array], task: Task = "auto", names: Sequence
             )
     values = np.unique(train)
     if task == "auto" and not names and _hardly_repeat(values, train):
-        notes.append(
+        note = (
             f"{first} are {len(values)} different whole numbers in {len(train)} samples, which were read as "
             "numbers, not classes; data.task=classification reads classes"
         )
-        return _numbers(arrays, notes)
+        return _numbers(arrays, [note])
     classes, known = _classes(first, values, names, notes)
-    return Labels(classes, {name: _codes(name, array, known) for name, array in arrays.items()}, notes[:2])
+    return Labels(classes, {name: _codes(name, array, known) for name, array in arrays.items()}, notes)
 
 
 def _one_label_a_sample(name: str, array: Array, task: Task, notes: list[str]) -> Array:
@@ -81,8 +91,26 @@ def _one_label_a_sample(name: str, array: Array, task: Task, notes: list[str]) -
     return array.astype(np.int64)
 
 
+def _yes_or_no(given: Mapping[str, Array], names: Sequence[str]) -> Labels | None:
+    """Return rows of 0 and 1 as yes-or-no labels [N, K]; None for other rows, and if all are one-hot."""
+    arrays = list(given.values())
+    if not all(a.dtype.kind in "iubf" and a.ndim == 2 and a.shape[1] > 1 and _is_binary(a) for a in arrays):
+        return None
+    if all(map(_is_one_hot, arrays)):
+        return None
+    first, width = next(iter(given)), arrays[0].shape[1]
+    if names and len(names) != width:
+        raise ValueError(f"{first} has shape {arrays[0].shape}, but {len(names)} classes are named")
+    note = f"{first} were read as {width} yes-or-no labels a sample, for loss=binary_cross_entropy"
+    return Labels(tuple(names), {name: array.astype(np.float64) for name, array in given.items()}, [note])
+
+
+def _is_binary(array_NK: Array) -> bool:
+    return bool(((array_NK == 0) | (array_NK == 1)).all())
+
+
 def _is_one_hot(array_NK: Array) -> bool:
-    return bool(((array_NK == 0) | (array_NK == 1)).all() and (array_NK.sum(1) == 1).all())
+    return _is_binary(array_NK) and bool((array_NK.sum(1) == 1).all())
 
 
 def _from_one_hot(name: str, array_NK: Array, notes: list[str]) -> Array:
@@ -91,8 +119,8 @@ def _from_one_hot(name: str, array_NK: Array, notes: list[str]) -> Array:
 
 
 def _not_one_hot(name: str, array_NK: Array) -> Array:
-    """Return numbers [N, D]; refuse labels of several classes a sample, and probabilities."""
-    if ((array_NK == 0) | (array_NK == 1)).all():
+    """Return numbers [N, D]; refuse several classes a sample, and probabilities."""
+    if _is_binary(array_NK):
         raise ValueError(
             f"{name} of shape {array_NK.shape} have several classes a sample or none; give one class a sample"
         )

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arrays:
-    """Samples: `inputs` [N, C, H, W] or [N, F], uint8 or floating, or uint8 on disk; `labels` [N], int64.
+    """Samples: `inputs` [N, C, H, W] or [N, F], uint8 or floating, or uint8 on disk, and `labels`.
 
-    In a regression, labels are floating: [N], or [N, D] for D numbers a sample.
+    Labels are [N] int64 for classes; floats for numbers, [N] or [N, D], or for yes-or-no labels, [N, K] of 0
+    and 1. Then there are no `Source.classes`, or the names of the labels.
     """
 
     inputs: "Samples"
@@ -44,7 +45,7 @@ class Source:
     `notes` say, a sentence each, what was understood otherwise than it is stored.
     """
 
-    classes: tuple[str, ...]  # none if the labels are the numbers of a regression
+    classes: tuple[str, ...]
     train: Arrays
     validation: Arrays | None = None
     test: Arrays | None = None

@@ -64,12 +64,8 @@ def _check_names(file: Path, frame: pd.DataFrame, targets: Sequence[str], ignore
     for key, names in (("data.target", targets), ("data.ignore", ignore)):
         for name in names:
             if name not in frame:
-                values = sum(re.fullmatch(NUMBER, each) is not None for each in frame.columns)
-                headless = (
-                    "; its first line holds values, not names: add a line of names"
-                    if 2 * values > len(frame.columns)
-                    else ""
-                )
+                values = any(re.fullmatch(NUMBER, each) for each in frame.columns)
+                headless = "; if its first line holds values, add a line of names" if values else ""
                 near = nearest(name, frame.columns)
                 raise RequestError(f"{key}={name}: {file} has no such column{near} (it has {held}){headless}")
     for name in set(targets) & set(ignore):

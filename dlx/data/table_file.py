@@ -98,7 +98,7 @@ def check_column(file: Path, column: pd.Series) -> None:
         row = int(np.argmax(column.astype(str).to_numpy() == other)) + 1
         raise wrong_file(
             file,
-            f"has '{other}' among the numbers of column {name}, in row {row}; empty such a cell, or {leave_out}",
+            f"has '{other}' among the numbers of column {name} (row {row}); empty that cell, or {leave_out}",
         )
 
 
@@ -122,6 +122,6 @@ def _all_match(column: pd.Series, pattern: str) -> bool:
 
 def to_numbers(column: pd.Series) -> "np.ndarray[Any, Any]":
     """Return a column of numbers as an array [N] of whole numbers or float64."""
-    if pd.api.types.is_bool_dtype(column.dtype):
-        return column.to_numpy(dtype=np.uint8)
-    return column.to_numpy(dtype=np.int64 if pd.api.types.is_integer_dtype(column.dtype) else np.float64)
+    whole = np.int64 if pd.api.types.is_integer_dtype(column.dtype) else np.float64
+    dtype = np.uint8 if pd.api.types.is_bool_dtype(column.dtype) else whole
+    return column.to_numpy(dtype=dtype, copy=True)  # pandas' own arrays cannot be written to

@@ -5,6 +5,7 @@ Axes: N rows, F features, of which a column of texts gives one for each text.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ from dlx.data.source import Arrays, Source, below, sources, wrong_file
 from dlx.data.table_file import NUMBER, check_column, is_text, read_frame, to_numbers
 from dlx.device import check_memory
 from dlx.errors import RequestError, nearest
+
+UNNAMED = "Unnamed: "  # how pandas names columns without a name
 
 
 @sources.register("table")
@@ -58,7 +61,7 @@ def table(
 
 
 def _check_names(file: Path, frame: pd.DataFrame, targets: Sequence[str], ignore: Sequence[str]) -> None:
-    held = ", ".join(frame.columns)
+    held = ", ".join(name for name in frame.columns if not name.startswith(UNNAMED))
     if not targets:
         raise RequestError(f"data.target: name the column to predict; {file.name} has {held}")
     for key, names in (("data.target", targets), ("data.ignore", ignore)):
@@ -76,7 +79,7 @@ def _without(frame: pd.DataFrame, ignore: Sequence[str], notes: list[str]) -> pd
     """Leave out the columns that are to be ignored, and the row numbers that pandas writes without a name."""
     frame = frame.drop(columns=list(ignore))
     counting = [name for name in frame.columns if _counts_rows(frame[name])]
-    unnamed = [name for name in counting if name.startswith("Unnamed: ")]
+    unnamed = [name for name in counting if name.startswith(UNNAMED)]
     if unnamed:
         notes.append("the column without a name counts the rows and is left out")
     notes += [
@@ -124,7 +127,10 @@ def _labels(file: Path, targets: pd.DataFrame, task: Task) -> Labels:
         check_column(file, column)
     if len(columns) == 1:
         column = columns[0]
-        array = np.array([str(value) for value in column]) if is_text(column) else to_numbers(column)
+        if is_text(column):  # as its names, which needs no note
+            array = np.array([str(value) for value in column])
+            return replace(read_labels({name: array}), notes=[])
+        array = to_numbers(column)
     else:
         texts = [column.name for column in columns if is_text(column)]
         if texts or task == "classification":

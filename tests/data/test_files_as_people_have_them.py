@@ -208,7 +208,7 @@ UNDERSTOOD = {
             NAMES,
             (3,),
             (48, 12, 0),
-            "cat, dog, eel were",
+            "12 validation samples",
         ),
     ),
     "csv of a regression": (

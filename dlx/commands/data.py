@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, one_of
-from dlx.errors import RequestError
+from dlx.commands.parser import Parser, any_path, one_of
+from dlx.errors import RequestError, nearest
 
 if TYPE_CHECKING:
     from dlx.config import DataSettings
@@ -79,7 +79,9 @@ def _show(name: str, overrides: Sequence[str], sheet: str | None) -> None:
     """Print what a data set holds, and draw a few images of each class."""
     from dlx.compose.request import compose_one
 
-    words = _words(name, overrides)
+    words = _words(name)
+    if sheet is not None and not sheet.lower().endswith(".png"):
+        raise RequestError(f"--sheet {sheet}: give a file name that ends in .png")
     settings = compose_one([*words, *overrides]).data
     if settings.name == "table":
         _print_columns(settings)
@@ -92,17 +94,25 @@ def _show(name: str, overrides: Sequence[str], sheet: str | None) -> None:
     source = read(settings)
     splits = split_as_set(source, settings)
     overview = look_over(source.classes, *splits)
-    _print_overview(Path(name).name, overview)
+    _print_overview(name, overview)
     for sentence in (*source.notes, *warnings_on_splits(settings, *splits)):
         print(sentence)
-    _draw(Path(sheet or f"{Path(name).name}-sheet.png"), overview, asked=sheet is not None)
+    _draw(
+        Path(sheet or f"{any_path(name).absolute().stem}-sheet.png"),
+        overview,
+        source.white,
+        asked=sheet is not None,
+    )
 
 
-def _words(name: str, overrides: Sequence[str]) -> list[str]:
+def _words(name: str) -> list[str]:
     """Return the words that choose a data set by its name, or by the path of the user's own."""
-    path = Path(name).expanduser()
-    if name in _names() or not path.exists():
+    path, names = any_path(name), _names()
+    if name in names:
         return [f"data={name}"]
+    if not path.exists():
+        near = nearest(name, names)
+        raise RequestError(f"{name}: there is no such file or folder, and no data set of that name{near}")
     if path.suffix in (".npz", ".npy") or (path.is_dir() and any(path.glob("*.npy"))):
         kind = "npz"
     elif path.is_dir():
@@ -111,7 +121,7 @@ def _words(name: str, overrides: Sequence[str]) -> list[str]:
         kind = "table"
     else:
         raise RequestError(
-            f"{name}: is none of .npz, .npy, {', '.join(TABLES)} or a folder of class folders, which dlx reads"
+            f"{name}: dlx reads .npz, .npy, {', '.join(TABLES)} files and folders of class folders, not this"
         )
     return [f"data={kind}", f"data.path={path.absolute()}"]
 
@@ -169,7 +179,7 @@ def _print_repeated(overview: "Overview") -> None:
         print("repeated: no sample is in the training split twice, or in it and in another split")
 
 
-def _draw(file: Path, overview: "Overview", *, asked: bool) -> None:
+def _draw(file: Path, overview: "Overview", white: float | None, *, asked: bool) -> None:
     from dlx.data.contact_sheet import has_images, write_contact_sheet
 
     train = overview.splits["train"]
@@ -177,9 +187,8 @@ def _draw(file: Path, overview: "Overview", *, asked: bool) -> None:
         if asked:
             raise RequestError("--sheet: only images with classes are drawn, and these samples are not")
         return
-    if not file.suffix:
-        raise RequestError(f"--sheet {file}: give a file name that ends in .png")
-    drawn = write_contact_sheet(file, overview.classes, train, overview.low, overview.high)
+    darkest, brightest = (0.0, white) if white else (overview.low, overview.high)
+    drawn = write_contact_sheet(file, overview.classes, train, darkest, brightest)
     of = (
         f" of {drawn} of {len(overview.classes)} classes"
         if drawn < len(overview.classes)

@@ -26,13 +26,15 @@ def has_images(arrays: Arrays) -> bool:
     return len(shape) == 4 and shape[1] in (1, 3, 4)
 
 
-def write_contact_sheet(file: Path, classes: tuple[str, ...], train: Arrays, low: float, high: float) -> int:
+def write_contact_sheet(
+    file: Path, classes: tuple[str, ...], train: Arrays, black: float, white: float
+) -> int:
     """Write the first training images of each class, and return how many classes are drawn.
 
-    uint8 is drawn as it is; other values from `low` (black) to `high` (white). Raises OSError.
+    Values from `black` to `white` are drawn from black to white. Raises OSError.
     """
     drawn = classes[:MOST_CLASSES]
-    channels, height, width = train.inputs.shape[1:]
+    height, width = train.inputs.shape[2:]
     factor = max(1, SIDE // max(height, width))  # whole, so that a pixel stays a square
     tall, wide = factor * height + GAP, factor * width + GAP
     sheet = Image.new("RGB", (NAME_WIDTH + PER_CLASS * wide, max(1, len(drawn)) * tall + GAP), "white")
@@ -41,18 +43,17 @@ def write_contact_sheet(file: Path, classes: tuple[str, ...], train: Arrays, low
         top = GAP + row * tall
         pen.text((GAP, top + tall // 2 - 8), _short(name), fill="black", font_size=12)
         index = (train.labels == row).nonzero().flatten()[:PER_CLASS]
-        for column, image in enumerate(_pixels(in_memory(train.inputs.index_select(0, index)), low, high)):
+        for column, image in enumerate(_pixels(in_memory(train.inputs.index_select(0, index)), black, white)):
             enlarged = image.repeat(factor, axis=0).repeat(factor, axis=1)
             sheet.paste(Image.fromarray(enlarged), (NAME_WIDTH + column * wide, top))
     sheet.save(file)
     return len(drawn)
 
 
-def _pixels(images: torch.Tensor, low: float, high: float) -> list[Pixels]:
+def _pixels(images: torch.Tensor, black: float, white: float) -> list[Pixels]:
     """Return images [N, C, H, W] as [H, W] or [H, W, 3] bytes each."""
     array: NDArray[Any] = images.numpy()
-    if array.dtype != np.uint8:
-        array = ((array - low) / ((high - low) or 1.0) * 255).round().astype(np.uint8)
+    array = ((array - black) / ((white - black) or 1.0) * 255).round().astype(np.uint8)
     return [image[0] if len(image) == 1 else image[:3].transpose(1, 2, 0) for image in array]
 
 

@@ -167,7 +167,7 @@ def warnings_on_splits(settings: DataSettings, train: Arrays, val: Arrays, test:
         size = "null" if settings.val_size is None else settings.val_size
         found.append(
             f"data.val_size={size}: with {len(val)} validation sample{'s' * (len(val) > 1)}, one is worth "
-            f"{100 / len(val):.2g} points of accuracy; a larger val_size measures more finely"
+            f"{round(100 / len(val), 1):g} points of accuracy; a larger val_size measures more finely"
         )
     if len(test) == 0 and settings.test_size is None and settings.val_from == "train":
         found.append(

@@ -169,9 +169,7 @@ def _features(file: Path, columns: pd.DataFrame, notes: list[str]) -> "np.ndarra
     inputs_NF = np.stack(parts, axis=1).astype(np.float64)
     if not np.isfinite(inputs_NF).all():
         row = int(np.argwhere(~np.isfinite(inputs_NF))[0, 0])
-        raise wrong_file(
-            file, f"has a value in row {row + 1} that is not finite; leave out that row or its column"
-        )
+        raise wrong_file(file, f"has an infinite number in row {row + 1}; leave out that row or its column")
     if texts:
         notes.append(f"texts became {sum(map(len, values.values()))} columns of 0 and 1: {', '.join(texts)}")
     return inputs_NF

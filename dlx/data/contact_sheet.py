@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from dlx.data.on_disk import in_memory
 from dlx.data.source import Arrays
@@ -33,6 +32,8 @@ def write_contact_sheet(
 
     Values from `black` to `white` are drawn from black to white. Raises OSError.
     """
+    from PIL import Image, ImageDraw
+
     drawn = classes[:MOST_CLASSES]
     height, width = train.inputs.shape[2:]
     factor = max(1, SIDE // max(height, width))  # whole, so that a pixel stays a square

@@ -7,10 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 
 from dlx.data.labels import SAMPLES_PER_CLASS, Labels, Task, read_labels
@@ -18,6 +17,9 @@ from dlx.data.source import Arrays, Source, below, sources, wrong_file
 from dlx.data.table_file import NUMBER, check_column, is_text, read_frame, to_numbers
 from dlx.device import check_memory
 from dlx.errors import RequestError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNNAMED = "Unnamed: "  # how pandas names columns without a name
 
@@ -60,7 +62,7 @@ def table(
     )
 
 
-def _check_names(file: Path, frame: pd.DataFrame, targets: Sequence[str], ignore: Sequence[str]) -> None:
+def _check_names(file: Path, frame: "pd.DataFrame", targets: Sequence[str], ignore: Sequence[str]) -> None:
     held = ", ".join(name for name in frame.columns if not name.startswith(UNNAMED))
     if not targets:
         raise RequestError(f"data.target: name the column to predict; {file.name} has {held}")
@@ -75,7 +77,7 @@ def _check_names(file: Path, frame: pd.DataFrame, targets: Sequence[str], ignore
         raise RequestError(f"data.ignore={name}: this column is the target")
 
 
-def _without(frame: pd.DataFrame, ignore: Sequence[str], notes: list[str]) -> pd.DataFrame:
+def _without(frame: "pd.DataFrame", ignore: Sequence[str], notes: list[str]) -> "pd.DataFrame":
     """Leave out the columns that are to be ignored, and the row numbers that pandas writes without a name."""
     frame = frame.drop(columns=list(ignore))
     counting = [name for name in frame.columns if _counts_rows(frame[name])]
@@ -90,16 +92,16 @@ def _without(frame: pd.DataFrame, ignore: Sequence[str], notes: list[str]) -> pd
     return frame.drop(columns=unnamed)
 
 
-def _counts_rows(column: pd.Series) -> bool:
-    if len(column) < 2 or not pd.api.types.is_integer_dtype(column.dtype) or column.isna().any():
+def _counts_rows(column: "pd.Series") -> bool:
+    if len(column) < 2 or column.dtype.kind not in "iu" or column.isna().any():
         return False
     first = column.iloc[0]
     return first in (0, 1) and bool((column.to_numpy() == np.arange(first, first + len(column))).all())
 
 
 def _without_missing(
-    file: Path, frame: pd.DataFrame, missing: Literal["refuse", "drop"], notes: list[str]
-) -> pd.DataFrame:
+    file: Path, frame: "pd.DataFrame", missing: Literal["refuse", "drop"], notes: list[str]
+) -> "pd.DataFrame":
     counts = frame.isna().sum()
     empty = counts[counts > 0].sort_values(ascending=False)
     if empty.empty:
@@ -120,7 +122,7 @@ def _without_missing(
     return whole
 
 
-def _labels(file: Path, targets: pd.DataFrame, task: Task) -> Labels:
+def _labels(file: Path, targets: "pd.DataFrame", task: Task) -> Labels:
     name = f"target {', '.join(targets.columns)}"
     columns = [targets[name] for name in targets.columns]
     for column in columns:
@@ -143,7 +145,9 @@ def _labels(file: Path, targets: pd.DataFrame, task: Task) -> Labels:
         raise wrong_file(file, str(error)) from error
 
 
-def _features(file: Path, columns: pd.DataFrame, notes: list[str]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def _features(
+    file: Path, columns: "pd.DataFrame", notes: list[str]
+) -> "np.ndarray[Any, np.dtype[np.float64]]":
     """Return [N, F], float64: the columns of numbers, and one column for each text of the others."""
     texts = [name for name in columns.columns if is_text(columns[name])]
     for name in columns:

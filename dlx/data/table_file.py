@@ -1,13 +1,15 @@
 """Reads a CSV or Parquet file as columns, and says what each holds."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from dlx.data.source import wrong_file
 from dlx.device import check_memory
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = 5  # texts that a description names
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".data")
@@ -19,8 +21,10 @@ DECIMAL_COMMA = r"[-+]?\d+(,\d+)?"
 DATE = r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d.*)?"
 
 
-def read_frame(file: Path) -> pd.DataFrame:
+def read_frame(file: Path) -> "pd.DataFrame":
     """Read a table as it is. Raises RequestError if it is none."""
+    import pandas as pd  # takes 0.3 s, and other data sets need none
+
     endings = [ending.lower() for ending in file.suffixes]
     kind = endings[-2] if len(endings) > 1 and endings[-1] in PACKED else endings[-1] if endings else ""
     if file.is_dir():
@@ -50,8 +54,10 @@ def read_frame(file: Path) -> pd.DataFrame:
     return frame.rename(columns=str)
 
 
-def _read_text(file: Path) -> pd.DataFrame:
+def _read_text(file: Path) -> "pd.DataFrame":
     """Read with the separator that splits the line of column names into most columns."""
+    import pandas as pd
+
     widths = {each: len(pd.read_csv(file, sep=each, nrows=0).columns) for each in SEPARATORS}
     separator = max(SEPARATORS, key=lambda each: widths[each])
     frame = pd.read_csv(file, sep=separator, skipinitialspace=True)
@@ -62,14 +68,14 @@ def _read_text(file: Path) -> pd.DataFrame:
     return frame
 
 
-def describe_column(column: pd.Series) -> str:
+def describe_column(column: "pd.Series") -> str:
     """Say in a few words what a column holds."""
     missing = int(column.isna().sum())
     empty = f", {missing} empty" if missing else ""
     if _is_date(column):
         return f"dates{empty}"
     if not is_text(column):
-        if pd.api.types.is_bool_dtype(column.dtype):
+        if column.dtype.kind == "b":
             return f"true or false{empty}"
         return f"numbers from {column.min():g} to {column.max():g}{empty}"
     values = sorted(map(str, column.dropna().unique()))
@@ -77,7 +83,7 @@ def describe_column(column: pd.Series) -> str:
     return f"{len(values)} different texts: {shown}{empty}"
 
 
-def check_column(file: Path, column: pd.Series) -> None:
+def check_column(file: Path, column: "pd.Series") -> None:
     """Raise RequestError for dates, for what is no single value, and for texts among numbers."""
     name, leave_out = column.name, f"leave it out with data.ignore=[{column.name}]"
     if _is_date(column):
@@ -91,7 +97,7 @@ def check_column(file: Path, column: pd.Series) -> None:
         raise wrong_file(
             file, f"has {min(kinds)} objects in column {name}, not numbers or texts; {leave_out}"
         )
-    texts = pd.Series(column.unique()).astype(str)
+    texts = column.drop_duplicates().astype(str)
     numbers = texts.str.fullmatch(NUMBER)
     if len(texts) / 2 < numbers.sum() < len(texts):
         other = texts[~numbers].iloc[0]
@@ -102,26 +108,26 @@ def check_column(file: Path, column: pd.Series) -> None:
         )
 
 
-def is_text(column: pd.Series) -> bool:
+def is_text(column: "pd.Series") -> bool:
     """Say whether a column is neither numbers nor times."""
-    return not pd.api.types.is_numeric_dtype(column.dtype) and not _is_time(column)
+    return column.dtype.kind not in "iufb" and not _is_time(column)
 
 
-def _is_date(column: pd.Series) -> bool:
+def _is_date(column: "pd.Series") -> bool:
     return _is_time(column) or (is_text(column) and _all_match(column, DATE))
 
 
-def _is_time(column: pd.Series) -> bool:
-    return column.dtype.kind in "mM" or isinstance(column.dtype, pd.DatetimeTZDtype | pd.PeriodDtype)
+def _is_time(column: "pd.Series") -> bool:
+    return column.dtype.kind in "mM"
 
 
-def _all_match(column: pd.Series, pattern: str) -> bool:
+def _all_match(column: "pd.Series", pattern: str) -> bool:
     texts = column.dropna()
     return len(texts) > 0 and bool(texts.astype(str).str.fullmatch(pattern).all())
 
 
-def to_numbers(column: pd.Series) -> "np.ndarray[Any, Any]":
+def to_numbers(column: "pd.Series") -> "np.ndarray[Any, Any]":
     """Return a column of numbers as an array [N] of whole numbers or float64."""
-    whole = np.int64 if pd.api.types.is_integer_dtype(column.dtype) else np.float64
-    dtype = np.uint8 if pd.api.types.is_bool_dtype(column.dtype) else whole
+    whole = np.int64 if column.dtype.kind in "iu" else np.float64
+    dtype = np.uint8 if column.dtype.kind == "b" else whole
     return column.to_numpy(dtype=dtype, copy=True)  # pandas' own arrays cannot be written to

@@ -24,6 +24,7 @@ from dlx.errors import RequestError
 
 log = logging.getLogger(__name__)
 SMALL_VALIDATION = 100  # samples; with fewer, one is more than a point of accuracy
+_said: set[str] = set()
 _handed_over: dict[str, Source] = {}
 
 
@@ -97,7 +98,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set, whose batches are standardised by `standardise`."""
+    """The splits of a data set, whose batches are standardised by `standardise`.
+
+    `notes`: sentences on what was understood otherwise than it is stored, and on small splits.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -105,6 +109,7 @@ class Dataset:
     val: Split
     test: Split
     standardise: Standardise | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -130,9 +135,7 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
             f"data.name={settings.name}: has {len(source.classes)} class, but at least two are needed"
         )
     train, val, test = split_as_set(source, settings)
-    if multiprocessing.parent_process() is None:  # the request's own process says it once
-        for sentence in (*source.notes, *warnings_on_splits(settings, train, val, test)):
-            log.warning("%s", sentence)
+    notes = (*source.notes, *warnings_on_splits(settings, train, val, test))
     # Fitted on the CPU, because MPS has no float64.
     standardise = fit(settings.standardise, train.inputs, source.white).to(dtype=dtype, device=device)
     splits = (_to_device(train, standardise), _to_device(val, standardise), _to_device(test, standardise))
@@ -141,7 +144,16 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
             f"data.name={settings.name}: the inputs are too large for {str(dtype).removeprefix('torch.')}; "
             "scale them down"
         )
-    return Dataset(settings.name, source.classes, *splits, standardise)
+    return Dataset(settings.name, source.classes, *splits, standardise, notes)
+
+
+def say_notes(data: Dataset) -> None:
+    """Log what was understood and what is unusual: each sentence once, in the request's own process."""
+    if multiprocessing.parent_process() is None:
+        for sentence in data.notes:
+            if sentence not in _said:
+                log.warning("%s", sentence)
+                _said.add(sentence)
 
 
 def split_as_set(source: Source, settings: DataSettings) -> tuple[Arrays, Arrays, Arrays]:

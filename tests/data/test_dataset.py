@@ -237,11 +237,11 @@ def test_fashion_mnist_as_in_the_course_has_its_known_statistics():
         ({"name": "surface"}, []),
     ],
 )
-def test_few_validation_samples_and_no_test_split_are_said(images_npz, caplog, changed, sentences):
+def test_few_validation_samples_and_no_test_split_are_noted(images_npz, changed, sentences):
     name = changed.pop("name", "npz")
-    load_float32(name, **(images_npz if name == "npz" else {}), **changed)
-    assert len(caplog.messages) == len(sentences)
-    for message, sentence in zip(caplog.messages, sentences, strict=True):
+    notes = load_float32(name, **(images_npz if name == "npz" else {}), **changed).notes
+    assert len(notes) == len(sentences)
+    for message, sentence in zip(notes, sentences, strict=True):
         assert sentence in message
 
 
@@ -255,3 +255,12 @@ def test_numbers_take_the_runs_dtype_and_cannot_be_stratified(tmp_path):
     assert data.train.labels.dtype == torch.float32
     with pytest.raises(RequestError, match=r"data\.stratify=True: data=npz has no classes"):
         load_float32("npz", **given, stratify=True)
+
+
+def test_notes_are_said_once(images_npz, caplog, monkeypatch):
+    monkeypatch.setattr(dataset_module, "_said", set())
+    data = load_float32("npz", **images_npz, val_size=18, test_size=0)
+    for _ in range(2):
+        dataset_module.say_notes(data)
+    assert caplog.messages == [*data.notes]
+    assert len(data.notes) == 1

@@ -39,7 +39,8 @@ class Pairs:
     @property
     def names(self) -> list[str]:
         """The names of all arrays to read."""
-        return [name for pair in self.parts.values() for name in pair] + [self.classes] * bool(self.classes)  # type: ignore[list-item]
+        pairs = [name for pair in self.parts.values() for name in pair]
+        return [*pairs, self.classes] if self.classes else pairs
 
     @property
     def note(self) -> str:

@@ -430,7 +430,7 @@ check model=lenet             | needs images of at least 12 x 12 pixels
 check model=custom            | write it as package.module:Name
 
 data                          | say what to do: list, show NAME or PATH, or prepare NAME
-data lst                      | list|show|prepare: 'lst' is not one of list, show, prepare; did you mean 'list'?
+data lst                      | list|show|prepare: 'lst' is not one of list, show, prepare; did you mean
 data list digits              | list takes no more words, but was given 'digits'
 data prepare                  | prepare needs a name from `dlx data list`
 data prepare fashion          | data: there is no 'fashion'; did you mean 'fashion_mnist'?

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from dlx import rng
 from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
-from dlx.data.dataset import Dataset, Split, load
+from dlx.data.dataset import Dataset, Split, load, say_notes
 from dlx.data.label_noise import with_label_noise
 from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import describe_device, select_device
@@ -89,6 +89,7 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
         _try_steps(settings, data, model, loss, execution)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
+    say_notes(data)  # when nothing is left to be refused
     return Run(
         data=data,
         model=model,

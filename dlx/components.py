@@ -47,7 +47,7 @@ def check_components(settings: "Settings") -> None:
         component = getattr(settings, group)
         _check(group, f"{group}.name", component.name, component.arguments)
     if isinstance(path := settings.data.arguments.get("path"), str):
-        below(data_root(settings.data.root), path)
+        below(data_root(settings.data.root, own=True), path)
     if settings.loss.name == "surface":
         surface_formula(settings.loss.arguments["function"])
     if (init := settings.model.init) != "default" and not init.startswith("normal"):

@@ -86,7 +86,7 @@ class DataSettings(Component):
     test_size: Size
     split_seed: Seed | None
     stratify: bool
-    standardise: Literal["none", "unit", "mean_std", "mean_image"]
+    standardise: Literal["none", "unit", "mean_std", "mean_std_by_feature", "mean_image"]
 
 
 class SeedSettings(_Closed):

@@ -201,7 +201,7 @@ def test_what_stops_a_command_ends_it_in_one_line(error, code, said, capsys, mon
         ("evaluate nowhere", "there is no folder 'nowhere'"),
         ("reproduce A2 epoch=3", "epoch: there is no such key"),
         ("check model=custom model.target=nowhere:Net", "No module named 'nowhere'"),
-        ("data lst", "'lst' is not one of list, prepare"),
+        ("data lst", "'lst' is not one of list, show, prepare"),
     ],
 )
 def test_hydra_full_error_prints_the_traceback_instead(words, said, capsys, monkeypatch):

@@ -115,6 +115,9 @@ def write_files(name, root):
     draws = np.random.default_rng(0)
     if name == "npz":
         np.savez(root / "data.npz", inputs=draws.random((40, 6), dtype=np.float32), labels=np.arange(40) % 4)
+    if name == "table":
+        table = "".join(f"{i / 7},{'ab'[i % 2]},{i % 4}\n" for i in range(40))
+        (root / "data.csv").write_text(f"size,colour,kind\n{table}")
     if name == "image_folder":
         for i in range(40):
             folder = root / f"class{i % 4}"
@@ -128,9 +131,9 @@ def test_every_data_set_builds_a_run(name, tmp_path, monkeypatch):
     root = tmp_path / "data"  # beside the cache, which would else be a class of the images
     root.mkdir()
     write_files(name, root)
-    path = ["data.path=data.npz"] if name == "npz" else []
+    paths = {"npz": ["data.path=data.npz"], "table": ["data.path=data.csv", "data.target=kind"]}
     size = min(8, composed(f"data={name}").batch_size)  # a surface has one sample
-    run = build(composed(f"data={name}", f"data.root={root}", f"batch_size={size}", *path))
+    run = build(composed(f"data={name}", f"data.root={root}", f"batch_size={size}", *paths.get(name, [])))
     count = min(3, size)
     x, y = run.data.train.batch(torch.arange(count))
     assert x.dtype == (torch.float64 if name == "surface" else torch.float32)

@@ -4,6 +4,8 @@ Axes: N samples of a split, B of a batch.
 """
 
 import json
+import logging
+import multiprocessing
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +22,9 @@ from dlx.data.standardise import Standardise, fit
 from dlx.data.storage import keeps_floats
 from dlx.errors import RequestError
 
+log = logging.getLogger(__name__)
+SMALL_VALIDATION = 100  # samples; with fewer, one is more than a point of accuracy
+_said: set[str] = set()
 _handed_over: dict[str, Source] = {}
 
 
@@ -93,7 +98,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set, whose batches are standardised by `standardise`."""
+    """The splits of a data set, whose batches are standardised by `standardise`.
+
+    `notes`: sentences on what was understood otherwise than it is stored, and on small splits.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -101,6 +109,7 @@ class Dataset:
     val: Split
     test: Split
     standardise: Standardise | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -147,16 +156,8 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
         raise RequestError(
             f"data.name={settings.name}: has {len(source.classes)} class, but at least two are needed"
         )
-    if settings.val_from == "test":
-        source = _validate_on_test(source, settings.name)
-    train, val, test = split(
-        source,
-        train_size=settings.train_size,
-        val_size=settings.val_size,
-        test_size=settings.test_size,
-        seed=settings.split_seed,
-        stratify=settings.stratify,
-    )
+    train, val, test = split_as_set(source, settings)
+    notes = (*source.notes, *warnings_on_splits(settings, train, val, test))
     # Fitted on the CPU, because MPS has no float64.
     standardise = fit(settings.standardise, train.inputs, source.white).to(dtype=dtype, device=device)
     splits = (_to_device(train, standardise), _to_device(val, standardise), _to_device(test, standardise))
@@ -165,7 +166,49 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
             f"data.name={settings.name}: the inputs are too large for {str(dtype).removeprefix('torch.')}; "
             "scale them down"
         )
-    return Dataset(settings.name, source.classes, *splits, standardise)
+    return Dataset(settings.name, source.classes, *splits, standardise, notes)
+
+
+def say_notes(data: Dataset) -> None:
+    """Log what was understood and what is unusual: each sentence once, in the request's own process."""
+    if multiprocessing.parent_process() is None:
+        for sentence in data.notes:
+            if sentence not in _said:
+                log.warning("%s", sentence)
+                _said.add(sentence)
+
+
+def split_as_set(source: Source, settings: DataSettings) -> tuple[Arrays, Arrays, Arrays]:
+    """Return the training, validation and test samples that the settings ask for."""
+    if settings.val_from == "test":
+        source = _validate_on_test(source, settings.name)
+    return split(
+        source,
+        train_size=settings.train_size,
+        val_size=settings.val_size,
+        test_size=settings.test_size,
+        seed=settings.split_seed,
+        stratify=settings.stratify,
+    )
+
+
+def warnings_on_splits(settings: DataSettings, train: Arrays, val: Arrays, test: Arrays) -> list[str]:
+    """Return sentences on a validation split that is small, and on a test split that nobody asked to omit."""
+    if len(train) == 1:  # a surface, which has no more
+        return []
+    found = []
+    if not val.labels.is_floating_point() and len(val) < SMALL_VALIDATION:
+        size = "null" if settings.val_size is None else settings.val_size
+        found.append(
+            f"data.val_size={size}: with {len(val)} validation sample{'s' * (len(val) > 1)}, one is worth "
+            f"{round(100 / len(val), 1):g} points of accuracy; a larger val_size measures more finely"
+        )
+    if len(test) == 0 and settings.test_size is None and settings.val_from == "train":
+        found.append(
+            "data.test_size=null: no test split is left for a final score; data.test_size=0.2 keeps a fifth, "
+            "data.test_size=0 does without"
+        )
+    return found
 
 
 def read(settings: DataSettings) -> Source:
@@ -175,7 +218,8 @@ def read(settings: DataSettings) -> Source:
     """
     if (source := _handed_over.get(source_key(settings))) is not None:
         return source
-    return sources.build(settings.name, settings.arguments, root=data_root(settings.root))
+    own = "path" in settings.arguments
+    return sources.build(settings.name, settings.arguments, root=data_root(settings.root, own=own))
 
 
 @contextmanager

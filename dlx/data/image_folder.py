@@ -48,8 +48,8 @@ def image_folder(
         check_memory(len(files), side, mode)
     if skipped := skipped_files(folder, files):
         log.warning(
-            "data.path: %s skipped below %s, for example %s; images are read in <class>/ with an ending "
-            "that Pillow knows",
+            "data.path: %s skipped below %s, for example %s; images are read once, and with an ending that "
+            "Pillow knows",
             *("1 file is" if len(skipped) == 1 else f"{len(skipped)} files are", folder, skipped[0]),
         )
     blocks = partial(decode, folder, files, side, mode, resize=size is not None)

@@ -94,11 +94,22 @@ class OnDisk:
 
     dtype = torch.uint8
 
-    def __init__(self, file: ArrayFile, rows_N: Tensor | None = None, shape: tuple[int, ...] = ()) -> None:
-        """Take the rows `rows_N`, by default all; `shape`: of a sample, by default as in the file."""
+    def __init__(
+        self,
+        file: ArrayFile,
+        rows_N: Tensor | None = None,
+        shape: tuple[int, ...] = (),
+        *,
+        channels_last: bool = False,
+    ) -> None:
+        """Take the rows `rows_N`, by default all; `shape`: of a sample, by default as in the file.
+
+        `channels_last`: the file has [M, H, W, C], of which samples [N, C, H, W] are made as they are read.
+        """
         self._file = file
         self._rows_N = torch.arange(file.shape[0]) if rows_N is None else rows_N
         self._sample = shape or file.shape[1:]
+        self._channels_last = channels_last
 
     def __len__(self) -> int:
         return len(self._rows_N)
@@ -116,7 +127,7 @@ class OnDisk:
     def __getitem__(self, index: slice | Tensor) -> "OnDisk":
         """Return some of the samples, on disk as well."""
         rows_B = self._rows_N[index if isinstance(index, slice) else index.cpu()]
-        return OnDisk(self._file, rows_B, self._sample)
+        return self._of(rows_B)
 
     def index_select(self, axis: int, index_B: Tensor) -> "OnDisk":
         """Return the samples at these indices, on disk as well."""
@@ -128,13 +139,22 @@ class OnDisk:
         assert axis == 1, "samples are the first axis"
         return OnDisk(self._file, self._rows_N, (1, *self._sample))
 
+    def channels_first(self) -> "OnDisk":
+        """Return images that the file has as [H, W, C] as [C, H, W]."""
+        height, width, channels = self._sample
+        return OnDisk(self._file, self._rows_N, (channels, height, width), channels_last=True)
+
     def in_order_of_file(self) -> "OnDisk":
         """Return the same samples in the order in which they are read fastest."""
-        return OnDisk(self._file, self._rows_N.sort().values, self._sample)
+        return self._of(self._rows_N.sort().values)
 
     def read(self) -> Tensor:
         """Return the samples, [N, ...], in memory."""
-        return self._file.read(self._rows_N.tolist()).view(self.shape)
+        stored = self._file.read(self._rows_N.tolist())
+        return stored.permute(0, 3, 1, 2).contiguous() if self._channels_last else stored.view(self.shape)
+
+    def _of(self, rows_B: Tensor) -> "OnDisk":
+        return OnDisk(self._file, rows_B, self._sample, channels_last=self._channels_last)
 
 
 Samples = Tensor | OnDisk

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dlx.config import DataSettings
+from dlx.data.array_names import array_files
 from dlx.data.image_files import list_images
 from dlx.data.source import below, data_root
 from dlx.errors import RequestError
@@ -24,7 +25,7 @@ REMEMBERED = 1 << 20  # bytes from which a content's hash is kept in the cache: 
 
 
 def data_fingerprints(data: DataSettings) -> dict[str, str]:
-    """Return the fingerprint of the file or folder of images that a data set reads, by its name.
+    """Return the fingerprint of the files or folder that a data set reads, by its name.
 
     A folder's name ends in a slash. Nothing for data that is not the user's own, and for a file that does not
     exist, which reading it will say. The files are looked at once, until `forget_data`.
@@ -32,14 +33,13 @@ def data_fingerprints(data: DataSettings) -> dict[str, str]:
     path = data.arguments.get("path")
     if not isinstance(path, str):
         return {}
-    return _fingerprints(data_root(data.root), path, data.name == "image_folder")
+    return _fingerprints(*_location(data, path))
 
 
 def check_unchanged(data: DataSettings) -> None:
     """Raise RequestError if the files, just read, are not what `data_fingerprints` saw."""
     for name, fingerprint in data_fingerprints(data).items():
-        path = data.arguments["path"]
-        now = _fingerprints.__wrapped__(data_root(data.root), path, data.name == "image_folder")
+        now = _fingerprints.__wrapped__(*_location(data, data.arguments["path"]))
         if now.get(name) != fingerprint:
             raise RequestError(f"data.path: {name} was changed while it was in use; give the command again")
 
@@ -58,14 +58,25 @@ def _stats(folder: Path, files: Sequence[str]) -> list[tuple[str, os.stat_result
     return [(file, (folder / file).stat()) for file in files]
 
 
+def _location(data: DataSettings, path: str) -> tuple[Path, str, bool, str | None]:
+    """Return the root, the path, whether images are read, and the file of the labels beside a .npy file."""
+    labels = data.arguments.get("labels") if data.name == "npz" else None
+    root = data_root(data.root, own=True)
+    return root, path, data.name == "image_folder", labels if isinstance(labels, str) else None
+
+
 @functools.cache
-def _fingerprints(root: Path, path: str, images: bool) -> dict[str, str]:
+def _fingerprints(root: Path, path: str, images: bool, labels: str | None) -> dict[str, str]:
     try:
         found = below(root, path).resolve()
+        if not images and found.is_dir():
+            arrays = [file.name for file in array_files(found).values()]
+            return {f"{found.name}/": _fingerprint(found, arrays, named=True)} if arrays else {}
         if not images and not found.is_file():  # a pipe would be waited for
             return {}
         if not images:
-            return {found.name: _fingerprint(found.parent, [found.name], named=False)}
+            names = [file.name for file in array_files(found, labels).values()] or [found.name]
+            return {name: _fingerprint(found.parent, [name], named=False) for name in names}
         files = [file for part in list_images(found)[1] for file, _ in part or ()]
         return {f"{found.name}/": _fingerprint(found, files, named=True)}
     except (RequestError, OSError):

@@ -40,23 +40,32 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as it was read; a validation or test set that is None can be drawn from `train`."""
+    """A data set as it was read; a validation or test set that is None can be drawn from `train`.
+
+    `notes` say, a sentence each, what was understood otherwise than it is stored.
+    """
 
     classes: tuple[str, ...]
     train: Arrays
     validation: Arrays | None = None
     test: Arrays | None = None
     white: float | None = None  # the largest value a pixel can take, such as 255; None if unknown
+    notes: tuple[str, ...] = ()
 
 
 # A builder takes `root: Path` and its own keys of the YAML.
 sources: Registry[Source] = Registry("data", "dlx.data", "dlx.surface.descent")
 
 
-def data_root(root: str | None) -> Path:
-    """Return the folder of data sets: `data.root`, else the environment's DLX_DATA, else the user's cache."""
+def data_root(root: str | None, *, own: bool = False) -> Path:
+    """Return `data.root`; without it, where one stands for files of one's `own`, which have a data.path.
+
+    Published data sets are kept in the environment's DLX_DATA, else in the user's cache.
+    """
     if root:
         return typed_path(root, "data.root").absolute()
+    if own:
+        return Path.cwd()
     given = os.environ.get("DLX_DATA")
     return typed_path(given, "DLX_DATA").absolute() if given else cache_root() / "data"
 
@@ -69,5 +78,20 @@ def below(root: Path, path: str) -> Path:
     except OSError as error:  # a name of 300 characters, a loop of links
         raise RequestError(f"data.path={path}: {error.strerror}, below data.root={root}") from error
     if not there:
-        raise RequestError(f"data.path={path}: there is no {found}; data.path is relative to data.root")
+        raise RequestError(
+            f"data.path={path}: there is no {found}; data.path is relative to data.root, by default the "
+            f"current folder{_in_shared_folder(path)}"
+        )
     return found
+
+
+def _in_shared_folder(path: str) -> str:
+    """Say that DLX_DATA holds what was looked for: files of one's own were once looked for there."""
+    given = os.environ.get("DLX_DATA")
+    there = given and (typed_path(given, "DLX_DATA") / path).exists()
+    return f"; DLX_DATA holds one: add data.root={given}" if there else ""
+
+
+def wrong_file(file: Path, what: str) -> RequestError:
+    """Return the error for a file of the user's, as one line."""
+    return RequestError(f"data.path: {file} {' '.join(what.split())}")

@@ -14,7 +14,7 @@ from torch import Tensor
 from dlx.data.on_disk import OnDisk, Samples
 from dlx.data.prefetch import prefetch
 
-Method = Literal["none", "unit", "mean_std", "mean_image"]
+Method = Literal["none", "unit", "mean_std", "mean_std_by_feature", "mean_image"]
 
 # Values read or converted to float64 at a time: 128 MiB; all of CIFAR-10 would take 1.2 GiB.
 CHUNK_VALUES = 1 << 24
@@ -50,8 +50,8 @@ def fit(method: Method, inputs: Samples, white: float | None) -> Standardise:
 
     none: no change. unit: divide by `white`, the largest value a pixel can take, or map the range of the
     training values to [0, 1] if that is unknown. mean_std: by channel for images, overall for flat data, with
-    the population standard deviation; constant values are only centred. mean_image: subtract the mean of the
-    training samples.
+    the population standard deviation; constant values are only centred. mean_std_by_feature: each feature or
+    pixel by its own mean and deviation. mean_image: subtract the mean of the training samples.
     """
     zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
     if method == "none":
@@ -63,8 +63,18 @@ def fit(method: Method, inputs: Samples, white: float | None) -> Standardise:
         low, high = torch.stack(ranges).aminmax()
         return Standardise(low, _never_zero(high - low))
     if method == "mean_image":
-        return Standardise(sum((chunk.double().sum(0) for chunk in _chunks(inputs)), zero) / len(inputs), one)
+        return Standardise(_mean(inputs), one)
+    if method == "mean_std_by_feature":
+        mean = _mean(inputs)
+        squares = sum(((chunk.double() - mean).square().sum(0) for chunk in _chunks(inputs)), zero)
+        return Standardise(mean, _never_zero((squares / len(inputs)).sqrt()))
     return _mean_std(inputs)
+
+
+def _mean(inputs: Samples) -> Tensor:
+    """Return the mean of the samples, of the shape of one."""
+    zero = torch.zeros((), dtype=torch.float64)
+    return sum((chunk.double().sum(0) for chunk in _chunks(inputs)), zero) / len(inputs)
 
 
 def _mean_std(inputs: Samples) -> Standardise:

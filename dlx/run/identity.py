@@ -18,6 +18,7 @@ OUTPUT_KEYS = (
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
 FORMER: dict[str, Any] = {"deterministic": False, "compile": False}
 FORMER |= {"gradient_clip": None, "label_noise": 0, "loss.class_weights": None, "sampler": None, "hooks": []}
+FORMER |= {"data.inputs": None, "data.labels": None, "data.task": "auto"}
 # Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
 FILE_KEYS = ("keep",)
 SEED_KEYS = ("seed", "data.split_seed")

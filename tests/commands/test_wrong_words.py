@@ -239,7 +239,7 @@ train data.train_size=abc     | data.train_size='abc': must be a count, a fracti
 train data.val_size=true      | data.val_size=true: must be a count, a fraction
 train data.split_seed=-1      | data.split_seed=-1: must be 0 or more
 train data.stratify=3         | data.stratify=3: must be true or false
-train data.standardise=zscore | must be one of none, unit, mean_std, mean_image
+train data.standardise=zscore | must be one of none, unit, mean_std, mean_std_by_feature, mean_image
 train data.root=[a]           | data.root=['a']: must be text
 train baseline=3              | baseline=3: must be text
 train name=                   | name='': a study's name is one folder
@@ -335,9 +335,9 @@ train data.val_size=0         | leaves no validation samples
 train data.test_size=2000     | data.test_size=2000: the data has only
 train data.name=npz           | data.path: give a file below data.root=
 train data=npz data.path=nosuch.npz | data.path=nosuch.npz: there is no
-train data=npz data.path=LONG | there is no
+train data=npz data.path=LONG | File name too long, below data.root=
 train data=npz data.path=2024 data.root=. | data.path=2024: there is no
-train data=npz data.root=. data.path=. | is not a file
+train data=npz data.root=. data.path=. | is a folder without .npy files
 train data=npz data.path=/dev/zero | /dev/zero is not a file
 train data=npz data.root=~nobody-here data.path=x.npz | there is no home folder for ~nobody-here
 train data=image_folder data.root=nowhere | there is no
@@ -444,15 +444,15 @@ check model=mlp_bn --samples 1 | --samples 1: BatchNorm cannot normalise a batch
 check model=lenet             | needs images of at least 12 x 12 pixels
 check model=custom            | write it as package.module:Name
 
-data                          | say what to do: list, or prepare NAME
-data lst                      | list|prepare: 'lst' is not one of list, prepare; did you mean 'list'?
+data                          | say what to do: list, show NAME or PATH, or prepare NAME
+data lst                      | list|show|prepare: 'lst' is not one of list, show, prepare; did you mean
 data list digits              | list takes no more words, but was given 'digits'
 data prepare                  | prepare needs a name from `dlx data list`
 data prepare fashion          | data: there is no 'fashion'; did you mean 'fashion_mnist'?
 data prepare mnist,digits     | data=mnist,digits: that is 2 runs
 data prepare digits data.rot=x | data.rot: there is no such key; did you mean 'root'?
 data prepare digits root      | 'root' is not of the form KEY=VALUE
-data prepare digits --rot     | there is no flag --rot (allowed: --help)
+data prepare digits --rot     | there is no flag --rot (allowed: --help, --sheet)
 data prepare fashion_mnist data.root=nowhere | nowhere
 
 report ''                     | '' is not a folder

@@ -216,3 +216,51 @@ def test_fashion_mnist_as_in_the_course_has_its_known_statistics():
     assert data.train.inputs.min() == 0
     assert data.train.inputs.max() == 1
     assert torch.bincount(data.test.labels).tolist() == [1000] * 10
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentences"),
+    [
+        (
+            {"val_size": 18},
+            [
+                "data.val_size=18: with 18 validation samples, one is worth 5.6 points of accuracy",
+                "test_size=null",
+            ],
+        ),
+        (
+            {"val_size": 1, "test_size": 5},
+            ["data.val_size=1: with 1 validation sample, one is worth 100 points"],
+        ),
+        ({"val_size": 18, "test_size": 0}, ["data.val_size=18: with 18 validation"]),  # asked for
+        ({"name": "digits"}, []),
+        ({"name": "surface"}, []),
+    ],
+)
+def test_few_validation_samples_and_no_test_split_are_noted(images_npz, changed, sentences):
+    name = changed.pop("name", "npz")
+    notes = load_float32(name, **(images_npz if name == "npz" else {}), **changed).notes
+    assert len(notes) == len(sentences)
+    for message, sentence in zip(notes, sentences, strict=True):
+        assert sentence in message
+
+
+def test_numbers_take_the_runs_dtype_and_cannot_be_stratified(tmp_path):
+    numbers = np.arange(40) + 0.25
+    np.savez(tmp_path / "a.npz", inputs=np.ones((40, 2)), labels=numbers)
+    given = {"root": str(tmp_path), "path": "a.npz", "split_seed": None}
+    data = load_float32("npz", **given)
+    assert data.classes == ()
+    assert data.train.batch(torch.tensor([0, 1]))[1].tolist() == numbers[4:6].tolist()
+    assert data.train.labels.dtype == torch.float32
+    with pytest.raises(RequestError, match=r"data\.stratify=True: data=npz has no classes"):
+        load_float32("npz", **given, stratify=True)
+
+
+def test_notes_are_said_once(images_npz, caplog, monkeypatch):
+    monkeypatch.setattr(dataset_module, "_said", set())
+    data = load_float32("npz", **images_npz, val_size=18, test_size=0)
+    for _ in range(2):
+        dataset_module.say_notes(data)
+    assert caplog.messages == [*data.notes]
+    assert len(data.notes) == 1

@@ -217,10 +217,41 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 def test_skipped_files_are_counted_in_a_warning(flowers, caplog):
     build(flowers)
     assert caplog.messages == []
-    for name in ("rose/a.heic", "rose/b", "tulip/more/3.png", "rose/.hidden", "rose/Thumbs.db"):
+    for name in ("rose/a.heic", "rose/b", "tulip/more/c.txt", "rose/.hidden", "rose/Thumbs.db"):
         (flowers / "flowers/train" / name).parent.mkdir(exist_ok=True)
         (flowers / "flowers/train" / name).write_bytes(b"x")
     build(flowers)
     (said,) = caplog.messages
     assert said.startswith(f"data.path: 3 files are skipped below {flowers}")
     assert "for example train/rose/a.heic" in said
+
+
+def test_images_in_folders_below_a_class_are_of_that_class(tmp_path):
+    save(tmp_path / "flowers/rose/1.png", 10)
+    save(tmp_path / "flowers/rose/more/deep/2.png", 20)
+    save(tmp_path / "flowers/rose/.ipynb_checkpoints/3.png", 30)
+    save(tmp_path / "flowers/tulip/more/4.png", 40)
+    save(tmp_path / "flowers/__MACOSX/rose/5.png", 50)
+    classes, (train, _, _) = list_images(tmp_path / "flowers")
+    assert classes == ("rose", "tulip")
+    assert train == [("rose/1.png", 0), ("rose/more/deep/2.png", 0), ("tulip/more/4.png", 1)]
+
+
+def test_folders_of_folders_of_images_are_not_taken_for_classes(tmp_path):
+    save(tmp_path / "flowers/training_set/rose/1.png", 10)
+    save(tmp_path / "flowers/test_set/rose/2.png", 20)
+    with pytest.raises(
+        RequestError, match=r"two folders down, as in test_set/rose/2\.png; expected <class>/"
+    ):
+        list_images(tmp_path / "flowers")
+
+
+def test_a_link_to_an_image_that_is_read_anyway_is_skipped_and_others_are_read(tmp_path, caplog):
+    save(tmp_path / "flowers/rose/1.png", 10)
+    save(tmp_path / "flowers/tulip/2.png", 20)
+    save(tmp_path / "elsewhere/3.png", 30)
+    (tmp_path / "flowers/tulip/same.png").symlink_to(tmp_path / "flowers/rose/1.png")
+    (tmp_path / "flowers/tulip/other.png").symlink_to(tmp_path / "elsewhere/3.png")
+    assert values(build(tmp_path).train) == ([10, 20, 30], [0, 1, 1])
+    assert "1 file is skipped" in caplog.text
+    assert "tulip/same.png" in caplog.text

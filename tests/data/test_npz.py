@@ -65,25 +65,36 @@ def test_other_numbers_keep_their_values(tmp_path, given, kept):
     ("arrays", "message"),
     [
         ({"inputs": FLAT}, r"has no array labels.*\(it has inputs\)"),
-        ({"x": FLAT, "y": LABELS}, r"has no array inputs.*\(it has x, y\)"),
+        (
+            {"a": FLAT, "b": LABELS},
+            r"has no array inputs.*\(it has a, b\).*data\.inputs=NAME data\.labels=NAME",
+        ),
+        ({"x": FLAT, "y": LABELS, "x_test": FLAT}, r"x_test has no labels"),
+        ({"images": FLAT, "data": FLAT, "y": LABELS}, r"both images and data; .*data\.inputs=NAME"),
         ({"inputs": FLAT, "labels": LABELS, "val_inputs": FLAT}, r"has no array val_labels"),
         ({"inputs": FLAT, "labels": LABELS, "train_inputs": FLAT}, r"both inputs and train_inputs"),
         ({"inputs": FLAT, "labels": LABELS[:3]}, r"inputs has shape \(4, 3\) and labels \(3,\)"),
         ({"inputs": FLAT[:0], "labels": LABELS[:0]}, r"inputs has shape \(0, 3\)"),
         ({"inputs": FLAT[:, 0], "labels": LABELS}, r"inputs has shape \(4,\); expected \[N, F\]"),
-        ({"inputs": FLAT, "labels": LABELS.astype(float)}, r"labels are float64; expected integers"),
-        ({"inputs": FLAT, "labels": LABELS + 1}, r"labels from 1 to 2, but none is 0"),
-        ({"inputs": FLAT, "labels": LABELS - 1}, r"labels from -1 to 0, but none is 0"),
-        ({"inputs": FLAT, "labels": LABELS * 10**12}, r"from 0 to 1000000000000, but none is 1"),
+        ({"inputs": FLAT, "labels": LABELS + np.inf}, r"labels is not finite at \[0\]: inf"),
+        ({"inputs": FLAT, "labels": LABELS - 1}, r"labels range from -1 to 0, and -1 may stand for"),
+        (
+            {"inputs": FLAT, "labels": LABELS.astype("datetime64[D]")},
+            r"labels are datetime64\[D\]; give whole",
+        ),
         (
             {"inputs": FLAT, "labels": LABELS * 2, "classes": ["a", "b"]},
             r"labels range from 0 to 2, but there are 2",
         ),
         ({"inputs": FLAT, "labels": LABELS - 1, "classes": ["a", "b"]}, r"labels range from -1 to 0"),
+        (
+            {"inputs": FLAT, "labels": np.array([1, 2, 2, 3]), "classes": ["a", "b"]},
+            r"labels are 1 to 3, but 2 classes are named",
+        ),
         ({"inputs": FLAT, "labels": LABELS, "classes": ["a", "a"]}, r"classes contains a name twice: a, a"),
         (
             {"inputs": FLAT, "labels": LABELS, "test_inputs": FLAT, "test_labels": LABELS + 1},
-            r"test_labels range from 1 to 2, but there are 2 classes",
+            r"test_labels range from 1 to 2, but there are 2 classes in the training samples, 0, 1",
         ),
         (
             {"inputs": FLAT, "labels": LABELS, "val_inputs": FLAT[:, :2], "val_labels": LABELS},
@@ -92,7 +103,6 @@ def test_other_numbers_keep_their_values(tmp_path, given, kept):
         ({"inputs": np.where(FLAT == 7, np.nan, FLAT), "labels": LABELS}, r"not finite at \[2, 1\]: nan"),
         ({"inputs": np.where(FLAT == 3, np.inf, FLAT), "labels": LABELS}, r"not finite at \[1, 0\]: inf"),
         ({"inputs": FLAT.astype(str), "labels": LABELS}, r"inputs are <U\d+; expected numbers"),
-        ({"inputs": np.zeros((4, 8, 8, 3)), "labels": LABELS}, r"channels last; .*transpose\(0, 3, 1, 2\)"),
     ],
 )
 def test_arrays_that_cannot_be_trained_on_are_refused(tmp_path, arrays, message):
@@ -137,7 +147,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
 
 def test_a_single_array_is_refused(tmp_path):
     np.save(tmp_path / "mine.npy", FLAT)
-    with pytest.raises(RequestError, match=r"mine\.npy is a single array; write it with numpy\.savez"):
+    with pytest.raises(RequestError, match=r"mine\.npy is a single array, and its labels are not beside it"):
         sources.build("npz", {"path": "mine.npy"}, root=tmp_path)
 
 
@@ -185,7 +195,7 @@ def test_what_cannot_stay_on_disk_is_refused_with_the_reason(tmp_path, save, inp
 
 
 @pytest.mark.parametrize("storage", ["memory", "disk"])
-@pytest.mark.parametrize("shape", [(4,), (4, 0), (4, 9, 9, 3), (2, 2, 2, 2, 2)])
+@pytest.mark.parametrize("shape", [(4,), (4, 0), (2, 2, 2, 2, 2)])
 def test_wrong_shapes_are_refused_wherever_the_inputs_are(tmp_path, storage, shape):
     labels = np.arange(shape[0]) % 2
     with pytest.raises(RequestError, match=r"inputs has shape"):

@@ -58,6 +58,14 @@ def test_samples_are_selected_as_a_tensors_are(samples, select):
     assert torch.equal(chosen.read(), expected)
 
 
+def test_images_with_channels_last_become_channels_first(samples):
+    expected = torch.from_numpy(VALUES).permute(0, 3, 1, 2)
+    first = samples.channels_first()
+    assert first.shape == (30, 5, 3, 4)
+    assert torch.equal(first.read(), expected)
+    assert torch.equal(first[ROWS[:7]].in_order_of_file()[1:].read(), expected[ROWS[:7].sort().values][1:])
+
+
 def test_the_order_of_the_file_has_the_same_samples(samples):
     assert torch.equal(samples[ROWS].in_order_of_file().read(), samples.read())
 

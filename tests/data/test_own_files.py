@@ -9,6 +9,7 @@ from PIL import Image
 from dlx.config import DataSettings
 from dlx.data import own_files
 from dlx.data.own_files import data_fingerprints, forget_data
+from dlx.run.identity import identity
 
 GIVEN = {"train_size": None, "val_size": None, "test_size": None, "split_seed": 0, "stratify": False}
 
@@ -19,9 +20,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def look(root, path, name="npz"):
+def look(root, path, name="npz", **more):
     forget_data()
-    settings = DataSettings(name=name, root=str(root), path=path, standardise="none", **GIVEN)
+    settings = DataSettings(name=name, root=str(root), path=path, standardise="none", **GIVEN, **more)
     return data_fingerprints(settings)
 
 
@@ -86,3 +87,25 @@ def test_a_folder_of_images_is_known_by_its_images_and_their_classes(folder):
 @pytest.mark.parametrize(("path", "name"), [("none.npz", "npz"), (None, "npz"), ("none", "image_folder")])
 def test_what_does_not_exist_is_left_to_whoever_reads_it(folder, path, name):
     assert look(folder, path, name) == {}
+
+
+def test_npy_files_are_known_by_the_content_of_inputs_and_labels(folder):
+    for name in ("X", "y", "ages"):
+        np.save(folder / f"{name}.npy", np.arange(3))
+    pair = look(folder, "X.npy")
+    assert list(pair) == ["X.npy", "y.npy"]
+    assert list(look(folder, "X.npy", labels="ages.npy")) == ["X.npy", "ages.npy"]
+    whole = look(folder, ".")
+    assert list(whole) == [f"{folder.name}/"]
+    np.save(folder / "y.npy", np.arange(4))
+    assert look(folder, "X.npy")["X.npy"] == pair["X.npy"]
+    assert look(folder, "X.npy")["y.npy"] != pair["y.npy"]
+    assert look(folder, ".") != whole
+
+
+def test_a_run_that_sets_none_of_the_later_keys_keeps_its_identity():
+    before = {"data": {"name": "npz", "root": "arrays", "path": "a.npz"}, "dtype": "float32"}
+    later = {"inputs": None, "labels": None, "task": "auto"}
+    now = before | {"data": before["data"] | later}
+    assert identity(now) == identity(before)
+    assert identity(before | {"data": now["data"] | {"task": "regression"}}) != identity(before)

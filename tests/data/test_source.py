@@ -46,6 +46,20 @@ def test_a_path_is_below_the_root_unless_it_is_absolute(tmp_path):
     assert source.below(Path("/elsewhere"), str(tmp_path / "here")) == tmp_path / "here"
 
 
+def test_files_of_ones_own_are_looked_for_where_one_stands(monkeypatch, tmp_path):
+    monkeypatch.setenv("DLX_DATA", "/environment")
+    monkeypatch.chdir(tmp_path)
+    assert source.data_root(None, own=True) == tmp_path
+    assert source.data_root("/setting", own=True) == Path("/setting")
+
+
+def test_a_file_that_only_the_shared_folder_has_is_pointed_at(monkeypatch, tmp_path):
+    (tmp_path / "mine.npz").touch()
+    monkeypatch.setenv("DLX_DATA", str(tmp_path))
+    with pytest.raises(RequestError, match=rf"; DLX_DATA holds one: add data\.root={tmp_path}"):
+        source.below(tmp_path / "here", "mine.npz")
+
+
 def test_the_error_gives_the_full_path_that_does_not_exist(tmp_path):
     with pytest.raises(RequestError, match=rf"data\.path=nothing: there is no {tmp_path}/nothing"):
         source.below(tmp_path, "nothing")

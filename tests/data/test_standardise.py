@@ -47,6 +47,16 @@ def test_mean_std_of_images_is_by_channel_and_agrees_with_numpy():
     np.testing.assert_allclose(fitted(x).numpy(), by_hand, rtol=1e-12, atol=1e-12)
 
 
+def test_mean_std_by_feature_agrees_with_numpy_and_only_centres_constants():
+    x = normal(40, 3) * torch.tensor([1.0, 100.0, 0.0])
+    fitted = fit("mean_std_by_feature", x, None)
+    by_hand = (x.numpy() - x.numpy().mean(0)) / [*x.numpy().std(0)[:2], 1]
+    np.testing.assert_allclose(fitted(x).numpy(), by_hand, rtol=1e-9, atol=1e-9)
+    pixels = uint8(20, 3, 4, 5)
+    expected = pixels.double().numpy()
+    np.testing.assert_allclose(fit("mean_std_by_feature", pixels, 255.0).scale.numpy(), expected.std(0))
+
+
 @pytest.mark.parametrize("shape", [(40, 7), (40, 2, 3, 3)])
 @pytest.mark.parametrize("chunk_values", [10, 1 << 24])
 def test_mean_std_of_floats_does_not_cancel_and_does_not_depend_on_the_chunks(

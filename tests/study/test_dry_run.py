@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from dlx.cli import main
-from dlx.study.dry_run import estimate_seconds
-from dlx.study.plan import SECONDS_A_MULTIPLY_ADD, SECONDS_A_STEP, Sketch
+from dlx.study.dry_run import seconds_of
+from dlx.study.estimate import SECONDS_A_MULTIPLY_ADD, SECONDS_A_STEP
+from dlx.study.plan import Sketch
 
 QUICK = ["data.train_size=60", "data.val_size=30", "epochs=2", "model.width=4"]
 
@@ -56,11 +57,11 @@ def test_what_is_wrong_with_a_run_is_said(capsys):
 def test_runs_that_cannot_be_timed_are_estimated_from_their_size():
     alone = Sketch(None, object(), 1000, 1e6)
     expected = 1000 * (SECONDS_A_STEP + 1e6 * SECONDS_A_MULTIPLY_ADD)
-    assert estimate_seconds([alone]) == pytest.approx(expected)
-    assert estimate_seconds([alone, alone]) == pytest.approx(2 * expected)
+    assert seconds_of([alone]) == pytest.approx(expected)
+    assert seconds_of([alone, alone]) == pytest.approx(2 * expected)
 
 
 def test_a_step_that_was_timed_counts_for_all_runs_of_its_kind(monkeypatch):
     monkeypatch.setattr("dlx.engine.stack_width.seconds_by_width", lambda *_: {1: 0.5, 2: 0.25})
     kind = Sketch(("a kind",), object(), 100, 1e6)
-    assert estimate_seconds([kind, kind]) == 2 * 100 * 0.25
+    assert seconds_of([kind, kind]) == 2 * 100 * 0.25

@@ -202,7 +202,7 @@ def _from_numpy(data: dict[str, Any]) -> "Source":
     from dlx.data.source import Arrays, Source
 
     parts = {part: Arrays(*map(_tensor, pair)) for part, pair in data["arrays"].items()}
-    return Source(data["classes"], white=data["white"], **parts)
+    return Source(data["classes"], parts["train"], parts.get("validation"), parts.get("test"), data["white"])
 
 
 def _tensor(array_N: "np.ndarray[Any, Any]") -> Any:

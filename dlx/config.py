@@ -237,7 +237,7 @@ class Settings(_Closed):
     precision: Literal["float32", "float64", "tf32", "bfloat16"]
     deterministic: bool = False
     compile: bool = False
-    cuda_graphs: bool = False
+    cuda_graphs: bool = True
 
     @property
     def targets(self) -> dict[str, str]:

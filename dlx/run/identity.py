@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Where results go and how they are named, and what costs time or memory but changes no number
-OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage")
+# Where results go and how they are named, and what costs time or memory but changes no number beyond rounding
+OUTPUT_KEYS = (
+    *("name", "output_root", "slug", "rerun", "baseline"),
+    *("checkpoint.every", "data.storage", "cuda_graphs"),
+)
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
-FORMER: dict[str, Any] = {"deterministic": False, "compile": False, "cuda_graphs": False}
+FORMER: dict[str, Any] = {"deterministic": False, "compile": False}
 FORMER |= {"gradient_clip": None, "label_noise": 0, "loss.class_weights": None, "sampler": None, "hooks": []}
 # Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
 FILE_KEYS = ("keep",)

@@ -21,6 +21,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from dlx.engine.run import Run
 from dlx.engine.side_effects import side_effects
+from dlx.loss.custom import OwnLoss
 from dlx.model.models import drops
 from dlx.optimizer.eager import eager
 
@@ -112,6 +113,8 @@ def may_capture(runs: Sequence[Run], optimizers: Sequence[Optimizer]) -> bool:
         and not run.execution.compile
         and run.execution.precision != "float64"  # a rate in float32 would be too rough
         and all(type(optimizer) in CAPTURED for optimizer in optimizers)
+        # A graph would repeat what a loss of the user's decided in Python at its first step.
+        and not any(isinstance(each.loss, OwnLoss) for each in runs)
         and not any(each.probes.in_steps or each.probes.layers for each in runs)
         # A stack's members have been checked for that before it was planned.
         and not (len(runs) == 1 and side_effects(run))

@@ -14,6 +14,7 @@ from dlx.engine.cuda_graph import GraphedStep, may_capture
 from dlx.engine.probes import Probes, StepProbe
 from dlx.engine.side_effects import side_effects
 from dlx.execution import Execution
+from dlx.loss.custom import custom
 from dlx.optimizer.optimizers import optimizers
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -223,6 +224,7 @@ def test_only_what_a_graph_can_hold_is_recorded(make_run):
         replace(on_gpu, execution=Execution(compile=True)),
         replace(on_gpu, execution=Execution("float64")),
         replace(on_gpu, probes=Probes(steps=StepProbe())),
+        replace(on_gpu, loss=custom(target="torch.nn:CrossEntropyLoss")),
     ):
         assert not may_capture([refused, refused], run.optimizers)
     rmsprop = torch.optim.RMSprop(run.model.parameters())  # counts its steps on the CPU

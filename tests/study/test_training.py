@@ -206,7 +206,7 @@ def test_one_failing_run_does_not_stop_the_others(capsys, in_an_empty_folder):
         (True, 0): "failed",
         (True, 1): "failed",
     }
-    assert statuses[True, 0].error == "RuntimeError: planted"
+    assert statuses[True, 0].error == "RuntimeError: planted (breaks.py, line 12)"
     assert 'raise RuntimeError("planted")' in "".join(
         p.read_text() for p in Path("outputs").rglob("train.log")
     )

@@ -58,9 +58,6 @@ def main(arguments: Sequence[str]) -> int:
     study = None if given.watch is not None else load_any(folders, columns)
     if study and study.source:
         options = replace(options, metric=study.score)
-        from rich.console import Console
-
-        Console(highlight=False).print(study.source, markup=False, end="\n\n")
     looks = Looks(folders[0]) if len(folders) == 1 and not (study and study.source) else None
     write = partial(
         write_report,

@@ -25,6 +25,8 @@ dlx report outputs/mystudy --baseline optimizer=sgd,lr=0.1
 dlx report outputs/mystudy --by optimizer --tune lr
 dlx report outputs/mystudy outputs/other --output both
 dlx report --watch
+dlx report runs.csv --setting optimizer,lr --seed seed --metric accuracy
+dlx report lightning_logs
 """
 
 
@@ -107,8 +109,8 @@ def _parser() -> Parser:
         metavar="DIR",
         nargs="*",
         type=any_path,
-        help="a study, or any folder with runs in it; several are reported together (default: the newest "
-        "study under outputs/)",
+        help="a study, or any folder with runs in it, also of other programs, or a CSV table of runs; several "
+        "are reported together (default: the newest study under outputs/)",
     )
     parser.add_flag_with_optional_value(
         "--watch",

@@ -109,7 +109,7 @@ def _parser() -> Parser:
         metavar="DIR",
         nargs="*",
         type=any_path,
-        help="a study, or any folder with runs in it, also of other programs, or a CSV table of runs; several "
+        help="a study, or any folder with runs in it, also of other programs, or a CSV table; several "
         "are reported together (default: the newest study under outputs/)",
     )
     parser.add_flag_with_optional_value(

@@ -25,6 +25,8 @@ dlx report outputs/mystudy --baseline optimizer=sgd,lr=0.1
 dlx report outputs/mystudy --by optimizer --tune lr
 dlx report outputs/mystudy outputs/other --output both
 dlx report --watch
+dlx report runs.csv --setting optimizer,lr --seed seed --metric accuracy
+dlx report lightning_logs
 """
 
 
@@ -60,9 +62,6 @@ def main(arguments: Sequence[str]) -> int:
         study = None if given.watch is not None else load_any(folders, columns)
     if study and study.source:
         options = replace(options, metric=study.score)
-        from rich.console import Console
-
-        Console(highlight=False).print(study.source, markup=False, end="\n\n")
     looks = Looks(folders[0]) if len(folders) == 1 and not (study and study.source) else None
     write = partial(
         write_report,
@@ -105,8 +104,8 @@ def _parser() -> Parser:
         metavar="DIR",
         nargs="*",
         type=any_path,
-        help="a study, or any folder with runs in it; several are reported together (default: the newest "
-        "study under outputs/)",
+        help="a study, or any folder with runs in it, also of other programs, or a CSV table; several "
+        "are reported together (default: the newest study under outputs/)",
     )
     parser.add_flag_with_optional_value(
         "--watch",

@@ -91,7 +91,10 @@ def write_report(
     if looks:
         looks.record()
     if show:
-        print_report(Console(highlight=False), analysis, title, output / PAGE, details=details)
+        console = Console(highlight=False)
+        if study.source:
+            console.print(study.source, markup=False, end="\n\n")
+        print_report(console, analysis, title, output / PAGE, details=details)
         for hint in hints(exports, output):
             print(hint)
     return analysis

@@ -399,7 +399,7 @@ report runs.csv --seed sed    | --seed: runs.csv has no column 'sed'; did you me
 report runs.csv --run lrr     | --run: runs.csv has no column 'lrr'
 report runs.csv --epoch lrr   | --epoch: runs.csv has no column 'lrr'
 report runs.csv --metric lrr  | --metric: runs.csv has no column 'lrr'
-report runs.csv --columns lrr | --columns: the table has no column 'lrr'; did you mean 'lr'?
+report runs.csv --columns lrr | --columns: the table has no column 'lrr' (columns: setting, runs, accuracy)
 report runs.csv --export pdf  | 'pdf' is not one of csv, docx, xlsx, tensorboard, mlflow, wandb
 report .                      | there is no run in .
 

@@ -20,7 +20,7 @@ from tests.golden.requests import REQUESTS
 
 # Kept of a folder; the log, the page, the pictures and Hydra's own records are not.
 TABLES = {".csv": mask.csv_text, ".json": mask.json_text, ".md": mask.table_text, ".tex": mask.table_text}
-OF_THE_CLOCK = ("time", "seconds", "history")  # keys of a checkpoint; history has the sum of a file with times
+OF_THE_CLOCK = ("time", "seconds", "history")  # keys of a checkpoint; history sums a file with times
 NOT_KEPT = {"cohorts.json"}
 
 

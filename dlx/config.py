@@ -216,7 +216,7 @@ class Settings(_Closed):
     seed: Seed
     seeds: SeedSettings
     monitor: Literal["val_accuracy", "val_loss"]
-    keep: Literal["none", "best", "last"]
+    keep: Literal["auto", "none", "best", "last"]
     early_stopping: EarlyStoppingSettings
     checkpoint: CheckpointSettings = CheckpointSettings()
     probes: ProbeSettings

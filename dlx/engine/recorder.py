@@ -18,6 +18,7 @@ from torch import Tensor
 import dlx
 from dlx.config import Settings
 from dlx.device import describe_device
+from dlx.engine.checkpoints import is_kept_by_default
 from dlx.engine.monitor import Monitor
 from dlx.engine.probe_files import ProbeFiles
 from dlx.engine.run import EpochEnd, Position, Run
@@ -25,10 +26,11 @@ from dlx.errors import describe_failure, is_storage_error
 from dlx.run.checkpoint import write_checkpoint
 from dlx.run.formats import TableEnd
 from dlx.run.history import EpochRow, HistoryWriter
-from dlx.run.identity import Fingerprints, identity
+from dlx.run.identity import Fingerprints, identity, is_identity
 from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT, is_gone
 from dlx.run.predictions import write_predictions
 from dlx.run.probes import FILES
+from dlx.run.recordings import AUTO, NONE, recordings
 from dlx.run.result import Result, write_result
 
 
@@ -168,6 +170,7 @@ class Recorder:
         row = self._end.row
         return {
             "identity": self._identity,
+            "recordings": recordings(self._config),
             "position": asdict(Position(row.epoch, row.step, row.time)),
             "model": _copy(self.run.model.state_dict()),
             "optimizers": [_copy(optimizer.state_dict()) for optimizer in self.run.optimizers],
@@ -177,8 +180,11 @@ class Recorder:
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        if state["identity"] != self._identity:
+        if not is_identity(state["identity"], self._config, self._fingerprints):
             raise ValueError(f"{self.folder}: the checkpoint is another run's")
+        asked = recordings(self._config)
+        if self._ended is None and state.get("recordings", asked) != asked:
+            raise ValueError(f"{self.folder}: the checkpoint was written for other probes, or another `keep`")
         self.start = Position(**state["position"])
         self.run.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.run.optimizers, state["optimizers"], strict=True):
@@ -193,7 +199,7 @@ class Recorder:
     def _write_checkpoint(self, last: EpochEnd) -> str | None:
         """Write the checkpoint, if any is to be kept, and return its SHA-256, else None."""
         keep = self._settings.keep
-        if keep == "none":
+        if keep == NONE or (keep == AUTO and not is_kept_by_default(self.run)):
             return None
         content: dict[str, Any] = {"identity": self._identity}
         if keep == "best":

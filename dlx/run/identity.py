@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dlx.run.recordings import NOTHING, is_recording
+
 # Where results go and how they are named, and what costs time or memory but changes no number
 OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage")
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
 FORMER = {"deterministic": False, "compile": False, "cuda_graphs": False}
-# Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
-FILE_KEYS = ("keep",)
+# How a run is executed, which changes at most the last bits of its numbers: runs that differ in nothing else
+# are two folders, but one setting.
+EXECUTION_KEYS = ("device", "threads", "engine.name", "engine.width", *FORMER)
 SEED_KEYS = ("seed", "data.split_seed")
 # Where the user's own data lies, which does not count where its content is known
 LOCATION_KEYS = ("data.root", "data.path")
@@ -46,14 +49,28 @@ class Fingerprints:
 def identity(config: Mapping[str, Any], fingerprints: Fingerprints | None = None) -> str:
     """Return the SHA-256 (hex) of all that decides what is computed: settings, the user's own code and data.
 
-    Without fingerprints it is of the settings alone.
+    Without fingerprints it is of the settings alone. What a run records besides its numbers does not count.
     """
     flat = flatten(config)
-    values = requested(flat) | {key: flat[key] for key in FILE_KEYS if key in flat}
+    recorded = {key: value for key, value in NOTHING.items() if key in flat}
+    return _hash(_computed(flat) | recorded, fingerprints)
+
+
+def is_identity(given: str, config: Mapping[str, Any], fingerprints: Fingerprints | None = None) -> bool:
+    """Return whether this is a run's identity, or what an earlier dlx computed: `keep` and probes counted."""
+    if given == identity(config, fingerprints):
+        return True
+    flat = flatten(config)
+    recorded = {key: value for key, value in flat.items() if is_recording(key)}
+    return given == _hash(_computed(flat) | recorded, fingerprints)
+
+
+def _hash(values: Mapping[str, Any], fingerprints: Fingerprints | None) -> str:
     if fingerprints:
         if fingerprints.content_of_data_known:
             values = {key: value for key, value in values.items() if key not in LOCATION_KEYS}
-        values |= {"own code": dict(fingerprints.code), "own data": sorted(fingerprints.data.values())}
+        own = {"own code": dict(fingerprints.code), "own data": sorted(fingerprints.data.values())}
+        values = {**values, **own}
     return hashlib.sha256(comparable(values).encode()).hexdigest()
 
 
@@ -74,19 +91,23 @@ def changed_files(before: Fingerprints, now: Fingerprints) -> list[str]:
 
 
 def requested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide what is computed, from a flat configuration.
+    """Return the settings that decide more than the last bits of a run's numbers, from a flat configuration.
 
     `data.root`, the folder of the data's files, counts only for sources that read the user's own files. These
     have a `data.path`.
     """
+    return {key: value for key, value in _computed(values).items() if key not in EXECUTION_KEYS}
+
+
+def _computed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide every bit of a run's numbers, from a flat configuration."""
     former = FORMER | {"precision": values.get("dtype")}
     ignored = (
         *OUTPUT_KEYS,
-        *FILE_KEYS,
         *(() if "data.path" in values else ("data.root",)),
         *(key for key, value in former.items() if values.get(key) == value),
     )
-    return {key: value for key, value in values.items() if key not in ignored}
+    return {key: value for key, value in values.items() if key not in ignored and not is_recording(key)}
 
 
 def is_seed(key: str) -> bool:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dlx import __version__
 from dlx.run.documents import read_json, shorten
 from dlx.run.files import RESULT_LIMIT
-from dlx.run.identity import Fingerprints, identity
+from dlx.run.identity import Fingerprints, is_identity
 from dlx.run.paths import RESULT, write_atomically
 
 KEYS = 10_000  # of a configuration; dlx's own have 70
@@ -69,7 +69,7 @@ class _Configuration(BaseModel):
     epochs: Count = 0
     batch_size: Count = 0
     monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
-    keep: Literal["none", "best", "last"] = "none"
+    keep: Literal["auto", "none", "best", "last"] = "none"
     baseline: str | None = None
     model: _Part = _Part()
     optimizer: _Part = _Part()
@@ -146,7 +146,7 @@ def _check_configuration(result: Result) -> None:
     if own and own.code and "target" not in result.config.get("model", {}):
         raise ValueError("fingerprints: of a user's module, but the model is one of dlx")
     ours = result.versions.get("dlx") == __version__
-    if ours and result.identity != identity(result.config, own):
+    if ours and not is_identity(result.identity, result.config, own):
         raise ValueError("identity: the configuration is not the one that was trained")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dlx.errors import RequestError, nearest
 from dlx.report.text import visible, write_value
-from dlx.run.identity import comparable, is_seed, requested
+from dlx.run.identity import comparable, is_seed, requested, without_effect
 
 LABEL_PARTS = 12  # studies of different data sets differ in dozens of keys, and a legend has one line
 
@@ -68,9 +68,15 @@ def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = (
         labels=_distinct([label(row, names) for row in rows.values()]),
         of_run={run: indices[row] for run, row in row_of.items()},
         implied={key: _implication(columns[other], columns[key]) for key, other in determined.items()},
-        shared={key: columns[key][0] for key in keys if key not in varying},
+        shared={key: columns[key][0] for key in keys if key not in varying} | _equal_without_effect(settings),
         seeds=[key for key, first in seeds.items() if first == key],
     )
+
+
+def _equal_without_effect(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how all runs were executed, and what they recorded; without what differs between them."""
+    first, *others = [without_effect(values) for values in settings.values()] or [{}]
+    return {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
 
 
 def _asked_keys(given: str, free: Sequence[str], shown: Sequence[str], names: Mapping[str, str]) -> list[str]:

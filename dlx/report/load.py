@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from dlx.report.design import find_design
 from dlx.report.folders import find_folders
 from dlx.report.reader import Reader, Unended, write_error
+from dlx.report.repeats import find_repeats
 from dlx.report.text import write_metric, write_seconds
 from dlx.report.versions import find_superseded, forget_moves, name_versions
 from dlx.run.history import COLUMNS
-from dlx.run.identity import Fingerprints, comparable, flatten, requested
+from dlx.run.identity import Fingerprints, flatten
 from dlx.run.paths import RESULT, find_runs
 from dlx.run.result import Result
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from dlx.report.reader import History
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-STATUSES = ("completed", "diverged", "failed")  # of runs with equal settings the first of these is kept
 COLUMNS_OF_ALL = 50  # of histories together, the most common ones: each takes a number for every epoch
 LISTS = ["classes", "layers"]  # columns of StudyData.runs that hold lists, also in each run's result.json
 
@@ -41,6 +41,7 @@ class StudyData:
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
     `left_out`: by run, or folder that cannot be opened, why it was left out.
     `running`: by run, its progress; it has no result yet, so it is in no other field.
+    `repeats`: how runs differ that were trained more than once, in a sentence; "" if they do not.
     """
 
     runs: "pd.DataFrame"
@@ -48,6 +49,7 @@ class StudyData:
     histories: "pd.DataFrame"
     left_out: dict[str, str]
     running: dict[str, str] = field(default_factory=dict)
+    repeats: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,13 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
     import pandas as pd
 
     reader = reader or Reader()
-    rows: dict[str, dict[str, Any]] = {}
+    results: dict[str, Result] = {}
     settings: dict[str, dict[str, Any]] = {}
     histories: dict[str, History] = {}
     fingerprints: dict[str, Fingerprints] = {}
     left_out: dict[str, str] = {}
     running: dict[str, str] = {}
+    folders_of: dict[str, Path] = {}
     now = reader.clock()
     for run, folder in _named(list(folders), left_out).items():
         try:
@@ -118,25 +121,27 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
         if isinstance(read, Unended):
             (running if read.running(now) else left_out)[run] = _progress(read, now)
             continue
-        rows[run] = _row(folder, read.result)
+        results[run], folders_of[run] = read.result, folder
         settings[run] = flatten(read.result.config)
         fingerprints[run] = read.result.fingerprints or Fingerprints()
         if read.history is not None:
             histories[run] = read.history
-    folders_of = {run: Path(row["folder"]) for run, row in rows.items()}
     forget_moves(settings, fingerprints)
     superseded = find_superseded(settings, fingerprints, folders_of)
     remaining = {run: values for run, values in settings.items() if run not in superseded}
-    for run, reason in (superseded | _repeats(rows, remaining)).items():
+    repeats = find_repeats(results, remaining)
+    for run, reason in (superseded | repeats.left_out).items():
         left_out[run] = reason
-        del rows[run], settings[run]
+        del results[run], settings[run]
     name_versions(settings, fingerprints, folders_of)
+    rows = {run: _row(folders_of[run], result) for run, result in results.items()}
     return StudyData(
         pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("run"),
         settings,
         _joined({run: history for run, history in histories.items() if run in rows}),
         left_out,
         running,
+        repeats.sentence,
     )
 
 
@@ -206,21 +211,6 @@ def _row(folder: Path, result: Result) -> dict[str, Any]:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
-
-
-def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Find runs with equal settings and seeds: one result that is seen twice must not count twice.
-
-    It happens when studies that share runs are reported together. The run with the better status is kept,
-    as the other one is usually a crash that was fixed.
-    """
-    kept: dict[str, str] = {}
-    repeats: dict[str, str] = {}
-    for run in sorted(settings, key=lambda run: STATUSES.index(rows[run]["status"])):
-        first = kept.setdefault(comparable(requested(settings[run])), run)
-        if first != run:
-            repeats[run] = f"the same settings and seeds as {first}"
-    return repeats
 
 
 def _joined(histories: "dict[str, History]") -> "pd.DataFrame":

@@ -8,7 +8,6 @@ from dlx.report.comparison import Comparison
 from dlx.report.comparison_text import sentence, verdict_cell
 from dlx.report.design import Design
 from dlx.report.formats import Column, Table, write_csv
-from dlx.report.load import STATUSES
 from dlx.report.summary import Summary
 from dlx.report.text import (
     METRIC_NAMES,
@@ -23,6 +22,7 @@ from dlx.report.text import (
     write_seconds,
     write_value,
 )
+from dlx.run.result import STATUSES
 
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis

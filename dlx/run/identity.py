@@ -99,6 +99,11 @@ def requested(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in _computed(values).items() if key not in EXECUTION_KEYS}
 
 
+def without_effect(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that change at most the last bits of a run's numbers."""
+    return {key: value for key, value in values.items() if key in EXECUTION_KEYS or is_recording(key)}
+
+
 def _computed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide every bit of a run's numbers, from a flat configuration."""
     former = FORMER | {"precision": values.get("dtype")}

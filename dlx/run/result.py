@@ -19,6 +19,7 @@ VALUE_LETTERS = 10_000  # of text, or of a list as JSON
 ERROR_LETTERS = 1000
 
 Status = Literal["completed", "diverged", "failed"]
+STATUSES: tuple[Status, ...] = ("completed", "diverged", "failed")  # the best first
 Count = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(max_length=VALUE_LETTERS)]
 Row = dict[str, float | int | None]
@@ -112,6 +113,24 @@ def read_result(folder: Path) -> Result | None:
     except ValueError as error:
         raise ValueError(f"{path}: not a result: {error}") from error
     return result
+
+
+def what_was_different(one: Result, other: Result, here: str = "then", there: str = "now") -> str:
+    """Name what may have changed the last bits of a run's numbers between two trainings of it; "" if nothing.
+
+    `here`, `there`: what to call the first training and the second one.
+    """
+    facts = {
+        "torch": (one.versions.get("torch"), other.versions.get("torch")),
+        "device": (one.device, other.device),
+        "threads": (one.threads, other.threads),
+        "runs in its stack": (one.cohort, other.cohort),
+    }
+    return "; ".join(
+        f"{name}: {first} {here}, {second} {there}"
+        for name, (first, second) in facts.items()
+        if first != second
+    )
 
 
 def _check_rows(result: Result) -> None:

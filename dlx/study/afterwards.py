@@ -20,7 +20,7 @@ from dlx.run.history import NUMBERS, first_difference, read_columns
 from dlx.run.identity import identity
 from dlx.run.paths import CHECKPOINT, HISTORY, RESULT, sync_folder
 from dlx.run.recordings import lacking, with_recordings
-from dlx.run.result import Result, read_result
+from dlx.run.result import Result, read_result, what_was_different
 from dlx.study.study import Study, standing_result
 from dlx.study.summary import score
 
@@ -104,9 +104,10 @@ def changed_numbers(study: Study, name: str, before: Result, now: Result) -> str
         return ""
     named, last, _ = score(now)
     kept = _last_kept(study, name)
+    why = what_was_different(before, now) or "on this device the last bits differ each time"
     return (
         f"trained again, its numbers differ from before: {named} {last} instead of {score(before)[1]} "
-        f"({_why_different(before, now)}); the earlier files are in {kept}"
+        f"({why}); the earlier files are in {kept}"
     )
 
 
@@ -167,15 +168,3 @@ def _rows(result: Result) -> tuple[dict[str, float | int | None], dict[str, floa
 
 def _numbers(row: Mapping[str, float | int | None]) -> dict[str, float | int | None]:
     return {name: row.get(name) for name in NUMBERS}
-
-
-def _why_different(before: Result, now: Result) -> str:
-    """Name what differs between two trainings of one run and may change the last bits of its numbers."""
-    facts = {
-        "torch": (before.versions.get("torch"), now.versions.get("torch")),
-        "device": (before.device, now.device),
-        "threads": (before.threads, now.threads),
-        "runs in its stack": (before.cohort, now.cohort),
-    }
-    said = [f"{name} {one} then, {other} now" for name, (one, other) in facts.items() if one != other]
-    return "; ".join(said) or "on this device the last bits differ each time"

@@ -163,7 +163,7 @@ def test_numbers_that_differ_are_said_and_the_earlier_files_kept(study, capsys):
     now = read_result(folder)
     assert (
         f"seed=0: trained again, its numbers differ from before: val acc {now.last['val_accuracy']:.4f} "
-        f"instead of 0.2500 (torch 1.9 then, {now.versions['torch']} now); the earlier files are in "
+        f"instead of 0.2500 (torch: 1.9 then, {now.versions['torch']} now); the earlier files are in "
     ) in said
     assert said.count("its numbers differ") == 1
     (kept,) = study.earlier.iterdir()

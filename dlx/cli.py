@@ -11,7 +11,9 @@ from dlx.signals import SAID, signals
 VERBS = {
     "train": "train one run, or a grid of them",
     "status": "say where every run of a study is",
+    "list": "list the studies, with what is best in each",
     "report": "compare the runs of a study: a table, plots and one HTML page",
+    "diff": "say in what two runs, settings or studies differ",
     "evaluate": "score chosen runs on held-out data, and count the looks",
     "reproduce": "rerun published experiments and check their figures",
     "check": "compare a model's gradients with finite differences",
@@ -19,7 +21,9 @@ VERBS = {
 }
 
 FOLDERS_ONLY = (
+    "list",
     "report",
+    "diff",
     "evaluate",
 )  # verbs whose words may hold bytes that are not text, as names of files may
 

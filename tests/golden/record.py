@@ -105,6 +105,8 @@ def _tensors(path: Path) -> Any:
     def describe(value: Any) -> Any:
         if isinstance(value, dict):
             return {str(key): describe(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):  # the optimizers' states
+            return [describe(item) for item in value]
         return _describe(value.numpy()) if isinstance(value, torch.Tensor) else value
 
     return describe(torch.load(path, weights_only=True, map_location="cpu"))

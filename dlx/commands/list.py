@@ -20,7 +20,7 @@ from dlx.report.design import find_design, label
 from dlx.report.text import visible, write_metric
 from dlx.run.documents import read_json
 from dlx.run.files import RESULT_LIMIT
-from dlx.run.identity import flatten
+from dlx.run.identity import CHOICE, flatten
 from dlx.run.paths import RESULT
 from dlx.study.state import OUTPUTS, run_folders, studies_by_time
 from dlx.study.study import Study
@@ -131,7 +131,7 @@ def _best(results: dict[str, dict[str, Any]]) -> tuple[str, str, float | None]:
         scored = {name: value for name, each in runs.items() if _is_number(value := each["last"].get(metric))}
         if not scored:
             continue
-        design = find_design({name: flatten(runs[name]["config"]) for name in scored})
+        design = find_design({name: _settings(runs[name]) for name in scored})
         by_setting = defaultdict(list)
         for name, value in scored.items():
             by_setting[design.of_run[name]].append(float(value))
@@ -142,6 +142,12 @@ def _best(results: dict[str, dict[str, Any]]) -> tuple[str, str, float | None]:
         }
         return design.labels[best] if len(design.rows) > 1 else label(first, {}), metric, means[best]
     return "", "", None
+
+
+def _settings(result: dict[str, Any]) -> dict[str, Any]:
+    choices = result.get("choices")
+    words = {f"{CHOICE}{group}": word for group, word in choices.items()} if isinstance(choices, dict) else {}
+    return flatten(result["config"]) | words
 
 
 def _is_number(value: object) -> bool:

@@ -42,7 +42,8 @@ class Recorder:
 
     `state`: from an earlier recorder's `state()`; run and files go on from there. Raises ValueError if the
     files are not those that it left. `ended`: the result of a run that has ended already. It is trained again
-    only because its cohort is, from a checkpoint before its end, and nothing is written.
+    only because its cohort is, from a checkpoint before its end, and nothing is written. `choices`: from the
+    groups, as they were typed.
     """
 
     def __init__(
@@ -57,11 +58,12 @@ class Recorder:
         *,
         state: Mapping[str, Any] | None = None,
         ended: Result | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> None:
         self.run, self.folder = run, folder
         self._config, self._settings, self._ended = config, settings, ended
         self._fingerprints, self._identity = fingerprints or None, identity(config, fingerprints)
-        self._on_epoch, self._log = on_epoch, log
+        self._on_epoch, self._log, self._choices = on_epoch, log, dict(choices or {})
         self._history: HistoryWriter | None = None
         self._probe_files: ProbeFiles | None = None
         self._monitor = Monitor(
@@ -131,6 +133,7 @@ class Recorder:
             identity=self._identity,
             fingerprints=self._fingerprints,
             config=self._config,
+            choices=self._choices,
             last=asdict(end.row) | dict(end.extra),
             best=asdict(best.row) | dict(best.extra),
             epochs_run=end.row.epoch,

@@ -117,7 +117,8 @@ def find_baselines(design: Design, asked: str) -> dict[int, int]:
     """
     found = find_settings(design, asked, "--baseline")
     named = _named_values(design, asked, "--baseline")
-    others = [key for key in design.keys if key not in named]
+    groups = tuple(f"{key}." for key in named if key in design.words)
+    others = [key for key in design.keys if key not in named and not key.startswith(groups)]
 
     def rest(setting: int) -> tuple[str, ...]:
         return tuple(comparable(design.rows[setting][key]) for key in others)
@@ -143,7 +144,10 @@ def find_settings(design: Design, asked: str, option: str) -> list[int]:
     found = [
         index
         for index, row in enumerate(design.rows)
-        if all(_same(row[key], value) for key, value in wanted.items())
+        if all(
+            _same(row[key] if key in row else design.words[key][index], value)
+            for key, value in wanted.items()
+        )
     ]
     if not found:
         raise _no_setting(design, asked, option)
@@ -151,13 +155,20 @@ def find_settings(design: Design, asked: str, option: str) -> list[int]:
 
 
 def _named_values(design: Design, asked: str, option: str) -> dict[str, str]:
-    """Return the values that `asked` gives some keys; {} for a label."""
+    """Return the values that `asked` gives some keys, or groups whose choice it names; {} for a label."""
     if asked in design.labels:
         return {}
     pairs = [part.partition("=") for part in re.split(r",\s*(?=[\w.]+=)", asked)]
     if any(not sign for _, sign, _ in pairs):
         raise _no_setting(design, asked, option)
-    return {find_key(key.strip(), design.keys, design.names, option): value for key, _, value in pairs}
+    named = {key.strip(): value for key, _, value in pairs}
+    short = {*design.keys, *design.names.values()}
+    return {
+        key
+        if key not in short and key in design.words
+        else find_key(key, design.keys, design.names, option): value
+        for key, value in named.items()
+    }
 
 
 def _no_setting(design: Design, asked: str, option: str) -> RequestError:

@@ -14,7 +14,7 @@ from dlx.report.repeats import find_repeats
 from dlx.report.text import write_metric, write_seconds
 from dlx.report.versions import find_superseded, forget_moves, name_versions
 from dlx.run.history import COLUMNS
-from dlx.run.identity import Fingerprints, flatten
+from dlx.run.identity import CHOICE, Fingerprints, flatten
 from dlx.run.paths import RESULT, find_runs
 from dlx.run.result import Result
 
@@ -37,7 +37,7 @@ class StudyData:
     `METRICS`, `<metric>_last` and `<metric>_best`, its values at the last epoch and at the epoch that is
     best by the run's `monitor` (NaN if missing); `classes`, the names of the classes; `layers`, the
     result's list of layers, or None.
-    `settings`: by run, the resolved configuration with dotted keys.
+    `settings`: by run, the resolved configuration with dotted keys, and `choices.GROUP`, the word that chose.
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
     `left_out`: by run, or folder that cannot be opened, why it was left out.
     `running`: by run, its progress; it has no result yet, so it is in no other field.
@@ -60,7 +60,7 @@ class Frames:
     `<metric>_last` and `<metric>_best` (at the last epoch, and at the epoch that is best by the run's
     `monitor`), `last_epoch`, `best_epoch`, `seconds`, `parameters`, `folder` and others; NaN if missing.
     `histories`: one row per epoch: `run`, the swept settings, and the columns of history.csv.
-    `settings`: one row per run, with all settings by dotted key.
+    `settings`: one row per run, with all settings by dotted key, and `choices.GROUP`, the word that chose.
     `swept`: the keys that differ between runs and do not follow from another one; seeds come last.
     `left_out`: by run, why it was left out. `running`: by run, its progress.
     """
@@ -122,7 +122,8 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
             (running if read.running(now) else left_out)[run] = _progress(read, now)
             continue
         results[run], folders_of[run] = read.result, folder
-        settings[run] = flatten(read.result.config)
+        choices = {f"{CHOICE}{group}": choice for group, choice in read.result.choices.items()}
+        settings[run] = flatten(read.result.config) | choices
         fingerprints[run] = read.result.fingerprints or Fingerprints()
         if read.history is not None:
             histories[run] = read.history

@@ -19,6 +19,9 @@ FORMER = {"deterministic": False, "compile": False, "cuda_graphs": False}
 # How a run is executed, which changes at most the last bits of its numbers: runs that differ in nothing else
 # are two folders, but one setting.
 EXECUTION_KEYS = ("device", "threads", "engine.name", "engine.width", *FORMER)
+# The groups whose choices name settings; `choices.model` is the word that was typed, which decides nothing.
+CHOSEN = ("model", "optimizer", "schedule", "data", "augment", "loss")
+CHOICE = "choices."
 SEED_KEYS = ("seed", "data.split_seed")
 # Where the user's own data lies, which does not count where its content is known
 LOCATION_KEYS = ("data.root", "data.path")
@@ -112,7 +115,11 @@ def _computed(values: Mapping[str, Any]) -> dict[str, Any]:
         *(() if "data.path" in values else ("data.root",)),
         *(key for key, value in former.items() if values.get(key) == value),
     )
-    return {key: value for key, value in values.items() if key not in ignored and not is_recording(key)}
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in ignored and not is_recording(key) and not key.startswith(CHOICE)
+    }
 
 
 def is_seed(key: str) -> bool:

@@ -34,6 +34,7 @@ class Result(BaseModel):
     identity: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # SHA-256 of what was computed, see identity.py
     fingerprints: Fingerprints | None = None  # of the user's own code and data, if the run read any
     config: dict[str, Any]  # the resolved configuration
+    choices: dict[str, Text] = {}  # from groups, as typed: optimizer: slow_sgd, whose config has the name sgd
     last: Row = {}  # the last epoch's history row
     best: Row = {}  # the row that is best by config["monitor"]
     epochs_run: Count = 0

@@ -109,6 +109,7 @@ class _Member:
             asked.fingerprints,
             state=state,
             ended=self.ended,
+            choices=asked.choices,
         )
         if self.display is not None and self.ended is None:
             self.display.start(run, asked.settings, self.folder)

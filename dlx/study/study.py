@@ -67,11 +67,13 @@ class StudyRun:
     words: list[str]  # the overrides that composed it
     config: dict[str, Any]  # resolved
     fingerprints: Fingerprints = field(default_factory=Fingerprints)  # of the user's own code and data
+    choices: dict[str, str] = field(default_factory=dict)  # from groups, as typed: optimizer: slow_sgd
 
     def entry(self) -> dict[str, Any]:
         """Return what a request's file says of the run."""
         own = {"fingerprints": asdict(self.fingerprints)} if self.fingerprints else {}
-        return {"name": self.name, "label": self.label, "words": self.words, "config": self.config} | own
+        said = {"name": self.name, "label": self.label, "words": self.words, "config": self.config}
+        return said | own | ({"choices": self.choices} if self.choices else {})
 
     @classmethod
     def from_entry(cls, entry: dict[str, Any]) -> "StudyRun":

@@ -14,7 +14,7 @@ from dlx.errors import RequestError
 from dlx.model.own_code import file_in_project
 from dlx.run.documents import shorten
 from dlx.run.files import refuse_links, write_size
-from dlx.run.identity import identity
+from dlx.run.identity import CHOSEN, identity
 from dlx.run.paths import RESULT
 from dlx.run.recordings import lacking
 from dlx.run.result import Result, read_result, write_result
@@ -223,7 +223,8 @@ def _studies(runs: Iterable[ComposedRun]) -> list[Path]:
 
 
 def _asked(run: ComposedRun) -> StudyRun:
-    return StudyRun(run.folder.name, run.label, list(run.words), run.config, run.fingerprints)
+    choices = {group: choice for group, choice in run.choices.items() if group in CHOSEN}
+    return StudyRun(run.folder.name, run.label, list(run.words), run.config, run.fingerprints, choices)
 
 
 def _tell(

@@ -159,6 +159,7 @@ class Recorder:
                 identity=self._identity,
                 fingerprints=self._fingerprints,
                 config=self._config,
+                choices=self._choices,
                 error=describe_failure(error),
             ),
         )

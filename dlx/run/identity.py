@@ -6,7 +6,7 @@ The keys that only say where results go do not count.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ CHOICE = "choices."
 SEED_KEYS = ("seed", "data.split_seed")
 # Where the user's own data lies, which does not count where its content is known
 LOCATION_KEYS = ("data.root", "data.path")
+DIGITS = 10  # of the hash, in a folder's name
 CONTENT = "sha256:"  # begins the fingerprint of a content; any other is of sizes and times
 
 
@@ -77,10 +78,15 @@ def _hash(values: Mapping[str, Any], fingerprints: Fingerprints | None) -> str:
     return hashlib.sha256(comparable(values).encode()).hexdigest()
 
 
-def folder_name(config: Mapping[str, Any], fingerprints: Fingerprints | None = None) -> str:
-    """Return the name of a run's folder, `<slug>-<hash>`; equal requests have the same folder."""
-    slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config))).strip("-.")[:100]
-    return f"{slug}-{identity(config, fingerprints)[:10]}"
+def folder_name(
+    config: Mapping[str, Any], fingerprints: Fingerprints | None = None, words: Sequence[str] = ()
+) -> str:
+    """Return the name of a run's folder, `<slug>-<hash>`; equal requests have the same hash.
+
+    The slug names the width if one of the `words` that composed the run sets it.
+    """
+    slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config, words))).strip("-.")[:100]
+    return f"{slug}-{identity(config, fingerprints)[:DIGITS]}"
 
 
 def changed_files(before: Fingerprints, now: Fingerprints) -> list[str]:
@@ -156,9 +162,11 @@ def _canonical(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _slug(config: Mapping[str, Any]) -> str:
+def _slug(config: Mapping[str, Any], words: Sequence[str]) -> str:
     norm, lr = config["model"].get("norm"), config["optimizer"].get("lr")
-    parts = [config["model"]["name"], None if norm == "none" else norm, config["optimizer"]["name"]]
+    width = config["model"].get("width") if any(word.startswith("model.width=") for word in words) else None
+    parts = [config["model"]["name"], width and f"w{width}", None if norm == "none" else norm]
+    parts += [config["optimizer"]["name"]]
     parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
     parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
     return "-".join(str(part) for part in parts if part)

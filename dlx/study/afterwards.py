@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dlx.config import check_values
 from dlx.run.history import NUMBERS, first_difference, read_columns
-from dlx.run.identity import identity
+from dlx.run.identity import DIGITS, identity
 from dlx.run.paths import CHECKPOINT, HISTORY, RESULT, sync_folder
 from dlx.run.recordings import lacking, with_recordings
 from dlx.run.result import Result, read_result, what_was_different
@@ -29,26 +29,25 @@ if TYPE_CHECKING:
 
 
 def under_earlier_names(runs: "Sequence[ComposedRun]") -> "list[ComposedRun]":
-    """Return the runs, each in the folder that its study has for it.
+    """Return the runs, each in the folder that its study has for it already.
 
-    Where `keep` or a probe was part of a folder's name, an earlier dlx named it otherwise than this one.
+    An earlier request may have named it otherwise: by another `slug`, or without the width that this one sets.
     """
-    names = {study: _earlier_names(Study(study)) for study in {run.folder.parent for run in runs}}
+    names = {folder: _names(Study(folder)) for folder in {run.folder.parent for run in runs}}
     found = []
     for run in runs:
-        known = names[run.folder.parent]
-        name = known.get(identity(run.config, run.fingerprints)) if known else None
-        found.append(replace(run, folder=run.folder.with_name(name)) if name else run)
+        name = names[run.folder.parent].get(identity(run.config, run.fingerprints)[:DIGITS], run.folder.name)
+        found.append(run if name == run.folder.name else replace(run, folder=run.folder.with_name(name)))
     return found
 
 
-def _earlier_names(study: Study) -> dict[str, str]:
-    """Return by identity the folders of a study's runs; {} unless an earlier dlx named some of them."""
+def _names(study: Study) -> dict[str, str]:
+    """Return the names of a study's runs by the first digits of their identity."""
     if not study.has_earlier_names:
-        return {}
-    # Of several folders of one run, the one with a checkpoint is asked for by whoever wants to go on from it.
+        return {name[-DIGITS:]: name for name in study.runs}
+    # Where `keep` and probes counted, one run may have several folders; the one with a checkpoint is better.
     by_worth = sorted(study.runs.values(), key=lambda run: (study.folder / run.name / CHECKPOINT).is_file())
-    return {run.identity: run.name for run in by_worth}
+    return {run.identity[:DIGITS]: run.name for run in by_worth}
 
 
 def with_what_is_there(run: "ComposedRun") -> "ComposedRun":

@@ -223,6 +223,7 @@ def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Lo
             identity=identity(run.config, run.fingerprints),
             fingerprints=run.fingerprints or None,
             config=run.config,
+            choices=run.choices,
             error=describe_failure(error),
         ),
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def under_earlier_names(runs: "Sequence[ComposedRun]") -> "list[ComposedRun]":
     """Return the runs, each in the folder that its study has for it already.
 
-    An earlier request may have named it otherwise: by another `slug`, or without the width that this one sets.
+    An earlier request may have named it otherwise: by another `slug`, or without the width that is set now.
     """
     names = {folder: _names(Study(folder)) for folder in {run.folder.parent for run in runs}}
     found = []

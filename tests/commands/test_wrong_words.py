@@ -199,7 +199,7 @@ train threads=0               | threads=0: must be 1 or more
 train threads=two             | threads='two': must be a whole number
 train dtype=float16           | dtype='float16': must be one of float32, float64
 train monitor=accuracy        | must be one of val_accuracy, val_loss; did you mean 'val_accuracy'?
-train keep=true               | keep=true: must be one of none, best, last
+train keep=true               | keep=true: must be one of auto, none, best, last
 train rerun=maybe             | rerun='maybe': must be true or false
 train early_stopping=3        | early_stopping=3: has keys of its own; set one of them, as in early_st
 train early_stopping.patience=-1 | early_stopping.patience=-1: must be 0 or more
@@ -517,7 +517,7 @@ def test_a_flag_that_takes_any_word_has_a_row_with_a_wrong_one():
 def study(tmp_path_factory):
     """Two short runs without a checkpoint, for the rows that say STUDY."""
     folder = tmp_path_factory.mktemp("outputs")
-    words = "data.train_size=100 data.val_size=50 model.width=4 epochs=1 optimizer.lr=0.1,0.01 name=study"
+    words = "data.train_size=100 data.val_size=50 model.width=4 epochs=1 optimizer.lr=0.1,0.01 keep=none name=study"
     assert main(["train", *words.split(), f"output_root={folder}"]) == 0
     return folder / "study"
 

@@ -517,7 +517,8 @@ def test_a_flag_that_takes_any_word_has_a_row_with_a_wrong_one():
 def study(tmp_path_factory):
     """Two short runs without a checkpoint, for the rows that say STUDY."""
     folder = tmp_path_factory.mktemp("outputs")
-    words = "data.train_size=100 data.val_size=50 model.width=4 epochs=1 optimizer.lr=0.1,0.01 keep=none name=study"
+    words = "data.train_size=100 data.val_size=50 model.width=4 epochs=1 optimizer.lr=0.1,0.01 name=study"
+    words += " keep=none"
     assert main(["train", *words.split(), f"output_root={folder}"]) == 0
     return folder / "study"
 

@@ -75,10 +75,10 @@ def test_a_baseline_may_be_a_word():
 
 def test_a_group_whose_keys_follow_from_another_can_still_be_named():
     runs = {
-        "a": {"model.name": "mlp", "augment.flip": False, "seed": 0},
-        "b": {"model.name": "cnn", "augment.flip": True, "seed": 0},
+        "a": {"model.mirror": False, "augment.flip": False, "seed": 0},
+        "b": {"model.mirror": True, "augment.flip": True, "seed": 0},
     }
-    assert find_design(runs).keys == ["model.name"]
+    assert find_design(runs).keys == ["model.mirror"]
     assert find_design(runs, ["augment"]).keys == ["augment.flip"]
 
 

@@ -25,12 +25,12 @@ def test_a_copy_with_other_numbers_is_named_with_both_and_what_was_different():
     results = {"two/a": result(0.8088, cohort=2), "six/a": result(0.8182, cohort=6, threads=2)}
     found = find_repeats(results, {"two/a": SETTINGS, "six/a": SETTINGS | {"threads": 2}})
     assert found.left_out == {
-        "six/a": "the same settings and seeds as two/a, which is used: validation accuracy 0.8182 here, 0.8088 "
-        "there (threads: 2 here, None there; runs in its stack: 6 here, 2 there)"
+        "six/a": "the same settings and seeds as two/a, which is used: validation accuracy 0.8182 here, "
+        "0.8088 there (threads: 2 here, None there; runs in its stack: 6 here, 2 there)"
     }
     assert found.sentence == (
-        "1 run was trained twice, with numbers that differ by up to 0.94 points of validation accuracy. One of "
-        "each counts; the list of runs left out names both."
+        "1 run was trained twice, with numbers that differ by up to 0.94 points of validation accuracy. "
+        "One of each counts; the list of runs left out names both."
     )
 
 

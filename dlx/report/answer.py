@@ -124,7 +124,7 @@ def _sentence(analysis: "Analysis", ranked: list[dict[Any, Any]], groups: dict[i
             "were tried."
         )
     if count["untested"] == others:
-        return f"{label} scored best ({name} {score}), but {_why_untested(analysis, ranked)}."
+        return f"The best score is that of {label} ({name} {score}), but {_why_untested(analysis, ranked)}."
     if count["worse"] == others:
         return f"{label} is best: {name} {score}, {_lead(analysis, ranked)}."
     if not count["worse"]:

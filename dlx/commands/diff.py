@@ -3,9 +3,19 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from dlx.commands.parser import Parser, one_of
 from dlx.errors import RequestError
+from dlx.report.text import visible
+
+if TYPE_CHECKING:
+    from dlx.report.difference import Difference
+    from dlx.report.side import Side
 
 SUMMARY = """Say in what two runs, settings or studies differ: settings, code, data and environment; the first
 epoch in which runs of equal seeds part; and the paired difference of their scores with its verdict."""
@@ -23,39 +33,43 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse(arguments)
     first = _place(given.first, None)
     second = _place(given.second, first[0])
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from dlx.report.difference import Side, find_difference
+    from dlx.report.difference import find_difference
+    from dlx.report.side import Side
 
     one, other = Side("A", *first), Side("B", *second)
     found = find_difference(one, other, given.metric or "")
-    console = Console(highlight=False)
+    print_difference(Console(highlight=False), found, [(given.first, one), (given.second, other)])
+    return 0
+
+
+def print_difference(console: Console, found: "Difference", sides: "Sequence[tuple[str, Side]]") -> None:
+    """Print what the `sides`, by the words that name them, are, and in what they differ."""
     heads = Table.grid(padding=(0, 2))
-    for side, word in ((one, given.first), (other, given.second)):
-        heads.add_row(Text(side.name, style="bold"), Text(word), side.count)
+    for word, side in sides:
+        heads.add_row(Text(side.name, style="bold"), Text(visible(word)), side.count)
     console.print(heads)
-    for heading, rows in (
-        ("Settings", found.settings),
-        ("Settings that change at most the last bits", found.others),
-        ("Code and data", found.code_and_data),
-        ("Environment", found.environment),
-    ):
-        if not rows:
-            console.print(Text(f"\n{heading}: no difference", style="bold"))
-            continue
-        console.print(Text(f"\n{heading}", style="bold"))
-        table = Table.grid(padding=(0, 2))
-        for row in (("", "A", "B"), *((row.name, row.first, row.second) for row in rows)):
-            table.add_row(*(Text(f"  {cell}" if i == 0 else cell) for i, cell in enumerate(row)))
-        console.print(table)
-    for heading, sentences in (("Histories", found.histories), ("Scores at the last epoch", found.verdicts)):
+    rows_of = {
+        "Settings": found.settings,
+        "Settings that change at most the last bits": found.others,
+        "Code and data": found.code_and_data,
+        "Environment": found.environment,
+    }
+    for heading, rows in rows_of.items():
+        console.print(Text(f"\n{heading}{'' if rows else ': no difference'}", style="bold"))
+        if rows:
+            table = Table.grid(padding=(0, 2))
+            table.add_row("", "A", "B")
+            for row in rows:
+                table.add_row(Text(f"  {row.name}"), Text(row.first), Text(row.second))
+            console.print(table)
+    for heading, sentences in {
+        "Histories": found.histories,
+        "Scores at the last epoch": found.verdicts,
+    }.items():
         console.print(Text(f"\n{heading}", style="bold"))
         for sentence in sentences:
             for line in Text(sentence).wrap(console, console.width - 2):
                 console.print(Text("  ") + line)
-    return 0
 
 
 def _parser() -> Parser:

@@ -1,38 +1,20 @@
 """In what two sides differ, each a run, a setting or a study: settings, code, data, environment, results."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from dlx.errors import RequestError
-from dlx.report.analysis import find_settings
 from dlx.report.comparison import compare
 from dlx.report.comparison_text import sentence
 from dlx.report.design import find_design
-from dlx.report.load import StudyData, load_study
+from dlx.report.environment import code_and_data, environment
+from dlx.report.load import StudyData
+from dlx.report.side import Row, Side, listed
 from dlx.report.summary import summarise
 from dlx.report.text import visible, write_count, write_value
-from dlx.run.files import YAML_LIMIT, read_text
-from dlx.run.history import first_difference, read_columns
-from dlx.run.identity import EXECUTION_KEYS, comparable, is_seed, requested, setting_of
-from dlx.run.paths import HISTORY
-from dlx.run.result import Result, read_result
-from dlx.study.study import Study
-
-VALUES = 4  # of one key on one side; more are counted
-PACKAGES = 8  # that differ; more are counted
-
-
-@dataclass(frozen=True)
-class Row:
-    """One thing in which the sides differ, and what it is on each."""
-
-    name: str
-    first: str
-    second: str
+from dlx.run.history import first_difference
+from dlx.run.identity import EXECUTION_KEYS, comparable, is_seed, requested
 
 
 @dataclass(frozen=True)
@@ -50,38 +32,6 @@ class Difference:
     verdicts: list[str]
 
 
-class Side:
-    """The ended runs that one argument of `dlx diff` names: those of a folder, or of a setting in it."""
-
-    def __init__(self, name: str, folder: Path, setting: str) -> None:
-        self.name, self.folder = name, folder
-        data = load_study([folder])
-        if not len(data.runs):
-            reason = next(iter(data.left_out.values()), "")
-            raise RequestError(f"{folder}: holds no run that has ended{reason and f'; {reason}'}")
-        if setting:
-            design = find_design(data.settings)
-            chosen = {*find_settings(design, setting, folder.name)}
-            data = _restricted(data, [run for run, index in design.of_run.items() if index in chosen])
-        self.data = data
-
-    @cached_property
-    def results(self) -> dict[str, Result]:
-        """The result of each run, by name."""
-        read = {run: read_result(Path(folder)) for run, folder in self.data.runs["folder"].items()}
-        return {str(run): result for run, result in read.items() if result is not None}
-
-    @property
-    def count(self) -> str:
-        """How many runs and settings it has, in words."""
-        settings = len({setting_of(values) for values in self.data.settings.values()})
-        return f"{write_count(len(self.data.runs), 'run')} of {write_count(settings, 'setting')}"
-
-    def history(self, run: str) -> Mapping[str, Any]:
-        """Read a run's history by column."""
-        return read_columns(Path(str(self.data.runs.loc[run, "folder"])) / HISTORY)
-
-
 def find_difference(one: Side, other: Side, metric: str = "") -> Difference:
     """Compare two sides. Raises RequestError for a metric that no run has."""
     keys = _differing_keys(one, other)
@@ -92,19 +42,10 @@ def find_difference(one: Side, other: Side, metric: str = "") -> Difference:
     return Difference(
         [_row(key, one, other) for key in settings],
         [_row(key, one, other) for key in apart if key in EXECUTION_KEYS],
-        list(_code_and_data(one, other)),
-        list(_environment(one, other)),
+        list(code_and_data(one, other)),
+        list(environment(one, other)),
         _parting(one, other, pairs),
         _verdicts(one, other, settings, metric),
-    )
-
-
-def _restricted(data: StudyData, runs: Sequence[str]) -> StudyData:
-    return StudyData(
-        data.runs.loc[list(runs)],
-        {run: data.settings[run] for run in runs},
-        data.histories[data.histories["run"].isin(runs)],
-        data.left_out,
     )
 
 
@@ -127,92 +68,7 @@ def _values(side: Side, key: str) -> dict[str, Any]:
 
 def _row(key: str, one: Side, other: Side) -> Row:
     values = [[write_value(value) for value in _values(side, key).values()] for side in (one, other)]
-    return Row(visible(key), _listed(values[0]), _listed(values[1]))
-
-
-def _listed(values: Sequence[str]) -> str:
-    more = f" and {len(values) - VALUES} more" if len(values) > VALUES else ""
-    return ", ".join(values[:VALUES]) + more
-
-
-def _code_and_data(one: Side, other: Side) -> Iterator[Row]:
-    """Yield the user's own files that have other versions on the two sides, and other facts of the data."""
-    versions: list[dict[str, set[str]]] = []
-    for side in (one, other):
-        of_side: dict[str, set[str]] = {}
-        for result in side.results.values():
-            own = result.fingerprints
-            for name, value in {**own.code, **own.data}.items() if own else ():
-                of_side.setdefault(name, set()).add(value.removeprefix("sha256:")[:12])
-        versions.append(of_side)
-    for name in dict.fromkeys([*versions[0], *versions[1]]):
-        first, second = (sorted(each.get(name, ())) for each in versions)
-        if first != second:
-            yield Row(visible(name), _listed(first) or "not used", _listed(second) or "not used")
-    yield from _facts(one, other, lambda result: result.data)
-
-
-def _environment(one: Side, other: Side) -> Iterator[Row]:
-    yield from _facts(one, other, _executed)
-    sources = [_last_source(side) for side in (one, other)]
-    for name in ("commit", "patch"):
-        first, second = (str(source.get(name) or "none") for source in sources)
-        if first != second:
-            yield Row({"commit": "git commit", "patch": "changes to it"}[name], first[:24], second[:24])
-    packages = [_packages(side, source) for side, source in zip((one, other), sources, strict=True)]
-    if not all(packages):
-        return
-    names = sorted({*packages[0], *packages[1]} - {"dlx", "torch", "numpy"})  # every result has those
-    differing = [name for name in names if packages[0].get(name) != packages[1].get(name)]
-    for name in differing[:PACKAGES]:
-        yield Row(visible(name), *(visible(each.get(name, "not installed")) for each in packages))
-    if len(differing) > PACKAGES:
-        yield Row(f"and {len(differing) - PACKAGES} more packages", "", "")
-
-
-def _executed(result: Result) -> dict[str, Any]:
-    """Return what a run was executed with."""
-    machine = (result.model_extra or {}).get("machine")
-    return {
-        **result.versions,
-        "device": result.device,
-        "threads": result.threads,
-        "engine": result.engine,
-        "runs in a stack": result.cohort,
-        **(machine if isinstance(machine, dict) else {}),
-    }
-
-
-def _facts(one: Side, other: Side, facts: Callable[[Result], Mapping[str, Any]]) -> Iterator[Row]:
-    """Yield the facts of results of which the two sides have not the same values."""
-    of_sides = [[facts(result) for result in side.results.values()] for side in (one, other)]
-    for name in {name: None for each in (*of_sides[0], *of_sides[1]) for name in each}:
-        first, second = ([*{write_value(each.get(name)): None for each in side}] for side in of_sides)
-        if {*first} != {*second}:
-            yield Row(visible(name), _listed(first), _listed(second))
-
-
-def _last_source(side: Side) -> Mapping[str, Any]:
-    """Return what the last request that names a run of this side says of the code that it ran on."""
-    names = {Path(str(folder)).name for folder in side.data.runs["folder"]}
-    study = Path(str(side.data.runs["folder"].iloc[0])).resolve().parent
-    with suppress(ValueError):
-        for request in reversed(Study(study).requests):
-            if names.intersection(run["name"] for run in request["runs"]):
-                source = request.get("source")
-                return source if isinstance(source, dict) else {}
-    return {}
-
-
-def _packages(side: Side, source: Mapping[str, Any]) -> dict[str, str]:
-    study = Path(str(side.data.runs["folder"].iloc[0])).resolve().parent
-    name = str(source.get("packages") or "")
-    if not name or name != Path(name).name:
-        return {}
-    with suppress(OSError, ValueError):
-        lines = read_text(Study(study).source_folder / name, YAML_LIMIT).splitlines()
-        return {name: version for name, _, version in (line.partition("==") for line in lines)}
-    return {}
+    return Row(visible(key), listed(values[0]), listed(values[1]))
 
 
 def _pairs(one: Side, other: Side, settings: Sequence[str]) -> list[tuple[str, str]]:
@@ -270,7 +126,7 @@ def _verdicts(one: Side, other: Side, settings: Sequence[str], metric: str) -> l
     """Compare the settings of the second side with those of the first that have the same other values."""
     several = [side.name for side in (one, other) if _varies_within(side, settings)]
     if several:
-        keys, has = _listed(settings), "has" if len(several) == 1 else "have"
+        keys, has = listed(settings), "has" if len(several) == 1 else "have"
         why = f"No verdict, because {' and '.join(several)} {has} several values of {keys}."
         return [f"{why} Name one setting, as in DIR:optimizer=sgd,lr=0.1."]
     data = _joined(one, other, settings)

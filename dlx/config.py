@@ -226,7 +226,7 @@ class Settings(_Closed):
     precision: Literal["float32", "float64", "tf32", "bfloat16"]
     deterministic: bool = False
     compile: bool = False
-    cuda_graphs: bool = False
+    cuda_graphs: bool = True
 
     @model_validator(mode="before")
     @classmethod

@@ -26,7 +26,7 @@ class Execution:
     precision: str = "float32"
     deterministic: bool = False
     compile: bool = False
-    cuda_graphs: bool = False
+    cuda_graphs: bool = True
 
     def outputs(self, model: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
         """Return the model's outputs in the type of its inputs."""

@@ -85,8 +85,10 @@ class Checkpoints:
         seconds = now - self._written
         if self._every != "auto":
             return seconds >= float(self._every.removesuffix("s"))
+        if seconds < LEAST_SECONDS:
+            return False
         cost = self._cost
         if cost is None:
             weights = (p for recorder in recorders for p in recorder.run.model.parameters())
             cost = SECONDS_A_BYTE * sum(weight.nbytes for weight in weights) + SECONDS_A_RUN * len(recorders)
-        return seconds >= max(LEAST_SECONDS, cost / SHARE)
+        return seconds >= cost / SHARE

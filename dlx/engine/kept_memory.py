@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from dlx.engine.backward import backward
 from dlx.engine.stacked_layers import StackedDropout, StackedElementwise
 from dlx.engine.written_out import WrittenOut, write_out
 from dlx.loss.losses import Gradient
@@ -74,7 +75,7 @@ class _Piece:
     def backward(self, gradient: Tensor) -> Tensor:
         if not self._differentiates:
             return gradient
-        torch.autograd.backward(self._outputs, gradient)
+        backward(self._outputs, gradient)
         of_inputs: Tensor | None = self._inputs.grad
         return gradient if of_inputs is None else of_inputs
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from dlx.engine.backward import backward
 from dlx.engine.kept_memory import KeptMemory
 from dlx.loss.losses import Gradient, Loss
 
@@ -30,7 +31,7 @@ class Autograd:
         """Set the parameters' gradients; return outputs [..., B, K] and losses [..., B]."""
         outputs = self._model(inputs)
         losses, gradient = self._loss(outputs.detach(), labels)
-        outputs.backward(gradient)  # type: ignore[no-untyped-call]
+        backward(outputs, gradient)
         return outputs.detach(), losses
 
 

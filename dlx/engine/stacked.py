@@ -28,6 +28,7 @@ from dlx.engine.stacked_by_vmap import VmapStack
 from dlx.engine.stacked_model import StackedModel
 from dlx.engine.stacked_optimizers import StackedOptimizers, joint_step_key
 from dlx.loss.losses import Loss
+from dlx.model.models import drops
 
 # Runs whose batches have up to this many bytes are augmented together. For 8 runs with 100 kB each, on two
 # busy cores, noise, shifts and flips took 200 us a run-step together and 80 one by one.
@@ -117,6 +118,7 @@ class _Stack:
         )
         self.losses = _rows_by_loss(self.runs)
         self.passes = self._passes()
+        self.drops = any(drops(run.model) for run in self.runs)
         self.dropout_draws = [rng.generator(run.seeds.dropout, "dropout", 0, run.device) for run in self.runs]
         self.take_step = as_graphs(
             partial(_step, self), self.runs, self.optimizers.stepping, self.dropout_draws
@@ -163,10 +165,14 @@ def _joint_step_key(run: Run) -> Hashable:
 
 def _train_epoch(stack: _Stack, epoch: int, step: int, before_step: Callable[[], None]) -> tuple[int, Sums]:
     runs = stack.runs
-    augment_draws = [rng.generator(run.seeds.augment, "augment", epoch, run.device) for run in runs]
-    for run, draws in zip(runs, stack.dropout_draws, strict=True):
-        rng.reseed(draws, run.seeds.dropout, "dropout", epoch)
-    stack.model.use_generators(stack.dropout_draws)
+    augment_draws = [
+        None if run.augment is None else rng.generator(run.seeds.augment, "augment", epoch, run.device)
+        for run in runs
+    ]
+    if stack.drops:
+        for run, draws in zip(runs, stack.dropout_draws, strict=True):
+            rng.reseed(draws, run.seeds.dropout, "dropout", epoch)
+        stack.model.use_generators(stack.dropout_draws)
     metrics = EpochMetrics(stack.correct)
     stack.model.train()
     gathered = closing(_gather(runs, epoch))
@@ -227,7 +233,7 @@ def _gather(runs: Sequence[Run], epoch: int) -> Generator[tuple[Tensor, Tensor],
         yield torch.stack([inputs for inputs, _ in pairs]), torch.stack([labels for _, labels in pairs])
 
 
-def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator | None]) -> Tensor:
     """Draw for each run as it would alone, and apply each transform at once to all runs that have it.
 
     Large batches on a CPU are augmented run by run, so that a batch stays in the core's cache from one
@@ -235,11 +241,11 @@ def _augment(stack: _Stack, x: Tensor, generators: Sequence[torch.Generator]) ->
     """
     if x.device.type == "cpu" and x[0].nbytes > JOINT_BYTES:
         for row, (run, generator) in enumerate(zip(stack.runs, generators, strict=True)):
-            if run.augment is not None:
+            if run.augment is not None and generator is not None:
                 x[row] = run.augment(x[row], generator)
         return x
     draws = [
-        run.augment.draw(generator, x.shape[1:]) if run.augment is not None else {}
+        run.augment.draw(generator, x.shape[1:]) if run.augment is not None and generator is not None else {}
         for run, generator in zip(stack.runs, generators, strict=True)
     ]
     for name, rows, rows_R in stack.transforms:

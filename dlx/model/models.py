@@ -202,6 +202,11 @@ def draw_from_generators(model: nn.Module) -> None:
             module.__class__ = WITH_GENERATOR[type(module)]
 
 
+def drops(model: nn.Module) -> bool:
+    """Return whether a Dropout in `model` draws anything."""
+    return any(isinstance(module, Dropout) and module.p > 0 for module in model.modules())
+
+
 def use_generator(model: nn.Module, generator: torch.Generator | None) -> None:
     """Let every Dropout in `model` draw its masks from `generator`, one layer after the other."""
     for module in model.modules():

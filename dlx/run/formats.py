@@ -8,6 +8,7 @@ import csv
 import io
 import math
 import os
+import time
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
@@ -39,11 +40,16 @@ class TableWriter:
     """Starts a new table with its header, or continues one, and writes whole lines.
 
     `end`: cut the table off there and continue. Raises ValueError if what comes before is another table.
+    `pause`: rows that come sooner than these seconds after others wait, until a later one or `flush`.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], end: TableEnd | None = None) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, columns: Sequence[str], end: TableEnd | None = None, pause: float = 0.0
+    ) -> None:
+        self._path, self._pause = path, pause
         self._columns = len(columns)
+        self._waiting: list[bytes] = []
+        self._written = -math.inf  # by time.monotonic()
         if end is None:
             header = write_lines([columns]).encode()
             write_atomically(path, header, durable=False)
@@ -57,12 +63,23 @@ class TableWriter:
         rows = list(rows)
         assert all(len(row) == self._columns for row in rows), "a row must have as many values as columns"
         lines = write_lines(rows).encode()
-        with open_to_append(self._path) as file:
-            file.write(lines)
         self._end = TableEnd(self._end.size + len(lines), zlib.crc32(lines, self._end.crc32))
+        self._waiting.append(lines)
+        if time.monotonic() - self._written >= self._pause:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that wait."""
+        if not self._waiting:
+            return
+        with open_to_append(self._path) as file:
+            file.write(b"".join(self._waiting))
+        self._waiting = []
+        self._written = time.monotonic()
 
     def sync(self) -> TableEnd:
-        """Have the disk hold all that was written, and return where the table ends."""
+        """Have the disk hold all rows, and return where the table ends."""
+        self.flush()
         with open_to_append(self._path) as file:
             os.fsync(file.fileno())
         return self._end

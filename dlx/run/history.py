@@ -6,7 +6,8 @@ Equal runs write equal bytes, except for `time`.
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ class EpochRow:
 
 
 COLUMNS = tuple(field.name for field in fields(EpochRow))
+_values = attrgetter(*COLUMNS)
 COUNTS = ("epoch", "step")
 NUMBERS = tuple(name for name in COLUMNS if name != "time")  # equal in runs that are equal
 TAIL = 65536  # bytes at the end of the file that are sure to include the last row
@@ -42,18 +44,25 @@ TAIL = 65536  # bytes at the end of the file that are sure to include the last r
 class HistoryWriter:
     """Starts a new history.csv, or continues one from `end`, and appends a row as each epoch ends.
 
-    `extra` names the columns after those of `EpochRow`, which come from probes or the loss.
+    `extra` names the columns after those of `EpochRow`, which come from probes or the loss. `pause`: see
+    `TableWriter`.
     """
 
-    def __init__(self, path: Path, extra: Sequence[str] = (), end: TableEnd | None = None) -> None:
+    def __init__(
+        self, path: Path, extra: Sequence[str] = (), end: TableEnd | None = None, pause: float = 0.0
+    ) -> None:
         self._extra = tuple(extra)
-        self._table = TableWriter(path, (*COLUMNS, *self._extra), end)
+        self._table = TableWriter(path, (*COLUMNS, *self._extra), end, pause)
 
     def append(self, row: EpochRow, extra: Mapping[str, float | None] | None = None) -> None:
         """Append one epoch; columns that are missing from `extra` stay empty."""
         extra = extra or {}
         assert set(extra) <= set(self._extra), "every extra column must be named before training"
-        self._table.append([(*astuple(row), *(extra.get(name) for name in self._extra))])
+        self._table.append([(*_values(row), *(extra.get(name) for name in self._extra))])
+
+    def flush(self) -> None:
+        """Write the rows that wait for the next one."""
+        self._table.flush()
 
     def state(self) -> tuple[list[str], list[int]]:
         """Have the disk hold all rows; return the extra columns and the table's end, as plain values."""

@@ -12,13 +12,16 @@ from typing import Any
 
 from dlx.run.recordings import NOTHING, is_recording
 
-# Where results go and how they are named, and what costs time or memory but changes no number
-OUTPUT_KEYS = ("name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage")
+# Where results go and how they are named, and what costs time or memory but changes no number beyond rounding
+OUTPUT_KEYS = (
+    *("name", "output_root", "slug", "rerun", "baseline"),
+    *("checkpoint.every", "data.storage", "cuda_graphs"),
+)
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
-FORMER = {"deterministic": False, "compile": False, "cuda_graphs": False}
+FORMER = {"deterministic": False, "compile": False}
 # How a run is executed, which changes at most the last bits of its numbers: runs that differ in nothing else
 # are two folders, but one setting.
-EXECUTION_KEYS = ("device", "threads", "engine.name", "engine.width", *FORMER)
+EXECUTION_KEYS = ("device", "threads", "engine.name", "engine.width", "cuda_graphs", *FORMER)
 # The groups whose choices name settings; `choices.model` is the word that was typed, which decides nothing.
 CHOSEN = ("model", "optimizer", "schedule", "data", "augment", "loss")
 CHOICE = "choices."

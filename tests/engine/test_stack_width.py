@@ -28,6 +28,19 @@ def test_a_measurement_that_would_take_too_long_is_not_made(make_run, tmp_path, 
     assert list(seconds_by_width(make_run(), 64, tmp_path)) == [1]
 
 
+def test_what_is_loaded_first_does_not_use_up_the_measurements_time(make_run, tmp_path, monkeypatch):
+    now = 0.0
+
+    def seconds_a_step(run, width):
+        nonlocal now
+        now += 10.0 if width <= 2 else 0.1  # as if it loaded CUDA's kernels
+        return 1e-3 / width
+
+    monkeypatch.setattr(stack_width.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(stack_width, "_seconds_a_step", seconds_a_step)
+    assert list(seconds_by_width(make_run(), 64, tmp_path)) == [1, 2, 4, 8, 16, 32, 64]
+
+
 def test_a_cache_that_cannot_be_read_is_replaced(make_run, tmp_path, monkeypatch):
     monkeypatch.setattr(stack_width, "_seconds_a_step", lambda *_: 0.5)
     seconds_by_width(make_run(), 1, tmp_path)

@@ -12,6 +12,7 @@ from dlx.augment.transforms import Augment, GaussianNoise
 from dlx.data.dataset import Dataset, Split
 from dlx.engine import loop, stacked
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
+from dlx.execution import Execution
 from dlx.loss.losses import losses
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -151,14 +152,24 @@ def test_a_stacks_epoch_is_fetched_in_one_copy(make_run, monkeypatch):
         copies.clear()
 
 
+@pytest.fixture
+def sync_debug_mode():
+    """Return a function that sets torch's check for calls that wait for the device."""
+    yield torch.cuda.set_sync_debug_mode
+    torch.cuda.set_sync_debug_mode("default")
+
+
 @CUDA
+@pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS", "ignore:Synchronization debug mode")
+@pytest.mark.parametrize("cuda_graphs", [False, True])
 @pytest.mark.parametrize("engine", ["loop", "stacked"])
-def test_no_step_waits_for_a_gpu(make_run, engine):
+def test_no_step_waits_for_a_gpu(make_run, engine, cuda_graphs, sync_debug_mode):
     def enter(stack):
-        stack.callback(torch.cuda.set_sync_debug_mode, torch.cuda.get_sync_debug_mode())
-        torch.cuda.set_sync_debug_mode("error")
+        stack.callback(sync_debug_mode, "default")
+        sync_debug_mode("error")
 
     runs, before_step = augmented_runs(make_run, "cuda"), BetweenSteps(6, enter)
+    runs = [replace(run, execution=Execution(cuda_graphs=cuda_graphs)) for run in runs]
     trained = (
         loop.train(runs[0], before_step=before_step)
         if engine == "loop"

@@ -61,6 +61,27 @@ def test_each_row_is_on_disk_when_its_epoch_ends(tmp_path: Path) -> None:
         assert len(read_history(tmp_path / "history.csv")) == epoch + 1
 
 
+def test_with_a_pause_rows_wait_for_a_later_one_or_a_flush(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    writer = HistoryWriter(path, pause=3600)
+    for epoch in range(3):
+        writer.append(row(epoch))
+    assert len(read_history(path)) == 1
+    writer.flush()
+    assert (
+        path.read_bytes() == write(tmp_path / "at_once.csv", [row(epoch) for epoch in range(3)]).read_bytes()
+    )
+
+
+def test_a_checkpoint_finds_the_rows_that_waited(tmp_path: Path) -> None:
+    writer = HistoryWriter(tmp_path / "history.csv", pause=3600)
+    for epoch in range(3):
+        writer.append(row(epoch))
+    _, (size, _) = writer.state()
+    assert size == (tmp_path / "history.csv").stat().st_size
+    assert len(read_history(tmp_path / "history.csv")) == 3
+
+
 def test_extra_columns_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     path.write_text(f"{','.join(COLUMNS)},grad_norm\n0,0,0.0,0.1,1.0,0.5,1.0,0.5,2.5\n")

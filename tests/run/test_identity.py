@@ -110,7 +110,6 @@ def test_the_identity_that_an_earlier_dlx_gave_a_run_with_a_checkpoint_is_known(
         {"engine": {"name": "stacked", "width": 4}},
         {"deterministic": True},
         {"compile": True},
-        {"cuda_graphs": True},
     ],
 )
 def test_what_changes_the_last_bits_alone_is_another_folder_but_no_other_setting(other):

@@ -21,12 +21,12 @@ from tests.benchmarks.images import synthetic, write
 from tests.benchmarks.measure import Contestant
 from tests.benchmarks.section import TRAINING, WHOLE, Claim, Measured, Section, Setting, median
 
-EPOCHS = 150
+EPOCHS = 40
 SEEDS, MANY = (1, 8, 64, 256), 64
-PROCESSES = (1, 2, 4, 8)
+PROCESSES = (4, 8, 16)
 ONE_EPOCH = "an epoch"
 VARIANTS: Mapping[str, tuple[str, ...]] = {
-    "cuda_graphs=true": ("cuda_graphs=true",),
+    "cuda_graphs=false": ("cuda_graphs=false",),
     "precision=bfloat16": ("precision=bfloat16",),
     "compile=true": ("compile=true",),
 }
@@ -39,14 +39,15 @@ IMAGES, VAL_IMAGES, BATCH, NET_EPOCHS = 20_000, 1000, 256, 12
 AIRBENCH, ACCURACY = "dlx train sweep=airbench device=cuda precision=bfloat16", "accuracy"
 
 ABOUT = """
-`dlx train device=cuda seed=range(N)`, the net and data of A2, {epochs} epochs. N > 1: `engine=stacked`.
-`training` is all epochs with their validation. "In P processes": {many} runs in
-P commands of `engine=loop` at once on the same GPU, {many} / P runs each.
+`dlx train device=cuda seed=range(N)`, the net and data of A2, {epochs} epochs. N > 1: `engine=stacked`,
+in stacks of at most 32, the width where so little is to be done that dlx does not measure widths.
+`{one_epoch}` is of all runs together, with validation: the median over the epochs after the first. `training`
+is all epochs; in the first, torch loads its kernels and CUDA graphs are recorded. "In P processes": {many}
+runs in P commands of `engine=loop` at once on the same GPU, {many} / P runs each.
 
-LeNet and ResNet-20: {images:,} synthetic images of 28x28, batches of {batch}, Adam; `{one_epoch}` is the
-median over the epochs after the first, with validation on {val_images:,}. Their limit is forward and backward
-pass of the bare net on one batch that stays where it is, as a CUDA graph: no optimizer, data, metrics or
-validation.
+LeNet and ResNet-20: {images:,} synthetic images of 28x28, batches of {batch}, Adam, with validation on
+{val_images:,}. Their limit is the forward and backward pass of the bare net on one batch that stays where it
+is, as a CUDA graph: no optimizer, data, metrics or validation.
 """
 RECIPE = f"""
 `{AIRBENCH}`: its test accuracy after the tenth epoch, and how long it took.
@@ -57,13 +58,13 @@ def describe(setting: Setting) -> Section:
     """Return the section."""
     contestants = {_seeds_name(seeds): _seeds(setting, seeds) for seeds in SEEDS}
     for variant, words in VARIANTS.items():
-        for seeds in (1, MANY):
+        for seeds in (1, MANY) if variant != "compile=true" else (1,):  # which takes another way than graphs
             contestants[_seeds_name(seeds, variant)] = _seeds(setting, seeds, *words)
     for processes in PROCESSES:
         contestants[_processes_name(processes)] = _processes(setting, processes)
     for net in NETS:
         contestants[net] = _net(setting, net)
-        for variant in ("cuda_graphs=true", "precision=bfloat16"):
+        for variant in ("cuda_graphs=false", "precision=bfloat16"):
             contestants[f"{net}, {variant}"] = _net(setting, net, *VARIANTS[variant])
         contestants[_limit_name(net)] = partial(_limit, net)
     about = ABOUT.format(
@@ -84,7 +85,7 @@ def _claims() -> list[Claim]:
     one, many = _seeds_name(1), _seeds_name(MANY)
     in_processes = [(_processes_name(processes), WHOLE) for processes in PROCESSES]
     return [
-        Claim(f"{many} in at most 1.5 times one", (many, TRAINING), [(one, TRAINING)], 1.5),
+        Claim(f"{many} in at most 1.5 times one, an epoch", (many, ONE_EPOCH), [(one, ONE_EPOCH)], 1.5),
         Claim("the same, whole commands", (many, WHOLE), [(one, WHOLE)], 1.5),
         Claim(f"{many} as a stack at most as long as in processes", (many, WHOLE), in_processes, 1),
         *(
@@ -124,8 +125,9 @@ def _seeds(setting: Setting, seeds: int, *words: str) -> Contestant:
     command = _command(setting, range(seeds), engine, *words)
 
     def contestant() -> dict[str, float]:
-        wall = dlx_runs.train(command)
-        return {WHOLE: wall.whole, TRAINING: wall.training}
+        with TemporaryDirectory() as name:
+            wall = dlx_runs.train_in(Path(name), command)
+            return {WHOLE: wall.whole, TRAINING: wall.training, ONE_EPOCH: seconds_an_epoch(Path(name))}
 
     return contestant
 
@@ -181,9 +183,10 @@ def _airbench() -> dict[str, float]:
 
 
 def seconds_an_epoch(folder: Path) -> float:
-    """Return the median over the epochs of a folder's only run, without the first, which warms up."""
-    (history,) = folder.glob("outputs/*/*/history.csv")
-    return float(np.median(np.diff(read_columns(history)["time"])[1:]))
+    """Return the median over the epochs of a folder's runs together, without the first, which warms up."""
+    histories = folder.glob("outputs/*/*/history.csv")
+    epochs = sum(np.diff(read_columns(history)["time"])[1:] for history in histories)
+    return float(np.median(epochs))
 
 
 def _limit(net: str) -> dict[str, float]:

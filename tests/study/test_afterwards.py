@@ -171,20 +171,19 @@ def test_numbers_that_differ_are_said_and_the_earlier_files_kept(study, capsys):
     assert now.checkpoint_sha256
 
 
-def test_a_failure_leaves_the_earlier_result(study, capsys, monkeypatch):
+def test_a_failure_leaves_the_earlier_result(study, capsys):
     before = numbers(study)
 
     def fails(*_):
         raise RuntimeError("no room for probes")
 
-    monkeypatch.setattr("dlx.engine.recorder.write_checkpoint", fails)
-    assert train("keep=last") == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dlx.engine.recorder.write_checkpoint", fails)
+        assert train("keep=last") == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "the result from before (completed) stays" in said
     assert "no room for probes" in said
     assert numbers(study) == before
-    monkeypatch.undo()
-    monkeypatch.chdir(study.folder.absolute().parent.parent)
     assert train("keep=last") == 0
     assert numbers(study) == before
 

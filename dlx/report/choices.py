@@ -12,8 +12,8 @@ def name_choices(
     """Put the word that was typed in the place of a class's name, where that says more and is unambiguous.
 
     `asked`: by run, the settings that count (see `requested`), in which GROUP.name is changed. `settings`: by
-    run, with the words as `choices.GROUP`. A group named in `by` gets a GROUP.name even if the classes are
-    the same. A word is ambiguous if runs with equal values of the group's keys were chosen by two words.
+    run, with the words as `choices.GROUP`. A group named in `by` gets a GROUP.name even if classes are the
+    same. A word is ambiguous if runs with equal values of the group's keys were chosen by two words.
     """
     for group in CHOSEN:
         words = {run: values.get(f"{CHOICE}{group}") for run, values in settings.items()}
@@ -21,7 +21,9 @@ def name_choices(
             continue
         key = f"{group}.name"
         names = {values.get(key) for values in asked.values()}
-        if (len(names) > 1 or group in by) and _is_unambiguous(asked, words, group):
+        pairs = {(values.get(key), words[run]) for run, values in asked.items()}
+        # A class with several words is told apart by a key, such as the norm of mlp and mlp_bn, which stays.
+        if (1 < len(names) == len(pairs) or group in by) and _is_unambiguous(asked, words, group):
             for run, values in asked.items():
                 values[key] = words[run]
 

@@ -27,11 +27,14 @@ NETS = {
 
 
 def test_a_users_own_choice_is_shown_as_it_is_named():
+    runs = {"a": run("adam", 0.001, "adam"), "b": run("sgd", 0.02, "slow_sgd")}
+    assert find_design(runs).labels == ["adam", "slow_sgd"]
+
+
+def test_a_class_of_several_words_is_told_apart_by_its_keys_unless_the_words_are_asked_for():
     runs = {"a": run("adam", 0.001, "adam"), "b": run("sgd", 0.02, "slow_sgd"), "c": run("sgd", 0.1, "sgd")}
-    design = find_design(runs)
-    assert [row["optimizer.name"] for row in design.rows] == ["adam", "slow_sgd", "sgd"]
-    assert design.keys == ["optimizer.name"]  # which the rate follows from
-    assert design.labels == ["adam", "slow_sgd", "sgd"]
+    assert find_design(runs).labels == ["adam, lr 0.001", "sgd, lr 0.02", "sgd, lr 0.1"]
+    assert find_design(runs, ["optimizer"]).labels == ["adam", "slow_sgd", "sgd"]
 
 
 def test_two_words_for_the_same_settings_are_not_shown():

@@ -10,7 +10,9 @@ from dlx.commands.verbs import VERBS
 from dlx.signals import SAID, signals
 
 FOLDERS_ONLY = (
+    "list",
     "report",
+    "diff",
     "evaluate",
 )  # verbs whose words may hold bytes that are not text, as names of files may
 

@@ -228,7 +228,7 @@ class Settings(_Closed):
     seeds: SeedSettings
     metrics: list[str] = []
     monitor: str
-    keep: Literal["none", "best", "last"]
+    keep: Literal["auto", "none", "best", "last"]
     early_stopping: EarlyStoppingSettings
     checkpoint: CheckpointSettings = CheckpointSettings()
     probes: ProbeSettings

@@ -16,7 +16,7 @@ from dlx.commands.parser import Parser, existing_folder
 from dlx.errors import RequestError
 from dlx.report.text import visible
 from dlx.study.bars import write_seconds
-from dlx.study.state import RunState, State
+from dlx.study.state import OUTPUTS, RunState, State
 from dlx.study.summary import brief
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ dlx status outputs/mystudy --all
 dlx status outputs/mystudy --json
 """
 
-OUTPUTS = Path("outputs")
 ROWS = 40  # of the table, unless --all: more would scroll away
 ORDER: tuple[State, ...] = (
     "completed",

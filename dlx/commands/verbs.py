@@ -3,7 +3,9 @@
 VERBS = {
     "train": "train one run, or a grid of them",
     "status": "say where every run of a study is",
+    "list": "list the studies, with what is best in each",
     "report": "compare the runs of a study: a table, plots and one HTML page",
+    "diff": "say in what two runs, settings or studies differ",
     "evaluate": "score chosen runs on held-out data, and count the looks",
     "reproduce": "rerun published experiments and check their figures",
     "check": "compare a model's gradients with finite differences",

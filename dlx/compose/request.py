@@ -18,7 +18,7 @@ from dlx.compose.grid import expand, labels
 from dlx.compose.words import OF_REQUEST
 from dlx.config import LauncherSettings, Settings, check_launcher, check_values
 from dlx.errors import RequestError, nearest
-from dlx.run.identity import Fingerprints, flatten, folder_name
+from dlx.run.identity import CHOSEN, DIGITS, Fingerprints, flatten, folder_name
 from dlx.run.paths import typed_path
 
 _REFERENCE = re.compile(r"\$\{([a-z]\w*(?:\.[a-z]\w*)*)\}")  # to a value by its key from the root
@@ -72,9 +72,10 @@ def compose(
         for row in _new_words_first(grid):
             checked[row] = _checked(composer.compose(grid[row]), grid[row], named[row])
             check(checked[row])
-    runs: dict[Path, ComposedRun] = {}
+    runs: dict[tuple[Path, str], ComposedRun] = {}
     for row in range(len(grid)):
-        runs.setdefault(checked[row].folder, checked[row])
+        study, name = checked[row].folder.parent, checked[row].folder.name
+        runs.setdefault((study, name[-DIGITS:]), checked[row])  # equal runs may have names of their own
     distinct = list(runs.values())
     _check_folders(distinct)
     _check_baselines(distinct)
@@ -133,7 +134,7 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
         raise with_label(RequestError(_with_file(explain(error), composed, words)), label) from error
     fingerprints = fingerprints_of(settings)
     root = typed_path(settings.output_root, "output_root")
-    folder = root / settings.name / folder_name(values, fingerprints)
+    folder = root / settings.name / folder_name(values, fingerprints, words)
     return ComposedRun(label, tuple(words), composed.choices, values, settings, fingerprints, folder)
 
 
@@ -154,7 +155,7 @@ def _check_baselines(runs: Sequence[ComposedRun]) -> None:
     keys = {key: None for run in runs for key in flatten(run.config)} if baselines else {}
     for baseline in baselines:
         for named in re.findall(r"([\w.]+)=", baseline):
-            if not any(f".{key}".endswith(f".{named}") for key in keys):
+            if named not in CHOSEN and not any(f".{key}".endswith(f".{named}") for key in keys):
                 near = nearest(named, {key.rpartition(".")[2]: None for key in keys})
                 raise RequestError(f"baseline={baseline}: there is no key '{named}'{near}")
 

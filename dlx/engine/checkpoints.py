@@ -1,4 +1,4 @@
-"""Decides when a cohort's checkpoint is written, and leaves training when it is asked to."""
+"""Decides when a cohort's checkpoint is written and which weights are kept; leaves training when asked to."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from dlx.run.checkpoint import CohortCheckpoint
 
 if TYPE_CHECKING:
     from dlx.engine.recorder import Recorder
+    from dlx.engine.run import Run
 
 # Of `auto`: the share of the time that checkpoints may take, and the least seconds between two of them.
 SHARE = 0.02
@@ -15,7 +16,19 @@ LEAST_SECONDS = 2.0
 # The cost of the first is estimated: the bytes of the weights, which Adam triples, at a slow 60 MB/s, and
 # the run's tables, which are synced.
 SECONDS_A_BYTE, SECONDS_A_RUN = 3 / 60e6, 3e-3
+# The largest checkpoint of keep=auto: 100 runs take at most 3 GB. That is 2.7 million weights in float32,
+# with the two copies that Adam has of them; a ResNet-18 has 11 million.
+KEPT_BYTES, COPIES = 32_000_000, 3
 PATIENCE = 3.0  # seconds; if a stop is asked for, a longer epoch is left at its next step
+
+
+def is_kept_by_default(run: "Run") -> bool:
+    """Return whether keep=auto keeps the last epoch's weights of a run, with its optimizer's state."""
+    size = sum(int(value.nbytes) for value in run.model.state_dict().values())
+    # L-BFGS keeps two vectors of each of its last steps.
+    steps = [int(group.get("history_size", 0)) for each in run.optimizers for group in each.param_groups]
+    copies = COPIES + 2 * max(steps, default=0)
+    return size * copies <= KEPT_BYTES
 
 
 def never() -> None:

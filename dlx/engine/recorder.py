@@ -18,6 +18,7 @@ from torch import Tensor
 import dlx
 from dlx.config import Settings
 from dlx.device import describe_device
+from dlx.engine.checkpoints import is_kept_by_default
 from dlx.engine.hooks import HookedRun
 from dlx.engine.monitor import Monitor
 from dlx.engine.probe_files import ProbeFiles
@@ -27,10 +28,11 @@ from dlx.own.target import own_line
 from dlx.run.checkpoint import write_checkpoint
 from dlx.run.formats import TableEnd
 from dlx.run.history import EpochRow, HistoryWriter
-from dlx.run.identity import Fingerprints, identity
+from dlx.run.identity import Fingerprints, identity, is_identity
 from dlx.run.paths import CHECKPOINT, HISTORY, PREDICTIONS, RESULT, is_gone
 from dlx.run.predictions import write_predictions
 from dlx.run.probes import FILES
+from dlx.run.recordings import AUTO, NONE, recordings
 from dlx.run.result import MetricRecord, Result, write_result
 
 # Seconds between writes of a history. In a stack whose epochs take a third of a millisecond a run, a fifth of
@@ -46,7 +48,8 @@ class Recorder:
 
     `state`: from an earlier recorder's `state()`; run and files go on from there. Raises ValueError if the
     files are not those that it left. `ended`: the result of a run that has ended already. It is trained again
-    only because its cohort is, from a checkpoint before its end, and nothing is written.
+    only because its cohort is, from a checkpoint before its end, and nothing is written. `choices`: from the
+    groups, as they were typed.
     """
 
     def __init__(
@@ -61,11 +64,12 @@ class Recorder:
         *,
         state: Mapping[str, Any] | None = None,
         ended: Result | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> None:
         self.run, self.folder = run, folder
         self._config, self._settings, self._ended = config, settings, ended
         self._fingerprints, self._identity = fingerprints or None, identity(config, fingerprints)
-        self._on_epoch, self._log = on_epoch, log
+        self._on_epoch, self._log, self._choices = on_epoch, log, dict(choices or {})
         self._history: HistoryWriter | None = None
         self._probe_files: ProbeFiles | None = None
         self._monitor = Monitor(
@@ -149,6 +153,7 @@ class Recorder:
             identity=self._identity,
             fingerprints=self._fingerprints,
             config=self._config,
+            choices=self._choices,
             last=asdict(end.row) | dict(end.extra),
             best=asdict(best.row) | dict(best.extra),
             monitor=run.monitor.column if run.monitor.column != self._settings.monitor else None,
@@ -179,6 +184,7 @@ class Recorder:
                 identity=self._identity,
                 fingerprints=self._fingerprints,
                 config=self._config,
+                choices=self._choices,
                 error=f"{describe_failure(error)}{f' ({place})' if place else ''}",
             ),
         )
@@ -193,6 +199,7 @@ class Recorder:
         row = self._end.row
         return {
             "identity": self._identity,
+            "recordings": recordings(self._config),
             "position": asdict(Position(row.epoch, row.step, row.time)),
             "model": _copy(self.run.model.state_dict()),
             "optimizers": [_copy(optimizer.state_dict()) for optimizer in self.run.optimizers],
@@ -202,8 +209,11 @@ class Recorder:
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        if state["identity"] != self._identity:
+        if not is_identity(state["identity"], self._config, self._fingerprints):
             raise ValueError(f"{self.folder}: the checkpoint is another run's")
+        asked = recordings(self._config)
+        if self._ended is None and state.get("recordings", asked) != asked:
+            raise ValueError(f"{self.folder}: the checkpoint was written for other probes, or another `keep`")
         self.start = Position(**state["position"])
         self.run.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.run.optimizers, state["optimizers"], strict=True):
@@ -218,7 +228,7 @@ class Recorder:
     def _write_checkpoint(self, last: EpochEnd) -> str | None:
         """Write the checkpoint, if any is to be kept, and return its SHA-256, else None."""
         keep = self._settings.keep
-        if keep == "none":
+        if keep == NONE or (keep == AUTO and not is_kept_by_default(self.run)):
             return None
         content: dict[str, Any] = {"identity": self._identity}
         if keep == "best":

@@ -117,27 +117,14 @@ def find_baselines(design: Design, asked: str) -> dict[int, int]:
     If several settings have these values, each setting is compared with the one among them that has the same
     values of all other keys. Keys may be as short as in the table. Raises RequestError if no setting fits.
     """
-    if asked in design.labels:
-        baseline = design.labels.index(asked)
-        return {setting: baseline for setting in range(len(design.rows)) if setting != baseline}
-    pairs = [part.partition("=") for part in re.split(r",\s*(?=[\w.]+=)", asked)]
-    if any(not sign for _, sign, _ in pairs):
-        raise _no_setting(design, asked)
-    wanted = {
-        find_key(key.strip(), design.keys, design.names, "--baseline"): value for key, _, value in pairs
-    }
-    others = [key for key in design.keys if key not in wanted]
+    found = find_settings(design, asked, "--baseline")
+    named = _named_values(design, asked, "--baseline")
+    groups = tuple(f"{key}." for key in named if key in design.words)
+    others = [key for key in design.keys if key not in named and not key.startswith(groups)]
 
     def rest(setting: int) -> tuple[str, ...]:
         return tuple(comparable(design.rows[setting][key]) for key in others)
 
-    found = [
-        index
-        for index, row in enumerate(design.rows)
-        if all(_same(row[key], value) for key, value in wanted.items())
-    ]
-    if not found:
-        raise _no_setting(design, asked)
     if len(found) == 1:
         return {setting: found[0] for setting in range(len(design.rows)) if setting != found[0]}
     of_rest = {rest(index): index for index in found}
@@ -148,10 +135,48 @@ def find_baselines(design: Design, asked: str) -> dict[int, int]:
     }
 
 
-def _no_setting(design: Design, asked: str) -> RequestError:
+def find_settings(design: Design, asked: str, option: str) -> list[int]:
+    """Return the settings that `asked` names: by a label, or by the values of some keys, as in the table.
+
+    Raises RequestError, which begins with `option`, if there is none.
+    """
+    if asked in design.labels:
+        return [design.labels.index(asked)]
+    wanted = _named_values(design, asked, option)
+    found = [
+        index
+        for index, row in enumerate(design.rows)
+        if all(
+            _same(row[key] if key in row else design.words[key][index], value)
+            for key, value in wanted.items()
+        )
+    ]
+    if not found:
+        raise _no_setting(design, asked, option)
+    return found
+
+
+def _named_values(design: Design, asked: str, option: str) -> dict[str, str]:
+    """Return the values that `asked` gives some keys, or groups whose choice it names; {} for a label."""
+    if asked in design.labels:
+        return {}
+    pairs = [part.partition("=") for part in re.split(r",\s*(?=[\w.]+=)", asked)]
+    if any(not sign for _, sign, _ in pairs):
+        raise _no_setting(design, asked, option)
+    named = {key.strip(): value for key, _, value in pairs}
+    short = {*design.keys, *design.names.values()}
+    return {
+        key
+        if key not in short and key in design.words
+        else find_key(key, design.keys, design.names, option): value
+        for key, value in named.items()
+    }
+
+
+def _no_setting(design: Design, asked: str, option: str) -> RequestError:
     some = "; ".join(design.labels[:3]) + (f" and {len(design.labels) - 3} more" if design.labels[3:] else "")
     return RequestError(
-        f"--baseline: no setting is '{visible(asked)}'{nearest(asked, design.labels)} (there are: {some})"
+        f"{option}: no setting is '{visible(asked)}'{nearest(asked, design.labels)} (there are: {some})"
     )
 
 

@@ -11,9 +11,10 @@ from dlx.report.comparison import Comparison
 from dlx.report.comparison_text import method, sentence
 from dlx.report.effects import Effects
 from dlx.report.held_out import held_out_results
-from dlx.report.load import METRICS, STATUSES
+from dlx.report.load import METRICS
 from dlx.report.text import visible, write_count, write_difference, write_metric, write_names
 from dlx.report.uncertainty import estimate_uncertainty, uncertainty_sentences
+from dlx.run.result import STATUSES
 from dlx.stats.power import MOST_PAIRS, detectable_difference, pairs_to_decide, smallest
 from dlx.stats.tests import FEWEST
 
@@ -55,7 +56,13 @@ def find_answer(analysis: "Analysis") -> Answer:
     if summary.exact:
         return Answer(_lowest_value(rows, ranked), details=_lowest_on_the_way(rows, ranked, incomplete))
     groups = _groups(analysis, ranked)
-    notes = (analysis.comparisons.tuned, _baseline(analysis), _two_kinds(analysis, rows), incomplete)
+    notes = (
+        analysis.comparisons.tuned,
+        _baseline(analysis),
+        _two_kinds(analysis, rows),
+        incomplete,
+        analysis.data.repeats,
+    )
     remarks = [each for each in notes if each]
     of_settings = Answer(
         _sentence(analysis, ranked, groups),
@@ -119,7 +126,7 @@ def _sentence(analysis: "Analysis", ranked: list[dict[Any, Any]], groups: dict[i
             "were tried."
         )
     if count["untested"] == others:
-        return f"{label} scored best ({name} {score}), but {_why_untested(analysis, ranked)}."
+        return f"The best score is that of {label} ({name} {score}), but {_why_untested(analysis, ranked)}."
     if count["worse"] == others:
         return f"{label} is best: {name} {score}, {_lead(analysis, ranked)}."
     if not count["worse"]:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from dlx.errors import RequestError, nearest
+from dlx.report.choices import name_choices, words_of_rows
 from dlx.report.text import visible, write_value
-from dlx.run.identity import comparable, is_seed, requested
+from dlx.run.identity import comparable, is_seed, requested, without_effect
 
 LABEL_PARTS = 12  # studies of different data sets differ in dozens of keys, and a legend has one line
 
@@ -21,7 +22,8 @@ class Design:
     index of each run's setting. `implied`: keys that differ between runs but follow from a shown key, with
     their value for each of its values. `shared`: keys that are equal in all runs. `seeds`: the keys to
     average over: seeds that vary and, if keys were chosen to group by, all other keys that vary and do not
-    follow from those. Of keys that are equal in every run only the first is listed.
+    follow from those. Of keys that are equal in every run only the first is listed. `words`: by group, the
+    choice that was typed for each setting, if it is the same in all of its runs.
     """
 
     keys: list[str]
@@ -32,6 +34,7 @@ class Design:
     implied: dict[str, str]
     shared: dict[str, Any]
     seeds: list[str]
+    words: dict[str, list[str | None]] = field(default_factory=dict)
 
 
 def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = ()) -> Design:
@@ -41,19 +44,20 @@ def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = (
     not vary or does not exist.
     """
     asked = {run: requested(values) for run, values in settings.items()}
+    name_choices(asked, settings, by)
     keys = list(dict.fromkeys(key for values in asked.values() for key in values))
     columns = {key: [values.get(key) for values in asked.values()] for key in keys}
     written = {key: tuple(_write(key, value) for value in columns[key]) for key in keys}
     varying = [key for key in keys if len(set(written[key])) > 1]
     free = [key for key in varying if not is_seed(key)]
-    determined = _determined({key: written[key] for key in free})
+    follows = determined = _determined({key: written[key] for key in free})
     shown = [key for key in free if key not in determined]
     if by:
         every_name = short_names(free, keys)
         asked_keys = [_asked_keys(given, free, shown, every_name) for given in by]
         shown = list(dict.fromkeys(key for keys_of_one in asked_keys for key in keys_of_one))
         determined = {key: other for key, other in determined.items() if other in shown and key not in shown}
-    over = {key for key in free if key not in shown and key not in determined}
+    over = {key for key in free if key not in shown and key not in follows}
     seeds = _first_equals({key: written[key] for key in varying if is_seed(key) or key in over})
     row_of = {run: tuple(written[key][index] for key in shown) for index, run in enumerate(asked)}
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -68,16 +72,24 @@ def find_design(settings: Mapping[str, Mapping[str, Any]], by: Sequence[str] = (
         labels=_distinct([label(row, names) for row in rows.values()]),
         of_run={run: indices[row] for run, row in row_of.items()},
         implied={key: _implication(columns[other], columns[key]) for key, other in determined.items()},
-        shared={key: columns[key][0] for key in keys if key not in varying},
+        shared={key: columns[key][0] for key in keys if key not in varying} | _equal_without_effect(settings),
         seeds=[key for key, first in seeds.items() if first == key],
+        words=words_of_rows(settings, {run: indices[row] for run, row in row_of.items()}, len(rows)),
     )
+
+
+def _equal_without_effect(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how all runs were executed, and what they recorded; without what differs between them."""
+    first, *others = [without_effect(values) for values in settings.values()] or [{}]
+    return {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
 
 
 def _asked_keys(given: str, free: Sequence[str], shown: Sequence[str], names: Mapping[str, str]) -> list[str]:
     """Return the keys that --by names: one key, or for a group ("augment") its keys that are shown."""
-    group = [key for key in shown if key.startswith(f"{given}.")]
-    if group and given not in names.values():
-        return group
+    if given not in names.values():
+        for keys in (shown, free):  # all of a group's keys may follow from another key
+            if group := [key for key in keys if key.startswith(f"{given}.")]:
+                return group
     return [find_key(given, free, names, "--by")]
 
 

@@ -12,10 +12,11 @@ from dlx.importers.foreign_run import Columns
 from dlx.report.design import find_design
 from dlx.report.folders import find_folders
 from dlx.report.reader import Reader, Unended, write_error
+from dlx.report.repeats import find_repeats
 from dlx.report.text import write_metric, write_seconds
 from dlx.report.versions import find_superseded, forget_moves, name_versions
 from dlx.run.history import COLUMNS
-from dlx.run.identity import Fingerprints, comparable, flatten, requested
+from dlx.run.identity import CHOICE, Fingerprints, flatten
 from dlx.run.paths import RESULT, find_runs
 from dlx.run.result import Result
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 HIGHER = {name: name.endswith("accuracy") for name in METRICS}
-STATUSES = ("completed", "diverged", "failed")  # of runs with equal settings the first of these is kept
 COLUMNS_OF_ALL = 50  # of histories together, the most common ones: each takes a number for every epoch
 NOTHING_ASKED = Columns()
 LISTS = ["classes", "layers"]  # columns of StudyData.runs that hold lists, also in each run's result.json
@@ -41,13 +41,14 @@ class StudyData:
     `metrics`, `<metric>_last` and `<metric>_best`, its values at the last epoch and at the epoch that is
     best by the run's `monitor` (NaN if missing); `classes`, the names of the classes; `layers`, the
     result's list of layers, or None.
-    `settings`: by run, the resolved configuration with dotted keys.
+    `settings`: by run, the resolved configuration with dotted keys, and `choices.GROUP`, the word that chose.
     `histories`: columns `run epoch` and the columns of history.csv, in the order of `runs`.
     `left_out`: by run, or folder that cannot be opened, why it was left out.
     `running`: by run, its progress; it has no result yet, so it is in no other field.
     `metrics`: `METRICS`, then what runs recorded besides. `higher`: by metric, whether higher values are
     better; None if that is unknown.
     `source`: how runs of another program were read, "" for dlx's own; `score`: their metric that ranks.
+    `repeats`: how runs differ that were trained more than once, in a sentence; "" if they do not.
     """
 
     runs: "pd.DataFrame"
@@ -59,6 +60,7 @@ class StudyData:
     higher: dict[str, bool | None] = field(default_factory=lambda: dict(HIGHER))
     source: str = ""
     score: str = ""
+    repeats: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Frames:
     `<metric>_last` and `<metric>_best` (at the last epoch, and at the epoch that is best by the run's
     `monitor`), `last_epoch`, `best_epoch`, `seconds`, `parameters`, `folder` and others; NaN if missing.
     `histories`: one row per epoch: `run`, the swept settings, and the columns of history.csv.
-    `settings`: one row per run, with all settings by dotted key.
+    `settings`: one row per run, with all settings by dotted key, and `choices.GROUP`, the word that chose.
     `swept`: the keys that differ between runs and do not follow from another one; seeds come last.
     `left_out`: by run, why it was left out. `running`: by run, its progress.
     """
@@ -137,13 +139,14 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
     import pandas as pd
 
     reader = reader or Reader()
-    rows: dict[str, dict[str, Any]] = {}
+    results: dict[str, Result] = {}
     settings: dict[str, dict[str, Any]] = {}
     histories: dict[str, History] = {}
     fingerprints: dict[str, Fingerprints] = {}
     left_out: dict[str, str] = {}
     running: dict[str, str] = {}
     higher: dict[str, bool | None] = dict(HIGHER)
+    folders_of: dict[str, Path] = {}
     now = reader.clock()
     for run, folder in _named(list(folders), left_out).items():
         try:
@@ -154,21 +157,25 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
         if isinstance(read, Unended):
             (running if read.running(now) else left_out)[run] = _progress(read, now)
             continue
-        own = _own_metrics(read.result)
-        higher |= {name: read.result.higher_is_better(name) for name in own}
-        rows[run] = _row(folder, read.result, (*METRICS, *own))
-        settings[run] = flatten(read.result.config)
+        higher |= {name: read.result.higher_is_better(name) for name in _own_metrics(read.result)}
+        results[run], folders_of[run] = read.result, folder
+        choices = {f"{CHOICE}{group}": choice for group, choice in read.result.choices.items()}
+        settings[run] = flatten(read.result.config) | choices
         fingerprints[run] = read.result.fingerprints or Fingerprints()
         if read.history is not None:
             histories[run] = read.history
-    folders_of = {run: Path(row["folder"]) for run, row in rows.items()}
     forget_moves(settings, fingerprints)
     superseded = find_superseded(settings, fingerprints, folders_of)
     remaining = {run: values for run, values in settings.items() if run not in superseded}
-    for run, reason in (superseded | _repeats(rows, remaining)).items():
+    repeats = find_repeats(results, remaining)
+    for run, reason in (superseded | repeats.left_out).items():
         left_out[run] = reason
-        del rows[run], settings[run]
+        del results[run], settings[run]
     name_versions(settings, fingerprints, folders_of)
+    rows = {
+        run: _row(folders_of[run], result, (*METRICS, *_own_metrics(result)))
+        for run, result in results.items()
+    }
     return StudyData(
         pd.DataFrame.from_dict(rows, orient="index", columns=columns_of(higher)).rename_axis("run"),
         settings,
@@ -177,6 +184,7 @@ def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyDa
         running,
         tuple(higher),
         higher,
+        repeats=repeats.sentence,
     )
 
 
@@ -260,21 +268,6 @@ def _row(folder: Path, result: Result, metrics: Sequence[str]) -> dict[str, Any]
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
-
-
-def _repeats(rows: dict[str, dict[str, Any]], settings: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Find runs with equal settings and seeds: one result that is seen twice must not count twice.
-
-    It happens when studies that share runs are reported together. The run with the better status is kept,
-    as the other one is usually a crash that was fixed.
-    """
-    kept: dict[str, str] = {}
-    repeats: dict[str, str] = {}
-    for run in sorted(settings, key=lambda run: STATUSES.index(rows[run]["status"])):
-        first = kept.setdefault(comparable(requested(settings[run])), run)
-        if first != run:
-            repeats[run] = f"the same settings and seeds as {first}"
-    return repeats
 
 
 def joined(histories: "dict[str, History]") -> "pd.DataFrame":

@@ -13,9 +13,10 @@ import numpy as np
 from dlx.errors import RequestError
 from dlx.metrics.catalogue import is_share
 from dlx.report.design import Design
-from dlx.report.load import METRICS, STATUSES, StudyData
+from dlx.report.load import METRICS, StudyData
 from dlx.report.metric import Ranking
 from dlx.report.scores import scores_by_unit
+from dlx.run.result import STATUSES
 from dlx.stats.collapse import collapsed
 from dlx.stats.intervals import half_widths
 

@@ -10,7 +10,6 @@ from dlx.report.comparison_text import sentence, verdict_cell
 from dlx.report.curves import metric_of, split_of
 from dlx.report.design import Design
 from dlx.report.formats import Column, Table, write_csv
-from dlx.report.load import STATUSES
 from dlx.report.summary import Summary
 from dlx.report.text import (
     MISSING,
@@ -24,6 +23,7 @@ from dlx.report.text import (
     write_seconds,
     write_value,
 )
+from dlx.run.result import STATUSES
 
 if TYPE_CHECKING:
     from dlx.report.analysis import Analysis

@@ -37,6 +37,7 @@ class EpochRow:
 COLUMNS = tuple(field.name for field in fields(EpochRow))
 _values = attrgetter(*COLUMNS)
 COUNTS = ("epoch", "step")
+NUMBERS = tuple(name for name in COLUMNS if name != "time")  # equal in runs that are equal
 TAIL = 65536  # bytes at the end of the file that are sure to include the last row
 
 
@@ -90,6 +91,27 @@ def read_columns(path: Path) -> "dict[str, NDArray[Any]]":
         name: np.array(values, dtype="int64" if name in COUNTS else "float64")
         for name, values in columns.items()
     }
+
+
+def first_difference(one: "Mapping[str, NDArray[Any]]", other: "Mapping[str, NDArray[Any]]") -> int | None:
+    """Return the first epoch in which two histories, as `read_columns` gives them, part; None if none does.
+
+    Only columns that both have count, and seconds do not. A missing value equals a missing one. If one
+    history ends where the other goes on, they part in the first epoch that one lacks.
+    """
+    import numpy as np
+
+    length = min(len(one["epoch"]), len(other["epoch"]))
+    shared = [name for name in one if name in other and name != "time"]
+    parted = [
+        (one[name][:length] != other[name][:length])
+        & ~(np.isnan(one[name][:length]) & np.isnan(other[name][:length]))
+        for name in shared
+    ]
+    epochs = np.flatnonzero(np.any(parted, axis=0))
+    if len(epochs):
+        return int(epochs[0])
+    return None if len(one["epoch"]) == len(other["epoch"]) else length
 
 
 def read_last(path: Path) -> dict[str, float]:

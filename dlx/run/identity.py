@@ -6,9 +6,11 @@ The keys that only say where results go do not count.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from dlx.run.recordings import NOTHING, is_recording
 
 # Where results go and how they are named, and what costs time or memory but changes no number beyond rounding
 OUTPUT_KEYS = (
@@ -16,14 +18,22 @@ OUTPUT_KEYS = (
     *("checkpoint.every", "data.storage", "cuda_graphs"),
 )
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
-FORMER: dict[str, Any] = {"deterministic": False, "compile": False}
+FORMER: dict[str, Any] = {"deterministic": False, "compile": False, "metrics": []}
 FORMER |= {"gradient_clip": None, "label_noise": 0, "loss.class_weights": None, "sampler": None, "hooks": []}
 FORMER |= {"data.inputs": None, "data.labels": None, "data.task": "auto"}
-# Which files a run leaves besides: no number depends on it, but a run with other files is another folder.
-FILE_KEYS = ("keep",)
+# How a run is executed, which changes at most the last bits of its numbers, and what is measured besides. Runs
+# that differ in nothing else are two folders, but one setting.
+EXECUTION_KEYS = (
+    *("device", "threads", "engine.name", "engine.width"),
+    *("cuda_graphs", "deterministic", "compile", "metrics"),
+)
+# The groups whose choices name settings; `choices.model` is the word that was typed, which decides nothing.
+CHOSEN = ("model", "optimizer", "schedule", "data", "augment", "loss")
+CHOICE = "choices."
 SEED_KEYS = ("seed", "data.split_seed")
 # Where the user's own data lies, which does not count where its content is known
 LOCATION_KEYS = ("data.root", "data.path")
+DIGITS = 10  # of the hash, in a folder's name
 CONTENT = "sha256:"  # begins the fingerprint of a content; any other is of sizes and times
 
 
@@ -51,21 +61,40 @@ class Fingerprints:
 def identity(config: Mapping[str, Any], fingerprints: Fingerprints | None = None) -> str:
     """Return the SHA-256 (hex) of all that decides what is computed: settings, the user's own code and data.
 
-    Without fingerprints it is of the settings alone.
+    Without fingerprints it is of the settings alone. What a run records besides its numbers does not count.
     """
     flat = flatten(config)
-    values = requested(flat) | {key: flat[key] for key in FILE_KEYS if key in flat}
+    recorded = {key: value for key, value in NOTHING.items() if key in flat}
+    return _hash(_computed(flat) | recorded, fingerprints)
+
+
+def is_identity(given: str, config: Mapping[str, Any], fingerprints: Fingerprints | None = None) -> bool:
+    """Return whether this is a run's identity, or what an earlier dlx computed: `keep` and probes counted."""
+    if given == identity(config, fingerprints):
+        return True
+    flat = flatten(config)
+    recorded = {key: value for key, value in flat.items() if is_recording(key)}
+    return given == _hash(_computed(flat) | recorded, fingerprints)
+
+
+def _hash(values: Mapping[str, Any], fingerprints: Fingerprints | None) -> str:
     if fingerprints:
         if fingerprints.content_of_data_known:
             values = {key: value for key, value in values.items() if key not in LOCATION_KEYS}
-        values |= {"own code": dict(fingerprints.code), "own data": sorted(fingerprints.data.values())}
+        own = {"own code": dict(fingerprints.code), "own data": sorted(fingerprints.data.values())}
+        values = {**values, **own}
     return hashlib.sha256(comparable(values).encode()).hexdigest()
 
 
-def folder_name(config: Mapping[str, Any], fingerprints: Fingerprints | None = None) -> str:
-    """Return the name of a run's folder, `<slug>-<hash>`; equal requests have the same folder."""
-    slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config))).strip("-.")[:100]
-    return f"{slug}-{identity(config, fingerprints)[:10]}"
+def folder_name(
+    config: Mapping[str, Any], fingerprints: Fingerprints | None = None, words: Sequence[str] = ()
+) -> str:
+    """Return the name of a run's folder, `<slug>-<hash>`; equal requests have the same hash.
+
+    The slug names the width if one of the `words` that composed the run sets it.
+    """
+    slug = re.sub(r"[^\w.=+-]+", "-", str(config["slug"] or _slug(config, words))).strip("-.")[:100]
+    return f"{slug}-{identity(config, fingerprints)[:DIGITS]}"
 
 
 def changed_files(before: Fingerprints, now: Fingerprints) -> list[str]:
@@ -79,19 +108,32 @@ def changed_files(before: Fingerprints, now: Fingerprints) -> list[str]:
 
 
 def requested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide what is computed, from a flat configuration.
+    """Return the settings that decide more than the last bits of a run's numbers, from a flat configuration.
 
     `data.root`, the folder of the data's files, counts only for sources that read the user's own files. These
     have a `data.path`.
     """
-    former: dict[str, Any] = FORMER | {"precision": values.get("dtype")} | {"metrics": []}
+    return {key: value for key, value in _computed(values).items() if key not in EXECUTION_KEYS}
+
+
+def without_effect(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that change at most the last bits of a run's numbers."""
+    return {key: value for key, value in values.items() if key in EXECUTION_KEYS or is_recording(key)}
+
+
+def _computed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide every bit of a run's numbers, from a flat configuration."""
+    former: dict[str, Any] = FORMER | {"precision": values.get("dtype")}
     ignored = (
         *OUTPUT_KEYS,
-        *FILE_KEYS,
         *(() if "data.path" in values else ("data.root",)),
         *(key for key, value in former.items() if values.get(key) == value),
     )
-    return {key: value for key, value in values.items() if key not in ignored}
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in ignored and not is_recording(key) and not key.startswith(CHOICE)
+    }
 
 
 def is_seed(key: str) -> bool:
@@ -133,9 +175,11 @@ def _canonical(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _slug(config: Mapping[str, Any]) -> str:
+def _slug(config: Mapping[str, Any], words: Sequence[str]) -> str:
     norm, lr = config["model"].get("norm"), config["optimizer"].get("lr")
-    parts = [config["model"]["name"], None if norm == "none" else norm, config["optimizer"]["name"]]
+    width = config["model"].get("width") if any(word.startswith("model.width=") for word in words) else None
+    parts = [config["model"]["name"], width and f"w{width}", None if norm == "none" else norm]
+    parts += [config["optimizer"]["name"]]
     parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
     parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
     return "-".join(str(part) for part in parts if part)

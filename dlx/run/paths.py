@@ -21,6 +21,7 @@ PREDICTIONS = "predictions.npz"
 LOG = "train.log"
 LOCK = ".lock"
 HYDRA = ".hydra"
+STUDY = ".study"
 REPORT = "report"
 
 
@@ -66,7 +67,7 @@ def find_runs(folder: Path, on_error: Callable[[OSError], object] | None = None)
                 continue
             if link.joinpath(RESULT).exists() and not link.resolve().is_relative_to(folder.resolve()):
                 note(OSError(ELOOP, "a symbolic link, which is not followed", str(link)))
-        folders[:] = [name for name in folders if name != HYDRA]
+        folders[:] = [name for name in folders if name not in (HYDRA, STUDY)]
     return sorted(runs)
 
 

@@ -12,7 +12,7 @@ from dlx import __version__
 from dlx.metrics.catalogue import facts, is_share
 from dlx.run.documents import read_json, shorten
 from dlx.run.files import RESULT_LIMIT
-from dlx.run.identity import Fingerprints, identity
+from dlx.run.identity import Fingerprints, is_identity
 from dlx.run.paths import RESULT, write_atomically
 
 KEYS = 10_000  # of a configuration; dlx's own have 70
@@ -21,6 +21,7 @@ VALUE_LETTERS = 10_000  # of text, or of a list as JSON
 ERROR_LETTERS = 1000
 
 Status = Literal["completed", "diverged", "failed"]
+STATUSES: tuple[Status, ...] = ("completed", "diverged", "failed")  # the best first
 Count = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(max_length=VALUE_LETTERS)]
 Row = dict[str, float | int | None]
@@ -43,6 +44,7 @@ class Result(BaseModel):
     identity: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # SHA-256 of what was computed, see identity.py
     fingerprints: Fingerprints | None = None  # of the user's own code and data, if the run read any
     config: dict[str, Any]  # the resolved configuration
+    choices: dict[str, Text] = {}  # from groups, as typed: optimizer: slow_sgd, whose config has the name sgd
     last: Row = {}  # the last epoch's history row
     best: Row = {}  # the row that is best by `monitored`
     monitor: Annotated[str, Field(pattern=r"^val_\w{1,100}$")] | None = None  # if not config["monitor"]
@@ -92,7 +94,7 @@ class _Configuration(BaseModel):
     epochs: Count = 0
     batch_size: Count = 0
     monitor: Annotated[str, Field(pattern=r"^val_\w{1,100}$")] = "val_accuracy"
-    keep: Literal["none", "best", "last"] = "none"
+    keep: Literal["auto", "none", "best", "last"] = "none"
     baseline: str | None = None
     model: _Part = _Part()
     optimizer: _Part = _Part()
@@ -138,6 +140,24 @@ def read_result(folder: Path) -> Result | None:
     return result
 
 
+def what_was_different(one: Result, other: Result, here: str = "then", there: str = "now") -> str:
+    """Name what may have changed the last bits of a run's numbers between two trainings of it; "" if nothing.
+
+    `here`, `there`: what to call the first training and the second one.
+    """
+    facts = {
+        "torch": (one.versions.get("torch"), other.versions.get("torch")),
+        "device": (one.device, other.device),
+        "threads": (one.threads, other.threads),
+        "runs in its stack": (one.cohort, other.cohort),
+    }
+    return "; ".join(
+        f"{name}: {first} {here}, {second} {there}"
+        for name, (first, second) in facts.items()
+        if first != second
+    )
+
+
 def _check_rows(result: Result) -> None:
     for which, row in (("last", result.last), ("best", result.best)):
         for name, value in row.items():
@@ -173,7 +193,7 @@ def _check_configuration(result: Result) -> None:
     if own and own.code and not names_code:
         raise ValueError("fingerprints: of a user's own code, but the run has none")
     ours = result.versions.get("dlx") == __version__
-    if ours and result.identity != identity(result.config, own):
+    if ours and not is_identity(result.identity, result.config, own):
         raise ValueError("identity: the configuration is not the one that was trained")
 
 

@@ -15,10 +15,11 @@ from dlx.run.history import EpochRow
 from dlx.run.identity import changed_files, identity
 from dlx.run.paths import HYDRA, LOG, RESULT, is_gone, write_atomically
 from dlx.run.result import Result, write_result
+from dlx.study.afterwards import put_in_place
 from dlx.study.longer import continued_state
 from dlx.study.progress import RunDisplay
 from dlx.study.stopping import interruption
-from dlx.study.study import Cohort, Study, StudyRun
+from dlx.study.study import FOLDER, Cohort, Study, StudyRun
 
 if TYPE_CHECKING:
     from dlx.engine.recorder import Recorder
@@ -36,7 +37,8 @@ def train_cohort(
 
     They go on from the cohort's checkpoint, if there is one. A run's last bits depend on what it trains with,
     so those that ended after the checkpoint are trained along, and all of them if there is none. Runs that
-    failed, or are to be trained again, train apart from the others.
+    failed, or are to be trained again (rerun=true), train apart from the others. Those that have ended
+    without something that is asked for now train beside their folders (see afterwards.py).
 
     The caller holds the cohort. `displays`: by run, where this process shows its progress. `stop` returns the
     exception with which to leave training, after a checkpoint, or None. Raises OSError where nothing can be
@@ -47,21 +49,29 @@ def train_cohort(
         members: list[_Member] = []
         failed: list[_Member] = []
         for name in cohort.runs:
-            run, folder, ended = study.runs[name], study.folder / name, study.result(name)
+            run, folder = study.runs[name], study.folder / name
             display, log = displays.get(name) if displays else None, stack.enter_context(_log(folder))
+            put_in_place(study, name, log)
+            ended, extended = study.result(name), study.result_to_extend(name) is not None
             if ended is not None and display is not None:
                 display.skip(folder, ended)
-            part = failed if ended is None and (folder / RESULT).is_file() else members
-            part.append(_Member(run, folder, ended, display, log))
+            part = members if ended or extended or not (folder / RESULT).is_file() else failed
+            into = make_folder(study.folder, FOLDER, "again", name) if extended else folder
+            part.append(_Member(run, into, ended, display, log))
         for part in (members, failed):
             if any(member.ended is None for member in part):
                 _train(study, part, cohort.threads, checkpoint, stop)
+            for member in part:
+                put_in_place(study, member.asked.name, member.log)
             checkpoint.delete()
 
 
 @dataclass(frozen=True, eq=False)
 class _Member:
-    """A run of the cohort that trains; `ended` is its result, if it has one from an earlier attempt."""
+    """A run of the cohort that trains into `folder`.
+
+    `ended` is its result, if it has one from an earlier attempt.
+    """
 
     asked: StudyRun
     folder: Path
@@ -99,6 +109,7 @@ class _Member:
             asked.fingerprints,
             state=state,
             ended=self.ended,
+            choices=asked.choices,
         )
         if self.display is not None and self.ended is None:
             self.display.start(run, asked.settings, self.folder)
@@ -140,7 +151,12 @@ def _train(
 def _states_of_shorter(study: Study, members: Sequence[_Member]) -> Mapping[str, Mapping[str, Any]]:
     """Return by run the states to go on from, if all members have shorter runs of one length; else none."""
     try:
-        states = {member.folder.name: continued_state(study, member.asked) for member in members}
+        states = {
+            member.folder.name: continued_state(
+                study, member.asked, member.folder if member.ended is None else None
+            )
+            for member in members
+        }
     except ValueError as error:
         for member in members:
             member.log.warning("trained anew: %s", error)
@@ -210,6 +226,7 @@ def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Lo
             identity=identity(run.config, run.fingerprints),
             fingerprints=run.fingerprints or None,
             config=run.config,
+            choices=run.choices,
             error=describe_failure(error),
         ),
     )

@@ -18,6 +18,7 @@ from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.plan import Sketch, sketch_runs
 from dlx.study.study import Study
 from dlx.study.summary import ROWS, named_table, shared, varied
+from dlx.study.training import runs_to_train
 from dlx.working import working
 
 MEASURED = 8  # kinds of runs whose steps are timed: at most 1.5 s each; others are estimated from their size
@@ -32,7 +33,7 @@ def dry_run(request: Request, console: Console | None = None) -> None:
     runs = request.runs
     with working(f"checking {len(runs)} runs") as say:
         check_installed(request.launcher)
-        sketches = sketch_runs(runs)
+        sketches = sketch_runs(runs, runs_to_train(runs))
         say("timing a few steps")
         seconds = seconds_of([*sketches.values()])
         workers = find_workers(request.launcher).count if sketches else 1

@@ -1,18 +1,20 @@
 """Longer training of a finished run: `epochs=200` goes on from the last checkpoint of the same run with 100.
 
-That needs a checkpoint (keep=last), and a schedule whose rates do not depend on the number of epochs.
+That needs the checkpoint of its last epoch, and a schedule whose rates do not depend on the number of epochs.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 from dlx.config import Settings
 from dlx.run.files import TABLE_LIMIT, read_bytes
 from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import HISTORY, write_atomically
+from dlx.run.recordings import NONE, recordings
 from dlx.run.result import Result, read_result
 from dlx.study.study import Study, StudyRun
 
@@ -86,8 +88,8 @@ class ShorterRuns:
         return shorter.epochs if shorter is not None and not shorter.refused else 0
 
 
-def continued_state(study: Study, asked: StudyRun) -> dict[str, Any] | None:
-    """Return the state from which `Recorder` goes on with a longer run, whose tables are then in its folder.
+def continued_state(study: Study, asked: StudyRun, into: Path | None) -> dict[str, Any] | None:
+    """Return the state from which `Recorder` goes on with a longer run, whose tables are then in `into`.
 
     None if there is nothing to go on from. Raises ValueError if what there is cannot be used.
     """
@@ -97,15 +99,18 @@ def continued_state(study: Study, asked: StudyRun) -> dict[str, Any] | None:
     from dlx.run.checkpoint import read_checkpoint
     from dlx.run.probes import TABLES
 
-    source, target = study.folder / shorter.name, study.folder / asked.name
+    source = study.folder / shorter.name
     content = read_checkpoint(source, str(shorter.result.checkpoint_sha256))
     state = content["training"] | {
         "model": content["model"],
         "identity": identity(asked.config, asked.fingerprints),
+        "recordings": recordings(asked.config),
     }
-    target.mkdir(parents=True, exist_ok=True)
+    if into is None:
+        return dict(state)
+    into.mkdir(parents=True, exist_ok=True)
     for name in (HISTORY, *(name for name in state["probes"]["tables"] if name in TABLES)):
-        write_atomically(target / name, read_bytes(source / name, TABLE_LIMIT), durable=False)
+        write_atomically(into / name, read_bytes(source / name, TABLE_LIMIT), durable=False)
     return dict(state)
 
 
@@ -134,8 +139,13 @@ def _refused(settings: Settings, result: Result) -> str:
         return "it stopped early"
     if depends_on_length(settings.schedule.name):
         return f"with schedule={settings.schedule.name} each rate depends on the number of epochs"
-    if settings.keep != "last":
-        return f"keep={settings.keep} does not keep the last epoch's weights; keep=last does"
+    kept = result.config.get("keep", NONE)
+    if result.checkpoint_sha256 is None or kept == "best":
+        return f"keep={kept} does not keep the last epoch's weights; keep=last does"
+    if settings.keep == "best":
+        return "keep=best may need the weights of an earlier epoch"
+    if recordings(result.config)["probes"] != settings.probes.model_dump():
+        return "it has other probes"
     return ""
 
 

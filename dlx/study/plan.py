@@ -8,7 +8,7 @@ out.
 import json
 import math
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from dlx.errors import RequestError
 from dlx.run.identity import OUTPUT_KEYS
 from dlx.study.estimate import SECONDS_A_STEP, estimate_seconds
 from dlx.study.longer import ShorterRuns
-from dlx.study.study import Cohort, Study, finished_result
+from dlx.study.study import Cohort, Study
 from dlx.study.widths import find_widths
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class Plan:
     notices: Sequence[str] = ()
 
 
-def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
-    """Build each unfinished run once; return its sketch by its index in `runs`.
+def sketch_runs(runs: Sequence[ComposedRun], to_train: Collection[int]) -> dict[int, Sketch]:
+    """Build each run that is `to_train` once; return its sketch by its index in `runs`.
 
     Runs that differ in their seeds alone are built once for all, except for users' own modules. Raises
     RequestError with the run's label.
@@ -101,7 +101,7 @@ def sketch_runs(runs: Sequence[ComposedRun]) -> dict[int, Sketch]:
     unfinished = {
         index: json.dumps({key: value for key, value in run.config.items() if key not in HARMLESS})
         for index, run in enumerate(runs)
-        if run.settings.rerun or finished_result(run.folder, run.config, run.fingerprints) is None
+        if index in to_train
     }
     for index in sorted({alike: index for index, alike in reversed(unfinished.items())}.values()):
         with _labelled(runs[index]):

@@ -15,6 +15,8 @@ from dlx.run.result import Result, Status, read_result
 from dlx.study.held import Holder
 from dlx.study.study import FOLDER, Cohort, Study
 
+OUTPUTS = Path("outputs")
+
 State = Status | Literal["waiting", "training", "interrupted", "stale", "unreadable"]
 
 # A cohort that another machine holds is stale after this much silence: seconds, and epochs of its own. A file
@@ -57,7 +59,7 @@ def run_states(study: Study) -> list[RunState]:
 
 def find_studies(folder: Path) -> list[Path]:
     """Return `folder` if it is a study; else the studies at or below it, sorted."""
-    return [folder] if (folder / FOLDER).is_dir() else sorted(_written(folder))
+    return [folder] if (folder / FOLDER).is_dir() else sorted(studies_by_time(folder))
 
 
 def run_folders(study: Path) -> list[str]:
@@ -107,11 +109,11 @@ def _is_silent(run: Path, holder: Holder, seconds_an_epoch: float | None) -> boo
 
 def last_study(root: Path) -> Path | None:
     """Return the study below `root` that was written to last, or None; no run of it needs to have begun."""
-    written = _written(root)
+    written = studies_by_time(root)
     return max(written, key=lambda study: written[study], default=None)
 
 
-def _written(root: Path) -> dict[Path, float]:
+def studies_by_time(root: Path) -> dict[Path, float]:
     """Return the studies below `root`, each with the time of its last change."""
     written: dict[Path, float] = {}
     for where, folders, files in os.walk(root):

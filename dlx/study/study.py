@@ -8,6 +8,8 @@ It is a folder that anybody may read at any time, and that several processes ext
     outputs/<study>/.study/cohorts.json   which runs train together, and on how many threads
     outputs/<study>/.study/held/          a lock for each cohort that trains, and who holds it
     outputs/<study>/.study/checkpoints/   of the cohorts that have begun and not ended
+    outputs/<study>/.study/again/         runs that train again for a file (see afterwards.py), and what they
+    outputs/<study>/.study/earlier/       were before, if a number differs
     outputs/<study>/.study/looks.json     when its report was read, and with how many seeds (see looks.py)
 """
 
@@ -25,9 +27,10 @@ from pydantic import TypeAdapter
 
 from dlx.errors import RequestError
 from dlx.run.documents import read_json, shorten
-from dlx.run.files import STUDY_LIMIT, make_folder, refuse_links
-from dlx.run.identity import Fingerprints, identity
-from dlx.run.paths import RESULT, write_atomically
+from dlx.run.files import STUDY_LIMIT, make_folder, open_regular, refuse_links
+from dlx.run.identity import Fingerprints, identity, is_identity
+from dlx.run.paths import RESULT, STUDY, write_atomically
+from dlx.run.recordings import covers, lacking
 from dlx.run.result import Result, read_result
 from dlx.study.held import Held, Holder
 from dlx.study.lock import Lock
@@ -35,8 +38,8 @@ from dlx.study.lock import Lock
 if TYPE_CHECKING:
     from dlx.config import Settings
 
-FOLDER = ".study"
-FORMAT = 1  # of the files in it
+FOLDER = STUDY
+FORMAT = 2  # of a request; in format 1, `keep` and probes were part of a run's identity and its folder's name
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,13 @@ class StudyRun:
     words: list[str]  # the overrides that composed it
     config: dict[str, Any]  # resolved
     fingerprints: Fingerprints = field(default_factory=Fingerprints)  # of the user's own code and data
+    choices: dict[str, str] = field(default_factory=dict)  # from groups, as typed: optimizer: slow_sgd
 
     def entry(self) -> dict[str, Any]:
         """Return what a request's file says of the run."""
         own = {"fingerprints": asdict(self.fingerprints)} if self.fingerprints else {}
-        return {"name": self.name, "label": self.label, "words": self.words, "config": self.config} | own
+        said = {"name": self.name, "label": self.label, "words": self.words, "config": self.config}
+        return said | own | ({"choices": self.choices} if self.choices else {})
 
     @classmethod
     def from_entry(cls, entry: dict[str, Any]) -> "StudyRun":
@@ -134,6 +139,16 @@ class Study:
         return self._requests
 
     @property
+    def has_earlier_names(self) -> bool:
+        """Whether a request is of format 1, in whose folders' names `keep` and probes counted."""
+        begin = b'{"format": 1,'
+        for path in sorted((self._own / "requests").glob("*.json")):
+            with open_regular(path, STUDY_LIMIT) as file:
+                if file.read(len(begin)) == begin:
+                    return True
+        return False
+
+    @property
     def runs(self) -> dict[str, StudyRun]:
         """Every run that was asked for, by name, in the order of the requests."""
         _ = self.requests
@@ -162,11 +177,26 @@ class Study:
     def result(self, name: str) -> Result | None:
         """Return a run's result if it has ended with one that stands: a failed run is tried again.
 
-        A diverged one stands, because it would diverge again. Raises RequestError if the file is damaged, or
-        belongs to another configuration.
+        A diverged one stands, because it would diverge again. It must have all that is asked for.
+        Raises RequestError if the file is damaged, or belongs to another configuration.
         """
         run = self.runs[name]
         return finished_result(self.folder / name, run.config, run.fingerprints)
+
+    def result_to_extend(self, name: str) -> Result | None:
+        """Return the result of a run that has ended, but without something that it is asked to record."""
+        run = self.runs[name]
+        result = standing_result(self.folder / name, run.config, run.fingerprints)
+        return result if result is not None and lacking(run.config, result) else None
+
+    def again(self, name: str) -> Path:
+        """Return the folder into which a run that has ended is trained again (see afterwards.py)."""
+        return self._own / "again" / name
+
+    @property
+    def earlier(self) -> Path:
+        """The folder of what runs were before they were trained again, where a number differs."""
+        return self._own / "earlier"
 
     def checkpoint(self, cohort: Cohort) -> Path:
         """Return where a cohort's checkpoint lies, without the ending (see CohortCheckpoint)."""
@@ -310,7 +340,9 @@ def _names(request: dict[str, Any]) -> list[str]:
 
 
 def _is_kept_as(before: StudyRun, now: StudyRun) -> bool:
-    """Return whether a run is to have its checkpoints as often as before, and its data in the same place."""
+    """Return whether a run is to record what it was to before, as often, with its data in the same place."""
+    if not covers(before.config, now.config):
+        return False
     kept = [
         (run.config.get("checkpoint", {"every": "auto"}), run.config.get("data", {}).get("storage", "auto"))
         for run in (before, now)
@@ -338,6 +370,15 @@ def _now() -> str:
 def finished_result(folder: Path, config: dict[str, Any], fingerprints: Fingerprints) -> Result | None:
     """Return the result in `folder` of a run with this identity that need not be trained; else None.
 
+    It has the checkpoint and the probes that are asked for. Raises RequestError as `standing_result` does.
+    """
+    result = standing_result(folder, config, fingerprints)
+    return None if result is None or lacking(config, result) else result
+
+
+def standing_result(folder: Path, config: dict[str, Any], fingerprints: Fingerprints) -> Result | None:
+    """Return the result in `folder` of a run with this identity, unless it failed.
+
     Raises RequestError if the result cannot be read, or is another configuration's.
     """
     try:
@@ -346,7 +387,7 @@ def finished_result(folder: Path, config: dict[str, Any], fingerprints: Fingerpr
         raise RequestError(f"{error}; rerun=true trains the run again") from error
     if result is None or result.status == "failed":
         return None
-    asked = identity(config, fingerprints)
-    if not asked == result.identity == identity(result.config, result.fingerprints):
+    same = identity(config, fingerprints) == identity(result.config, result.fingerprints)
+    if not same or not is_identity(result.identity, result.config, result.fingerprints):
         raise RequestError(f"{folder / RESULT}: belongs to another configuration; rerun=true replaces it")
     return result

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,26 @@ from dlx.compose.request import ComposedRun, Request
 from dlx.errors import RequestError
 from dlx.own.sources import file_in_project
 from dlx.run.documents import shorten
-from dlx.run.files import refuse_links
-from dlx.run.identity import flatten, identity, setting_of
+from dlx.run.files import refuse_links, write_size
+from dlx.run.identity import CHOSEN, flatten, identity, setting_of
 from dlx.run.paths import RESULT
+from dlx.run.recordings import lacking
 from dlx.run.result import Result, read_result, write_result
+from dlx.study.afterwards import (
+    changed_numbers,
+    notices_of_extended,
+    runs_to_extend,
+    under_earlier_names,
+    why_not_extended,
+    with_what_is_there,
+)
 from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
 from dlx.study.progress import Progress
 from dlx.study.stopping import Interrupted
-from dlx.study.study import Study, StudyRun
+from dlx.study.study import Study, StudyRun, finished_result
 from dlx.study.summary import Outcome, print_outcomes
 from dlx.working import working
 
@@ -37,32 +47,77 @@ def train_request(request: Request) -> list[Outcome]:
     Nothing is written before every run has been built once. Raises RequestError for what is wrong with one of
     them, OSError where nothing can be written, and Interrupted after a signal.
     """
-    runs, launcher = request.runs, request.launcher
-    with working("checking the run" if len(runs) == 1 else f"checking {len(runs)} runs") as say:
+    launcher = request.launcher
+    request = replace(request, runs=under_earlier_names(request.runs))
+    count = len(request.runs)
+    with working("checking the run" if count == 1 else f"checking {count} runs") as say:
         check_installed(launcher)
-        if launcher.name == "local" and expects_processes(runs, find_workers(launcher)):
+        if launcher.name == "local" and expects_processes(request.runs, find_workers(launcher)):
             from dlx.study.launch.pool import warm_up
 
             warm_up()
-        sketches = sketch_runs(runs)
+        to_train = runs_to_train(request.runs)
+        request, extended = _with_what_is_there(request, to_train)
+        sketches = sketch_runs(request.runs, to_train)
         say("planning: which runs train together")
         planner = Planner(find_workers(launcher) if sketches else Workers(1), launcher.memory)
         plan, notices = _add_to_studies(request, planner, sketches)
+    runs = request.runs
     with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
-        for line in notices:
+        for line in (*notices_of_extended(runs, extended), *_notices_of_weights(request, sketches), *notices):
             progress.print(line)
         outcomes = {
             run.folder: _tell(run, progress, before=True) for i, run in enumerate(runs) if i not in sketches
         }
-        outcomes |= _train(plan, request, progress)
+        outcomes |= _train(plan, request, progress, extended)
     in_order = [outcomes[run.folder] for run in runs]
     if len(runs) > 1:
         print_outcomes(in_order, _studies(runs))
     return in_order
 
 
-def _train(plan: Plan, request: Request, progress: Progress) -> dict[Path, Outcome]:
-    """Train the planned cohorts; return what became of the request's runs in them, by folder."""
+def runs_to_train(runs: Sequence[ComposedRun]) -> list[int]:
+    """Return the indices of the runs that have not ended, or are to be trained again."""
+    return [
+        index
+        for index, run in enumerate(runs)
+        if run.settings.rerun or finished_result(run.folder, run.config, run.fingerprints) is None
+    ]
+
+
+def _with_what_is_there(request: Request, to_train: Sequence[int]) -> tuple[Request, dict[Path, Result]]:
+    """Return the request with all that its runs are to record, and the results of those that have ended."""
+    extended = runs_to_extend([request.runs[i] for i in to_train])
+    runs = list(request.runs)
+    for i in to_train:
+        if not runs[i].settings.rerun:
+            runs[i] = with_what_is_there(runs[i])
+    return replace(request, runs=runs), extended
+
+
+def _notices_of_weights(request: Request, sketches: Mapping[int, Sketch]) -> list[str]:
+    """Say how many runs are too large for their weights to be kept by default."""
+    from dlx.run.recordings import AUTO
+
+    runs = [each for i, each in sketches.items() if request.runs[i].settings.keep == AUTO]
+    if not runs:
+        return []
+    from dlx.engine.checkpoints import KEPT_BYTES, is_kept_by_default
+
+    large = sum(not is_kept_by_default(sketch.example) for sketch in runs)
+    if not large:
+        return []
+    size, keep = write_size(KEPT_BYTES), "runs keep" if large > 1 else "run keeps"
+    return [f"{large} {keep} no checkpoint, which may be larger than {size}; keep=last or keep=best does"]
+
+
+def _train(
+    plan: Plan, request: Request, progress: Progress, extended: Mapping[Path, Result]
+) -> dict[Path, Outcome]:
+    """Train the planned cohorts; return what became of the request's runs in them, by folder.
+
+    `extended`: the results of runs that have ended, and train again for a file.
+    """
     if not plan.cohorts:
         return {}
     from dlx.study.launch.launch import launch  # a finished request needs none of it
@@ -73,7 +128,7 @@ def _train(plan: Plan, request: Request, progress: Progress) -> dict[Path, Outco
     def tell(task: "Task", given_up: str) -> None:
         study, cohort = task
         for folder in (study / name for name in cohort.runs if study / name in runs):
-            outcomes[folder] = _tell(runs[folder], progress, given_up)
+            outcomes[folder] = _tell(runs[folder], progress, given_up, extended.get(folder))
 
     try:
         launch(plan, request.launcher, progress, tell)
@@ -175,13 +230,32 @@ def _studies(runs: Iterable[ComposedRun]) -> list[Path]:
 
 
 def _asked(run: ComposedRun) -> StudyRun:
-    return StudyRun(run.folder.name, run.label, list(run.words), run.config, run.fingerprints)
+    choices = {group: choice for group, choice in run.choices.items() if group in CHOSEN}
+    return StudyRun(run.folder.name, run.label, list(run.words), run.config, run.fingerprints, choices)
 
 
-def _tell(run: ComposedRun, progress: Progress, given_up: str = "", *, before: bool = False) -> Outcome:
-    """Read what became of a run, and show it; `given_up` says why it may have no result."""
+def _tell(
+    run: ComposedRun,
+    progress: Progress,
+    given_up: str = "",
+    extended: Result | None = None,
+    *,
+    before: bool = False,
+) -> Outcome:
+    """Read what became of a run, and show it; `given_up` says why it may have no result.
+
+    `extended`: its result before it was trained again for a file.
+    """
     display, result = progress.of(run.folder), read_result(run.folder)
     setting = setting_of(flatten(run.config))
+    if result is not None and extended is not None:
+        study, name = Study(run.folder.parent), run.folder.name
+        if lacking(run.config, result):
+            error = why_not_extended(study, name, extended) or given_up
+            display.fail(error)
+            return Outcome(run.label, run.folder, None, error)
+        if said := changed_numbers(study, name, extended, result):
+            progress.print(f"{run.label}: {said}" if run.label else said)
     if result is None and not given_up:
         from dlx.study.launch.launcher import gone
 

@@ -139,7 +139,7 @@ def test_requests_cost_so_much_that_dlx_measures_its_engines(name, commands, tmp
         for file, text in command.files.items():
             (tmp_path / file).write_text(text)
         one = [word for word in command.words if not word.startswith("seed=")]  # they cost all the same
-        sketch = sketch_runs(compose(one).runs)[0]
+        sketch = sketch_runs(compose(one).runs, [0])[0]
         step = SECONDS_A_STEP + SECONDS_A_MULTIPLY_ADD * sketch.multiply_adds
         assert step * sketch.steps * command.runs > WORTH_A_PROCESS
 

@@ -74,7 +74,7 @@ def test_a_second_look_says_how_often_and_when(study, capsys):
 
 def test_runs_without_a_checkpoint_are_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    main(["train", *QUICK, "name=none"])
+    main(["train", *QUICK, "keep=none", "name=none"])
     assert main(["evaluate", "outputs/none"]) == 2
     assert "no run has a checkpoint; train with keep=best or keep=last" in capsys.readouterr().err
     assert main(["evaluate", "outputs/none", "--all"]) == 2
@@ -82,7 +82,7 @@ def test_runs_without_a_checkpoint_are_refused(tmp_path, monkeypatch, capsys):
 
 
 def test_no_run_is_scored_if_one_has_no_checkpoint(study, capsys):
-    main(["train", *QUICK, "optimizer.lr=0.02", "name=study"])
+    main(["train", *QUICK, "keep=none", "optimizer.lr=0.02", "name=study"])
     assert main(["evaluate", str(study), "--all"]) == 2
     error = capsys.readouterr().err
     assert "lr0.02" in error

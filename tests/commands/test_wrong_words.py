@@ -206,7 +206,7 @@ train metrics=[f1_macro,f1_macro] | two metrics are named 'f1_macro'
 train metrics=[nosuch:f]      | importing 'nosuch' failed
 train metrics=f1_macro        | must be a list: metrics=[f1_macro]
 train loss=huber loss.delta=0 | loss.delta
-train keep=true               | keep=true: must be one of none, best, last
+train keep=true               | keep=true: must be one of auto, none, best, last
 train rerun=maybe             | rerun='maybe': must be true or false
 train early_stopping=3        | early_stopping=3: has keys of its own; set one of them, as in early_st
 train early_stopping.patience=-1 | early_stopping.patience=-1: must be 0 or more
@@ -533,6 +533,7 @@ def study(tmp_path_factory):
     """Two short runs without a checkpoint, for the rows that say STUDY."""
     folder = tmp_path_factory.mktemp("outputs")
     words = "data.train_size=100 data.val_size=50 model.width=4 epochs=1 optimizer.lr=0.1,0.01 name=study"
+    words += " keep=none"
     assert main(["train", *words.split(), f"output_root={folder}"]) == 0
     return folder / "study"
 

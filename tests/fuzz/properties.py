@@ -52,7 +52,8 @@ def _sketch_only(request: Any) -> list[Any]:
     """Build each run, as training does first, and train none."""
     from dlx.study.plan import sketch_runs
 
-    sketch_runs(request.runs[:8])
+    runs = request.runs[:8]
+    sketch_runs(runs, range(len(runs)))
     return []
 
 

@@ -106,7 +106,7 @@ def _tensors(path: Path) -> Any:
     def describe(value: Any) -> Any:
         if isinstance(value, dict):
             return {str(key): describe(item) for key, item in value.items() if key not in OF_THE_CLOCK}
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple):  # the optimizers' states
             return [describe(item) for item in value]
         return _describe(value.numpy()) if isinstance(value, torch.Tensor) else value
 

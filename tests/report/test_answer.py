@@ -172,7 +172,7 @@ def test_losses_are_lowest_first(study: Any) -> None:
     for lr, loss in ((0.1, 3.0), (0.01, 2.0)):
         epochs = [(None, None, 9.0, None), (1.0, None, loss, None)]
         study.run(f"lr{lr}", epochs, {"optimizer.lr": lr, "monitor": "val_loss"})
-    assert answered(study).sentence.startswith("lr 0.01 scored best (validation loss 2.0000)")
+    assert answered(study).sentence.startswith("The best score is that of lr 0.01 (validation loss 2.0000)")
 
 
 def test_without_a_completed_run_there_is_nothing_to_compare(study: Any) -> None:

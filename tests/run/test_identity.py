@@ -8,6 +8,7 @@ from dlx.run.identity import (
     comparable,
     flatten,
     identity,
+    is_identity,
     requested,
     setting_of,
 )
@@ -84,7 +85,38 @@ def test_a_setting_is_what_seeds_do_not_change():
     assert setting_of(values) != setting_of(values | {"optimizer.lr": 0.2})
 
 
-def test_a_run_that_keeps_its_weights_is_another_folder_but_no_other_setting():
-    kept, not_kept = ({"seed": 1, "keep": keep} for keep in ("last", "none"))
-    assert identity(kept) != identity(not_kept)
-    assert setting_of(kept) == setting_of(not_kept)
+@pytest.mark.parametrize("more", [{"keep": "last"}, {"keep": "auto"}, {"probes": {"layers": True}}])
+def test_a_run_that_records_more_is_the_same_run(more):
+    plain = {"seed": 1, "keep": "none", "probes": {"layers": False}}
+    assert identity(plain | more) == identity(plain)
+    assert setting_of(flatten(plain | more)) == setting_of(flatten(plain))
+
+
+def test_the_identity_that_an_earlier_dlx_gave_a_run_with_a_checkpoint_is_known():
+    """It was computed by the commit 33c8278, where `keep` and the probes counted."""
+    config = {"seed": 1, "keep": "best", "probes": {"layers": True, "logits": []}}
+    earlier = "ae7fbcdba46c88422b4afbaca7827e3072cfb9f4cbfbe9a537e9945e1cf760e6"
+    assert is_identity(earlier, config)
+    assert not is_identity(earlier, config | {"keep": "last"})
+    assert is_identity(identity(config), config)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"device": "cuda"},
+        {"threads": 2},
+        {"engine": {"name": "loop", "width": None}},
+        {"engine": {"name": "stacked", "width": 4}},
+        {"deterministic": True},
+        {"compile": True},
+    ],
+)
+def test_what_changes_the_last_bits_alone_is_another_folder_but_no_other_setting(other):
+    plain = {"device": "cpu", "threads": 1, "engine": {"name": "stacked", "width": None}, "seed": 1}
+    assert identity(plain | other) != identity(plain)
+    assert setting_of(flatten(plain | other)) == setting_of(flatten(plain))
+
+
+def test_another_precision_is_another_setting():
+    assert setting_of({"dtype": "float32", "precision": "tf32"}) != setting_of({"dtype": "float32"})

@@ -47,7 +47,7 @@ def only_run(study="digits"):
 def test_a_run_leaves_its_files(capsys):
     assert dlx_train() == 0
     folder = only_run()
-    names = {"history.csv", "predictions.npz", "result.json", "train.log", ".hydra"}
+    names = {"checkpoint.pt", "history.csv", "predictions.npz", "result.json", "train.log", ".hydra"}
     assert {path.name for path in folder.iterdir()} == names
     assert {p.name for p in (folder / ".hydra").iterdir()} == {"config.yaml", "overrides.yaml"}
     history = read_history(folder / "history.csv")

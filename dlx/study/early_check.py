@@ -27,7 +27,11 @@ class EarlyCheck:
         if components in self._seen:
             return
         self._seen.add(components)
-        if run.settings.rerun or finished_result(run.folder, run.config, run.fingerprints) is None:
+        try:
+            ended = None if run.settings.rerun else finished_result(run.folder, run.config, run.fingerprints)
+        except OSError:  # the folder of the study is a file, for one, which composing says in better words
+            return
+        if ended is None:
             try:
                 check_components(run.settings)
             except RequestError as error:

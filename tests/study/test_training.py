@@ -439,9 +439,9 @@ def test_runs_that_differ_in_seeds_alone_are_tried_once_but_for_a_users_own_mode
     calls = []
     build = dlx.build.build
 
-    def spy(settings, *threads):
+    def spy(settings, *others, **named):
         calls.append((settings.optimizer.arguments["lr"], settings.seed))
-        return build(settings, *threads)
+        return build(settings, *others, **named)
 
     monkeypatch.setattr(dlx.build, "build", spy)
     words = ["seed=0,1,2", "optimizer.lr=0.1,0.01", "data.train_size=50", "epochs=1", "name=s"]

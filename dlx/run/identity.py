@@ -21,8 +21,8 @@ OUTPUT_KEYS = (
 FORMER: dict[str, Any] = {"deterministic": False, "compile": False, "metrics": []}
 FORMER |= {"gradient_clip": None, "label_noise": 0, "loss.class_weights": None, "sampler": None, "hooks": []}
 FORMER |= {"data.inputs": None, "data.labels": None, "data.task": "auto"}
-# How a run is executed, which changes at most the last bits of its numbers, and what is measured besides. Runs
-# that differ in nothing else are two folders, but one setting.
+# How a run is executed, which changes at most the last bits of its numbers, and what it measures. Runs that
+# differ in nothing else are two folders, but one setting.
 EXECUTION_KEYS = (
     *("device", "threads", "engine.name", "engine.width"),
     *("cuda_graphs", "deterministic", "compile", "metrics"),

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from dlx import rng
 from dlx.augment.transforms import build_augment
 from dlx.config import DataSettings, Settings
-from dlx.data.dataset import Dataset, Split, load, say_notes
+from dlx.data.dataset import Dataset, Split, load
 from dlx.data.label_noise import with_label_noise
 from dlx.data.own_files import check_unchanged, data_fingerprints
 from dlx.device import describe_device, select_device
@@ -72,7 +72,7 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
     ]
     files = json.dumps([data_fingerprints(settings.data), code])
     data = _load_cached(json.dumps(settings.data.model_dump()), files, dtype, device)
-    if data.classes and not data.train.labels.is_floating_point():
+    if settings.label_noise and data.classes and not data.train.labels.is_floating_point():
         noisy = with_label_noise(data.train, settings.label_noise, len(data.classes), settings.seed)
         data = replace(data, train=noisy)
     loss = losses.build(settings.loss.name, _loss_arguments(settings, data))
@@ -80,7 +80,7 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
     _check_fit(settings, data, task)
     outputs = _outputs(data, loss)
     metrics = _build_metrics(settings, data, task, outputs)
-    notices: list[str] = []
+    notices = [*data.notes]
     model = _build_model(settings, data, outputs, device, dtype, notices)
     _check_last_batch(settings, data, model)
     layers = _try_model(settings, data, model, outputs, execution, notices)
@@ -89,7 +89,6 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
         _try_steps(settings, data, model, loss, execution)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
-    say_notes(data)  # when nothing is left to be refused
     return Run(
         data=data,
         model=model,

@@ -82,6 +82,8 @@ def _show(name: str, overrides: Sequence[str], sheet: str | None) -> None:
     words = _words(name)
     if sheet is not None and not sheet.lower().endswith(".png"):
         raise RequestError(f"--sheet {sheet}: give a file name that ends in .png")
+    if sheet is not None and not Path(sheet).parent.is_dir():
+        raise RequestError(f"--sheet {sheet}: there is no folder '{Path(sheet).parent}'")
     settings = compose_one([*words, *overrides]).data
     if settings.name == "table":
         _print_columns(settings)

@@ -24,7 +24,7 @@ EXAMPLES = """
 dlx diff outputs/first outputs/second
 dlx diff outputs/mystudy:optimizer=adam outputs/mystudy:optimizer=sgd
 dlx diff outputs/mystudy:optimizer=adam optimizer=sgd
-dlx diff outputs/mystudy/mlp-adam-lr0.001-b32-s0-1cf76f151c outputs/other
+dlx diff outputs/mystudy/mlp-adam-b32-s0-1cf76f151c outputs/other
 """
 
 
@@ -77,8 +77,9 @@ def _parser() -> Parser:
         "dlx diff",
         SUMMARY,
         examples=EXAMPLES,
-        notes="A and B are DIR, a run or a study, or DIR:SETTING, with SETTING as 'KEY=VALUE,...'\n"
-        "or as a label of the report's table. If B has no DIR, it is a setting in A's.",
+        notes="A and B are DIR, a run or a study, or DIR:SETTING, with SETTING as\n"
+        "'KEY=VALUE,...' or as a label of the report's table. If B has no DIR, it is a\n"
+        "setting in A's.",
         exit_codes="0 done; 2 the request was wrong; 4 storage failed.",
     )
     parser.add_argument("first", metavar="A", type=_word, help="a run, a setting or a study")

@@ -21,9 +21,9 @@ dlx evaluate downloaded/study --target torchvision.models:resnet18
 
 NOTES = """
 DIR may be a study, whose best run by validation is scored (--all: every run),
-or a single run. Runs need a checkpoint, which all but large nets have by default
-(keep=auto). Each look is a row in the run's evaluations.csv. Choose by the validation split,
-and look at the test split once.
+or a single run. Runs need a checkpoint, which all but large nets have by
+default (keep=auto). Each look is a row in the run's evaluations.csv. Choose by
+the validation split, and look at the test split once.
 """
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dlx.commands.parser import Parser, existing_folder
+from dlx.commands.parser import Parser, any_path
 from dlx.errors import RequestError
 from dlx.report.design import find_design, label
 from dlx.report.text import visible, write_metric
@@ -58,6 +58,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run `dlx list` with these arguments and return 0. Raises RequestError where there is no study."""
     given = _parser().parse(arguments)
     root = given.folder or OUTPUTS
+    if given.folder and not root.is_dir():
+        raise RequestError(f"there is no folder '{visible(str(root))}'")
     found = studies_by_time(root) if root.is_dir() else {}
     if not found:
         raise RequestError(f"there is no study under {root}/; train one with `dlx train`, or name a folder")
@@ -81,7 +83,7 @@ def _parser() -> Parser:
         "folder",
         metavar="DIR",
         nargs="?",
-        type=existing_folder,
+        type=any_path,
         help="a folder with studies in it (default: outputs/)",
     )
     parser.add_argument("--json", action="store_true", help="print the studies as JSON")

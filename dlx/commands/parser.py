@@ -19,6 +19,10 @@ REWORDED = (
 )
 
 
+class _MissingError(RequestError):
+    """A word that is required was not given."""
+
+
 class Parser(argparse.ArgumentParser):
     """Reads the words of one verb. Flags and other words may be mixed; flags cannot be abbreviated."""
 
@@ -45,13 +49,18 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Read the words. Raises RequestError for any mistake in them."""
-        given, unread = self.parse_known_intermixed_args(self._with_left_out_values(arguments))
+        names = [name for action in self._actions for name in action.option_strings]
+        try:
+            given, unread = self.parse_known_intermixed_args(self._with_left_out_values(arguments))
+        except _MissingError:  # perhaps only because a word that was meant for a flag was misspelt
+            unread = [word for word in arguments if word[:1] == "-" and word.split("=")[0] not in names]
+            if not unread:
+                raise
         if not unread:
             return given
         flag = unread[0].split("=")[0]
         if not flag.startswith("-"):
             raise RequestError(f"there is one word too many: '{unread[0]}'")
-        names = [name for action in self._actions for name in action.option_strings]
         allowed = [name for name in names if name.startswith("--")]
         raise RequestError(f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})")
 
@@ -76,7 +85,7 @@ class Parser(argparse.ArgumentParser):
         message = message.removeprefix("argument ")
         for theirs, ours in REWORDED:
             message = re.sub(f"^{theirs}$", ours, message)
-        raise RequestError(message)
+        raise _MissingError(message) if message.endswith(" is missing") else RequestError(message)
 
     def _with_left_out_values(self, arguments: Sequence[str]) -> list[str]:
         """Replace `--flag` by `--flag=CONST` where the next word is not its value.

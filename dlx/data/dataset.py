@@ -4,8 +4,6 @@ Axes: N samples of a split, B of a batch.
 """
 
 import json
-import logging
-import multiprocessing
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -22,9 +20,7 @@ from dlx.data.standardise import Standardise, fit
 from dlx.data.storage import keeps_floats
 from dlx.errors import RequestError
 
-log = logging.getLogger(__name__)
 SMALL_VALIDATION = 100  # samples; with fewer, one is more than a point of accuracy
-_said: set[str] = set()
 _handed_over: dict[str, Source] = {}
 
 
@@ -167,15 +163,6 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
             "scale them down"
         )
     return Dataset(settings.name, source.classes, *splits, standardise, notes)
-
-
-def say_notes(data: Dataset) -> None:
-    """Log what was understood and what is unusual: each sentence once, in the request's own process."""
-    if multiprocessing.parent_process() is None:
-        for sentence in data.notes:
-            if sentence not in _said:
-                log.warning("%s", sentence)
-                _said.add(sentence)
 
 
 def split_as_set(source: Source, settings: DataSettings) -> tuple[Arrays, Arrays, Arrays]:

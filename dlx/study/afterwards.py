@@ -33,7 +33,10 @@ def under_earlier_names(runs: "Sequence[ComposedRun]") -> "list[ComposedRun]":
 
     An earlier request may have named it otherwise: by another `slug`, or without the width that is set now.
     """
-    names = {folder: _names(Study(folder)) for folder in {run.folder.parent for run in runs}}
+    studies = [Study(folder) for folder in {run.folder.parent for run in runs}]
+    for study in studies:
+        study.refuse_links()
+    names = {study.folder: _names(study) for study in studies}
     found = []
     for run in runs:
         name = names[run.folder.parent].get(identity(run.config, run.fingerprints)[:DIGITS], run.folder.name)

@@ -232,13 +232,17 @@ class Study:
 
     # --- extending
 
+    def refuse_links(self) -> None:
+        """Raise RequestError for a link among the study's own files: another folder could be written into."""
+        refuse_links(self._own)
+
     @contextmanager
     def locked(self) -> Iterator[bool]:
         """Hold the study while a request is added to it; waits for whoever does so at the moment.
 
         Gives False where the file system has no locks: nothing then keeps two processes apart.
         """
-        refuse_links(self._own)
+        self.refuse_links()
         make_folder(self.folder, FOLDER)
         lock = Lock(self._own / "lock")
         with lock.waited_for():

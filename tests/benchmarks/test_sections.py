@@ -101,7 +101,7 @@ def measure(contestants):
         ("kinds", 3 * (16 + 32 + 256)),
         ("sweep", 100),
         ("safety", 2 * (8 + 500)),
-        ("gpu", (1 + 8 + 64 + 256) + 3 * (1 + 64) + 4 * 64 + 2 * 3),
+        ("gpu", (1 + 8 + 64 + 256) + 2 * (1 + 64) + 1 + 3 * 64 + 2 * 3),
     ],
 )
 def test_dlx_is_asked_for_the_runs_that_are_named(name, runs, described, commands):

@@ -45,7 +45,7 @@ def _own_project(tmp_path, monkeypatch):
         ("train model=mlp_bn model.norm=b", ["model.norm=batch"]),  # whose file builds on another
         ("train data=surface loss.f", ["loss.function="]),  # chosen by the data set
         ("train data=surface model.", ["model.start="]),
-        ("train keep=", ["keep=none", "keep=best", "keep=last"]),
+        ("train keep=", ["keep=auto", "keep=none", "keep=best", "keep=last"]),
         ("train shuffle=", ["shuffle=true", "shuffle=false"]),
         ("train epochs=", []),
         ("train name=", ["name=mystudy"]),

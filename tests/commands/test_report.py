@@ -34,7 +34,8 @@ def test_without_options_the_choice_is_left_to_the_report(calls):
     [((_, output, _), named)] = calls
     assert output == Path("there")
     assert named.pop("looks")
-    assert named == {"options": Options(), "events": False, "details": False}
+    assert named.pop("study").runs.empty
+    assert named == {"options": Options(), "exports": (), "columns": (), "details": False}
 
 
 @pytest.mark.parametrize(

@@ -379,7 +379,10 @@ MODULES = {
     "no such class": ("class Nett: pass\n", "has no 'Net'; did you mean 'Nett'?"),
     "a number": ("Net = 3\n", "is a int, not a class or a function"),
     "another class": ("class Net:\n    pass\n", "returned a Net, not a torch.nn.Module"),
-    "lazy layers": ("from torch import nn\ndef Net(outputs): return nn.LazyLinear(outputs)\n", "lazy layers"),
+    "lazy layers of another shape": (
+        "from torch import nn\ndef Net(outputs): return nn.LazyLinear(outputs)\n",
+        "for a batch of 2 it gave (2, 1, 8, 10)",
+    ),
     "a parameter without a value": (net(parameters=", hidden"), "model.hidden: 'Net' needs a value for it"),
     "a parameter called name": (
         net(parameters=", name"),
@@ -392,8 +395,8 @@ MODULES = {
     "train that is a number": (net(init="self.train = 3"), "'int' object is not callable"),
     "sys.exit when called": (net(forward="sys.exit(7)"), "SystemExit: 7"),
     "endless recursion when called": (net(forward="return self.forward(x)"), "RecursionError"),
-    "nothing": (net(forward="return None"), "for a batch of 2 it gave NoneType"),
-    "a tuple": (net(after=", x"), "for a batch of 2 it gave tuple"),
+    "nothing": (net(forward="return None"), "for a batch of 2 it gave a NoneType"),
+    "a tuple of equals": (net(after=", self.layer(x.flatten(1))"), "it gave a tuple"),
     "another shape": (net(after="[:, :3]"), "for a batch of 2 it gave (2, 3)"),
     "integers": (net(after=".long()"), "a training step on a batch of 25 fails"),
     "outputs without a gradient": (net(after=".detach()"), "does not require grad"),

@@ -21,7 +21,7 @@ LONG = 300  # characters, for the rows with a word of that length; a file's name
 QUICK = "data.train_size=100 data.val_size=50 batch_size=25 epochs=2"
 
 CASES = r"""
-frobnicate                    | there is no verb 'frobnicate' (allowed: train, status, report,
+frobnicate                    | there is no verb 'frobnicate' (allowed: train, status, list, report,
 trian epochs=3                | there is no verb 'trian'; did you mean 'train'?
 --verison                     | there is no flag --verison; did you mean '--version'?
 -x                            | there is no flag -x (allowed: --help, --version)
@@ -452,6 +452,7 @@ data prepare fashion          | data: there is no 'fashion'; did you mean 'fashi
 data prepare mnist,digits     | data=mnist,digits: that is 2 runs
 data prepare digits data.rot=x | data.rot: there is no such key; did you mean 'root'?
 data prepare digits root      | 'root' is not of the form KEY=VALUE
+data show digits --sheet nowhere/x.png | --sheet nowhere/x.png: there is no folder 'nowhere'
 data prepare digits --rot     | there is no flag --rot (allowed: --help, --sheet)
 data prepare fashion_mnist data.root=nowhere | nowhere
 

@@ -62,7 +62,14 @@ def test_a_yaml_opens_with_its_command_and_holds_only_keys_that_are_used(tmp_pat
         message = str(error)
     # Only missing files are an error here; for an unknown key, the message is "takes no such setting".
     assert (
-        message.startswith(("data.path: give a file", "data.path=.: there", f"data.name={path.stem}: "))
+        message.startswith(
+            (
+                "data.path: give a file",
+                "data.path=.: there",
+                f"data.name={path.stem}: ",
+                "data.target=???: write",
+            )
+        )
         or not message
     )
 
@@ -255,12 +262,3 @@ def test_numbers_take_the_runs_dtype_and_cannot_be_stratified(tmp_path):
     assert data.train.labels.dtype == torch.float32
     with pytest.raises(RequestError, match=r"data\.stratify=True: data=npz has no classes"):
         load_float32("npz", **given, stratify=True)
-
-
-def test_notes_are_said_once(images_npz, caplog, monkeypatch):
-    monkeypatch.setattr(dataset_module, "_said", set())
-    data = load_float32("npz", **images_npz, val_size=18, test_size=0)
-    for _ in range(2):
-        dataset_module.say_notes(data)
-    assert caplog.messages == [*data.notes]
-    assert len(data.notes) == 1

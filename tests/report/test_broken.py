@@ -65,7 +65,7 @@ RESULTS: dict[str, tuple[str, str]] = {
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left out has no plot: drawing those of the other runs, a second each time, shows nothing."""
-    monkeypatch.setattr(render, "draw_chart", lambda chart: (chart, {}))
+    monkeypatch.setattr(render, "draw_chart", lambda chart, *_: (chart, {}))
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -153,7 +153,7 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "self").symlink_to(tmp_path / "self")
     assert "there is no folder" in refused(tmp_path / "self", capsys)
     (tmp_path / "file").touch()
-    assert "there is no folder" in refused(tmp_path / "file", capsys)
+    assert "there is no run in" in refused(tmp_path / "file", capsys)
 
 
 def test_a_study_without_a_readable_run_is_refused_with_the_first_reason(

@@ -58,7 +58,7 @@ def test_a_damaged_run_is_left_out_with_its_reason(pair: list[Path], tmp_path: P
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing the plots of the other runs takes seconds and shows nothing here."""
-    monkeypatch.setattr(render, "draw_chart", lambda chart: (chart, {}))
+    monkeypatch.setattr(render, "draw_chart", lambda chart, *_: (chart, {}))
 
 
 @pytest.mark.usefixtures("undrawn")

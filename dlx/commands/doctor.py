@@ -25,7 +25,11 @@ NEEDED = {"torch": "torch", "torchvision": "torchvision", "hydra-core": "hydra",
 NEEDED |= {"numpy": "numpy", "pandas": "pandas", "scipy": "scipy", "scikit-learn": "sklearn", "rich": "rich"}
 # Extras: what each is for, and the package that it installs.
 EXTRAS = {
-    "tensorboard": ("dlx report --tensorboard", "tensorboard"),
+    "notebook": ("charts in notebooks", "altair"),
+    "parquet": ("data=table with Parquet", "pyarrow"),
+    "office": ("dlx report --export docx,xlsx", "python-docx"),
+    "tensorboard": ("event files of TensorBoard", "tensorboard"),
+    "wandb": ("runs of W&B", "wandb"),
     "ray": ("launcher=ray", "ray"),
     "slurm": ("launcher=slurm", "submitit"),
 }

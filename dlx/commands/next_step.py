@@ -50,7 +50,7 @@ def _of_study(folder: Path) -> str:
         return f"{said}To compare its runs:\n  dlx report {name}"
     return f"""{said}Its report is
   {page}
-To read all of it here, or to score held-out data (after keep=best):
+To read all of it here, or to score held-out data:
   dlx report {name} --details
   dlx evaluate {name}"""
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from dlx.config import DataSettings
+from dlx.data.labels import Labels, read_labels
 from dlx.data.source import Arrays, Source, sources
 from dlx.own.target import Target, load_target, seeded
 
@@ -23,7 +24,7 @@ RETURNS = (
     "two or three such pairs or Datasets"
 )
 Array = NDArray[Any]
-Pair = tuple[Array, Array]  # inputs [N, ...] and labels [N]
+Pair = tuple[Array, Array]  # inputs [N, ...] and labels [N] or [N, K]
 
 
 @sources.register("custom")
@@ -31,8 +32,8 @@ def custom(root: Path, *, target: str, **arguments: Any) -> Source:
     """Import `target`, call it with the other keys, and return its arrays or Datasets as a source.
 
     It is given `root`, data.root, if it asks for that. Its draws from the global generators of torch, NumPy
-    and Python are the same each time. Inputs are [N, F], [N, C, H, W], [N, H, W, C] or [N, H, W]; labels [N]
-    are whole numbers or texts. Raises RequestError for all that the user can put right.
+    and Python are the same each time. Inputs are [N, F], [N, C, H, W], [N, H, W, C] or [N, H, W]; labels are
+    what data=npz takes. Raises RequestError for all that the user can put right.
     """
     own = load_target("data", target)
     given = {"root": root} if "root" in own.parameters else {}
@@ -43,16 +44,34 @@ def custom(root: Path, *, target: str, **arguments: Any) -> Source:
             return returned
         with own.in_one_line("what it returned cannot be read"):
             parts = _parts(own, returned)
-    names, known = _classes(own, returned, parts["train"][1])
+    labels = _labels(own, returned, {part: y for part, (_, y) in parts.items()})
     read = {
-        part: Arrays(_inputs(own, part, x), _codes(own, part, y, known)) for part, (x, y) in parts.items()
+        part: Arrays(_inputs(own, part, x), torch.from_numpy(labels.arrays[_named(part)]))
+        for part, (x, _) in parts.items()
     }
     for part, arrays in read.items():
         shapes = [tuple(each.inputs.shape[1:]) for each in (arrays, read["train"])]
         if shapes[0] != shapes[1] or arrays.inputs.dtype != read["train"].inputs.dtype:
             own.refuse(f"its {part} samples have shape {shapes[0]}, and its training samples {shapes[1]}")
     white = 255.0 if read["train"].inputs.dtype == torch.uint8 else None
-    return Source(names, read["train"], read.get("val"), read.get("test"), white)
+    return Source(
+        labels.classes, read["train"], read.get("val"), read.get("test"), white, notes=tuple(labels.notes)
+    )
+
+
+def _labels(own: Target, returned: Any, given: Mapping[str, Array]) -> Labels:
+    """Read the labels of each part: as classes, or as numbers to predict."""
+    classes = returned.get("classes") if isinstance(returned, Mapping) else None
+    names = tuple(map(str, classes)) if isinstance(classes, Sequence) else ()
+    try:
+        return read_labels({_named(part): labels for part, labels in given.items()}, names=names)
+    except ValueError as error:
+        own.refuse(str(error))
+
+
+def _named(part: str) -> str:
+    """Return what a sentence calls the labels of a part."""
+    return "its labels" if part == "train" else f"its {part} labels"
 
 
 def _parts(own: Target, returned: Any) -> dict[str, Pair]:
@@ -91,9 +110,7 @@ def _pair(own: Target, *pair: Any) -> Pair:
     if len(pair) != 2:
         own.refuse(f"returned a tuple of {len(pair)} in place of inputs and labels; {RETURNS}")
     inputs, labels = map(np.asarray, pair)
-    if inputs.ndim > 0 and labels.shape == (len(inputs), 1):
-        labels = labels[:, 0]
-    if inputs.ndim == 0 or labels.shape != inputs.shape[:1] or len(labels) == 0:
+    if inputs.ndim == 0 or labels.shape[:1] != inputs.shape[:1] or len(labels) == 0:
         own.refuse(f"inputs have shape {inputs.shape} and labels {labels.shape}; expected [N, ...] and [N]")
     return inputs, labels
 
@@ -126,23 +143,3 @@ def _inputs(own: Target, part: str, inputs: Array) -> torch.Tensor:
     keep = {"uint8": np.uint8, "bool": np.float32, "float16": np.float32, "float32": np.float32}
     converted = np.ascontiguousarray(inputs, keep.get(inputs.dtype.newbyteorder("=").name, np.float64))
     return torch.from_numpy(converted[:, None] if len(shape) == 3 else converted)
-
-
-def _classes(own: Target, returned: Any, labels: Array) -> tuple[tuple[str, ...], Array]:
-    """Return the names of the classes, and the labels that stand for them, ascending."""
-    known = np.unique(labels)
-    if labels.dtype.kind not in "iubUO" and not (labels.dtype.kind == "f" and (known == known.round()).all()):
-        own.refuse(f"its labels are {labels.dtype}; expected whole numbers or texts")
-    given = returned.get("classes") if isinstance(returned, Mapping) else None
-    if isinstance(given, Sequence) and len(given) >= len(known) and known.dtype.kind in "iu":
-        return tuple(map(str, given)), np.arange(len(given))
-    return tuple(str(label) for label in known.tolist()), known
-
-
-def _codes(own: Target, part: str, labels: Array, known: Array) -> torch.Tensor:
-    """Return the class of each sample, 0 to K-1: int64 [N]."""
-    codes_N = np.searchsorted(known, labels).clip(max=len(known) - 1)
-    wrong = known[codes_N] != labels
-    if wrong.any():
-        own.refuse(f"its {part} labels have {labels[wrong].tolist()[0]!r}, which no training sample has")
-    return torch.from_numpy(codes_N.astype(np.int64))

@@ -81,8 +81,9 @@ def evaluate(
 
     `split`: "test", "val" or "train". `trust`: targets whose code may run although it lies outside the
     current project. Returns a row for each run, indexed by its name: `accuracy` (NaN without classes),
-    `loss`, `samples`, `epoch` (of the checkpoint), `chosen_from` (how many runs), `looks_before` (at this
-    split of the study). The look is recorded. Raises `dlx.errors.RequestError` if a run has no checkpoint.
+    `loss`, the run's own metrics, `samples`, `epoch` (of the checkpoint), `chosen_from` (how many runs),
+    `looks_before` (at this split of the study). The look is recorded. Raises `dlx.errors.RequestError` if a
+    run has no checkpoint.
     """
     from pathlib import Path
 
@@ -100,6 +101,7 @@ def evaluate(
             "run": run.folder.name,
             "accuracy": look.accuracy,
             "loss": look.loss,
+            **look.metrics,
             "samples": look.samples,
             "epoch": look.epoch,
             "chosen_from": run.chosen_from,

@@ -73,8 +73,8 @@ def _parser() -> Parser:
         action="append",
         default=[],
         metavar="MODULE:NAME",
-        help="trust this code, which a run names as its model.target; without, only code of the current "
-        "folder is run, and none that lies beside the runs",
+        help="trust this code, which a run names as a target, metric or hook; without, only code of the "
+        "current folder is run, and none that lies beside the runs",
     )
     parser.add_argument("--all", action="store_true", help="score every run of a study, not just the best")
     return parser

@@ -28,7 +28,8 @@ ROUNDS = 5  # for each round of the sections that take minutes
 
 ABOUT = """
 Whole commands, as a shell starts them, with compiled files. The report and the status are of 20 runs of 20
-epochs; a report that is made again reuses its charts. Each wrong word ends with exit code 2 and a line that says what is allowed.
+epochs; a report that is made again reuses its charts. Each wrong word ends with exit code 2 and a line that
+says what is allowed.
 """
 
 

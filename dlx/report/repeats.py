@@ -11,14 +11,14 @@ from dlx.run.result import STATUSES, Result, what_was_different
 
 
 @dataclass(frozen=True)
-class Repeats:
+class Copies:
     """`left_out`: by run that does not count, the reason. `sentence`: if numbers differ, by how much."""
 
     left_out: dict[str, str]
     sentence: str
 
 
-def find_repeats(results: Mapping[str, Result], settings: Mapping[str, Mapping[str, Any]]) -> Repeats:
+def find_repeats(results: Mapping[str, Result], settings: Mapping[str, Mapping[str, Any]]) -> Copies:
     """Find runs with equal settings and seeds: one result that is seen twice must not count twice.
 
     It happens when studies that share runs are reported together, and when a run was trained on another
@@ -42,7 +42,7 @@ def find_repeats(results: Mapping[str, Result], settings: Mapping[str, Mapping[s
         numbers = f"{label_of(metric)} {_written(metric, here)} here, {_written(metric, there)} there"
         why = what_was_different(results[run], results[first], "here", "there")
         left_out[run] += f", which is used: {numbers}{why and f' ({why})'}"
-    return Repeats(left_out, _sentence(differences))
+    return Copies(left_out, _sentence(differences))
 
 
 def _scores(one: Result, other: Result) -> tuple[str, float | None, float | None]:

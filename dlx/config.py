@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from dlx.errors import RequestError, nearest, unknown
+from dlx.errors import RequestError, nearest
 from dlx.metrics.catalogue import check_monitor
 from dlx.validation import as_typed, check_finite, describe
 
@@ -39,7 +39,9 @@ OWN_GROUPS = ("data", "model", "optimizer", "loss")  # and `augment`, whose keys
 MOST_EPOCHS = 10_000_000  # a line of history.csv for each is 1 GB
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
+    """Settings with no other keys than these."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -89,7 +91,7 @@ class DataSettings(Component):
     standardise: Literal["none", "unit", "mean_std", "mean_std_by_feature", "mean_image"]
 
 
-class SeedSettings(_Closed):
+class SeedSettings(Closed):
     """One seed for each source of randomness; each follows `seed` unless it is set."""
 
     init: Seed
@@ -98,14 +100,14 @@ class SeedSettings(_Closed):
     dropout: Seed
 
 
-class EarlyStoppingSettings(_Closed):
+class EarlyStoppingSettings(Closed):
     """Stop after `patience` epochs without an improvement of more than `min_delta`; 0 never stops early."""
 
     patience: Annotated[int, Field(ge=0)]
     min_delta: Annotated[float, Field(ge=0)]
 
 
-class EngineSettings(_Closed):
+class EngineSettings(Closed):
     """`loop` trains runs one by one, `stacked` trains runs of equal shapes together, `auto` chooses.
 
     `width`: of `stacked`, the most runs to train together; None leaves it to the planner.
@@ -115,66 +117,7 @@ class EngineSettings(_Closed):
     width: Annotated[int, Field(ge=1)] | None = None
 
 
-class LauncherSettings(_Closed):
-    """Who trains a request's cohorts; each launcher has its own settings, and its YAML explains them.
-
-    `memory`: the share of a worker's memory that a cohort may take.
-    """
-
-    name: str
-    memory: Annotated[float, Field(gt=0, le=1)]
-
-
-class LocalSettings(LauncherSettings):
-    """Processes of this machine: `processes` side by side; None: one a core."""
-
-    name: Literal["local"]
-    processes: Annotated[int, Field(ge=1)] | None
-
-
-class JoblibSettings(LauncherSettings):
-    """`parallel`: further arguments of joblib.Parallel."""
-
-    name: Literal["joblib"]
-    processes: Annotated[int, Field(ge=1)] | None
-    parallel: dict[str, Any] = {}
-
-
-class RaySettings(LauncherSettings):
-    """Tasks of a Ray cluster, which take `cpus` and `gpus` each; `init`: further arguments of ray.init."""
-
-    name: Literal["ray"]
-    address: Annotated[str, Field(min_length=1)]
-    processes: Annotated[int, Field(ge=1)] | None
-    cpus: Annotated[int, Field(ge=1, le=1024)]  # also the threads of a cohort
-    gpus: Annotated[float, Field(ge=0)]
-    init: dict[str, Any] = {}
-
-
-class SlurmSettings(LauncherSettings):
-    """Jobs of a Slurm cluster, by the names that submitit gives to what a job is given."""
-
-    name: Literal["slurm"]
-    executor: Literal["slurm", "local"]
-    partition: str | None
-    timeout_min: Annotated[int, Field(ge=1)]
-    max_num_timeout: Annotated[int, Field(ge=0)]
-    cpus_per_task: Annotated[int, Field(ge=1, le=1024)]  # also the threads of a cohort
-    gpus_per_node: Annotated[int, Field(ge=0)]
-    mem_gb: Annotated[float, Field(gt=0)]
-    array_parallelism: Annotated[int, Field(ge=1)]
-    parameters: dict[str, Any] = {}
-
-
-LAUNCHERS: dict[str, type[LauncherSettings]] = {
-    "local": LocalSettings,
-    "joblib": JoblibSettings,
-    "ray": RaySettings,
-    "slurm": SlurmSettings,
-}
-
-
-class CheckpointSettings(_Closed):
+class CheckpointSettings(Closed):
     """When a run that is training is kept: every so many epochs, or seconds ("30s").
 
     `auto`: as often as costs below 3% of the time.
@@ -190,7 +133,7 @@ class CheckpointSettings(_Closed):
         return value
 
 
-class ProbeSettings(_Closed):
+class ProbeSettings(Closed):
     """What to record about the inside of the net (see engine/probes.py); no probe changes a number."""
 
     layers: bool
@@ -202,7 +145,7 @@ class ProbeSettings(_Closed):
     images: Annotated[int, Field(ge=0, le=64)]
 
 
-class Settings(_Closed):
+class Settings(Closed):
     """A whole run, resolved and checked."""
 
     name: str
@@ -347,23 +290,3 @@ def check_values(values: dict[str, Any]) -> Settings:
         return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise RequestError(describe(error)) from error
-
-
-def check_launcher(values: dict[str, Any]) -> LauncherSettings:
-    """Check how a request is to be executed; raises RequestError with one line."""
-    name = values.get("name")
-    if not isinstance(name, str) or name not in LAUNCHERS:
-        raise unknown("launcher.name", str(name), LAUNCHERS)
-    settings = LAUNCHERS[name]
-    for key in values:
-        if key not in settings.model_fields:
-            near = nearest(key, settings.model_fields)
-            allowed = ", ".join(sorted(settings.model_fields))
-            raise RequestError(
-                f"launcher.{key}: there is no such key{near} (allowed with launcher={name}: {allowed})"
-            )
-    check_finite({"launcher": values})
-    try:
-        return settings.model_validate_json(json.dumps(values))
-    except ValidationError as error:
-        raise RequestError(describe(error, "launcher")) from error

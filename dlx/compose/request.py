@@ -16,8 +16,9 @@ from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.compose.folder import PRIMARY
 from dlx.compose.grid import expand, labels
 from dlx.compose.words import OF_REQUEST
-from dlx.config import LauncherSettings, Settings, check_launcher, check_values
+from dlx.config import Settings, check_values
 from dlx.errors import RequestError, nearest
+from dlx.launchers import LauncherSettings, check_launcher
 from dlx.run.identity import CHOSEN, DIGITS, Fingerprints, flatten, folder_name
 from dlx.run.paths import typed_path
 

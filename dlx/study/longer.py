@@ -16,7 +16,8 @@ from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import HISTORY, write_atomically
 from dlx.run.recordings import NONE, recordings
 from dlx.run.result import Result, read_result
-from dlx.study.study import Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import Study
 
 
 class Asked(Protocol):

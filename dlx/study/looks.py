@@ -15,7 +15,8 @@ from dlx.run.documents import read_json
 from dlx.run.files import STUDY_LIMIT
 from dlx.run.identity import flatten
 from dlx.run.paths import write_atomically
-from dlx.study.study import FOLDER, Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import FOLDER, Study
 
 if TYPE_CHECKING:
     from dlx.run.units import Repeats

@@ -25,13 +25,15 @@ from dlx.study.afterwards import (
     why_not_extended,
     with_what_is_there,
 )
+from dlx.study.finished import finished_result
 from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
 from dlx.study.progress import Progress
+from dlx.study.requests import StudyRun
 from dlx.study.stopping import Interrupted
-from dlx.study.study import Study, StudyRun, finished_result
+from dlx.study.study import Study
 from dlx.study.summary import Outcome, print_outcomes
 from dlx.working import working
 

@@ -10,11 +10,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlx.compose.composer import UNRESOLVED, Composed, initialised
+from dlx.compose.composer import initialised
 from dlx.compose.explain import explain
 from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.compose.folder import PRIMARY
 from dlx.compose.grid import expand, labels
+from dlx.compose.templates import UNRESOLVED, Composed
 from dlx.compose.words import OF_REQUEST
 from dlx.config import Settings, check_values
 from dlx.errors import RequestError, nearest

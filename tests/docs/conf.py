@@ -1,7 +1,7 @@
 """What the YAML files of conf/ say: their keys, defaults and comments.
 
-A comment belongs to the key that it stands above or beside. The first line of a file is the command that runs it,
-and the lines after it say what it is.
+A comment belongs to the key that it stands above or beside. The first line of a file is the command that
+runs it, and the lines after it say what it is.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Writes the generated parts of docs/reference/: `make reference`.
 
-A page holds `<!-- generated: NAME -->` ... `<!-- end -->`, and what lies between is made here: from the schema of a
-run (dlx/config.py), the signatures of registered classes, the comments of conf/ and the parsers of the verbs.
+A page holds `<!-- generated: NAME -->` ... `<!-- end -->`, and what lies between is made here: from the
+schema of a run (dlx/config.py), the signatures of registered classes, the comments of conf/ and the parsers
+of the verbs.
 """
 
 import inspect
@@ -24,7 +25,16 @@ from tests.docs.kinds import kind
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "reference"
 PART = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 OWN_TRANSFORM = {"target": "text", "per_image": "`true` or `false`"}  # of augment=custom, which has no class
-COMMON_DATA = ("root", "train_size", "val_size", "test_size", "val_from", "split_seed", "stratify", "standardise")
+COMMON_DATA = (
+    "root",
+    "train_size",
+    "val_size",
+    "test_size",
+    "val_from",
+    "split_seed",
+    "stratify",
+    "standardise",
+)
 
 
 def main() -> int:
@@ -84,7 +94,12 @@ def schema_of_run() -> Iterator[tuple[str, Mapping[str, Any]]]:
         if inner is None:
             if name != "augment":
                 yield name, each
-        elif inner["title"] in ("SeedSettings", "EarlyStoppingSettings", "CheckpointSettings", "ProbeSettings"):
+        elif inner["title"] in (
+            "SeedSettings",
+            "EarlyStoppingSettings",
+            "CheckpointSettings",
+            "ProbeSettings",
+        ):
             yield from ((f"{name}.{key}", value) for key, value in inner["properties"].items())
 
 
@@ -141,7 +156,7 @@ def _group_settings(group: str) -> list[type]:
 
 def _arguments(each: Choice) -> Iterator[tuple[str, Any]]:
     """Yield the arguments of the class that a choice selects, with their JSON schemas."""
-    folders, registry = REGISTRIES[each.group]
+    _, registry = REGISTRIES[each.group]
     modules = {
         "data": "dlx.data.source",
         "loss": "dlx.loss.losses",
@@ -198,9 +213,13 @@ def _options(parser: Parser) -> str:
             continue
         value = action.metavar or ("" if action.nargs == 0 else action.dest.upper())
         value = " ".join(value) if isinstance(value, tuple) else value
-        repeated = " ..." if action.nargs in ("*", "+") and "..." not in value and not action.option_strings else ""
+        repeated = (
+            " ..." if action.nargs in ("*", "+") and "..." not in value and not action.option_strings else ""
+        )
         if action.option_strings:
-            words = ", ".join(f"`{option}`" for option in sorted(action.option_strings, key=len, reverse=True))
+            words = ", ".join(
+                f"`{option}`" for option in sorted(action.option_strings, key=len, reverse=True)
+            )
             words += f" `{value}`" if value else ""
         else:
             words = f"`{value}{repeated}`"

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal  # neighbours stay together, so a fixture is made in one process
 
-.PHONY: help setup demo test quick lint audit workflows lock bench wheel clean
+.PHONY: help setup demo test quick lint audit workflows lock docs reference bench wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -47,6 +47,12 @@ lock: setup ## Renew .ci/requirements.txt, the packages of CI: for every system 
 	$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 	  --output-file .ci/requirements.txt pyproject.toml
+
+docs: setup ## Build the documentation into build/site; a warning is an error
+	$(BIN)/python -m tests.docs build
+
+reference: setup ## Renew the generated parts of docs/reference/, from the schema, conf/ and the parsers
+	$(BIN)/python -m tests.docs reference
 
 bench: setup ## Measure speed beside others: SECTIONS="suite grid" ROUNDS=2 DATA_ROOT=DIR FULL=1
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

@@ -20,16 +20,24 @@ NOT_TEXT = ("true", "false", "null", "nan", "inf")  # unless they are quoted
 def train(*words: str, **settings: object) -> "Results":
     """Train a run or a grid, as `dlx train` does, and return the runs of its study.
 
-    `words` are those of the command line. `settings` are keys with Python values: several values (a list, a
-    tuple, a range) make a grid, None is null, and a mapping sets keys below its own. Finished runs are not
-    trained again.
+    Finished runs are not trained again. Runs that fail or diverge are named in a warning.
 
-    >>> import dlx
-    >>> study = dlx.train("model=mlp,mlp_bn", seed=range(3), optimizer={"lr": [0.001, 0.01]}, epochs=20)
-    >>> study.report()
+    Args:
+        *words: settings as on the command line, such as "model=mlp,mlp_bn"
+        **settings: keys with Python values. Several values (a list, a tuple, a range) make a grid, None is
+            null, and a mapping sets keys below its own.
 
-    Runs that fail or diverge are named in a warning. Raises `dlx.errors.RequestError`, a ValueError, for a
-    wrong request, and OSError where nothing can be written.
+    Returns:
+        All runs of the study, also those of earlier requests.
+
+    Raises:
+        RequestError: if the request is wrong; nothing has been trained
+        OSError: if nothing can be written
+
+    Examples:
+        >>> import dlx
+        >>> study = dlx.train("model=mlp,mlp_bn", seed=range(3), optimizer={"lr": [0.001, 0.01]}, epochs=20)
+        >>> study.report()
     """
     import os
     import warnings
@@ -48,24 +56,34 @@ def train(*words: str, **settings: object) -> "Results":
 def load(*folders: "Folder") -> "Results":
     """Return the runs at or below `folders`, or those of the newest study, as pandas frames.
 
-    >>> import dlx
-    >>> study = dlx.load("outputs/mystudy")
-    >>> study.swept
-    ['optimizer.lr', 'seed']
-    >>> study.runs.groupby("optimizer.lr")["val_accuracy_last"].agg(["mean", "count"])
-                  mean  count
-    optimizer.lr
-    0.001         0.75      2
-    0.010         0.90      2
-    >>> study.histories.query("epoch == 1 and seed == 0")[["optimizer.lr", "val_accuracy"]].to_dict("list")
-    {'optimizer.lr': [0.001, 0.01], 'val_accuracy': [0.5, 0.8]}
-    >>> study.settings["model.width"].unique().tolist()
-    [64]
-    >>> study.left_out
-    {'crashed': 'history.csv: the last line is cut short'}
+    Reading needs no torch.
 
-    `Results` says what each column is, and what else there is: `report`, `compare`, `plot`. Raises
-    `dlx.errors.RequestError`, a ValueError, for a folder that is not there. Reading needs no torch.
+    Args:
+        *folders: studies, runs, or any folders that hold them; also logs and CSV tables of other programs
+
+    Returns:
+        The runs; `Results` says what each column is, and what can be computed from them.
+
+    Raises:
+        RequestError: if a folder does not exist or holds no runs
+
+    Examples:
+        >>> import dlx
+        >>> study = dlx.load("outputs/mystudy")
+        >>> study.swept
+        ['optimizer.lr', 'seed']
+        >>> study.runs.groupby("optimizer.lr")["val_accuracy_last"].agg(["mean", "count"])
+                      mean  count
+        optimizer.lr
+        0.001         0.75      2
+        0.010         0.90      2
+        >>> first = study.histories.query("epoch == 1 and seed == 0")
+        >>> first[["optimizer.lr", "val_accuracy"]].to_dict("list")
+        {'optimizer.lr': [0.001, 0.01], 'val_accuracy': [0.5, 0.8]}
+        >>> study.settings["model.width"].unique().tolist()
+        [64]
+        >>> study.left_out
+        {'crashed': 'history.csv: the last line is cut short'}
     """
     from pathlib import Path
 
@@ -79,11 +97,21 @@ def evaluate(
 ) -> "pd.DataFrame":
     """Score the best run of each study, or `every` run, on held-out data, as `dlx evaluate` does.
 
-    `split`: "test", "val" or "train". `trust`: targets whose code may run although it lies outside the
-    current project. Returns a row for each run, indexed by its name: `accuracy` (NaN without classes),
-    `loss`, the run's own metrics, `samples`, `epoch` (of the checkpoint), `chosen_from` (how many runs),
-    `looks_before` (at this split of the study). The look is recorded. Raises `dlx.errors.RequestError` if a
-    run has no checkpoint.
+    The look is recorded in each run's `evaluations.csv`.
+
+    Args:
+        *folders: runs or studies
+        split: "test", "val" or "train"
+        every: score every run, not only the best by validation
+        trust: targets ("module:Name") whose code may run although it lies outside the current project
+
+    Returns:
+        One row per run, indexed by its name, with the columns `accuracy` (a share from 0 to 1; NaN without
+        classes), `loss`, the run's own metrics, `samples`, `epoch` (of the checkpoint), `chosen_from` (how
+        many runs), and `looks_before` (at this split of the study).
+
+    Raises:
+        RequestError: if a run has no checkpoint, or no longer reaches its recorded validation score
     """
     from pathlib import Path
 
@@ -113,10 +141,14 @@ def evaluate(
 
 
 class Trained(NamedTuple):
-    """A trained network: `model(transform(x))` are the outputs for x [B, ...] as the data set stores it.
+    """A trained network: `model(transform(x))` are the outputs [B, K] for x [B, ...] as it is stored.
 
-    `model`: in evaluation mode, on the run's device. `classes`: what the outputs stand for. `epoch`: the one
-    at whose end the weights were kept.
+    Attributes:
+        model: the network, in evaluation mode, on the run's device
+        transform: takes samples [B, C, H, W] or [B, F] as the data set stores them, and returns them as the
+            network was trained on them: standardised, of the run's dtype, on its device
+        classes: what the K outputs stand for; empty if the run predicts numbers
+        epoch: the epoch at whose end the weights were kept
     """
 
     model: "nn.Module"
@@ -128,11 +160,20 @@ class Trained(NamedTuple):
 def load_model(folder: "Folder", *, trust: Iterable[str] = ()) -> Trained:
     """Return the network of a run with its trained weights, of a study that of the best run.
 
-    >>> net = dlx.load_model("outputs/mystudy")
-    >>> net.model(net.transform(images)).argmax(-1)
+    Args:
+        folder: a run or a study
+        trust: as for `evaluate`
 
-    `trust`: as for `evaluate`. Raises `dlx.errors.RequestError` if the run has no checkpoint, or if its
-    validation accuracy with these weights is not the recorded one.
+    Returns:
+        The network, its transform, its classes and the epoch of its weights.
+
+    Raises:
+        RequestError: if the run has no checkpoint, or if its validation score with these weights is not the
+            recorded one
+
+    Examples:
+        >>> net = dlx.load_model("outputs/mystudy")
+        >>> net.model(net.transform(images)).argmax(-1)
     """
     from pathlib import Path
 

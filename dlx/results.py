@@ -22,13 +22,21 @@ EXTRA = "the charts need Altair: pip install 'dlx[notebook]'"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Results(Frames):
-    """The runs of one or several studies: frames (see `Frames`), and what is computed from them.
+    """The runs of one or several studies as pandas frames, and what is computed from them.
 
-    `folders`: where they were read. `data`: what the report is made from.
-
-    The options of `report`, `compare` and `plot` are those of `dlx report`: `by` and `tune` are keys or lists
-    of keys, `baseline` is a setting, `metric` is "val_accuracy" or another, and `margin` is the largest
-    difference that does not matter.
+    Attributes:
+        runs: one row per run, indexed by `run`, its name: the swept keys and seeds by their dotted names,
+            `status`, `<metric>_last` and `<metric>_best` (at the last epoch, and at the epoch that is best by
+            the run's `monitor`), `last_epoch`, `best_epoch`, `seconds`, `parameters`, `epochs_run`,
+            `stopped_early`, `device`, `torch`, `folder`, `error`. NaN where a run has no value. Accuracies
+            are shares from 0 to 1.
+        histories: one row per epoch: `run`, the swept keys, and the columns of `history.csv`
+        settings: one row per run: all settings by their dotted names, and `choices.GROUP`, as typed
+        swept: the keys that differ between runs and do not follow from another one; seeds come last
+        left_out: by run, why it is missing from the frames
+        running: by run, which epoch it has reached
+        folders: where the runs were read
+        data: what the report is made from
     """
 
     folders: list[Path]
@@ -57,8 +65,17 @@ class Results(Frames):
     ) -> "Report":
         """Write the report as `dlx report` does, and return its answer, which a notebook shows.
 
-        `output`: write here (default: report/ in the first folder). Raises RequestError without a run that
-        can be reported.
+        Args:
+            by: group the runs by these keys; default: every key that varies, except for seeds
+            tune: compare what `by` names, each with its best values of these keys
+            baseline: also compare with this setting: "norm=none", or a label in the table
+            metric: a column of `history.csv`, such as "val_loss"; default: the runs' monitor or the accuracy
+            margin: the largest difference that does not matter, in the unit of the metric (0.01 of an
+                accuracy is one point); differences shown to be smaller are called equivalent
+            output: write here; default: `report/` in the first folder
+
+        Raises:
+            RequestError: if no run can be reported, or a key or setting does not exist
         """
         from dlx.report.folders import default_output
         from dlx.report.write import PAGE, write_report
@@ -88,8 +105,19 @@ class Results(Frames):
     ) -> "pd.DataFrame":
         """Return a row for each comparison of a setting with the best and with `baseline`, and its verdict.
 
-        `difference` is the mean of setting minus reference over `pairs` seeds, from `low` to `high` (95%).
-        `p` is of the paired t test, `p_holm` after the correction for all comparisons.
+        Args:
+            baseline: also compare with this setting
+            by: group the runs by these keys
+            metric: a column of `history.csv`
+            margin: the largest difference that does not matter, in the unit of the metric
+
+        Returns:
+            The rows of `comparisons.csv`. `difference` is the mean of setting minus reference over `pairs`
+            seeds, in the unit of the metric, and `low` to `high` its 95% interval. `p` is that of the paired
+            t test, `p_holm` after the correction for all comparisons.
+
+        Raises:
+            RequestError: if a key or setting does not exist
         """
         import pandas as pd
 
@@ -99,9 +127,15 @@ class Results(Frames):
         return pd.read_csv(io.StringIO(comparisons_csv(analysis)))
 
     def plot(self, name: str = "answer", *, by: str | Sequence[str] = (), metric: str = "") -> Any:
-        """Return one of the report's charts as an Altair chart: "answer", or the name of one of its files.
+        """Return one of the report's charts as an `altair.Chart`; needs `pip install 'dlx[notebook]'`.
 
-        Raises RequestError, which lists the names, if these runs have no such chart.
+        Args:
+            name: "answer", or the name of a file in `report/plots/` without its ending
+            by: group the runs by these keys
+            metric: a column of `history.csv`
+
+        Raises:
+            RequestError: if these runs have no such chart; the message lists their names
         """
         from dlx.report.plots.answer import answer_chart
         from dlx.report.plots.gallery import gallery
@@ -127,9 +161,14 @@ class Results(Frames):
 class Report:
     """What the report says first; printed in a terminal, shown in a notebook.
 
-    `answer`: which setting is best, and how sure that is. `next_step`: what to do now, "" if nothing.
-    `findings`: at most three, which could change what you do. `table`: a row for each setting, best first.
-    `page`: the file of the whole report.
+    Attributes:
+        answer: which setting is best, and how sure that is
+        next_step: what to do now; "" if nothing
+        findings: at most three, which could change what you do
+        table: one row per setting, best first; the columns of `table.csv`
+        page: the file of the whole report
+        picture: the picture of all runs, as SVG; empty if there is none
+        shown: the table as HTML
     """
 
     answer: str
@@ -137,8 +176,8 @@ class Report:
     findings: list[str]
     table: "pd.DataFrame"
     page: Path
-    picture: bytes  # SVG; empty without one
-    shown: str  # the table as HTML
+    picture: bytes
+    shown: str
 
     def __repr__(self) -> str:
         """Return the answer in a few lines."""

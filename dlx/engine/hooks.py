@@ -16,15 +16,25 @@ from dlx.own.target import load_target
 
 @dataclass(frozen=True)
 class HookedRun:
-    """What a hook is given: a run as it is after an epoch. Files of its own belong into `folder`."""
+    """What a hook is given: a run as it is after an epoch.
 
-    epoch: int  # 1 to `epochs`
+    Attributes:
+        epoch: the epoch that has just ended, from 1 to `epochs`
+        epochs: how many the run was asked for
+        metrics: the epoch's row of `history.csv`; None where a value is missing
+        model: the network with its present weights, in evaluation mode
+        optimizers: what steps the weights; Muon has two
+        folder: the run's folder; a hook's own files belong here
+        config: the run's settings, as in `.hydra/config.yaml`
+    """
+
+    epoch: int
     epochs: int
-    metrics: Mapping[str, float | None]  # the epoch's row of history.csv
-    model: nn.Module  # in evaluation mode, with the weights of now
+    metrics: Mapping[str, float | None]
+    model: nn.Module
     optimizers: Sequence[Optimizer]
     folder: Path
-    config: Mapping[str, Any]  # as config.yaml would hold it
+    config: Mapping[str, Any]
 
 
 Hook = Callable[[HookedRun], object]

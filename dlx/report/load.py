@@ -65,16 +65,7 @@ class StudyData:
 
 @dataclass(frozen=True)
 class Frames:
-    """A study's runs as data frames for notebooks: what `dlx.load` returns.
-
-    `runs`: one row per run, indexed by its name: the swept settings and seeds by dotted key, then `status`,
-    `<metric>_last` and `<metric>_best` (at the last epoch, and at the epoch that is best by the run's
-    `monitor`), `last_epoch`, `best_epoch`, `seconds`, `parameters`, `folder` and others; NaN if missing.
-    `histories`: one row per epoch: `run`, the swept settings, and the columns of history.csv.
-    `settings`: one row per run, with all settings by dotted key, and `choices.GROUP`, the word that chose.
-    `swept`: the keys that differ between runs and do not follow from another one; seeds come last.
-    `left_out`: by run, why it was left out. `running`: by run, its progress.
-    """
+    """A study's runs as data frames; `dlx.results.Results` says what each of them holds."""
 
     runs: "pd.DataFrame"
     histories: "pd.DataFrame"

@@ -15,7 +15,7 @@ from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.summary import Summary
-from dlx.run.folds import Folding
+from dlx.run.folds import Folding, find_folding
 from dlx.run.identity import is_seed
 from dlx.stats.intervals import LEVEL
 from dlx.stats.tests import FEWEST, PairedTests, holm, paired_tests, resolution, tost_p
@@ -119,7 +119,8 @@ def compare(
     """
     metric, averaged = summary.metric, [key for key in design.seeds if not is_seed(key)]
     margin = math.nan if margin is None else margin
-    nothing = Comparisons([], [], metric, margin, level, later, averaged=averaged)
+    folding = find_folding(data.settings.values())
+    nothing = Comparisons([], [], metric, margin, level, later, folding=folding, averaged=averaged)
     if summary.exact or len(design.rows) < 2 or math.isnan(summary.table[f"{metric}_last_mean"].iloc[0]):
         return nothing
     if averaged:  # the average depends on which values were tried
@@ -140,7 +141,7 @@ def compare(
         later,
         scores.unit_name,
         int((family.p_holm_M > level).sum()),
-        scores.folding,
+        folding,
     )
 
 

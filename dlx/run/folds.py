@@ -26,10 +26,15 @@ class Folding:
         """Return the validation samples of a fold over its training samples, the largest if they differ."""
         return 1 / (min(self.folds) - 1)
 
+    @property
+    def total(self) -> int:
+        """Return the number of folds of all repeats; 0 if settings differ in it."""
+        return self.folds[0] * self.repeats if len(self.folds) == 1 else 0
+
     def __str__(self) -> str:
-        """Return "5-fold cross-validation", after "2 times" if it was repeated."""
+        """Return "5-fold", after "2 times" if it was repeated."""
         times = f"{self.repeats} times " if self.repeats > 1 else ""
-        return f"{times}{'- or '.join(map(str, self.folds))}-fold cross-validation"
+        return f"{times}{'- or '.join(map(str, self.folds))}-fold"
 
 
 def find_folding(configs: Iterable[Mapping[str, Any]]) -> Folding | None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dlx import rng
 from dlx.augment.transforms import build_augment
-from dlx.config import DataSettings, Settings
+from dlx.config import DataSettings, SeedSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
 from dlx.data.label_noise import with_label_noise
 from dlx.data.own_files import check_unchanged, data_fingerprints
@@ -54,6 +54,7 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
     size. `like`: a run that was built before; steps of an equal module are not tried again. Raises
     RequestError if the settings do not fit together, the data or the machine.
     """
+    settings = with_seeds_of_fold(settings)
     device, dtype = select_device(settings.device), getattr(torch, settings.dtype)
     execution = Execution(settings.precision, settings.deterministic, settings.compile, settings.cuda_graphs)
     prepare(execution, device)
@@ -118,6 +119,19 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
         hooks=[load_hook(target) for target in settings.hooks],
         notices=notices,
     )
+
+
+def with_seeds_of_fold(settings: Settings) -> Settings:
+    """Return settings whose seeds are a fold's own; without folds, the same settings.
+
+    With one seed for all folds, two settings could differ by that seed's luck in every fold, which no test
+    over folds would notice.
+    """
+    if settings.data.fold is None:
+        return settings
+    purpose = f"repeat {settings.data.repeat}, fold"
+    own = {key: rng.derive_seed(seed, purpose, settings.data.fold) for key, seed in settings.seeds}
+    return settings.model_copy(update={"seeds": SeedSettings(**own)})
 
 
 @functools.lru_cache(maxsize=2)  # runs share one copy; a study may alternate between two data sets

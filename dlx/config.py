@@ -21,6 +21,7 @@ from pydantic import (
 
 from dlx.errors import RequestError, nearest
 from dlx.metrics.catalogue import check_monitor
+from dlx.run.folds import check_folds
 from dlx.validation import as_typed, check_finite, describe
 
 
@@ -78,6 +79,7 @@ class DataSettings(Component):
     """Where the data is and how it is split: sizes are counts (int), fractions (float) or null.
 
     `split_seed`: draws the split; null takes the samples in the order of the source.
+    `folds`: of cross-validation, `repeats` times; each is a run, whose `repeat` and `fold` count from 1.
     `val_from`: what validation is drawn from; with "test", the source's test set becomes the validation set.
     """
 
@@ -89,6 +91,15 @@ class DataSettings(Component):
     split_seed: Seed | None
     stratify: bool
     standardise: Literal["none", "unit", "mean_std", "mean_std_by_feature", "mean_image"]
+    folds: Annotated[int, Field(ge=2)] | None = None
+    repeats: Annotated[int, Field(ge=1)] = 1
+    fold: Annotated[int, Field(ge=1)] | None = None
+    repeat: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _folds_fit_together(self) -> Self:
+        check_folds(self)
+        return self
 
 
 class SeedSettings(Closed):

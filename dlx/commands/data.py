@@ -94,10 +94,10 @@ def _show(name: str, overrides: Sequence[str], sheet: str | None) -> None:
     from dlx.data.overview import look_over
 
     source = read(settings)
-    splits = split_as_set(source, settings)
-    overview = look_over(source.classes, *splits)
+    drawn = split_as_set(source, settings)
+    overview = look_over(source.classes, drawn.train, drawn.val, drawn.test)
     _print_overview(name, overview)
-    for sentence in (*source.notes, *warnings_on_splits(settings, *splits)):
+    for sentence in (*source.notes, *warnings_on_splits(settings, source.classes, drawn)):
         print(sentence)
     _draw(
         Path(sheet or f"{any_path(name).absolute().stem}-sheet.png"),

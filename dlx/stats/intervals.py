@@ -21,11 +21,12 @@ class Interval(NamedTuple):
     high: float
 
 
-def half_widths(values_GK: NDArray[np.float64]) -> NDArray[np.float64]:
+def half_widths(values_GK: NDArray[np.float64], overlap: float = 0.0) -> NDArray[np.float64]:
     """Return half the width [G] of the 95% confidence interval of each row's mean: t(K-1) s / sqrt(K).
 
     NaN in a row marks a value that the group lacks. The result is NaN below 2 values, and for equal values:
-    their deviation is unknown, not 0.
+    their deviation is unknown, not 0. `overlap` widens the intervals of means over folds of cross-validation
+    (see `dlx.stats.tests.paired_tests`).
     """
     from scipy.special import stdtrit
 
@@ -34,7 +35,7 @@ def half_widths(values_GK: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_G = np.nansum(values_GK, axis=1) / counts_G
         variance_G = np.nansum((values_GK - mean_G[:, None]) ** 2, axis=1) / (counts_G - 1)
-        half_G = stdtrit(counts_G - 1.0, 1 - LEVEL / 2) * np.sqrt(variance_G / counts_G)
+        half_G = stdtrit(counts_G - 1.0, 1 - LEVEL / 2) * np.sqrt(variance_G * (1 / counts_G + overlap))
     return np.where((counts_G < 2) | equal_G, np.nan, half_G)
 
 

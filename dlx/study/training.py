@@ -75,7 +75,23 @@ def train_request(request: Request) -> list[Outcome]:
     in_order = [outcomes[run.folder] for run in runs]
     if len(runs) > 1:
         print_outcomes(in_order, _studies(runs))
+    if any(run.settings.data.folds for run in runs):
+        _write_out_of_fold(in_order)
     return in_order
+
+
+def _write_out_of_fold(outcomes: Sequence[Outcome]) -> None:
+    """Write the predictions of all folds of each repeat, and say where they are."""
+    from dlx.run.out_of_fold import write_out_of_fold
+
+    try:
+        files = write_out_of_fold({each.folder: each.result for each in outcomes if each.result is not None})
+    except ValueError as error:
+        print(f"no out-of-fold predictions: {error}")
+        return
+    if files:
+        more = f" (and of {len(files) - 1} more first folds)" if files[1:] else ""
+        print(f"predictions of all folds: {files[0]}{more}")
 
 
 def runs_to_train(runs: Sequence[ComposedRun]) -> list[int]:

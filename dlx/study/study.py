@@ -28,6 +28,7 @@ from pydantic import TypeAdapter
 from dlx.errors import RequestError
 from dlx.run.documents import read_json, shorten
 from dlx.run.files import STUDY_LIMIT, make_folder, open_regular, refuse_links
+from dlx.run.format_version import FORMAT, NewerFormatError, refuse_newer
 from dlx.run.identity import Fingerprints, identity, is_identity
 from dlx.run.paths import RESULT, STUDY, write_atomically
 from dlx.run.recordings import covers, lacking
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from dlx.config import Settings
 
 FOLDER = STUDY
-FORMAT = 2  # of a request; in format 1, `keep` and probes were part of a run's identity and its folder's name
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,8 @@ class Study:
         """
         for path in sorted((self._own / "requests").glob("*.json"))[len(self._requests) :]:
             request = _read_json(path)
+            if isinstance(request, dict):
+                refuse_newer(path, request.get("format"))
             try:
                 # An entry without a configuration is of a run that an earlier request has asked for just so.
                 new = [StudyRun.from_entry(run) for run in request["runs"] if "config" in run]
@@ -387,6 +389,8 @@ def standing_result(folder: Path, config: dict[str, Any], fingerprints: Fingerpr
     """
     try:
         result = read_result(folder)
+    except NewerFormatError:
+        raise
     except ValueError as error:
         raise RequestError(f"{error}; rerun=true trains the run again") from error
     if result is None or result.status == "failed":

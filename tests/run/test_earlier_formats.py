@@ -1,4 +1,4 @@
-"""Folders that earlier versions of dlx wrote are read, scored and continued; those of newer ones are refused."""
+"""Folders of earlier versions of dlx are read, scored and continued; those of newer ones are refused."""
 
 import json
 import shutil

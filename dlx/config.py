@@ -147,13 +147,13 @@ class CheckpointSettings(Closed):
 class ProbeSettings(Closed):
     """What to record about the inside of the net (see engine/probes.py); no probe changes a number."""
 
-    layers: bool
-    gradients: bool
-    steps: bool
-    classes: bool
-    logits: list[Annotated[int, Field(ge=1)]]
-    train_samples: Annotated[int, Field(ge=0)]
-    images: Annotated[int, Field(ge=0, le=64)]
+    layers: bool = False
+    gradients: bool = False
+    steps: bool = False
+    classes: bool = False
+    logits: list[Annotated[int, Field(ge=1)]] = []
+    train_samples: Annotated[int, Field(ge=0)] = 0
+    images: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class Settings(Closed):
@@ -185,7 +185,7 @@ class Settings(Closed):
     keep: Literal["auto", "none", "best", "last"]
     early_stopping: EarlyStoppingSettings
     checkpoint: CheckpointSettings = CheckpointSettings()
-    probes: ProbeSettings
+    probes: ProbeSettings = ProbeSettings()
     hooks: list[str] = []
     device: str
     threads: Annotated[int, Field(ge=1, le=1024)] | None  # far above, OpenMP crashes

@@ -20,6 +20,7 @@ from dlx.report.design import find_design, label
 from dlx.report.text import visible, write_metric
 from dlx.run.documents import read_json
 from dlx.run.files import RESULT_LIMIT
+from dlx.run.format_version import NewerFormatError, refuse_newer
 from dlx.run.identity import CHOICE, flatten
 from dlx.run.paths import RESULT
 from dlx.study.state import OUTPUTS, run_folders, studies_by_time
@@ -97,6 +98,8 @@ def _listed(folder: Path, written: float) -> Listed:
         asked = {*study.runs} or {*results}
         training = any(study.is_held(cohort) for cohort in study.cohorts)
         state = "training" if training else _state(results, asked)
+    except NewerFormatError:
+        asked, state = {*results}, "of a newer dlx"
     except RequestError:  # its own files are damaged
         asked, state = {*results}, "damaged"
     time = datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
@@ -108,6 +111,7 @@ def _result(run: Path) -> dict[str, Any] | None:
     """Return what is needed of a run's result; None if it has none. A check of it all takes far longer."""
     try:
         document = read_json(run / RESULT, RESULT_LIMIT)
+        refuse_newer(run / RESULT, isinstance(document, dict) and document.get("format"))
     except (OSError, ValueError):
         return None
     whole = isinstance(document, dict) and isinstance(document.get("config"), dict)

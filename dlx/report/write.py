@@ -102,7 +102,7 @@ def write_report(
 
 def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     where = visible(" or ".join(str(folder) for folder in folders))
-    unended = study.running | study.left_out
+    unended = study.left_out | study.running  # a reason that needs action comes first
     if not unended:
         return RequestError(f"there is no run in {where} (dlx reads {KNOWN})")
     run, reason = next(iter(unended.items()))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from dlx.errors import RequestError
+from dlx.run.format_version import NewerFormatError
 from dlx.run.identity import Fingerprints, identity, is_identity
 from dlx.run.paths import RESULT
 from dlx.run.recordings import lacking
@@ -26,6 +27,8 @@ def standing_result(folder: Path, config: dict[str, Any], fingerprints: Fingerpr
     """
     try:
         result = read_result(folder)
+    except NewerFormatError:
+        raise
     except ValueError as error:
         raise RequestError(f"{error}; rerun=true trains the run again") from error
     if result is None or result.status == "failed":

@@ -13,14 +13,13 @@ from pydantic import TypeAdapter
 from dlx.errors import RequestError
 from dlx.run.documents import read_json, shorten
 from dlx.run.files import STUDY_LIMIT, make_folder, open_regular
+from dlx.run.format_version import FORMAT, refuse_newer
 from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import STUDY, write_atomically
 from dlx.run.recordings import covers
 
 if TYPE_CHECKING:
     from dlx.config import Settings
-
-FORMAT = 2  # of a request; in format 1, `keep` and probes were part of a run's identity and its folder's name
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,8 @@ class Requests:
         """
         for path in self._files()[len(self._read) :]:
             request = read_study_file(path)
+            if isinstance(request, dict):
+                refuse_newer(path, request.get("format"))
             try:
                 # An entry without a configuration is of a run that an earlier request has asked for just so.
                 new = [StudyRun.from_entry(run) for run in request["runs"] if "config" in run]

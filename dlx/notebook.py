@@ -14,7 +14,8 @@ from rich.text import Text
 WIDTH = 100  # letters; about what fits beside JupyterLab's file browser on a laptop
 PASSING = 20  # lines of ended runs that are shown at a time: each drawing sends all of them to the browser
 
-PAGE = '<pre style="white-space:pre;line-height:normal;overflow-x:auto">{code}</pre>'
+STYLE = "white-space:pre;line-height:normal;overflow-x:auto;font-family:Menlo,'DejaVu Sans Mono',Consolas,monospace"
+PAGE = f'<pre style="{STYLE}">{{code}}</pre>'
 
 
 class Shown(Protocol):
@@ -51,7 +52,7 @@ class Cell(Console):
             return
         from IPython.display import display  # there, because this runs in a notebook
 
-        self._output = display(data, raw=True, display_id=True)
+        self._output = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
 
 def console_here() -> Console:

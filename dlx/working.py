@@ -23,11 +23,12 @@ def working(
     from dlx.notebook import Cell
 
     if show and isinstance(console, Cell):
-        console.show([Text(first)])
+        cell = console
+        cell.show([Text(first)])
         try:
-            yield lambda text: console.show([Text(text)])
+            yield lambda text: cell.show([Text(text)])
         finally:
-            console.show()
+            cell.show()
         return
     console = Console(stderr=True, highlight=False)
     if not show or not console.is_terminal or console.is_dumb_terminal:

@@ -57,6 +57,12 @@ train ~nosuch                 | nosuch
 train model@x=mlp             | model
 train name=${nam}             | nam
 train model=null              | model: there is no 'null'
+train model=mynet:Net         | for your own: model.target=mynet:Net
+train loss=mynet.py:focal     | for your own: loss.target=mynet:focal
+train data=/                  | to read /: data=image_folder data.path=/
+train model.target=mynet.Net  | package.module:Name, for example mynet:Net
+train model.target=nets/mynet.py | package.module:Name, for example nets.mynet:Name
+train model.target=nets/mynet.py:Net | package.module:Name, for example nets.mynet:Net
 train =3                      | '=3' has no key; write KEY=VALUE
 train lr=0.1                  | lr: there is no such key; did you mean 'optimizer.lr'?
 train launcher=jolib          | launcher: there is no 'jolib'; did you mean 'joblib'?

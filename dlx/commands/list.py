@@ -139,15 +139,16 @@ def _best(results: dict[str, dict[str, Any]]) -> tuple[str, str, float | None]:
             by_setting[design.of_run[name]].append(float(value))
         means = {setting: fmean(values) for setting, values in by_setting.items()}
         best = max(means, key=lambda setting: means[setting] if higher else -means[setting])
-        alone = ", ".join(filter(None, (_word(design.shared, group) for group in CHOICES)))
+        values = _settings(next(iter(runs.values())))
+        alone = ", ".join(filter(None, (_word(values, group) for group in CHOICES)))
         return design.labels[best] if len(design.rows) > 1 else alone, metric, means[best]
     return "", "", None
 
 
-def _word(shared: Mapping[str, Any], group: str) -> str:
+def _word(values: Mapping[str, Any], group: str) -> str:
     """Return the choice of a group as one trains with it: mlp_bn, or mynet:Net of one's own."""
     keys = (f"{group}.target", f"{CHOICE}{group}", f"{group}.name")
-    return next((str(shared[key]) for key in keys if shared.get(key)), "")
+    return next((str(values[key]) for key in keys if values.get(key)), "")
 
 
 def _settings(result: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.text import Text
 WIDTH = 100  # letters; about what fits beside JupyterLab's file browser on a laptop
 PASSING = 20  # lines of ended runs that are shown at a time: each drawing sends all of them to the browser
 
-STYLE = "white-space:pre;line-height:normal;overflow-x:auto;font-family:Menlo,'DejaVu Sans Mono',Consolas,monospace"
+STYLE = "white-space:pre;line-height:normal;overflow-x:auto;font-family:Menlo,'DejaVu Sans Mono',monospace"
 PAGE = f'<pre style="{STYLE}">{{code}}</pre>'
 
 

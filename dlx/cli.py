@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from dlx.commands.verbs import VERBS
+from dlx.commands.verbs import DELETES, MEANT, VERBS
 from dlx.signals import SAID, signals
 
 FOLDERS_ONLY = (
@@ -150,7 +150,10 @@ def _without_verb(words: list[str]) -> int:
     )
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     if words and not words[0].startswith("-"):
-        near = nearest(words[0], VERBS)
+        meant = MEANT.get(words[0])
+        near = f"; did you mean '{meant}'?" if meant else nearest(words[0], VERBS)
+        if words[0] in DELETES:
+            near = "; to delete a study or a run, delete its folder below outputs/"
         raise RequestError(f"there is no verb '{words[0]}'{near} (allowed: {', '.join(VERBS)})")
     if parser.parse(words).version:
         from dlx import __version__

@@ -1,12 +1,15 @@
 """`dlx check`: compares autograd's gradients of one model and loss with finite differences."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dlx.commands.parser import Parser, number, whole_number
 from dlx.errors import RequestError
+from dlx.working import working
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from rich.table import Table
 
     from dlx.engine.gradient_check import TensorCheck
@@ -38,6 +41,14 @@ EXIT_CODES = (
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx check` with these arguments; return 0 if no gradient is wrong, 1 if one is."""
     given = _parser().parse(arguments)
+    with working("reading the request") as say:
+        title, results = _check(given, say)
+    _show(results, title, given.tolerance)
+    return 0 if all(result.passed(given.tolerance) for result in results) else 1
+
+
+def _check(given: "Namespace", say: "Callable[[str], None]") -> "tuple[str, list[TensorCheck]]":
+    """Return what was checked, in a line, and how each gradient compares."""
     from dlx.components import check_components
     from dlx.compose.request import compose_one
 
@@ -64,6 +75,7 @@ def main(arguments: Sequence[str]) -> int:
         )
     if samples == 1 and any(isinstance(module, BATCH_NORMS) for module in run.model.modules()):
         raise RequestError("--samples 1: BatchNorm cannot normalise a batch of one; use 2 or more")
+    say("comparing gradients with finite differences")
     results = gradient_check.check_gradients(
         run, samples=samples, entries=given.entries, tolerance=given.tolerance
     )
@@ -71,8 +83,7 @@ def main(arguments: Sequence[str]) -> int:
         f"{settings.model.name}, {run.parameter_count:,} parameters, {settings.loss.name}; "
         f"{write_count(samples, 'sample')} of {settings.data.name}"
     )
-    _show(results, title, given.tolerance)
-    return 0 if all(result.passed(given.tolerance) for result in results) else 1
+    return title, results
 
 
 def _parser() -> Parser:

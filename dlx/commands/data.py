@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dlx.commands.parser import Parser, any_path, one_of
 from dlx.errors import RequestError, nearest
+from dlx.working import working
 
 if TYPE_CHECKING:
     from dlx.config import DataSettings
@@ -84,18 +85,21 @@ def _show(name: str, overrides: Sequence[str], sheet: str | None) -> None:
         raise RequestError(f"--sheet {sheet}: give a file name that ends in .png")
     if sheet is not None and not Path(sheet).parent.is_dir():
         raise RequestError(f"--sheet {sheet}: there is no folder '{Path(sheet).parent}'")
-    settings = compose_one([*words, *overrides]).data
+    with working("reading the request"):
+        settings = compose_one([*words, *overrides]).data
     if settings.name == "table":
         _print_columns(settings)
         if settings.arguments.get("target") is None:
             print("classes and splits: add data.target=COLUMN, the column to predict")
             return
-    from dlx.data.dataset import read, split_as_set, warnings_on_splits  # imports torch
-    from dlx.data.overview import look_over
+    with working("reading the data") as say:
+        from dlx.data.dataset import read, split_as_set, warnings_on_splits  # imports torch
+        from dlx.data.overview import look_over
 
-    source = read(settings)
-    drawn = split_as_set(source, settings)
-    overview = look_over(source.classes, drawn.train, drawn.val, drawn.test)
+        source = read(settings)
+        drawn = split_as_set(source, settings)
+        say("looking for repeated samples")
+        overview = look_over(source.classes, drawn.train, drawn.val, drawn.test)
     _print_overview(name, overview)
     for sentence in (*source.notes, *warnings_on_splits(settings, source.classes, drawn)):
         print(sentence)
@@ -204,9 +208,10 @@ def _prepare(name: str, overrides: Sequence[str]) -> None:
     from dlx.compose.request import compose_one
 
     settings = compose_one([f"data={name}", *overrides]).data
-    from dlx.data.dataset import read  # imports torch
+    with working("fetching and checking the data"):
+        from dlx.data.dataset import read  # imports torch
 
-    source = read(settings)
+        source = read(settings)
     parts = {"train": source.train, "validation": source.validation, "test": source.test}
     sizes = ", ".join(f"{len(arrays)} {part}" for part, arrays in parts.items() if arrays is not None)
     shape = "x".join(map(str, source.train.inputs.shape[1:]))

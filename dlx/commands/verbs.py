@@ -14,3 +14,8 @@ VERBS = {
     "doctor": "check the installation: versions, devices, caches, data",
     "completion": "print a script that completes words in bash, zsh or fish",
 }
+# What people type who know other programs, and the verb that does it.
+MEANT = {"compare": "report", "plot": "report", "show": "report", "summary": "report", "export": "report"}
+MEANT |= {"run": "train", "fit": "train", "sweep": "train", "resume": "train", "continue": "train"}
+MEANT |= {"eval": "evaluate", "test": "evaluate", "score": "evaluate", "ls": "list", "new": "init"}
+DELETES = ("delete", "remove", "rm", "clean")

@@ -21,7 +21,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dlx.compose.explain import explain
+from dlx.compose.explain import explain, own_part
 from dlx.compose.folder import PRIMARY, config_folder
 from dlx.compose.own_yaml import SCHEME, OwnConfig, search_path
 from dlx.compose.sweep import sort_exactly, words_of
@@ -227,7 +227,8 @@ class Composer:
         for name in names:
             group, _, choice = f"{key}/{name}".rpartition("/")
             if not isinstance(name, str) or ".." in group or choice not in self._choices_of(group):
-                raise unknown(key, name if isinstance(name, str) else as_typed(name), self._choices_of(key))
+                given = name if isinstance(name, str) else as_typed(name)
+                raise RequestError(f"{unknown(key, given, self._choices_of(key))}{own_part(key, given)}")
 
     def _choices_of(self, group: str) -> list[str]:
         if group not in self._choices:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dlx import __version__
 from dlx.compose.request import ComposedRun, Request
 from dlx.errors import RequestError
+from dlx.notebook import console_here
 from dlx.own.sources import file_in_project
 from dlx.run.documents import shorten
 from dlx.run.files import refuse_links, write_size
@@ -52,7 +53,8 @@ def train_request(request: Request) -> list[Outcome]:
     launcher = request.launcher
     request = replace(request, runs=under_earlier_names(request.runs))
     count = len(request.runs)
-    with working("checking the run" if count == 1 else f"checking {count} runs") as say:
+    console = console_here()
+    with working("checking the run" if count == 1 else f"checking {count} runs", console=console) as say:
         check_installed(launcher)
         if launcher.name == "local" and expects_processes(request.runs, find_workers(launcher)):
             from dlx.study.launch.pool import warm_up
@@ -65,7 +67,7 @@ def train_request(request: Request) -> list[Outcome]:
         planner = Planner(find_workers(launcher) if sketches else Workers(1), launcher.memory)
         plan, notices = _add_to_studies(request, planner, sketches)
     runs = request.runs
-    with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
+    with Progress([(run.folder, run.label, run.settings.epochs) for run in runs], console) as progress:
         for line in (*notices_of_extended(runs, extended), *_notices_of_weights(request, sketches), *notices):
             progress.print(line)
         outcomes = {
@@ -74,7 +76,7 @@ def train_request(request: Request) -> list[Outcome]:
         outcomes |= _train(plan, request, progress, extended)
     in_order = [outcomes[run.folder] for run in runs]
     if len(runs) > 1:
-        print_outcomes(in_order, _studies(runs))
+        print_outcomes(in_order, _studies(runs), console)
     if any(run.settings.data.folds for run in runs):
         _write_out_of_fold(in_order)
     return in_order

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from dlx.grade.grading import Grade
     from dlx.grade.reference import Reference
 
-SUMMARY = """Judge the runs that students hand in by those of a reference: whether each asked figure lies where
-a right solution's would. Writes grades.csv, grades.md and index.html."""
+SUMMARY = """Judge the runs that students hand in by those of a reference: whether each asked figure lies
+where a right solution's would. Writes grades.csv, grades.md and index.html."""
 
 EXAMPLES = """
 dlx grade --make-reference --against reference.yaml

@@ -33,7 +33,7 @@ class Judged:
 
 @dataclass
 class Grade:
-    """What is said of a student. `unread`: why nothing was graded. `module`: problems, None if not checked."""
+    """What is said of a student. `unread`: why nothing was graded. `module`: its problems."""
 
     student: str
     path: Path | None = None
@@ -41,7 +41,7 @@ class Grade:
     unread: str = ""
     differences: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
-    module: list[str] | None = None
+    module: list[str] | None = None  # not checked
     runs: list[HandedInRun] = field(default_factory=list, repr=False)
 
     @property

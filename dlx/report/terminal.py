@@ -42,7 +42,11 @@ def print_report(
         _print_item(console, f"{subject}{visible(finding.sentence)}")
     console.print()
     print_table(console, analysis.table)
-    more = [] if details else ["All findings, comparisons and notes: dlx report --details"]
+    more = (
+        []
+        if details or not analysis.findings
+        else ["All findings, comparisons and notes: dlx report --details"]
+    )
     for line in filter(None, [answer.method, *more]):
         console.print(Text(line, style="dim"))
     if details:

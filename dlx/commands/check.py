@@ -1,9 +1,12 @@
 """`dlx check`: compares autograd's gradients of one model and loss with finite differences."""
 
+import json
+import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, number, whole_number
+from dlx.commands.parser import Parser, any_path, number, whole_number
 from dlx.errors import RequestError
 from dlx.working import working
 
@@ -22,6 +25,7 @@ EXAMPLES = """
 dlx check model=mlp_bn model.dropout=0.3
 dlx check model=cnn loss=mean_squared_error --samples 8
 dlx check model=linear --entries 0
+dlx check model.target=mynet:Net --json gradients.json
 """
 
 NOTES = """
@@ -44,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     with working("reading the request") as say:
         title, results = _check(given, say)
     _show(results, title, given.tolerance)
+    if given.json:
+        _write(results, given.tolerance, given.json)
     return 0 if all(result.passed(given.tolerance) for result in results) else 1
 
 
@@ -109,7 +115,24 @@ def _parser() -> Parser:
         metavar="X",
         help="largest relative error that passes (default: %(default)g)",
     )
+    parser.add_argument("--json", type=any_path, metavar="FILE", help="also write what was found into FILE")
     return parser
+
+
+def _write(results: "Sequence[TensorCheck]", tolerance: float, path: Path) -> None:
+    """Write each gradient: whether it passed, and its largest entry; null if that is not finite."""
+    from dlx.engine.gradient_check import INPUT
+    from dlx.run.paths import write_atomically
+
+    tensors = [
+        {
+            "name": result.name,
+            "passed": result.passed(tolerance),
+            "largest": result.gradient if math.isfinite(result.gradient) else None,
+        }
+        for result in results
+    ]
+    write_atomically(path, json.dumps({"input": INPUT, "tensors": tensors}).encode())
 
 
 def _show(results: "Sequence[TensorCheck]", title: str, tolerance: float) -> None:

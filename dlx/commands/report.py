@@ -25,6 +25,7 @@ dlx report outputs/mystudy --baseline optimizer=sgd,lr=0.1
 dlx report outputs/mystudy --by optimizer --tune lr
 dlx report outputs/mystudy outputs/other --output both
 dlx report --watch
+dlx report outputs/mystudy --no-findings
 dlx report runs.csv --setting optimizer,lr --seed seed --metric accuracy
 dlx report lightning_logs
 """
@@ -33,6 +34,8 @@ dlx report lightning_logs
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx report` with these arguments; return 0, or 130 or 143 if watching was stopped."""
     given = _parser().parse(arguments)
+    if given.no_findings and (given.details or given.baseline or given.margin is not None):
+        raise RequestError("--no-findings: cannot be combined with --details, --baseline or --margin")
     from dlx.report import renderer
     from dlx.report.folders import default_output, find_folders
 
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
-    options = Options(by, tune, given.baseline, given.metric, given.margin)
+    options = Options(by, tune, given.baseline, given.metric, given.margin, findings=not given.no_findings)
     output = given.output or default_output(folders[0])
     if given.output is None and output.is_symlink():
         raise RequestError(f"{output} is a symbolic link; name the folder to write into with --output")
@@ -62,7 +65,8 @@ def main(arguments: Sequence[str]) -> int:
         study = None if given.watch is not None else load_any(folders, columns)
     if study and study.source:
         options = replace(options, metric=study.score)
-    looks = Looks(folders[0]) if len(folders) == 1 and not (study and study.source) else None
+    dlx_alone = len(folders) == 1 and not (study and study.source)
+    looks = Looks(folders[0]) if dlx_alone and not given.no_findings else None  # nothing is tested
     write = partial(
         write_report,
         folders,
@@ -120,6 +124,11 @@ def _parser() -> Parser:
         "--details",
         action="store_true",
         help="also print all findings, how every setting compares, and how to read the table",
+    )
+    parser.add_argument(
+        "--no-findings",
+        action="store_true",
+        help="only figures and tables, without verdicts, answer and diagnosis: for a class to discuss",
     )
     parser.add_argument(
         "--export",

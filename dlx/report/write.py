@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dlx.study.looks import Looks
 
 PAGE = "index.html"
+FINDINGS = ("comparisons.csv", "comparisons.md", "comparisons.tex", "diagnosis.csv")  # hold conclusions only
 FORMAT = 2  # of report.json; increases when a key is removed or changes its meaning
 
 
@@ -85,6 +86,8 @@ def write_report(
     )
     if "tensorboard" in exports:
         obsolete += (output / "tensorboard").rglob(EVENTS)
+    if not analysis.findings:
+        obsolete += [output / name for name in FINDINGS]
     # The page last, as it links to the others.
     page = {PAGE: html.encode(errors="backslashreplace")}
     replace_files(output, plots | exported | texts | page, obsolete)
@@ -114,12 +117,15 @@ def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
 
 def _texts(analysis: Analysis, title: str, command: str, paper: Table) -> dict[str, str]:
     """Return the files beside the page: each one's text by its name; `paper`: the table for papers."""
-    tables = {"table": analysis.table, "comparisons": comparisons_table(analysis)}
-    texts = {
-        "table.csv": settings_csv(analysis),
-        "comparisons.csv": comparisons_csv(analysis),
-        "diagnosis.csv": diagnosis_csv(analysis.diagnosis),
-    }
+    tables = {"table": analysis.table}
+    if analysis.findings:
+        tables["comparisons"] = comparisons_table(analysis)
+    texts = {"table.csv": settings_csv(analysis)}
+    if analysis.findings:
+        texts |= {
+            "comparisons.csv": comparisons_csv(analysis),
+            "diagnosis.csv": diagnosis_csv(analysis.diagnosis),
+        }
     for name, table in (tables | {"table": paper}).items():
         if table.rows:
             texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}

@@ -15,8 +15,9 @@ setup: $(VENV)/.ready ## Create .venv and install dlx into it; LOCKED=1: with th
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --require-hashes --requirement .ci/requirements.txt)
-	$(BIN)/python -m pip install --quiet $(if $(LOCKED),--no-deps) --editable '.[dev]'
+	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement .ci/requirements.txt)
+	$(BIN)/python -m pip install --quiet --no-compile $(if $(LOCKED),--no-deps) --editable '.[dev]'
+	@$(BIN)/python -W ignore -m compileall -qq -j 0 $(VENV)/lib || true  # on every core; pip uses one
 	@touch $@
 
 demo: setup ## Train mlp against mlp_bn on digits (12 runs, offline) and write the report

@@ -1,6 +1,7 @@
 """The import rules: arrows point downwards, rooms do not know each other, heavy packages load late."""
 
 import ast
+import functools
 import json
 import shlex
 import subprocess
@@ -134,8 +135,13 @@ WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]
 WITHOUT_TORCH += ["dlx.run.files", "dlx.run.documents", "dlx.run.arrays", "dlx.run.evaluations"]
 
 
+@functools.cache
 def imports(path, at_module_level=False):
     """The dotted names a file imports; those under `if TYPE_CHECKING` do not count."""
+    return list(_imports(path, at_module_level))
+
+
+def _imports(path, at_module_level):
     tree = ast.parse(path.read_text())
     typing_only = {
         id(inner)

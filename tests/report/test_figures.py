@@ -76,4 +76,4 @@ def test_panels_that_would_be_too_narrow_move_into_another_row(analysis: Any) ->
     assert panel < module.NARROWEST
     fitted = module._fitted(chart.spec, 378)
     assert module._size(fitted)[0] == pytest.approx(378, abs=1)
-    assert module._size(fitted)[1] > 1.5 * module._size(svg)[1]
+    assert module._size(fitted)[1] > 1.3 * module._size(svg)[1]

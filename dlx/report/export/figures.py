@@ -156,9 +156,10 @@ def _size(svg: str) -> tuple[float, float]:
 
 def _in_a_row(spec: Spec) -> int:
     """Return how many panels of a plot are side by side."""
-    rows = [view.get("hconcat") or view.get("concat") or [view] for view in _views(spec)]
+    rows: list[list[Spec]] = [view.get("hconcat") or view.get("concat") or [view] for view in _views(spec)]
     return max(
-        min(len(row), view.get("columns", len(row))) for row, view in zip(rows, _views(spec), strict=True)
+        min(len(row), int(view.get("columns", len(row))))
+        for row, view in zip(rows, _views(spec), strict=True)
     )
 
 

@@ -31,6 +31,7 @@ SLOW = (
     "report/test_broken.py",
     "report/test_comparison.py",
     "report/test_damage.py",
+    "report/test_figures.py",
     "report/test_hostile.py",
     "report/test_tensorboard.py",
     "report/test_watch.py",

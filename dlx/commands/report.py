@@ -1,7 +1,7 @@
 """`dlx report`: compares the runs of a study, once or while they train."""
 
 import shlex
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ from dlx.working import working
 
 if TYPE_CHECKING:
     from dlx.importers.foreign_run import Columns
+    from dlx.report.export.width import Width
 
 FORMATS = ("csv", "docx", "xlsx", "tensorboard", "mlflow", "wandb")
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         options=options,
         exports=exports,
         columns=_keys(given.columns),
+        width=given.width,
         details=given.details,
         looks=looks,
     )
@@ -138,6 +140,13 @@ def _parser() -> Parser:
         help=f"also write {list_words(FORMATS)} beside the page; report.json is always there",
     )
     parser.add_argument(
+        "--width",
+        metavar="WIDTH",
+        type=_width,
+        help="also write the plots for print into figures/, this wide, with letters of 7 and 8 points: 89mm, "
+        "3.5in, 252pt, or a journal's column, such as nature or nature-double",
+    )
+    parser.add_argument(
         "--columns",
         metavar="NAME,...",
         default="",
@@ -188,6 +197,15 @@ def _add_comparison(parser: Parser) -> None:
         type=number(0),
         help="differences below M do not matter, so settings can be called equivalent (default: no margin)",
     )
+
+
+def _width(word: str) -> "Width":
+    from dlx.report.export.width import read_width
+
+    try:
+        return read_width(word)
+    except RequestError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _formats(words: str) -> str:

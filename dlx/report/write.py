@@ -32,6 +32,7 @@ from dlx.working import working
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dlx.report.export.width import Width
     from dlx.study.looks import Looks
 
 PAGE = "index.html"
@@ -52,6 +53,7 @@ def write_report(
     show: bool = True,
     details: bool = False,
     looks: "Looks | None" = None,
+    width: "Width | None" = None,
 ) -> Analysis:
     """Report the runs below `folders` into the folder `output`, and return what was computed.
 
@@ -60,7 +62,8 @@ def write_report(
     `study`: their runs, if they have been read already. `exports`: formats to write besides. `columns`: of
     the table for papers. `refresh`: seconds after which the page reloads itself. `show`: print the report,
     and what is behind it if `details`. `looks`: those of the study, which decide the level of the tests; this
-    one is added. Raises RequestError if no run can be reported.
+    one is added. `width`: of figures for print, which are written besides. Raises RequestError if no run can
+    be reported.
     """
     from rich.console import Console
 
@@ -84,6 +87,12 @@ def write_report(
         export_files(exports, analysis, title, output, paper),
         list(earlier_charts(output / PLOTS)),
     )
+    if width:
+        with working(f"drawing figures of {width.word}", show=show):
+            from dlx.report.export.figures import FOLDER, figures
+
+            exported |= figures(analysis, width)
+        obsolete += earlier_charts(output / FOLDER)
     if "tensorboard" in exports:
         obsolete += (output / "tensorboard").rglob(EVENTS)
     if not analysis.findings:
@@ -98,6 +107,8 @@ def write_report(
         if study.source:
             console.print(study.source, markup=False, end="\n\n")
         print_report(console, analysis, title, output / PAGE, details=details)
+        if width:
+            print(f"figures of {width.word}: {visible(str(output / FOLDER))}/")
         for hint in hints(exports, output):
             print(hint)
     return analysis

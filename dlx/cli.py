@@ -175,6 +175,8 @@ def _fail(verb: str, message: str, code: int) -> int:
         traceback.print_exc()
         return code
     from dlx.report.text import visible
+    from dlx.streams import wrapped
 
-    print(f"{f'dlx {verb}'.strip()}: {visible(' '.join(message.split()))}", file=sys.stderr)
+    line = f"{f'dlx {verb}'.strip()}: {visible(' '.join(message.split()))}"
+    print(wrapped(line, sys.stderr), file=sys.stderr)
     return code

@@ -1,11 +1,13 @@
 """`dlx data`: lists the data sets, shows what one holds, or fetches one ahead of time."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlx.commands.parser import Parser, any_path, one_of
 from dlx.errors import RequestError, nearest
+from dlx.streams import wrapped
 from dlx.working import working
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def _show(name: str, overrides: Sequence[str], sheet: str | None) -> None:
         overview = look_over(source.classes, drawn.train, drawn.val, drawn.test)
     _print_overview(name, overview)
     for sentence in (*source.notes, *warnings_on_splits(settings, source.classes, drawn)):
-        print(sentence)
+        print(wrapped(sentence, sys.stdout))
     _draw(
         Path(sheet or f"{any_path(name).absolute().stem}-sheet.png"),
         overview,
@@ -152,7 +154,8 @@ def _print_overview(name: str, overview: "Overview") -> None:
     dtype = str(inputs.dtype).removeprefix("torch.")
     images = "x".join(map(str, shape)) + (" (channels x height x width)" if len(shape) == 3 else " features")
     sizes = ", ".join(f"{len(part)} {split}" for split, part in overview.splits.items())
-    print(f"{name}: {sizes}; {images}, {dtype} from {overview.low:g} to {overview.high:g}")
+    line = f"{name}: {sizes}; {images}, {dtype} from {overview.low:g} to {overview.high:g}"
+    print(wrapped(line, sys.stdout))
     labels = overview.splits["train"].labels
     if not labels.is_floating_point():
         _print_counts(overview)
@@ -182,7 +185,8 @@ def _print_repeated(overview: "Overview") -> None:
     if overview.relabelled:
         print(f"repeated: {overview.relabelled} of these have another label")
     if not overview.repeated:
-        print("repeated: no sample is in the training split twice, or in it and in another split")
+        line = "repeated: no sample is in the training split twice, or in it and in another split"
+        print(wrapped(line, sys.stdout))
 
 
 def _draw(file: Path, overview: "Overview", white: float | None, *, asked: bool) -> None:

@@ -120,9 +120,10 @@ def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     if not unended:
         return RequestError(f"there is no run in {where} (dlx reads {KNOWN})")
     run, reason = next(iter(unended.items()))
+    go_on = "; to go on with it, repeat the command that trained it" if "interrupted" in reason else ""
     return RequestError(
         f"none of the {len(unended)} runs in {where} can be reported; "
-        f"the first, {visible(run)}: {visible(reason)}"
+        f"the first, {visible(run)}: {visible(reason)}{go_on}"
     )
 
 

@@ -67,7 +67,7 @@ def _read(name: str) -> str:
 
 
 class Trials:
-    """Tries mutants in a copy of the repository: those of functions in one collected suite, the others anew."""
+    """Tries mutants in a copy of the repository. What an import runs is imported again for each mutant."""
 
     def __init__(
         self,
@@ -86,7 +86,10 @@ class Trials:
     def run(self) -> Counter[str]:
         """Return how many were killed, survived or are equivalent."""
         collected = partial(with_suite, self._tests, self._temporary, self._try_in_place)
-        fates, left = in_fork(collected, LONG_S)
+        tried = in_fork(collected, LONG_S)
+        if tried is None:
+            sys.exit("pytest could not collect the tests: run them by themselves to see why")
+        fates, left = tried
         self._fates.update(fates)
         for index, tests in left:
             mutant = self._mutants[index]

@@ -47,6 +47,16 @@ AREAS = {
             "dlx/study/state.py",
             "dlx/study/training.py",
         ),
-        tests=("tests/run/test_*.py", "tests/study/test_*.py"),
+        tests=(
+            "tests/run/test_*.py",
+            "tests/study/test_afterwards.py",
+            "tests/study/test_changes.py",
+            "tests/study/test_lock.py",
+            "tests/study/test_looks.py",
+            "tests/study/test_resume.py",
+            "tests/study/test_source.py",
+            "tests/study/test_state.py",
+            "tests/study/test_training.py",
+        ),
     ),
 }

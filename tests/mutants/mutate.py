@@ -1,7 +1,7 @@
 """All single changes of a source text: one node of its syntax tree, replaced or removed.
 
-Left out, because no test should depend on them: annotations, decorators, assertions, docstrings, f-strings and
-sentences (strings with a space). The wording of a message is not behaviour.
+Left out, because no test should depend on them: annotations, decorators, assertions, docstrings, f-strings
+and sentences (strings with a space). The wording of a message is not behaviour.
 """
 
 import ast
@@ -110,6 +110,31 @@ def _is_type(node: ast.BinOp) -> bool:
 
 
 def _replacements(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.stmt):
+        yield from _other_statements(node)
+    elif isinstance(node, ast.Constant):
+        yield from _other_constants(node.value)
+    elif isinstance(node, ast.Slice):
+        yield from _other_slices(node)
+    else:
+        yield from _other_expressions(node)
+
+
+def _other_statements(node: ast.stmt) -> Iterator[ast.AST]:
+    match node:
+        case ast.Return(value=ast.expr()):
+            yield ast.Return(ast.Constant(None))
+        case ast.Expr() | ast.AugAssign() | ast.Raise() | ast.Delete():
+            yield ast.Pass()
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
+            yield ast.Pass()
+        case ast.Continue():
+            yield ast.Break()
+        case ast.Break():
+            yield ast.Continue()
+
+
+def _other_expressions(node: ast.AST) -> Iterator[ast.AST]:
     match node:
         case ast.Compare():
             for index, operator in enumerate(node.ops):
@@ -122,26 +147,16 @@ def _replacements(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
         case ast.UnaryOp():
             yield node.operand
-        case ast.Constant():
-            yield from _other_constants(node.value)
-        case ast.Return(value=ast.expr()):
-            yield ast.Return(ast.Constant(None))
-        case ast.Expr() | ast.AugAssign() | ast.Raise() | ast.Delete():
-            yield ast.Pass()
-        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
-            yield ast.Pass()
-        case ast.Continue():
-            yield ast.Break()
-        case ast.Break():
-            yield ast.Continue()
         case ast.Call(args=[first, second, *rest]) if _order_matters(node.func, first, second):
             yield ast.Call(node.func, [second, first, *rest], node.keywords)
-        case ast.Slice():
-            one = ast.Constant(1)
-            if node.lower is not None:
-                yield ast.Slice(ast.BinOp(node.lower, ast.Add(), one), node.upper, node.step)
-            if node.upper is not None:
-                yield ast.Slice(node.lower, ast.BinOp(node.upper, ast.Sub(), one), node.step)
+
+
+def _other_slices(node: ast.Slice) -> Iterator[ast.AST]:
+    one = ast.Constant(1)
+    if node.lower is not None:
+        yield ast.Slice(ast.BinOp(node.lower, ast.Add(), one), node.upper, node.step)
+    if node.upper is not None:
+        yield ast.Slice(node.lower, ast.BinOp(node.upper, ast.Sub(), one), node.step)
 
 
 def _order_matters(function: ast.expr, *arguments: ast.expr) -> bool:

@@ -54,7 +54,7 @@ class Suite:
         return (yield)
 
     def run_until_failure(self, tests: Sequence[str], usual_s: dict[str, float]) -> str:
-        """Run tests in their order, and return the first that fails or ''. An endless loop ends the process."""
+        """Run tests in their order; return the first that fails, or ''. An endless loop ends the process."""
         items = [self.items[name] for name in tests]
         for item, following in zip(items, [*items[1:], None], strict=True):
             signal.setitimer(signal.ITIMER_PROF, ENDLESS_S + 4 * usual_s.get(item.nodeid, ENDLESS_S))
@@ -97,8 +97,6 @@ def run_anew(tests: Sequence[str], temporary: Path) -> str:
 
 
 def _silence() -> None:
-    if os.environ.get("LOUD"):
-        return
     with Path(os.devnull).open("w") as nothing:
         os.dup2(nothing.fileno(), 1)
         os.dup2(nothing.fileno(), 2)

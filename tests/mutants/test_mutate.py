@@ -1,4 +1,4 @@
-"""Mutants of small sources: what is changed, what is left alone, and functions that run the change at once."""
+"""Mutants of small sources: what is changed, what is left alone, and functions that run the change."""
 
 import importlib.util
 import sys
@@ -18,8 +18,8 @@ from tests.mutants.swap import functions_of, swap
         ("a = b and not c", ["a = (b or not c)", "a = b and c"]),
         ("a = f(b, c)", ["a = f(c, b)"]),
         ("a = b[c:]", ["a = b[c + 1:]"]),
-        ("a = 0.5, 3, True, 'on'", ["a = 1.0, 3, True, 'on'", "a = 0.5, 4, True, 'on'"]
-         + ["a = 0.5, 3, False, 'on'", "a = 0.5, 3, True, 'onX'"]),
+        ("a = 0.5, 3", ["a = 1.0, 3", "a = 0.5, 4"]),
+        ("a = True, 'on'", ["a = False, 'on'", "a = True, 'onX'"]),
         ("if a:\n  b()", ["if (not a):\n  b()", "if a:\n  pass"]),
         ("while a:\n  break", ["while (not a):\n  break", "while a:\n  continue"]),
         ("a.b = c", ["pass"]),

@@ -53,6 +53,12 @@ def test_the_prior_recovers_what_the_variances_were_drawn_from():
     assert found == (pytest.approx(8, rel=0.1), pytest.approx(0.3, rel=0.03))
 
 
+def test_variances_are_moderated_from_three_differences_on():
+    differences = np.random.default_rng(3).normal(0, 1, (3, 4))
+    assert paired_tests(differences[:2], settings=3).prior_freedom == 0
+    assert paired_tests(differences, settings=3).prior_freedom > 0
+
+
 def test_a_moderated_variance_is_the_average_by_degrees_of_freedom():
     values = np.random.default_rng(2).normal(0, [[0.01], [0.02], [0.03], [0.05]], (4, 3))
     differences = all_pairs(values)

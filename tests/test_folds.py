@@ -49,7 +49,7 @@ def test_each_sample_is_predicted_by_the_run_that_did_not_train_on_it(capsys):
     files = sorted(Path("outputs/mine").glob(f"*/{OUT_OF_FOLD}"))
     assert len(files) == 4
     assert all("f1-" in file.parent.name for file in files)
-    assert "predictions of all folds: outputs/mine/linear-adam-lr0.01-b10-s0-r1f1-" in capsys.readouterr().out
+    assert "predictions of all folds: outputs/mine/*/out_of_fold.csv (4 files)" in capsys.readouterr().out
     labels = np.load("mine.npz")["y"]
     for file in files:
         rows = table(file)

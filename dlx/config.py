@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from dlx.errors import RequestError, nearest
-from dlx.metrics.catalogue import check_monitor
+from dlx.metrics.catalogue import check_monitor, is_own
 from dlx.run.folds import check_folds
 from dlx.validation import as_typed, check_finite, describe
 
@@ -203,7 +203,7 @@ class Settings(Closed):
             f"{group}.target": each.arguments.get("target") for group, each in parts.items() if each.is_own
         }
         found["augment.target"] = self.augment.get("target")
-        found |= {f"metrics=[{metric}]": metric for metric in self.metrics if ":" in metric}
+        found |= {f"metrics=[{metric}]": metric for metric in self.metrics if is_own(metric)}
         found |= {f"hooks.{index}": target for index, target in enumerate(self.hooks)}
         return {key: target for key, target in found.items() if isinstance(target, str)}
 

@@ -193,6 +193,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.paths",
         "dlx.run.history",
         "dlx.run.result",
+        "dlx.run.folds",
         "dlx.run.identity",
         "dlx.run.units",
         "dlx.surface.formula",

@@ -34,8 +34,6 @@ def note_on_small_classes(labels_N: Tensor, classes: tuple[str, ...], folds: int
     if not small:
         return []
     name, count = small[0]
-    others = f", and {len(small) - 1} more classes have fewer samples than folds" if small[1:] else ""
-    return [
-        f"data.folds={folds}: class '{name}' has {count} sample{'s' * (count > 1)}, so some folds have none"
-        f"{others}"
-    ]
+    others = f"; {len(small) - 1} more classes have fewer samples than folds" if small[1:] else ""
+    samples = f"{count} sample{'s' * (count > 1)}"
+    return [f"data.folds={folds}: class '{name}' has {samples}, so some folds have none{others}"]

@@ -36,8 +36,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class Splits:
-    """The samples of the three splits. `val_rows` [N]: where those of validation are in the source's training
-    part; None if they come from another part.
+    """The samples of the three splits.
+
+    `val_rows` [N]: where those of validation are in the source's training part; None if they come from
+    another part.
     """
 
     train: Arrays

@@ -254,12 +254,13 @@ def _what_more_would_show(undecided: Sequence[Comparison], analysis: "Analysis")
 
 
 def _what_more_folds_would_show(folding: Folding, pair: Comparison) -> str:
-    """Say by how much repeats could narrow the interval: not to 0, because folds share their training data."""
+    """Say by how much repeats could narrow the interval: not to 0, because folds share training data."""
     now = t_quantile(pair.pairs - 1, 1 - LEVEL / 2) * sqrt(1 / pair.pairs + folding.overlap)
     least = t_quantile(MANY, 1 - LEVEL / 2) * sqrt(folding.overlap)
+    share = f"{100 * (1 - least / now):.0f}%"
     return (
-        f"More repeats of the folds (data.repeats) narrow the intervals by at most {100 * (1 - least / now):.0f}%, "
-        "because folds share training data. Only more data narrows them further."
+        f"More repeats of the folds (data.repeats) narrow the intervals by at most {share}, because folds share "
+        "training data. Only more data narrows them further."
     )
 
 

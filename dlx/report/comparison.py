@@ -64,8 +64,8 @@ class Comparisons:
 
     `metric`: the compared values, those of the last epoch. `margin`: the declared equivalence margin, NaN for
     none. `level`: of the tests. `later`: what is left of it for a report on twice as many units. `unit`: what
-    pairs the runs, "seed", "split" or "fold". `undecided`: the pairs of the whole family that no test has decided.
-    `folding`: how the runs of cross-validation were divided.
+    pairs the runs, "seed", "split" or "fold". `undecided`: the pairs of the whole family that no test has
+    decided. `folding`: how the runs of cross-validation were divided.
     `averaged`: keys other than seeds that differ between runs of one setting, which are then not compared.
     `tuned`: what was tuned before comparing, in a sentence; "" if nothing.
     """
@@ -195,7 +195,7 @@ class _Compared:
             "p": p_M,
             "p_holm": holm(p_M) if alone else of_pairs(self.family.p_holm_M),
             "p_equivalent": self._equivalence(pairs, differences),
-            "std": of_pairs(tests.std_M),
+            "std": of_pairs(tests.deviations),
             "freedom": of_pairs(tests.freedom_M),
         }
         return [

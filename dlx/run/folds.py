@@ -1,4 +1,4 @@
-"""Cross-validation: every fold is a run. Which keys make it one, and what the folds of a study have in common.
+"""Cross-validation: every fold is a run. Which keys make it one, and what folds have in common.
 
 The training sets of two folds overlap, so their scores are not independent. `Folding.overlap` is what a test
 must add for that.
@@ -56,7 +56,7 @@ def unit_of_fold(values: Mapping[str, Any]) -> str | None:
 
 
 def folds_to_run(data: Mapping[str, Any]) -> list[dict[str, int]]:
-    """Return the repeat and the fold of each run that the settings of a data set ask for; [] without folds."""
+    """Return the repeat and the fold of each run that a data set's settings ask for; [] without folds."""
     if data.get("folds") is None:
         return []
     one_repeat, one_fold = data.get("repeat"), data.get("fold")

@@ -1,6 +1,7 @@
 """out_of_fold.csv: the predictions of all folds of one repeat, one row per sample.
 
-Each sample is predicted by the run that did not train on it. The file is in the folder of the first fold's run.
+Each sample is predicted by the run that did not train on it. The file is in the folder of
+the first fold's run.
 Axes: N samples of a fold, K outputs.
 """
 

@@ -37,7 +37,7 @@ class PairedTests:
     overlap: float = 0.0
 
     @property
-    def std_M(self) -> Floats:
+    def deviations(self) -> Floats:
         """Return the moderated standard deviation of each row's differences [M]."""
         deviation_M: Floats = self.error_M / np.sqrt(1 / self.counts_M.clip(1) + self.overlap)
         return deviation_M

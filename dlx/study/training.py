@@ -1,5 +1,6 @@
 """Trains what a request asks for: checks its runs, adds them to their studies, has them trained."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -91,9 +92,9 @@ def _write_out_of_fold(outcomes: Sequence[Outcome]) -> None:
     except ValueError as error:
         print(f"no out-of-fold predictions: {error}")
         return
-    if files:
-        more = f" (and of {len(files) - 1} more first folds)" if files[1:] else ""
-        print(f"predictions of all folds: {files[0]}{more}")
+    counts = Counter(file.parent.parent for file in files)
+    for study, count in counts.items():
+        print(f"predictions of all folds: {study}/*/{files[0].name} ({count} file{'s' * (count > 1)})")
 
 
 def runs_to_train(runs: Sequence[ComposedRun]) -> list[int]:

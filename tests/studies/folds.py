@@ -1,9 +1,9 @@
 """Cross-validation of learners that are equally good on average: `python -m tests.studies.folds [STUDIES]`.
 
 Each study draws a data set with as many groups of features as learners, and each learner sees one group.
-Groups are alike, so by symmetry all learners have the same expected accuracy; a worse one is made by weakening
-its group. Two tests and two intervals over the same folds: Student's t as for independent scores, and with the
-variance of Nadeau and Bengio (2003).
+Groups are alike, so by symmetry all learners have the same expected accuracy; a worse one is made by
+weakening its group. Two tests and two intervals over the same folds: Student's t as for independent scores,
+and with the variance of Nadeau and Bengio (2003).
 
 Axes: S studies, N samples, C learners, D features of a group, K folds of a repeat, U folds of all repeats, M
 samples of a fold.
@@ -119,7 +119,8 @@ def _scores(values_CU: np.ndarray, folding: Folding | None) -> Scores:
 def main() -> None:
     """Print the table."""
     studies = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    print("| learners | samples | folds | false, t | false, corrected | found | covered, t | covered, corrected |")
+    columns = ("false, t", "false, corrected", "found", "covered, t", "covered, corrected")
+    print("| " + " | ".join(("learners", "samples", "folds", *columns)) + " |")
     print("|---|---|---|---|---|---|---|---|")
     for name, right in LEARNERS.items():
         for learners in (2, 4):

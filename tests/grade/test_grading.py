@@ -1,6 +1,5 @@
 """Students are judged by the reference: figures, settings, copies; broken folders do not stop the others."""
 
-import csv
 import json
 import os
 import shutil
@@ -147,10 +146,9 @@ def test_equal_numbers_of_equal_settings_and_seeds_are_no_copy_unless_the_settin
 
 
 def rewrite_times(run):
-    rows = list(csv.reader((run / "history.csv").open()))
-    for row in rows[1:]:
-        row[2] = str(2 * float(row[2]))
-    (run / "history.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    header, *rows = (line.split(",") for line in (run / "history.csv").read_text().splitlines())
+    rows = [[*row[:2], str(2 * float(row[2])), *row[3:]] for row in rows]
+    (run / "history.csv").write_text("".join(",".join(row) + "\n" for row in (header, *rows)))
 
 
 def test_a_result_that_disagrees_with_its_history_does_not_count(school):

@@ -14,6 +14,7 @@ FOLDERS_ONLY = (
     "report",
     "diff",
     "evaluate",
+    "grade",
 )  # verbs whose words may hold bytes that are not text, as names of files may
 
 EXAMPLES = """

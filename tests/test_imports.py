@@ -27,6 +27,7 @@ LAYERS = [
     ["dlx.cli"],
     ["dlx.crash"],
     ["dlx.commands"],
+    ["dlx.grade"],
     ["dlx.reproduce"],
     ["dlx.api"],
     ["dlx.results"],
@@ -88,6 +89,7 @@ WRONG = [
     "report nowhere",
     "report --colour",
     "evaluate nowhere",
+    "grade nowhere --against reference.yaml",
     "reproduce nosuch",
     "data prepare fashion",
 ]
@@ -113,6 +115,7 @@ WITHOUT_TORCH = [
     "dlx.study",
     "dlx.report",
     "dlx.importers",
+    "dlx.grade",
     "dlx.reproduce",
 ]
 WITHOUT_TORCH += [

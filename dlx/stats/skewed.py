@@ -10,7 +10,7 @@ import numpy as np
 
 STUDIES = 200_000  # a level of 0.001 then rests on 200 of them, which is right to within 15%
 AT_ONCE = 20_000  # 8 MB of draws
-MOST = 50  # values: with more, the factor falls by less than 5% in all
+MOST = 50  # values: with more, the factor falls by 8% at most
 
 
 @functools.cache

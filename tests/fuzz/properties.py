@@ -260,7 +260,7 @@ PROPERTIES = {
     "settings": Property(words.settings, _check_settings, 30, 3),
     "arguments": Property(words.lines, _check_line, 60, 2),
     "options": Property(words.options, _check_options, 20, 2),
-    "own YAML": Property(st.tuples(st.sampled_from([*GIVEN, "train"]), changes(".yaml")), _check_yaml, 15, 2),
+    "own YAML": Property(st.tuples(st.sampled_from([*GIVEN, "train"]), changes(".yaml")), _check_yaml, 8, 2),
     "claims": Property(changes(".yaml"), _check_claim, 30),
     "load": Property(_of_study(), _check_load, 40, 2),
     "table": Property(_of_study(), _check_table, 8, 2),

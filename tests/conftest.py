@@ -1,6 +1,5 @@
 """One thread of torch for each test process, because pytest-xdist has one on every core; and what is slow."""
 
-import gc
 import os
 import signal
 from pathlib import Path
@@ -58,8 +57,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         where = item.path.relative_to(here).as_posix()
         if where.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-
-
-def pytest_collection_finish() -> None:
-    """Leave out of garbage collection whatever was imported, which takes 2 s of 49 to look through again."""
-    gc.freeze()

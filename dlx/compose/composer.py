@@ -13,6 +13,7 @@ import hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
@@ -232,10 +233,14 @@ class Composer:
 
     def _choices_of(self, group: str) -> list[str]:
         if group not in self._choices:
-            primary = self._config_name if self._searched or self._names_folders else None
-            self._choices[group] = self.loader.get_group_options(
-                group, config_name=primary, overrides=self._searched
-            )
+            if self._searched or self._names_folders:
+                self._choices[group] = self.loader.get_group_options(
+                    group, config_name=self._config_name, overrides=self._searched
+                )
+            else:  # the same without copying Hydra's own configurations, which takes 10 ms
+                holding = [source for source in self.loader.get_sources() if source.is_group(group)]
+                found = {name for source in holding for name in source.list(group, ObjectType.CONFIG)}
+                self._choices[group] = sorted(found)
         return self._choices[group]
 
     @cached_property

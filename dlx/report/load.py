@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from dlx.errors import RequestError
 from dlx.importers.foreign_run import Columns
 from dlx.report.design import find_design
-from dlx.report.folders import find_folders
 from dlx.report.reader import Reader, Unended, write_error
 from dlx.report.repeats import find_repeats
 from dlx.report.text import write_metric, write_seconds
@@ -73,14 +72,6 @@ class Frames:
     swept: list[str]
     left_out: dict[str, str]
     running: dict[str, str]
-
-
-def load_frames(folders: Sequence[Path], columns: Columns = NOTHING_ASKED) -> Frames:
-    """Load every run at or below the folders, or of the newest study if none is given.
-
-    Raises RequestError for a folder that does not exist.
-    """
-    return frames_of(load_any(find_folders(folders), columns))
 
 
 def frames_of(data: StudyData) -> Frames:

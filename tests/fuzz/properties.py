@@ -193,12 +193,12 @@ def _whole_rows() -> Any:
 
 def _check_load(given: list[Damage]) -> None:
     """Load and analyse the study; the rows of runs that are not damaged must be what they were."""
-    from dlx.report.load import load_frames, load_study
+    from dlx.report.load import frames_of, load_any, load_study
 
     before = _whole_rows()
     _damage(given)
     with guarded():
-        load_frames([study.STUDY])
+        frames_of(load_any([study.STUDY]))
         after = load_study([study.STUDY])
     for run in set(study.runs()) - {name.partition("/")[0] for name, _ in given}:
         if run in after.left_out and "the same settings" in after.left_out[run]:
@@ -260,7 +260,7 @@ PROPERTIES = {
     "settings": Property(words.settings, _check_settings, 30, 3),
     "arguments": Property(words.lines, _check_line, 60, 2),
     "options": Property(words.options, _check_options, 20, 2),
-    "own YAML": Property(st.tuples(st.sampled_from([*GIVEN, "train"]), changes(".yaml")), _check_yaml, 15, 2),
+    "own YAML": Property(st.tuples(st.sampled_from([*GIVEN, "train"]), changes(".yaml")), _check_yaml, 8, 2),
     "claims": Property(changes(".yaml"), _check_claim, 30),
     "load": Property(_of_study(), _check_load, 40, 2),
     "table": Property(_of_study(), _check_table, 8, 2),

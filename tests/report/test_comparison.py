@@ -31,16 +31,29 @@ def planted(values_CS, lost=(), metric="val_accuracy", collapsed=()):
     frame = pd.DataFrame({"status": status, f"{metric}_last": scores}, index=pd.Index(names, name="run"))
     for each in lost:
         values_CS[each] = np.nan
-    means = [np.nanmean(row) if np.isfinite(row).any() else np.nan for row in values_CS]
     labels = [f"lr {setting}" for setting in range(len(values_CS))]
     design = Design(
         ["lr"], {"lr": "lr"}, [{"lr": n} for n in range(len(labels))], labels, of_run, {}, {}, ["seed"]
     )
+    return StudyData(frame, settings, pd.DataFrame(), {}), design, ranked(values_CS, metric, collapsed)
+
+
+def ranked(values_CS, metric="val_accuracy", collapsed=()):
+    """The summary of a study: its settings, best first."""
+    labels = [f"lr {setting}" for setting in range(len(values_CS))]
+    means = [np.nanmean(row) if np.isfinite(row).any() else np.nan for row in values_CS]
     table = pd.DataFrame({"setting": range(len(labels)), "label": labels, f"{metric}_last_mean": means})
     table["collapsed"] = [int(label in collapsed) for label in labels]
     higher = metric.endswith("accuracy")
     table = table.sort_values(f"{metric}_last_mean", ascending=not higher, kind="stable")
-    return StudyData(frame, settings, pd.DataFrame(), {}), design, Summary(table, metric, higher, metric)
+    return Summary(table, metric, higher, metric)
+
+
+def rescored(study, values_CS):
+    """The same study with other scores. What is known of its seeds is used again: 3.5 ms instead of 6."""
+    data, design, _ = study
+    data.runs["val_accuracy_last"] = values_CS.ravel()
+    return data, design, ranked(values_CS)
 
 
 FIVE = np.array([0.80, 0.82, 0.81, 0.83, 0.80])
@@ -206,9 +219,10 @@ def test_intervals_of_differences_hold_together():
     """The intervals of all settings with the best are right at once in 95% of studies."""
     rng = np.random.default_rng(1)
     held = 0
+    study = planted(np.zeros((8, 5)))
     for _ in range(400):
         values = 0.8 + rng.normal(0, 0.02, (8, 5))
-        held += all(each.low <= 0 <= each.high for each in compare(*planted(values)).against_best)
+        held += all(each.low <= 0 <= each.high for each in compare(*rescored(study, values)).against_best)
     assert held / 400 > 0.95 - 2 * math.sqrt(0.05 * 0.95 / 400)
 
 
@@ -217,9 +231,10 @@ def test_intervals_of_differences_hold_together():
 
 def studies(better_C, seeds, std, number, margin=None):
     rng = np.random.default_rng([len(better_C), seeds])
+    study = planted(np.zeros((len(better_C), seeds)))
     for _ in range(number):
         noise = rng.normal(0, std / math.sqrt(2), (len(better_C), seeds)) + rng.normal(0, 0.02, seeds)
-        yield compare(*planted(0.8 + np.asarray(better_C)[:, None] + noise), margin=margin)
+        yield compare(*rescored(study, 0.8 + np.asarray(better_C)[:, None] + noise), margin=margin)
 
 
 @pytest.mark.slow
@@ -236,14 +251,11 @@ def test_crossed_seeds_and_splits_do_not_count_as_independent(seeds):
     """Settings are equal on average over splits, and each split favours one of them."""
     rng = np.random.default_rng(seeds)
     wrong, number, splits = 0, 200, 4
+    study = crossed(np.zeros((2, splits, seeds)), "data.split_seed", "seed")
     for _ in range(number):
         favours = np.repeat(rng.normal(0, 0.02, (2, splits)), seeds, axis=1)
         values = 0.8 + favours + rng.normal(0, 0.02, (2, splits * seeds))
-        data, design, summary = planted(values)
-        for settings in data.settings.values():
-            settings["data.split_seed"], settings["seed"] = divmod(settings["seed"], seeds)
-        crossed = Design(**{**vars(design), "seeds": ["seed", "data.split_seed"]})
-        found = compare(data, crossed, summary)
+        found = compare(*rescored(study, values))
         assert (found.unit, found.most_pairs) == ("split", splits)
         wrong += found.against_best[0].verdict == "worse"
     assert wrong / number <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / number)
@@ -256,10 +268,11 @@ def test_either_key_of_a_crossed_design_may_favour_a_setting(first, second, favo
     """Settings are equal on average. With the other key as the unit, up to 60% of studies differ."""
     rng = np.random.default_rng(favouring)
     wrong, number = 0, 200
+    study = crossed(np.zeros((2, 3, 5)), first, second)
     for _ in range(number):
         favours = rng.normal(0, 0.01, (2, 3, 1) if favouring == 0 else (2, 1, 5))
-        study = crossed(0.8 + favours + rng.normal(0, 0.003, (2, 3, 5)), first, second)
-        wrong += compare(*study).against_best[0].verdict == "worse"
+        values = 0.8 + favours + rng.normal(0, 0.003, (2, 3, 5))
+        wrong += compare(*rescored(study, values.reshape(2, 15))).against_best[0].verdict == "worse"
     assert wrong / number <= 0.08
 
 

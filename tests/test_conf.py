@@ -118,6 +118,12 @@ def write_files(name, root):
     if name == "table":
         table = "".join(f"{i / 7},{'ab'[i % 2]},{i % 4}\n" for i in range(40))
         (root / "data.csv").write_text(f"size,colour,kind\n{table}")
+    if name == "huggingface":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        table = pa.table({"size": [i / 7 for i in range(40)], "label": [i % 4 for i in range(40)]})
+        parquet.write_table(table, root / "train-00000-of-00001.parquet")
     if name == "image_folder":
         for i in range(40):
             folder = root / f"class{i % 4}"
@@ -128,10 +134,16 @@ def write_files(name, root):
 @pytest.mark.parametrize("name", sorted(set(BY_GROUP["data"]) - PUBLISHED - {"custom"}))
 def test_every_data_set_builds_a_run(name, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if name == "huggingface":
+        pytest.importorskip("pyarrow")
     root = tmp_path / "data"  # beside the cache, which would else be a class of the images
     root.mkdir()
     write_files(name, root)
-    paths = {"npz": ["data.path=data.npz"], "table": ["data.path=data.csv", "data.target=kind"]}
+    paths = {
+        "huggingface": ["data.path=."],
+        "npz": ["data.path=data.npz"],
+        "table": ["data.path=data.csv", "data.target=kind"],
+    }
     size = min(8, composed(f"data={name}").batch_size)  # a surface has one sample
     run = build(composed(f"data={name}", f"data.root={root}", f"batch_size={size}", *paths.get(name, [])))
     count = min(3, size)

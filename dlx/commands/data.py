@@ -115,6 +115,8 @@ def _show(name: str, overrides: Sequence[str], sheet: str | None) -> None:
 
 def _words(name: str) -> list[str]:
     """Return the words that choose a data set by its name, or by the path of the user's own."""
+    from dlx.data.huggingface_files import is_saved_dataset
+
     path, names = any_path(name), _names()
     if name in names:
         return [f"data={name}"]
@@ -123,6 +125,8 @@ def _words(name: str) -> list[str]:
         raise RequestError(f"{name}: there is no such file or folder, and no data set of that name{near}")
     if path.suffix in (".npz", ".npy") or (path.is_dir() and any(path.glob("*.npy"))):
         kind = "npz"
+    elif is_saved_dataset(path):
+        kind = "huggingface"
     elif path.is_dir():
         kind = "image_folder"
     elif any(ending in TABLES for ending in path.suffixes):

@@ -178,10 +178,11 @@ def _class_names(file: Path, given: Array | OnDisk | None) -> tuple[str, ...]:
 
 def _part(file: Path, pair: tuple[str, str], arrays: Loaded, read: Labels) -> Arrays:
     inputs, labels = pair
-    return Arrays(_to_samples(file, inputs, arrays[inputs]), torch.from_numpy(read.arrays[labels]))
+    return Arrays(to_samples(file, inputs, arrays[inputs]), torch.from_numpy(read.arrays[labels]))
 
 
-def _to_samples(file: Path, name: str, inputs: Array | OnDisk) -> Samples:
+def to_samples(file: Path, name: str, inputs: Array | OnDisk) -> Samples:
+    """Return inputs as [N, F] or [N, C, H, W]. Raises RequestError for other shapes and kinds of values."""
     shape = inputs.shape
     if not isinstance(inputs, OnDisk) and inputs.dtype.kind not in "fiub":
         raise wrong_file(file, f"{name} are {inputs.dtype}; expected numbers")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dlx.config import DataSettings
 from dlx.data.array_names import array_files
+from dlx.data.huggingface_files import find_parts, is_saved_dataset
 from dlx.data.image_files import list_images
 from dlx.data.source import below, data_root
 from dlx.errors import RequestError
@@ -71,6 +72,9 @@ def _fingerprints(root: Path, path: str, images: bool, labels: str | None) -> di
         found = below(root, path).resolve()
         if not images and found.is_dir():
             arrays = [file.name for file in array_files(found).values()]
+            if not arrays and is_saved_dataset(found):
+                parts = find_parts(found).values()
+                arrays = [file.relative_to(found).as_posix() for files in parts for file in files]
             return {f"{found.name}/": _fingerprint(found, arrays, named=True)} if arrays else {}
         if not images and not found.is_file():  # a pipe would be waited for
             return {}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlx.data.huggingface_files import is_saved_dataset
 from dlx.data.source import wrong_file
 from dlx.device import check_memory
 
@@ -28,10 +29,10 @@ def read_frame(file: Path) -> "pd.DataFrame":
     endings = [ending.lower() for ending in file.suffixes]
     kind = endings[-2] if len(endings) > 1 and endings[-1] in PACKED else endings[-1] if endings else ""
     if file.is_dir():
-        saved = " that datasets.save_to_disk wrote; write it with dataset.to_parquet('mine.parquet')"
-        hugging_face = file.joinpath("state.json").exists() or file.joinpath("dataset_dict.json").exists()
+        saved = " with a data set of Hugging Face; use data=huggingface"
         raise wrong_file(
-            file, f"is a folder{saved if hugging_face else ', not a table; give a CSV or Parquet file'}"
+            file,
+            f"is a folder{saved if is_saved_dataset(file) else ', not a table; give a CSV or Parquet file'}",
         )
     if kind not in (*TEXT_ENDINGS, *PARQUET_ENDINGS):
         raise wrong_file(

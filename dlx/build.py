@@ -35,7 +35,7 @@ from dlx.execution import Execution, operation_without, prepare
 from dlx.loss.losses import Loss, losses
 from dlx.metrics.catalogue import Task
 from dlx.metrics.metrics import Metric, build_metrics, try_metric
-from dlx.model.custom import take_one_tensor
+from dlx.model.custom import SOFTMAX_TWICE, are_probabilities, take_one_tensor
 from dlx.model.models import FittedToInputs, initialise, models, use_generator
 from dlx.optimizer.optimizers import optimizers
 from dlx.optimizer.schedule import build_schedule
@@ -264,9 +264,12 @@ def _try_model(
         if operation_without(error):
             raise _failure(where, "", inputs.device, error) from error
         raise RequestError(
-            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
+            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}; "
+            f"a sample of data={settings.data.name} is {'x'.join(map(str, inputs.shape[1:]))}"
         ) from error
     _check_outputs(settings, data, outputs, (len(labels), needed))
+    if settings.model.is_own and settings.loss.name == "cross_entropy" and are_probabilities(outputs):
+        notices.append(f"{where}: {SOFTMAX_TWICE}")
     return summarise_layers(model, shapes)
 
 

@@ -29,8 +29,8 @@ SAID = {"outputs", "input_shape"}  # documented names, which need no line
 
 
 SOFTMAX_TWICE = (
-    "its outputs sum to 1, as after a softmax. cross_entropy applies a softmax of its own, so training is slow; "
-    "return the values before yours"
+    "its outputs sum to 1, as after a softmax. cross_entropy applies a softmax of its own, and two of them "
+    "train slowly; return the values before yours"
 )
 
 
@@ -135,17 +135,16 @@ def _make_lazy_layers(own: Target, model: nn.Module, input_shape: tuple[int, ...
         own.refuse(f"its forward does not use the lazy layer '{lazy[0].rpartition('.')[0]}'")
 
 
-@dataclass(frozen=True)
 def are_probabilities(outputs_BK: Tensor) -> bool:
-    """Return whether every row is at least 0 and sums to 1, to the seventh digit or so: those of a softmax."""
+    """Return whether every row is at least 0 and sums to 1 within rounding, as after a softmax."""
     if outputs_BK.dim() != 2 or outputs_BK.shape[1] < 2 or bool((outputs_BK < 0).any()):
         return False
     sums_B = outputs_BK.double().sum(1)
-    return bool(
-        torch.allclose(sums_B, torch.ones_like(sums_B), atol=1e-3 if outputs_BK.itemsize < 4 else 1e-5)
-    )
+    rounding = 10 * torch.finfo(outputs_BK.dtype).eps
+    return bool(torch.allclose(sums_B, torch.ones_like(sums_B), atol=rounding))
 
 
+@dataclass(frozen=True)
 class TakeOutput:
     """A forward hook that returns one tensor, the output's `key`, of a tuple or dict of them."""
 

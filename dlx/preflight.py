@@ -19,7 +19,7 @@ from dlx.engine.stacked_model import UnstackableError
 from dlx.errors import RequestError
 from dlx.execution import Execution, operation_without
 from dlx.loss.losses import Loss
-from dlx.model.custom import take_one_tensor
+from dlx.model.custom import SOFTMAX_TWICE, are_probabilities, take_one_tensor
 from dlx.model.models import use_generator
 from dlx.optimizer.optimizers import build_optimizers
 from dlx.own.target import one_line
@@ -64,9 +64,16 @@ class Preflight:
             if operation_without(error):
                 raise _failure(where, "", inputs.device, error) from error
             raise RequestError(
-                f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
+                f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}; "
+                f"a sample of data={self.settings.data.name} is {'x'.join(map(str, inputs.shape[1:]))}"
             ) from error
         self._check_outputs(outputs, len(labels))
+        if (
+            self.settings.model.is_own
+            and self.settings.loss.name == "cross_entropy"
+            and are_probabilities(outputs)
+        ):
+            notices.append(f"{where}: {SOFTMAX_TWICE}")
         return summarise_layers(model, shapes)
 
     def try_steps(self, model: nn.Module) -> None:

@@ -99,14 +99,19 @@ def _show(
 
     console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("\nrun", overflow="fold")
+    alone = len(chosen) == 1  # its name stands above the table, where it does not wrap at 80 columns
+    if alone:
+        console.print(Text(str(chosen[0].folder)), soft_wrap=True)
+    else:
+        table.add_column("\nrun", overflow="fold")
     classes = any(look.accuracy is not None for look in looks)
     scores = [f"{split} acc\nnow", "95%\ninterval"] if classes else []
     scores.append(f"{split} loss\nnow")
     for heading in ("\nepoch", f"val {'acc' if classes else 'loss'}\nrecorded", *scores, "\nsamples"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run, look in zip(chosen, looks, strict=True):
-        table.add_row(Text(run.folder.name), *map(Text, _cells(run.result, look, classes=classes)))
+        names = [] if alone else [run.folder.name]
+        table.add_row(*map(Text, (*names, *_cells(run.result, look, classes=classes))))
     console.print(table)
     console.print()
     if any(look.metrics for look in looks):

@@ -88,7 +88,9 @@ class Parser(argparse.ArgumentParser):
         message = message.removeprefix("argument ")
         for theirs, ours in REWORDED:
             message = re.sub(f"^{theirs}$", ours, message)
-        raise _MissingError(message) if message.endswith(" is missing") else RequestError(message)
+        if message.endswith(" is missing"):
+            raise _MissingError(f"{message}; `{self.prog} --help` has examples")
+        raise RequestError(message)
 
     def _with_left_out_values(self, arguments: Sequence[str]) -> list[str]:
         """Replace `--flag` by `--flag=CONST` where the next word is not its value.

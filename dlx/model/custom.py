@@ -28,6 +28,12 @@ SIDE = ("image_size", "img_size")
 SAID = {"outputs", "input_shape"}  # documented names, which need no line
 
 
+SOFTMAX_TWICE = (
+    "its outputs sum to 1, as after a softmax. cross_entropy applies a softmax of its own, and two of them "
+    "train slowly; return the values before yours"
+)
+
+
 def nothing_said(line: str) -> None:
     """Take a line that nobody wants to read."""
 
@@ -127,6 +133,15 @@ def _make_lazy_layers(own: Target, model: nn.Module, input_shape: tuple[int, ...
     model.train(training)
     if lazy := [name for name, parameter in model.named_parameters() if is_lazy(parameter)]:
         own.refuse(f"its forward does not use the lazy layer '{lazy[0].rpartition('.')[0]}'")
+
+
+def are_probabilities(outputs_BK: Tensor) -> bool:
+    """Return whether every row is at least 0 and sums to 1 within rounding, as after a softmax."""
+    if outputs_BK.dim() != 2 or outputs_BK.shape[1] < 2 or bool((outputs_BK < 0).any()):
+        return False
+    sums_B = outputs_BK.double().sum(1)
+    rounding = 10 * torch.finfo(outputs_BK.dtype).eps
+    return bool(torch.allclose(sums_B, torch.ones_like(sums_B), atol=rounding))
 
 
 @dataclass(frozen=True)

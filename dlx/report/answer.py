@@ -246,11 +246,12 @@ def _what_more_would_show(undecided: Sequence[Comparison], analysis: "Analysis")
         MOST_PAIRS,
     )
     those = "the undecided settings" if len(undecided) > 1 else labels[gap.setting]
-    many = f"over {MOST_PAIRS}" if enough is None else f"about {enough}"
-    return (
-        f"In these runs {those} came within {seen} of the best. Finding a gap like that would take {many} "
-        f"{unit}s in all."
-    )
+    if enough is None:
+        return (
+            f"Choose by something else, such as cost: {those} came within {seen} of the best. Finding a gap "
+            f"like that would take over {MOST_PAIRS} {unit}s in all."
+        )
+    return f"Train about {enough} {unit}s in all to find a gap like the {seen} between {those} and the best."
 
 
 def _what_more_folds_would_show(folding: Folding, pair: Comparison) -> str:

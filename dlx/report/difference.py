@@ -128,8 +128,8 @@ def _verdicts(one: Side, other: Side, settings: Sequence[str], metric: str) -> l
     """Compare the settings of the second side with those of the first that have the same other values."""
     several = [side.name for side in (one, other) if _varies_within(side, settings)]
     if several:
-        keys, has = listed(settings), "has" if len(several) == 1 else "have"
         side = next(side for side in (one, other) if side.name == several[0])
+        keys, has = listed(side.varying(settings)), "has" if len(several) == 1 else "have"
         example = shlex.quote(f"{side.folder}:{side.a_setting(settings)}")
         why = f"No verdict, because {' and '.join(several)} {has} several values of {keys}."
         return [f"{why} Name one setting, as in {example}."]

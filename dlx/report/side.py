@@ -10,7 +10,7 @@ from dlx.errors import RequestError
 from dlx.report.analysis import find_settings
 from dlx.report.design import find_design
 from dlx.report.load import StudyData, load_study
-from dlx.report.text import write_count
+from dlx.report.text import write_count, write_value
 from dlx.run.history import read_columns
 from dlx.run.identity import setting_of
 from dlx.run.paths import HISTORY
@@ -55,10 +55,15 @@ class Side:
         settings = len({setting_of(values) for values in self.data.settings.values()})
         return f"{write_count(len(self.data.runs), 'run')} of {write_count(settings, 'setting')}"
 
+    def varying(self, keys: Sequence[str]) -> list[str]:
+        """Return those of `keys` of which it has several values."""
+        settings = self.data.settings.values()
+        return [key for key in keys if len({write_value(values.get(key)) for values in settings}) > 1]
+
     def a_setting(self, keys: Sequence[str]) -> str:
         """Return the words that choose one of its settings, by its values of `keys`: norm=batch,lr=0.1."""
         values = next(iter(self.data.settings.values()))
-        return ",".join(f"{key}={values.get(key)}" for key in keys)
+        return ",".join(f"{key}={write_value(values.get(key))}" for key in self.varying(keys))
 
     def history(self, run: str) -> Mapping[str, Any]:
         """Read a run's history by column."""

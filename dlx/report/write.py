@@ -120,7 +120,8 @@ def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     if not unended:
         return RequestError(f"there is no run in {where} (dlx reads {KNOWN})")
     run, reason = next(iter(unended.items()))
-    go_on = "; to go on with it, repeat the command that trained it" if "interrupted" in reason else ""
+    may_go_on = run in study.running or "interrupted" in reason
+    go_on = "; unless it still trains, repeat the command that trained it" if may_go_on else ""
     return RequestError(
         f"none of the {len(unended)} runs in {where} can be reported; "
         f"the first, {visible(run)}: {visible(reason)}{go_on}"

@@ -1,6 +1,7 @@
 """`dlx diff` says in what two runs, settings or studies differ."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -90,9 +91,10 @@ def test_another_version_of_the_environment_is_named(said, outputs):
 
 
 def test_a_side_with_several_values_of_what_differs_gets_no_verdict(said):
-    assert "No verdict, because A has several values of model.norm. Name one setting" in said(
-        "first", "first:model=mlp"
-    )
+    text = said("first", "first:model=mlp")
+    assert "No verdict, because A has several values of model.norm. Name one setting, as in " in text
+    example = re.search(r"as in (\S+)\.$", text, re.MULTILINE)[1]
+    assert "No verdict" not in said(example, "first:model=mlp"), "the example can be typed as it is"
 
 
 @pytest.mark.parametrize(

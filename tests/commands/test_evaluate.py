@@ -28,6 +28,13 @@ def result_of(run):
     return json.loads((run / "result.json").read_text())
 
 
+def test_the_name_of_a_run_alone_stands_in_one_line_at_80_columns(study, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    [run] = [run for run in study.glob("mlp*lr0.01*") if run.is_dir()]
+    assert main(["evaluate", str(run), "--split", "train"]) == 0
+    assert str(run) in capsys.readouterr().out.splitlines()
+
+
 def test_the_best_run_by_validation_is_scored_on_the_test_split(study, capsys):
     assert main(["evaluate", str(study)]) == 0
     printed = capsys.readouterr().out

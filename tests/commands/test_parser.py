@@ -72,7 +72,7 @@ def test_a_mistake_is_one_plain_sentence(parser, words, said):
 def test_missing_and_extra_words_are_named():
     parser = Parser("dlx example", "Do it.", examples="dlx example x", exit_codes="0 done")
     parser.add_argument("folder", metavar="DIR")
-    with pytest.raises(RequestError, match=r"^DIR is missing$"):
+    with pytest.raises(RequestError, match=r"^DIR is missing; `dlx example --help` has examples$"):
         parser.parse([])
     with pytest.raises(RequestError, match=r"^there is one word too many: 'b'$"):
         parser.parse(["a", "b"])

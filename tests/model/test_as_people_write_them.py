@@ -173,6 +173,10 @@ class Softmax(Base):
     def forward(self, x):
         return F.log_softmax(self.head(self.body(x.flatten(1)).relu()), dim=1)
 
+class Probabilities(Base):
+    def forward(self, x):
+        return F.softmax(self.head(self.body(x.flatten(1)).relu()), dim=1)
+
 class Numbers(Base):
     def forward(self, x):
         return self.head(self.body(x.flatten(1)).relu()).argmax(1)
@@ -248,11 +252,14 @@ def trained(target: str, *words: str) -> list[str]:
         ("Frozen", "num_classes=4"),
         ("Squeezes", "num_classes=4"),
         ("Softmax", "num_classes=4"),
+        ("Probabilities", "its outputs sum to 1, as after a softmax"),
         ("factory", "num_classes=4"),
     ],
 )
 def test_a_module_trains_as_it_is_and_what_it_was_given_is_said(name: str, said: str) -> None:
-    assert any(said in line for line in trained(f"asiswritten:{name}"))
+    lines = trained(f"asiswritten:{name}")
+    assert any(said in line for line in lines)
+    assert any("softmax" in line for line in lines) == (name == "Probabilities"), "log_softmax does no harm"
 
 
 @pytest.mark.parametrize(

@@ -57,16 +57,15 @@ def test_the_next_step_says_how_many_seeds_would_find_the_gap(study: Any) -> Non
     sizes = {count: detectable_difference(pair.std, 5, count, 0.05) for count in range(7, 101)}
     enough = min(count for count, size in sizes.items() if size <= 0.006)
     assert answered(study).next_step == (
-        "In these runs lr 0.2 came within 0.60 points of the best. Finding a gap like that would take about "
-        f"{enough} seeds in all."
+        f"Train about {enough} seeds in all to find a gap like the 0.60 points between lr 0.2 and the best."
     )
 
 
 def test_the_next_step_does_not_promise_what_no_number_of_seeds_finds(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.2: NEAR})
     assert answered(study).next_step == (
-        "In these runs lr 0.2 came within 0.10 points of the best. Finding a gap like that would take over "
-        "100 seeds in all."
+        "Choose by something else, such as cost: lr 0.2 came within 0.10 points of the best. Finding a gap "
+        "like that would take over 100 seeds in all."
     )
 
 

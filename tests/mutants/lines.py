@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 from tests.mutants.forks import REPOSITORY, in_fork
@@ -27,13 +28,14 @@ class Lines:
                     self._runs[file][int(line)] |= set(contexts)
 
     def tests(self, file: str, line: int) -> list[str]:
-        """Return the tests that run this line, the fastest first.
+        """Return the tests that run this line: those of the file's own test file, then the fastest first.
 
         For a line that only an import or another process runs, those that run anything in its file.
         """
         contexts = self._runs[file][line] or set().union(*self._runs[file].values())
         named = {test for test in self.seconds if test in contexts or test.partition("::")[0] in contexts}
-        return sorted(named, key=lambda test: (self.seconds[test], test))
+        own = f"/test_{PurePath(file).name}::"
+        return sorted(named, key=lambda test: (own not in test, self.seconds[test], test))
 
 
 def _find(suite: Suite, sources: Sequence[str], test: str) -> dict[str, Any]:

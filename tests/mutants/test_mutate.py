@@ -39,6 +39,7 @@ def test_each_place_is_changed_by_itself(source: str, mutated: list[str]) -> Non
         "a = 'a sentence of several words'",
         "a = f'{b + 1}'",
         "assert a < b",
+        "a = zip(b, strict=True)",
         "a: list[1]",
         "A = Sequence[float] | Floats",
         "a = max(b, c)",

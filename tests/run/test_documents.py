@@ -17,6 +17,8 @@ def test_plain_values_are_read_as_they_are(tmp_path: Path) -> None:
     path.write_text("a: [1, -2.5, true, null, ü]\nb: {c: 2021-13-45, d: 2021-01-01}\n")
     read = {"a": [1, -2.5, True, None, "ü"], "b": {"c": "2021-13-45", "d": "2021-01-01"}}
     assert read_yaml(path, MEGABYTE) == read
+    path.write_text("a: ! one\nb: !!str 2\n")  # tags of YAML itself
+    assert read_yaml(path, MEGABYTE) == {"a": "one", "b": "2"}
     deep = "[" * (DEPTH - 1) + "1" + "]" * (DEPTH - 1)
     path.write_text(deep)
     assert read_json(path, MEGABYTE) == read_yaml(path, MEGABYTE)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlx.run.history import COLUMNS, TAIL, EpochRow, HistoryWriter, read_history, read_last
+from dlx.run.history import COLUMNS, TAIL, EpochRow, HistoryWriter, first_difference, read_history, read_last
 
 
 def row(epoch: int, loss: float | None = 0.5, accuracy: float | None = 0.75) -> EpochRow:
@@ -155,3 +155,13 @@ def test_a_history_without_a_complete_row_is_refused_by_name(
     with pytest.raises(ValueError, match=complaint) as caught:
         read_last(path)
     assert str(path) in str(caught.value)
+
+
+def test_histories_part_where_only_one_lacks_a_value() -> None:
+    one = {"epoch": np.arange(3), "train_loss": np.array([np.nan, 0.5, 0.4])}
+    assert first_difference(one, one) is None
+    for missing in (1, 2):
+        other = one | {"train_loss": one["train_loss"].copy()}
+        other["train_loss"][missing] = np.nan
+        assert first_difference(one, other) == first_difference(other, one) == missing
+    assert first_difference(one, one | {"val_loss": np.zeros(3)}) is None

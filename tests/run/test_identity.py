@@ -7,10 +7,13 @@ from dlx.run.identity import (
     changed_files,
     comparable,
     flatten,
+    folder_name,
     identity,
     is_identity,
+    losses_of,
     requested,
     setting_of,
+    without_effect,
 )
 
 
@@ -116,6 +119,32 @@ def test_what_changes_the_last_bits_alone_is_another_folder_but_no_other_setting
     plain = {"device": "cpu", "threads": 1, "engine": {"name": "stacked", "width": None}, "seed": 1}
     assert identity(plain | other) != identity(plain)
     assert setting_of(flatten(plain | other)) == setting_of(flatten(plain))
+
+
+def test_settings_without_effect_are_how_a_run_is_computed_and_what_it_records():
+    values = {"engine.name": "loop", "keep": "best", "optimizer.lr": 0.1, "probes.every": 2, "seed": 1}
+    assert without_effect(values) == {"engine.name": "loop", "keep": "best", "probes.every": 2}
+
+
+@pytest.mark.parametrize(
+    ("model", "lr", "words", "slug"),
+    [
+        ({"norm": "batch", "width": 64}, 0.001, ["model.width=64"], "mlp-w64-batch-adam-lr0.001-b8-s3"),
+        ({"norm": "none", "width": 64}, 0.1, ["model=mlp"], "mlp-adam-lr0.1-b8-s3"),
+        ({}, None, ["model.width=64"], "mlp-adam-b8-s3"),
+    ],
+)
+def test_a_folder_is_named_by_what_is_compared_most_often(model, lr, words, slug):
+    parts = {"model": {"name": "mlp"} | model, "optimizer": {"name": "adam", "lr": lr}}
+    config = parts | {"batch_size": 8, "seed": 3, "slug": None}
+    assert folder_name(config, words=words) == f"{slug}-{identity(config)[:10]}"
+    assert folder_name(config | {"slug": " my/own run. "}).startswith("my-own-run-")
+
+
+def test_losses_differ_by_any_of_their_settings():
+    one, other = {"loss.name": "huber", "loss.delta": 1.0, "seed": 0}, {"loss.name": "huber", "loss.delta": 2}
+    assert len(losses_of([one, one | {"seed": 1}, one | {"loss.delta": 1}])) == 1
+    assert len(losses_of([one, other])) == 2
 
 
 def test_another_precision_is_another_setting():

@@ -55,6 +55,33 @@ def test_images_are_read_as_they_were_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.after, before[::-1])
 
 
+@pytest.mark.parametrize(
+    ("name", "reader", "text"),
+    [
+        (
+            "layers.csv",
+            read_layers,
+            "epoch,phase,layer,module,mean,abs_mean,std\n0,val,net.0,Linear,0.5,,1.25",
+        ),
+        ("gradients.csv", read_gradients, "epoch,parameter,abs_gradient,abs_weight\n1,net.0.weight,0.5,2.0"),
+        ("steps.csv", read_steps, "step,loss\n1,0.5\n2,0.25"),
+        ("classes.csv", read_classes, "epoch,class,samples,accuracy\n3,cat,12,0.5"),
+    ],
+)
+def test_a_table_is_read_with_whole_numbers_and_words_as_such(tmp_path: Path, name, reader, text) -> None:
+    (tmp_path / name).write_text(text + "\n")
+    read = reader(tmp_path)
+    header, *rows = (line.split(",") for line in text.split("\n"))
+    assert list(read.columns) == header
+    kinds = {"epoch": int, "step": int, "samples": int, "loss": float, "accuracy": float}
+    for number, row in enumerate(rows):
+        for column, cell in zip(header, row, strict=True):
+            kind = kinds.get(column, float if column.startswith(("mean", "abs", "std")) else str)
+            value = read[column][number]
+            assert value == kind(cell) if cell else np.isnan(value)
+    assert all(read[column].dtype.kind == "i" for column in header if kinds.get(column) is int)
+
+
 @pytest.mark.parametrize(("name", "reader"), [(LOGITS, read_logits), (IMAGES, read_images)])
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path, name: str, reader) -> None:
     (tmp_path / name).write_bytes(b"PK\x03\x04 and then nothing")

@@ -90,6 +90,15 @@ def test_a_patch_that_is_too_large_is_left_out(repository, monkeypatch):
     assert record["patch"] is None
 
 
+def test_a_patch_of_just_the_largest_size_is_kept(repository, monkeypatch):
+    Path("mynet.py").write_text("x = 1\n" * 50)
+    size = len(subprocess.run(["git", "diff", "HEAD", "--binary"], check=True, capture_output=True).stdout)
+    monkeypatch.setattr(source, "LARGEST_PATCH", size)
+    assert record_source(Path("source"), [])["patch"] is not None
+    monkeypatch.setattr(source, "LARGEST_PATCH", size - 1)
+    assert record_source(Path("source"), [])["patch"] is None
+
+
 @pytest.mark.parametrize("script", [None, "exit 1", "exec sleep 60", "read answer; echo $answer"])
 def test_without_a_git_that_answers_there_is_no_commit(repository, monkeypatch, script):
     programs = repository / "bin"

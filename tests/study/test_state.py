@@ -12,7 +12,7 @@ from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.identity import identity
 from dlx.run.result import Result, write_result
 from dlx.study.requests import StudyRun
-from dlx.study.state import SILENT_SECONDS, last_study, run_states
+from dlx.study.state import SILENT_EPOCHS, SILENT_SECONDS, last_study, run_states
 from dlx.study.study import Cohort, Study
 
 
@@ -88,6 +88,21 @@ def test_a_run_is_stale_if_another_machine_holds_it_and_has_long_written_nothing
         silent = time.time() - SILENT_SECONDS - 60
         os.utime(study.folder / "c" / "history.csv", (silent, silent))
         assert run_states(study)[2].state == "stale"
+
+
+def test_a_run_of_slow_epochs_may_write_nothing_for_longer(study):
+    trained(study, "c", 4, seconds=1000.0)
+    with study.claim(study.cohorts[1]):
+        (note,) = (study.folder / ".study" / "held").glob("*.json")
+        held = json.loads(note.read_text()) | {"host": "elsewhere", "since": "2020-01-01T00:00:00+00:00"}
+        note.write_text(json.dumps(held))
+        states = []
+        for seconds in (SILENT_EPOCHS * 1000 - 60, SILENT_EPOCHS * 1000 + 60):
+            silent = time.time() - seconds
+            os.utime(study.folder / "c" / "history.csv", (silent, silent))
+            states.append(run_states(study)[2].state)
+    assert states == ["training", "stale"]
+    assert SILENT_EPOCHS * 1000 > SILENT_SECONDS + 60
 
 
 def test_runs_that_no_request_names_are_found_by_their_files(tmp_path):

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from dlx.importers.foreign_run import Columns
+from dlx.report.analysis import Options, analyse
 from dlx.report.comparison_text import sentence
+from dlx.report.load import load_any
 from dlx.run.folds import find_folding
 from dlx.run.units import count_repeats, units
 
@@ -88,3 +91,19 @@ def test_folds_of_different_numbers_are_not_paired():
     assert (name, len(set(of_run))) == ("fold", 2)
     assert count_repeats(configs).units == 0
     assert find_folding(configs).overlap == 1 / 2
+
+
+def test_a_table_of_another_program_with_a_column_of_folds_is_cross_validation(tmp_path):
+    rows = [
+        f"{name},{repeat},{fold},{scores[3 * repeat + fold]}"
+        for name, scores in (("svm", A), ("knn", B))
+        for repeat in (0, 1)
+        for fold in (0, 1, 2)
+    ]
+    (tmp_path / "runs.csv").write_text("\n".join(["model,repeat,fold,accuracy", *rows]) + "\n")
+    found = analyse(load_any([tmp_path / "runs.csv"], Columns(seed=("repeat", "fold"))), Options())
+    assert (found.comparisons.unit, str(found.comparisons.folding)) == ("fold", "2 times 3-fold")
+    (pair,) = found.comparisons.against_best
+    differences = np.array(B) - np.array(A)
+    t = differences.mean() / np.sqrt(differences.var(ddof=1) * (1 / 6 + 1 / 2))
+    assert pair.p == pytest.approx(2 * stats.t.sf(abs(t), 5), rel=1e-8)

@@ -36,7 +36,7 @@ def _size(value: object) -> object:
 Size = Annotated[int | float | None, BeforeValidator(_size)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # what a table's column of integers holds
 OWN = "custom"  # the choice whose key `target` names a class or function of the user's
-OWN_GROUPS = ("data", "model", "optimizer", "loss")  # and `augment`, whose keys are transforms
+OWN_GROUPS = ("data", "model", "optimizer", "schedule", "loss")  # and `augment`, whose keys are transforms
 MOST_EPOCHS = 10_000_000  # a line of history.csv for each is 1 GB
 
 

@@ -1,4 +1,4 @@
-"""`dlx train data.folds=3`: each fold is a run, folds of several settings stack, and predictions are written."""
+"""`dlx train data.folds=3`: each fold is a run, folds of all settings stack, predictions are written."""
 
 import csv
 from pathlib import Path
@@ -34,7 +34,7 @@ def trained(*words, name="mine"):
 
 
 def table(file):
-    with open(file, newline="") as lines:
+    with Path(file).open(newline="") as lines:
         return list(csv.DictReader(lines))
 
 
@@ -103,7 +103,7 @@ def test_numbers_and_yes_or_no_labels_have_predictions_of_their_own():
     rows = table(file)
     assert list(rows[0]) == ["index", "fold", "label", "prediction"]
     np.testing.assert_allclose([float(row["label"]) for row in rows], inputs.sum(axis=1) + 0.5, rtol=1e-5)
-    np.savez("mine.npz", X=inputs, y=(inputs[:, :2] > 0).astype(int) + [[0, 0]])
+    np.savez("mine.npz", X=inputs, y=(inputs[:, :2] > 0).astype(int))
     trained("loss=binary_cross_entropy", "monitor=val_loss", name="labels")
     (file,) = Path("outputs/labels").glob(f"*/{OUT_OF_FOLD}")
     rows = table(file)

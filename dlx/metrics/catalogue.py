@@ -108,7 +108,7 @@ def column_name(metric: str) -> str:
 
 
 def is_own(metric: str) -> bool:
-    """Return whether a metric of `metrics=[...]` is code of the user's, rather than of dlx or torchmetrics."""
+    """Return whether a metric of `metrics=[...]` is the user's code, not that of dlx or torchmetrics."""
     return ":" in metric and not TORCHMETRICS.fullmatch(metric)
 
 
@@ -130,8 +130,8 @@ def check_names(metrics: Iterable[str], registered: Iterable[str]) -> None:
         elif ":" not in metric and metric not in registered and not TOP.fullmatch(name):
             raise RequestError(
                 f"metrics=[{metric}]: there is no such metric{nearest(name, registered)} "
-                f"(allowed: {', '.join(sorted(registered))}, a class of torchmetrics, or a function of yours as "
-                "module:name)"
+                f"(allowed: {', '.join(sorted(registered))}, a class of torchmetrics, or a function of "
+                "yours as module:name)"
             )
         if ":" in metric and not OWN.fullmatch(metric):
             raise RequestError(

@@ -1,7 +1,7 @@
 """Metrics of torchmetrics, by the names of its classes: `metrics=[MulticlassF1Score]`.
 
-Its classes take probabilities and integer labels, so outputs are converted as the class expects them: softmax for
-Multiclass..., sigmoid for Multilabel..., the probability of the second class for Binary... .
+Its classes take probabilities and integer labels, so outputs are converted as a class expects them: softmax
+for Multiclass..., sigmoid for Multilabel..., the probability of the second class for Binary... .
 Axes: N samples, K outputs.
 """
 
@@ -88,8 +88,8 @@ def _find(metric: str) -> Target:
             return Target("metrics", f"{module_name}:{parts[2]}", found)
         names += [name for name in vars(module) if name[:1].isupper()]
     raise RequestError(
-        f"metrics=[{metric}]: torchmetrics has no '{parts[2]}'{nearest(parts[2], names)} (names of dlx are in "
-        "lower case)"
+        f"metrics=[{metric}]: torchmetrics has no '{parts[2]}'{nearest(parts[2], names)} "
+        "(dlx's own names are in lower case)"
     )
 
 

@@ -260,8 +260,8 @@ def _what_more_folds_would_show(folding: Folding, pair: Comparison) -> str:
     least = t_quantile(MANY, 1 - LEVEL / 2) * sqrt(folding.overlap)
     share = f"{100 * (1 - least / now):.0f}%"
     return (
-        f"More repeats of the folds (data.repeats) narrow the intervals by at most {share}, because folds share "
-        "training data. Only more data narrows them further."
+        f"More repeats of the folds (data.repeats) narrow the intervals by at most {share}, because folds "
+        "share training data. Only more data narrows them further."
     )
 
 

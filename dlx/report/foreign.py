@@ -16,12 +16,13 @@ from dlx.importers.foreign_run import STATUS_KEY, Columns, ForeignRun, read_stat
 from dlx.report.load import StudyData, columns_of, joined, load_study
 from dlx.report.score import Score, choose_score
 from dlx.report.text import visible, write_count
-from dlx.run.identity import comparable, is_seed, requested
+from dlx.run.identity import FOLD, REPEAT, comparable, is_seed, requested
 
 if TYPE_CHECKING:
     from dlx.report.reader import History
 
 MOST_EPOCHS = 200_000  # of a run
+FOLD_COLUMNS = {"fold": FOLD, "repeat": REPEAT}  # the columns of cross-validation in other programs
 NAMED = 8  # settings in a sentence
 RESERVED = ("setting", "label", "runs", "completed", "diverged", "failed", "parameters", "collapsed")
 
@@ -93,6 +94,7 @@ def _settings(runs: Sequence[ForeignRun], asked: Columns) -> tuple[dict[str, dic
     kept = set(asked.setting) or {key for key in keys if key not in seeds} - _never_equal(runs, keys, seeds)
     key_of = {key: _free(key) for key in keys if key in kept and key not in seeds}
     seed_of = {key: key if own else "seed" if key == seeds[0] else f"seeds.{key}" for key in seeds}
+    seed_of |= _folds(seeds)
     settings = {
         run.name: {
             new: run.settings.get(key) for key, new in (key_of | seed_of).items() if key in run.settings
@@ -107,6 +109,12 @@ def _settings(runs: Sequence[ForeignRun], asked: Columns) -> tuple[dict[str, dic
     if ignored := [visible(key) for key in keys if key not in key_of and key not in seed_of]:
         said += f" Not used: {_some(ignored)}."
     return (settings if seeds else _number_repeats(settings)), said
+
+
+def _folds(seeds: Sequence[str]) -> dict[str, str]:
+    """Return dlx's keys for columns of folds and their repeats, which are not independent as seeds are."""
+    leaves = {names.simple(key).rpartition(".")[2]: key for key in seeds}
+    return {leaves[leaf]: key for leaf, key in FOLD_COLUMNS.items() if leaf in leaves and "fold" in leaves}
 
 
 def _some(given: Iterable[str]) -> str:

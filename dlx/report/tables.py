@@ -47,7 +47,7 @@ def settings_table(analysis: "Analysis") -> Table:
     return Table(
         [parts[index][0] for index in kept],
         [[row[index] for index in kept] for row in cells],
-        _notes(summary),
+        _notes(summary, folds=analysis.comparisons.folding is not None),
     )
 
 
@@ -134,7 +134,7 @@ def _verdict(compared: list[Comparison]) -> Write:
     return lambda row: cells.get(int(row["setting"]), MISSING)
 
 
-def _notes(summary: Summary) -> list[str]:
+def _notes(summary: Summary, *, folds: bool) -> list[str]:
     if summary.exact:
         return [
             "Best first, by val loss after the last step. One epoch is one step; val loss is the value of f.",
@@ -144,7 +144,8 @@ def _notes(summary: Summary) -> list[str]:
     order = (
         f"Best first, by mean {label_of(summary.metric)}{' at the last epoch' if summary.last_epoch else ''}."
     )
-    means = "Means over completed runs; 95% confidence intervals (Student's t)."
+    shared = ", wider because folds share training data" if folds else ""
+    means = f"Means over completed runs; 95% confidence intervals (Student's t{shared})."
     others = " Diverged and failed runs are counted, but have no final value to average."
     by = f"by {summary.monitor}" if summary.monitor else "by each run's own monitor"
     picked = f"The best epoch is picked {by} on the same validation data, so its value is optimistic."

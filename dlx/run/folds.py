@@ -42,8 +42,8 @@ def find_folding(configs: Iterable[Mapping[str, Any]]) -> Folding | None:
     of_folds = [values for values in configs if values.get(FOLD) is not None]
     if not of_folds:
         return None
-    largest = max(int(values[FOLD]) for values in of_folds)  # runs read from a table may not say how many
-    folds = {int(values.get(FOLDS) or largest) for values in of_folds}
+    seen = len({comparable(values[FOLD]) for values in of_folds})  # a table's runs do not say how many
+    folds = {int(values.get(FOLDS) or seen) for values in of_folds}
     repeats = {comparable([values.get(SPLIT), values.get(REPEAT)]) for values in of_folds}
     return Folding(tuple(sorted(max(2, count) for count in folds)), len(repeats))
 

@@ -63,10 +63,11 @@ def _table(runs: Sequence[tuple[Path, Result]]) -> str:
         columns = _columns(predictions, result)
         values = zip(*columns.values(), strict=True)
         rows += [(int(row), fold, *each) for row, each in zip(rows_N, values, strict=True)]
+    rows.sort(key=lambda row: int(row[0]))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["index", "fold", *columns])
-    writer.writerows(sorted(rows, key=lambda row: row[0]))
+    writer.writerows(rows)
     return text.getvalue()
 
 
@@ -119,7 +120,8 @@ def _written(values_N: NDArray[Any]) -> list[str]:
 
 def _softmax(outputs_NK: Numbers) -> Numbers:
     powers_NK = np.exp(outputs_NK - outputs_NK.max(axis=1, keepdims=True))
-    return powers_NK / powers_NK.sum(axis=1, keepdims=True)
+    shares_NK: Numbers = powers_NK / powers_NK.sum(axis=1, keepdims=True)
+    return shares_NK
 
 
 def _sigmoid(outputs_NK: Numbers) -> Numbers:

@@ -1,4 +1,4 @@
-"""Folds: every sample is validated on once a repeat, with equal shares of the classes, and test is untouched."""
+"""Folds: each sample is validated on once a repeat, classes have equal shares, and test is untouched."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Metrics of torchmetrics by name: they agree with dlx's own, know the number of classes, and keep no state."""
+"""Metrics of torchmetrics by name agree with dlx's own, know the number of classes, and keep no state."""
 
 import importlib.util
 

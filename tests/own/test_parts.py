@@ -164,7 +164,7 @@ def stacked_as_alone(*words: str) -> None:
     assert by_run[0] != by_run[1]
 
 
-@pytest.mark.parametrize("group", ["data", "model", "optimizer", "loss", "augment"])
+@pytest.mark.parametrize("group", ["data", "model", "optimizer", "schedule", "loss", "augment"])
 def test_every_group_has_a_choice_for_the_users_own(group: str) -> None:
     assert (config_folder() / group / "custom.yaml").is_file()
 

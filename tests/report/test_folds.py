@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from dlx.importers.foreign_run import Columns
+from dlx.report.analysis import Options, analyse
 from dlx.report.comparison_text import sentence
+from dlx.report.load import load_any
 from dlx.run.folds import find_folding
 from dlx.run.units import count_repeats, units
 
@@ -13,7 +16,7 @@ B = [0.80, 0.85, 0.79, 0.80, 0.83, 0.79]
 
 
 def write_folds(study, scores, name, folds=3, seeds=(0,)):
-    """Write runs of one optimizer: a score for each fold of each repeat, the same for every seed but a bit."""
+    """Write runs of one optimizer: a score for each fold of each repeat, a little higher for each seed."""
     for index, score in enumerate(scores):
         place = {"data.folds": folds, "data.repeat": index // folds + 1, "data.fold": index % folds + 1}
         for seed in seeds:
@@ -56,9 +59,7 @@ def test_the_answer_and_the_method_say_over_which_folds(analysis):
 
 def test_what_more_repeats_can_do_is_bounded(study):
     write_folds(study, A, "adam")
-    write_folds(
-        study, [score + change for score, change in zip(A, [-0.05, 0.03, 0, -0.02, 0.01, 0.02])], "sgd"
-    )
+    write_folds(study, list(np.add(A, [-0.05, 0.03, 0, -0.02, 0.01, 0.02])), "sgd")
     answer = study.analysis().answer
     # 2.571 sqrt(1/6 + 1/2) now, 1.962 sqrt(1/2) at the very least
     assert answer.next_step.startswith(
@@ -90,3 +91,19 @@ def test_folds_of_different_numbers_are_not_paired():
     assert (name, len(set(of_run))) == ("fold", 2)
     assert count_repeats(configs).units == 0
     assert find_folding(configs).overlap == 1 / 2
+
+
+def test_a_table_of_another_program_with_a_column_of_folds_is_cross_validation(tmp_path):
+    rows = [
+        f"{name},{repeat},{fold},{scores[3 * repeat + fold]}"
+        for name, scores in (("svm", A), ("knn", B))
+        for repeat in (0, 1)
+        for fold in (0, 1, 2)
+    ]
+    (tmp_path / "runs.csv").write_text("\n".join(["model,repeat,fold,accuracy", *rows]) + "\n")
+    found = analyse(load_any([tmp_path / "runs.csv"], Columns(seed=("repeat", "fold"))), Options())
+    assert (found.comparisons.unit, str(found.comparisons.folding)) == ("fold", "2 times 3-fold")
+    (pair,) = found.comparisons.against_best
+    differences = np.array(B) - np.array(A)
+    t = differences.mean() / np.sqrt(differences.var(ddof=1) * (1 / 6 + 1 / 2))
+    assert pair.p == pytest.approx(2 * stats.t.sf(abs(t), 5), rel=1e-8)

@@ -202,6 +202,8 @@ def _show(console: "Console", reference: "Reference", grades: "Sequence[Grade]",
             console.print(Text("  " if index else "- ") + line)
     if len(said) > REMARKS:
         console.print(Text(f"and remarks on {len(said) - REMARKS} more students, on the page", style="dim"))
+    if said:
+        console.print()
     _print_notes(console, reference.warnings, notes(reference))
     console.print(Text(f"\n{visible(str(page))}", style="bold"), soft_wrap=True)
 
@@ -209,7 +211,6 @@ def _show(console: "Console", reference: "Reference", grades: "Sequence[Grade]",
 def _print_notes(console: "Console", warnings: Sequence[str], notes: Sequence[str]) -> None:
     from rich.text import Text
 
-    console.print()
     for warning in warnings:
         console.print(Text(warning, style="yellow"))
     console.print(Text(" ".join(notes), style="dim"))

@@ -68,7 +68,7 @@ def test_students_of_a_list_are_named_and_missing_ones_get_a_row(school, said):
     said(school.submissions, "--against", school.file, "--students", students, code=1)
     rows = rows_of(school)
     assert rows["anna"]["last_name"] == "Arendt"
-    assert (rows["zoe"]["score"], rows["zoe"]["remarks"]) == ("0", "nothing was handed in")
+    assert (rows["zoe"]["score"], rows["zoe"]["remarks"]) == ("0.0", "nothing was handed in")
 
 
 def test_a_name_that_is_a_formula_stays_text_and_markup_is_escaped(school, said):
@@ -78,7 +78,7 @@ def test_a_name_that_is_a_formula_stays_text_and_markup_is_escaped(school, said)
     assert "'=cmd|x" in rows_of(school)
     page = (school.folder / "submissions-grades" / "index.html").read_text()
     assert "<script>[b]" not in page
-    assert "&lt;script&gt;[/]" in page
+    assert "&lt;script&gt;[b]" in page
 
 
 def test_the_page_opens_offline(school, said):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, any_path, existing_folder, output_folder
+from dlx.commands.parser import Parser, any_path, output_folder
 from dlx.errors import RequestError
 from dlx.working import working
 
@@ -45,6 +45,8 @@ REMARKS = 20  # students named below the table in the terminal
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx grade` with these arguments; return 0, or 1 if a submission could not be graded."""
     given = _parser().parse(arguments)
+    if given.submissions is not None and not given.submissions.is_dir():
+        raise RequestError(f"there is no folder '{given.submissions}' with submissions")
     from dlx.grade.assignment import read_assignment
 
     assignment = read_assignment(given.against)
@@ -142,7 +144,7 @@ def _parser() -> Parser:
         "submissions",
         metavar="SUBMISSIONS",
         nargs="?",
-        type=existing_folder,
+        type=any_path,
         help="a folder with one folder or CSV table for each student (default: only show the reference)",
     )
     parser.add_argument(

@@ -29,7 +29,7 @@ dlx grade submissions --against reference.yaml --check-module
 
 NOTES = """
 Each folder in SUBMISSIONS is a student: runs or a study of dlx, or logs of
-another program that dlx reads. A CSV table beside them is one, too. A
+another program that dlx reads. So is a CSV table beside the folders. A
 submission that cannot be read is a row with the reason. Nothing in it is
 executed, except with --check-module. docs/how-to/teaching.md shows an
 assignment from beginning to end, and what the reference's file holds.

@@ -59,6 +59,9 @@ def test_the_grades_have_the_columns_of_nbgrader_and_then_a_column_for_each_figu
     assert [rows["ben"][name] for name in names] == ["exercise 1", "2.0", "2.0", "3.0"]
     assert [rows["ben"][name] for name in ("val accuracy", "loss", "passed")] == ["0.0", "2.0", "false"]
     assert float(rows["ben"]["percent_correct"]) == pytest.approx(2 / 3)
+    ends = [float(rows["anna"][f"val accuracy ({what})"]) for what in ("low", "value", "high")]
+    assert ends == sorted(ends)
+    assert ends[1] == pytest.approx(0.91)
     assert float(rows["ben"]["val accuracy (value)"]) == pytest.approx(0.5)
 
 

@@ -28,8 +28,8 @@ dlx help train
 
 EXIT_CODES = (
     "0 done; 1 a run failed or diverged, a gradient is wrong, a published figure is not reproduced, "
-    "or dlx itself failed; 2 the request, configuration or data was wrong; 4 storage failed or memory "
-    "ran out; 130 interrupted (Ctrl-C); 143 terminated."
+    "a submission could not be graded, or dlx itself failed; 2 the request, configuration or data was "
+    "wrong; 4 storage failed or memory ran out; 130 interrupted (Ctrl-C); 143 terminated."
 )
 
 

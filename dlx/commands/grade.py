@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, any_path, existing_folder, output_folder
+from dlx.commands.parser import Parser, any_path, output_folder
 from dlx.errors import RequestError
 from dlx.working import working
 
@@ -29,7 +29,7 @@ dlx grade submissions --against reference.yaml --check-module
 
 NOTES = """
 Each folder in SUBMISSIONS is a student: runs or a study of dlx, or logs of
-another program that dlx reads. A CSV table beside them is one, too. A
+another program that dlx reads. So is a CSV table beside the folders. A
 submission that cannot be read is a row with the reason. Nothing in it is
 executed, except with --check-module. docs/how-to/teaching.md shows an
 assignment from beginning to end, and what the reference's file holds.
@@ -45,6 +45,8 @@ REMARKS = 20  # students named below the table in the terminal
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx grade` with these arguments; return 0, or 1 if a submission could not be graded."""
     given = _parser().parse(arguments)
+    if given.submissions is not None and not given.submissions.is_dir():
+        raise RequestError(f"there is no folder '{given.submissions}' with submissions")
     from dlx.grade.assignment import read_assignment
 
     assignment = read_assignment(given.against)
@@ -142,7 +144,7 @@ def _parser() -> Parser:
         "submissions",
         metavar="SUBMISSIONS",
         nargs="?",
-        type=existing_folder,
+        type=any_path,
         help="a folder with one folder or CSV table for each student (default: only show the reference)",
     )
     parser.add_argument(
@@ -202,6 +204,8 @@ def _show(console: "Console", reference: "Reference", grades: "Sequence[Grade]",
             console.print(Text("  " if index else "- ") + line)
     if len(said) > REMARKS:
         console.print(Text(f"and remarks on {len(said) - REMARKS} more students, on the page", style="dim"))
+    if said:
+        console.print()
     _print_notes(console, reference.warnings, notes(reference))
     console.print(Text(f"\n{visible(str(page))}", style="bold"), soft_wrap=True)
 
@@ -209,7 +213,6 @@ def _show(console: "Console", reference: "Reference", grades: "Sequence[Grade]",
 def _print_notes(console: "Console", warnings: Sequence[str], notes: Sequence[str]) -> None:
     from rich.text import Text
 
-    console.print()
     for warning in warnings:
         console.print(Text(warning, style="yellow"))
     console.print(Text(" ".join(notes), style="dim"))

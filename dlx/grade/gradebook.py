@@ -36,7 +36,7 @@ def _modules(grades: Sequence[Grade]) -> bool:
 def grades_csv(reference: Reference, grades: Sequence[Grade], people: Mapping[str, Person]) -> str:
     """Return one row for each student: nbgrader's columns, then, as Otter has them, the points by question.
 
-    After these come `percent_correct`, `passed`, the measured `value` of each figure, and `remarks`.
+    After these come `percent_correct`, `passed`, each figure with both ends of its interval, and `remarks`.
     """
     modules, most = _modules(grades), max_score(reference, grades)
     figures = reference.assignment.figures
@@ -46,7 +46,14 @@ def grades_csv(reference: Reference, grades: Sequence[Grade], people: Mapping[st
         person = people.get(each.student, {})
         earned = [one.figure.points * one.passed for one in each.judged] or [0.0] * len(figures)
         earned += [float(each.module == [])] if modules else []
-        values = [one.value for one in each.judged] or [None] * len(figures)
+        measured = [
+            cell
+            for one in each.judged
+            for cell in (
+                one.value,
+                *((one.interval.low, one.interval.high) if one.interval else (None, None)),
+            )
+        ]
         rows.append(
             [
                 *(reference.assignment.assignment, "", "", each.student),
@@ -54,10 +61,10 @@ def grades_csv(reference: Reference, grades: Sequence[Grade], people: Mapping[st
                 *(each.score, 0.0, each.score, most),
                 *earned,
                 *(each.score / most, math.isclose(each.score, most)),
-                *(*values, "; ".join(each.remarks)),
+                *(*(measured or [None] * 3 * len(figures)), "; ".join(each.remarks)),
             ]
         )
-    named = [f"{figure.label} (value)" for figure in figures]
+    named = [f"{figure.label} ({what})" for figure in figures for what in ("value", "low", "high")]
     return write_csv([*NBGRADER, *questions, "percent_correct", "passed", *named, "remarks"], rows)
 
 

@@ -48,7 +48,7 @@ class Grade:
     def score(self) -> float:
         """The points of the figures that pass, and one for a module without problems if it was checked."""
         points = sum(each.figure.points for each in self.judged if each.passed)
-        return points + (self.module == [])
+        return float(points + (self.module == []))
 
     @property
     def remarks(self) -> list[str]:

@@ -53,6 +53,7 @@ def _own_project(tmp_path, monkeypatch):
         ("train --cfg j", ["job"]),
         ("report o", ["outputs/mystudy"]),
         ("report --wat", ["--watch"]),
+        ("grade --aga", ["--against"]),
         ("data p", ["prepare"]),
         ("data prepare fa", ["fashion_mnist"]),
         ("completion f", ["fish"]),

@@ -59,6 +59,9 @@ def test_the_grades_have_the_columns_of_nbgrader_and_then_a_column_for_each_figu
     assert [rows["ben"][name] for name in names] == ["exercise 1", "2.0", "2.0", "3.0"]
     assert [rows["ben"][name] for name in ("val accuracy", "loss", "passed")] == ["0.0", "2.0", "false"]
     assert float(rows["ben"]["percent_correct"]) == pytest.approx(2 / 3)
+    ends = [float(rows["anna"][f"val accuracy ({what})"]) for what in ("low", "value", "high")]
+    assert ends == sorted(ends)
+    assert ends[1] == pytest.approx(0.91)
     assert float(rows["ben"]["val accuracy (value)"]) == pytest.approx(0.5)
 
 
@@ -68,7 +71,7 @@ def test_students_of_a_list_are_named_and_missing_ones_get_a_row(school, said):
     said(school.submissions, "--against", school.file, "--students", students, code=1)
     rows = rows_of(school)
     assert rows["anna"]["last_name"] == "Arendt"
-    assert (rows["zoe"]["score"], rows["zoe"]["remarks"]) == ("0", "nothing was handed in")
+    assert (rows["zoe"]["score"], rows["zoe"]["remarks"]) == ("0.0", "nothing was handed in")
 
 
 def test_a_name_that_is_a_formula_stays_text_and_markup_is_escaped(school, said):
@@ -78,7 +81,7 @@ def test_a_name_that_is_a_formula_stays_text_and_markup_is_escaped(school, said)
     assert "'=cmd|x" in rows_of(school)
     page = (school.folder / "submissions-grades" / "index.html").read_text()
     assert "<script>[b]" not in page
-    assert "&lt;script&gt;[/]" in page
+    assert "&lt;script&gt;[b]" in page
 
 
 def test_the_page_opens_offline(school, said):

@@ -41,6 +41,8 @@ def report(study, *flags):
         if path.suffix in (".csv", ".md", ".tex", ".json", ".svg", ".html"):
             text = re.sub(r"<(script|style)>.*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
             texts[name] = re.sub(r"<[^>]*>", " ", text)
+            if name == "index.html":
+                texts["classes"] = " ".join(re.findall(r'class="([^"]*)"', path.read_text(encoding="utf-8")))
         elif path.suffix == ".xlsx":
             texts[name] = zipfile.ZipFile(path).read("xl/workbook.xml").decode()
     return texts
@@ -60,6 +62,12 @@ def test_that_findings_were_left_out_is_said_once(both):
     assert silent["terminal"].count(LEFT_OUT) == 1
     assert silent["index.html"].count(LEFT_OUT) == 1
     assert json.loads(silent["report.json"])["answer"]["sentence"] == LEFT_OUT
+
+
+def test_the_first_row_is_not_marked_as_the_best(both):
+    told, silent = both
+    assert " ranked" in told["classes"]
+    assert " ranked" not in silent["classes"]
 
 
 def test_scores_and_curves_are_those_of_the_whole_report(both):

@@ -129,7 +129,7 @@ def folder(prepared, tmp_path, monkeypatch):
 
 
 def save(block: Block) -> None:
-    """Save a block under its title, after what was saved there before; check a file of settings or a claim."""
+    """Save a block under its title, after what was saved there before; check settings and claims."""
     path = Path(block.title)
     if path.parts[0] == "dlx":
         return  # a file of a clone
@@ -162,7 +162,10 @@ def run(words: list[str], *, compose_only: bool = False) -> int:
     if verb == "train":
         given = shortened(given)
     if verb == "report":  # of a preset's study, which was not trained
-        given = [word if not word.startswith("outputs") or Path(word).exists() else "outputs/mystudy" for word in given]
+        given = [
+            word if not word.startswith("outputs") or Path(word).exists() else "outputs/mystudy"
+            for word in given
+        ]
     try:
         return main([verb, *given] if verb else [])
     except SystemExit as ended:  # --help

@@ -249,7 +249,9 @@ def _row(key: Key, type_and_range: str, prefix: str) -> tuple[str, ...]:
 def _escaped(text: str) -> str:
     """Keep the characters of a comment that Markdown would read, except those in backticks."""
     parts = text.split("`")
-    parts[::2] = [re.sub(r"([*|_\[\]])", r"\\\1", html.escape(part, quote=False)) for part in parts[::2]]
+    parts[::2] = [
+        re.sub(r"([*|\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", html.escape(part, quote=False)) for part in parts[::2]
+    ]
     return "`".join(parts)
 
 

@@ -52,6 +52,7 @@ def test_blocks_that_cannot_run_are_counted():
     assert {page: count for page, count in found.items() if count} == NEEDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=page_name)
 def test_the_blocks_of_a_page_run_in_their_order(page, folder, capsys):
     for block in blocks_of(page):

@@ -162,7 +162,7 @@ def run(words: list[str], *, compose_only: bool = False) -> int:
         return 0 if find_claims([word for word in given if word[0] != "-" and "=" not in word]) else 2
     if verb == "train":
         given = shortened(given)
-    if "--watch" in given:  # it would wait for half a minute without news: tests/report/test_watch.py
+    if "--watch" in given:  # it waits for a minute without news: tests/report/test_watch.py
         parser_of(verb).parse(given)
         given.remove("--watch")
     if verb == "report":  # of a preset's study, which was not trained

@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COVERAGE := 'coverage>=7.10'  # the first that follows processes which tests start
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal  # neighbours stay together, so a fixture is made in one process
 
-.PHONY: help setup demo test quick lint audit workflows lock docs reference bench wheel clean
+.PHONY: help setup demo test quick coverage mutants lint audit workflows lock docs reference bench wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -14,8 +15,9 @@ setup: $(VENV)/.ready ## Create .venv and install dlx into it; LOCKED=1: with th
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --require-hashes --requirement .ci/requirements.txt)
-	$(BIN)/python -m pip install --quiet $(if $(LOCKED),--no-deps) --editable '.[dev]'
+	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement .ci/requirements.txt)
+	$(BIN)/python -m pip install --quiet --no-compile $(if $(LOCKED),--no-deps) --editable '.[dev]'
+	@$(BIN)/python -W ignore -m compileall -qq -j 0 $(VENV)/lib || true  # on every core; pip uses one
 	@touch $@
 
 demo: setup ## Train mlp against mlp_bn on digits (12 runs, offline) and write the report
@@ -27,6 +29,15 @@ test: setup ## Run the test suite, on every core
 
 quick: setup ## Run the tests that a change most likely breaks: no network, no browser, nothing slow
 	$(BIN)/python -m pytest $(PARALLEL) -q -m 'not slow' --durations=10 --durations-min=2
+
+coverage: setup ## Run the test suite and print which lines of dlx it does not run
+	$(BIN)/python -m pip install --quiet $(COVERAGE)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PARALLEL) -q; $(BIN)/coverage combine --quiet && $(BIN)/coverage report
+
+mutants: setup ## Change a line at random and see whether a test fails: AREA=stats SAMPLE=60 SEED=0
+	$(BIN)/python -m pip install --quiet $(COVERAGE)
+	$(BIN)/python -m tests.mutants --area $(or $(AREA),stats) --sample $(or $(SAMPLE),60) --seed $(or $(SEED),0)
 
 lint: setup ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff check .

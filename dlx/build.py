@@ -3,44 +3,38 @@
 All that can fail before training fails here, with one line for the user.
 """
 
-import copy
 import functools
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from dlx import rng
 from dlx.augment.transforms import build_augment
-from dlx.config import DataSettings, Settings
+from dlx.config import DataSettings, SeedSettings, Settings
 from dlx.data.dataset import Dataset, Split, load
 from dlx.data.label_noise import with_label_noise
 from dlx.data.own_files import check_unchanged, data_fingerprints
-from dlx.device import describe_device, select_device
-from dlx.engine.evaluation import evaluation_batch
+from dlx.device import select_device
 from dlx.engine.hooks import load_hook
 from dlx.engine.memory import check_model_memory
-from dlx.engine.model_summary import LayerSummary, multiply_adds, summarise_layers, watch_layers
+from dlx.engine.model_summary import multiply_adds
 from dlx.engine.probes import GradientProbe, LayerProbe, Probes, StepProbe
 from dlx.engine.run import Run, Seeds, steps_per_epoch
-from dlx.engine.signature import signature
-from dlx.engine.stacked_model import UnstackableError
 from dlx.engine.task import find_monitor, find_task
 from dlx.errors import RequestError
-from dlx.execution import Execution, operation_without, prepare
+from dlx.execution import Execution, prepare
 from dlx.loss.losses import Loss, losses
 from dlx.metrics.catalogue import Task
 from dlx.metrics.metrics import Metric, build_metrics, try_metric
-from dlx.model.custom import take_one_tensor
-from dlx.model.models import FittedToInputs, initialise, models, use_generator
-from dlx.optimizer.optimizers import optimizers
+from dlx.model.models import FittedToInputs, initialise, models
+from dlx.optimizer.optimizers import build_optimizers
 from dlx.optimizer.schedule import build_schedule
 from dlx.own.sources import own_sources
 from dlx.own.target import one_line
+from dlx.preflight import Preflight, part_of
 from dlx.run.documents import shorten
 from dlx.validation import as_typed
 
@@ -60,6 +54,7 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
     size. `like`: a run that was built before; steps of an equal module are not tried again. Raises
     RequestError if the settings do not fit together, the data or the machine.
     """
+    settings = with_seeds_of_fold(settings)
     device, dtype = select_device(settings.device), getattr(torch, settings.dtype)
     execution = Execution(settings.precision, settings.deterministic, settings.compile, settings.cuda_graphs)
     prepare(execution, device)
@@ -83,16 +78,17 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
     notices = [*data.notes]
     model = _build_model(settings, data, outputs, device, dtype, notices)
     _check_last_batch(settings, data, model)
-    layers = _try_model(settings, data, model, outputs, execution, notices)
+    preflight = Preflight(settings, data, loss, outputs, execution)
+    layers = preflight.try_model(model, notices)
     may_fail = bool(settings.targets) or settings.deterministic
-    if may_fail and not (like and _takes_equal_steps(settings, data, model, loss, execution, like)):
-        _try_steps(settings, data, model, loss, execution)
+    if may_fail and not (like and preflight.takes_equal_steps(model, like)):
+        preflight.try_steps(model)
     work = multiply_adds(layers) * settings.batch_size
     torch.set_num_threads(settings.threads or threads or (CORES if work >= THREADED_WORK else 1))
     return Run(
         data=data,
         model=model,
-        optimizers=_build_optimizers(settings, model),
+        optimizers=build_optimizers(settings.optimizer.name, settings.optimizer.arguments, model),
         schedule=build_schedule(
             settings.schedule.name,
             settings.schedule.arguments,
@@ -123,6 +119,19 @@ def build(settings: Settings, threads: int | None = None, like: Run | None = Non
         hooks=[load_hook(target) for target in settings.hooks],
         notices=notices,
     )
+
+
+def with_seeds_of_fold(settings: Settings) -> Settings:
+    """Return settings whose seeds are a fold's own; without folds, the same settings.
+
+    With one seed for all folds, two settings could differ by that seed's luck in every fold, which no test
+    over folds would notice.
+    """
+    if settings.data.fold is None:
+        return settings
+    purpose = f"repeat {settings.data.repeat}, fold"
+    own = {key: rng.derive_seed(seed, purpose, settings.data.fold) for key, seed in settings.seeds}
+    return settings.model_copy(update={"seeds": SeedSettings(**own)})
 
 
 @functools.lru_cache(maxsize=2)  # runs share one copy; a study may alternate between two data sets
@@ -196,7 +205,7 @@ def _build_model(
     dtype: torch.dtype,
     notices: list[str],
 ) -> nn.Module:
-    name, arguments, where = settings.model.name, settings.model.arguments, _part_of(settings, "model")
+    name, arguments, where = settings.model.name, settings.model.arguments, part_of(settings, "model")
     own = {"tell": notices.append} if settings.model.is_own else {}
     try:
         if not settings.model.is_own:  # their code runs once, and may do anything
@@ -229,157 +238,6 @@ def _check_last_batch(settings: Settings, data: Dataset, model: nn.Module) -> No
         raise RequestError(
             f"batch_size={batch}: {what}, which BatchNorm cannot normalise; use another batch_size{other}"
         )
-
-
-@torch.no_grad()
-def _try_model(
-    settings: Settings,
-    data: Dataset,
-    model: nn.Module,
-    needed: int,
-    execution: Execution,
-    notices: list[str],
-) -> Sequence[LayerSummary]:
-    """Try the model on two samples, because a user's module may do anything; return its layers."""
-    inputs, labels = data.train.slice(0, 2)
-    shapes: dict[str, tuple[int, ...] | None] = {}
-
-    def on_output(layer: str, output: Tensor) -> None:
-        by_sample = output.shape[:1] == labels.shape[:1]
-        shapes.setdefault(layer, tuple(output.shape[1:]) if by_sample else None)
-
-    where = _part_of(settings, "model")
-    try:
-        model.eval()
-        use_generator(model, rng.generator(settings.seeds.dropout, "try", device=inputs.device))
-        if settings.model.is_own and (
-            taken := take_one_tensor(model, model(inputs.clone()), (len(labels), needed))
-        ):
-            notices.append(f"{where}: returns several things; {taken} is used, the only one of its shape")
-        with rng.global_state(settings.seeds.dropout, "try"), watch_layers(model, on_output):
-            outputs = execution.outputs(model, inputs)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a user's code may raise anything, and sys.exit
-        if operation_without(error):
-            raise _failure(where, "", inputs.device, error) from error
-        raise RequestError(
-            f"{where}: it cannot take a batch of shape {tuple(inputs.shape)}: {one_line(error)}"
-        ) from error
-    _check_outputs(settings, data, outputs, (len(labels), needed))
-    return summarise_layers(model, shapes)
-
-
-def _check_outputs(settings: Settings, data: Dataset, outputs: object, expected: tuple[int, int]) -> None:
-    alone = isinstance(outputs, Tensor)
-    got = tuple(outputs.shape) if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
-    if got != expected:
-        raise RequestError(
-            f"{_part_of(settings, 'model')}: {data.describe_labels()} under {settings.loss.name} need "
-            f"outputs of shape (batch, {expected[1]}); for a batch of {expected[0]} it gave {got}"
-            f"{'' if alone else '; return that tensor alone from its forward'}"
-        )
-
-
-def _try_steps(settings: Settings, data: Dataset, model: nn.Module, loss: Loss, execution: Execution) -> None:
-    """Try a module on batches of the sizes that it will be given, in training and in evaluation.
-
-    A copy is tried, because a step changes running statistics.
-    """
-    samples, batch = len(data.train), settings.batch_size
-    last = 0 if settings.drop_last else samples % batch
-    sizes = [(batch, True), (last, True), (len(data.val) % evaluation_batch(data.input_shape), False)]
-    try:
-        trial = copy.deepcopy(model)
-    except Exception:  # noqa: BLE001 - such a module trains all the same
-        return
-    for size, training in (pair for pair in sizes if pair[0] > 0):
-        part = (data.train if training else data.val).slice(0, size)
-        blamed = ["model"]
-        try:
-            with rng.global_state(settings.seeds.dropout, "try"):
-                use_generator(trial, rng.generator(settings.seeds.dropout, "try", device=part[0].device))
-                _try_step(settings, data, trial.train(training), loss, execution, part, blamed)
-        except (RequestError, KeyboardInterrupt):
-            raise
-        except (MemoryError, torch.OutOfMemoryError):  # of the copy, without which it may well fit
-            return
-        except BaseException as error:
-            what = f"{'a training step on' if training else 'evaluating'} a batch of {size} fails"
-            raise _failure(_part_of(settings, blamed[-1]), what, part[0].device, error) from error
-
-
-def _takes_equal_steps(
-    settings: Settings, data: Dataset, model: nn.Module, loss: Loss, execution: Execution, like: Run
-) -> bool:
-    """Return whether a run's steps differ from those of one `like` it in numbers alone.
-
-    Trying them is half of what another seed of a user's module took to build: 8 of 16 ms.
-    """
-    ours = (settings.batch_size, settings.drop_last, execution)
-    if data is not like.data or type(loss) is not type(like.loss):
-        return False
-    if ours != (like.batch_size, like.drop_last, like.execution):
-        return False
-    try:
-        return signature(model) == signature(like.model)
-    except UnstackableError:  # they cannot be compared
-        return False
-
-
-def _try_step(
-    settings: Settings,
-    data: Dataset,
-    model: nn.Module,
-    loss: Loss,
-    execution: Execution,
-    batch: tuple[Tensor, Tensor],
-    blamed: list[str],
-) -> None:
-    """Try a step, or an evaluation if the model is in that mode; add own parts to `blamed` in turn."""
-    inputs, labels = batch
-    outputs = execution.outputs(model, inputs)
-    _check_outputs(settings, data, outputs, (len(labels), _outputs(data, loss)))
-    blamed += ["loss"] if settings.loss.is_own else []
-    losses = loss.reduce(loss.per_sample(outputs, labels))
-    if not model.training:
-        return
-    losses.backward()  # type: ignore[no-untyped-call]
-    if settings.optimizer.is_own:
-        blamed.append("optimizer")
-        for optimizer in _build_optimizers(settings, model):
-            optimizer.step()
-
-
-def _failure(where: str, what: str, device: torch.device, error: BaseException) -> RequestError:
-    """Return the error for a part that does not work: the operation to blame, if torch names one."""
-    if operation := operation_without(error):
-        return RequestError(
-            f"deterministic=true: {operation} has no deterministic version on {describe_device(device)}; "
-            "set deterministic=false or use another layer"
-        )
-    return RequestError(f"{where}: {what}: {one_line(error)}")
-
-
-def _part_of(settings: Settings, group: str) -> str:
-    """Return the word that chose a part: that of the user's own, if it is one."""
-    key = f"{group}.target"
-    return (
-        f"{key}={settings.targets[key]}"
-        if key in settings.targets
-        else f"{group}.name={getattr(settings, group).name}"
-    )
-
-
-def _build_optimizers(settings: Settings, model: nn.Module) -> list[Optimizer]:
-    built = optimizers.build(
-        settings.optimizer.name,
-        settings.optimizer.arguments,
-        parameters=[p for p in model.parameters() if p.requires_grad],
-    )
-    for group in (group for optimizer in built for group in optimizer.param_groups):
-        group["initial_lr"] = group["lr"]  # torch's own name for what schedules multiply
-    return built
 
 
 def _build_probes(settings: Settings, data: Dataset, model: nn.Module, *, classifies: bool) -> Probes:

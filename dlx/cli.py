@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from dlx.commands.verbs import VERBS
+from dlx.commands.verbs import DELETES, MEANT, VERBS
 from dlx.signals import SAID, signals
 
 FOLDERS_ONLY = (
@@ -14,6 +14,7 @@ FOLDERS_ONLY = (
     "report",
     "diff",
     "evaluate",
+    "grade",
 )  # verbs whose words may hold bytes that are not text, as names of files may
 
 EXAMPLES = """
@@ -150,7 +151,10 @@ def _without_verb(words: list[str]) -> int:
     )
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     if words and not words[0].startswith("-"):
-        near = nearest(words[0], VERBS)
+        meant = MEANT.get(words[0])
+        near = f"; did you mean '{meant}'?" if meant else nearest(words[0], VERBS)
+        if words[0] in DELETES:
+            near = "; to delete a study or a run, delete its folder below outputs/"
         raise RequestError(f"there is no verb '{words[0]}'{near} (allowed: {', '.join(VERBS)})")
     if parser.parse(words).version:
         from dlx import __version__
@@ -172,6 +176,8 @@ def _fail(verb: str, message: str, code: int) -> int:
         traceback.print_exc()
         return code
     from dlx.report.text import visible
+    from dlx.streams import wrapped
 
-    print(f"{f'dlx {verb}'.strip()}: {visible(' '.join(message.split()))}", file=sys.stderr)
+    line = f"{f'dlx {verb}'.strip()}: {visible(' '.join(message.split()))}"
+    print(wrapped(line, sys.stderr), file=sys.stderr)
     return code

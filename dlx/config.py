@@ -19,8 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from dlx.errors import RequestError, nearest, unknown
-from dlx.metrics.catalogue import check_monitor
+from dlx.errors import RequestError, nearest
+from dlx.metrics.catalogue import check_monitor, is_own
+from dlx.run.folds import check_folds
 from dlx.validation import as_typed, check_finite, describe
 
 
@@ -39,7 +40,9 @@ OWN_GROUPS = ("data", "model", "optimizer", "loss")  # and `augment`, whose keys
 MOST_EPOCHS = 10_000_000  # a line of history.csv for each is 1 GB
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
+    """Settings with no other keys than these."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -76,6 +79,7 @@ class DataSettings(Component):
     """Where the data is and how it is split: sizes are counts (int), fractions (float) or null.
 
     `split_seed`: draws the split; null takes the samples in the order of the source.
+    `folds`: of cross-validation, `repeats` times; each is a run, whose `repeat` and `fold` count from 1.
     `val_from`: what validation is drawn from; with "test", the source's test set becomes the validation set.
     """
 
@@ -87,9 +91,18 @@ class DataSettings(Component):
     split_seed: Seed | None
     stratify: bool
     standardise: Literal["none", "unit", "mean_std", "mean_std_by_feature", "mean_image"]
+    folds: Annotated[int, Field(ge=2)] | None = None
+    repeats: Annotated[int, Field(ge=1)] = 1
+    fold: Annotated[int, Field(ge=1)] | None = None
+    repeat: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _folds_fit_together(self) -> Self:
+        check_folds(self)
+        return self
 
 
-class SeedSettings(_Closed):
+class SeedSettings(Closed):
     """One seed for each source of randomness; each follows `seed` unless it is set."""
 
     init: Seed
@@ -98,14 +111,14 @@ class SeedSettings(_Closed):
     dropout: Seed
 
 
-class EarlyStoppingSettings(_Closed):
+class EarlyStoppingSettings(Closed):
     """Stop after `patience` epochs without an improvement of more than `min_delta`; 0 never stops early."""
 
     patience: Annotated[int, Field(ge=0)]
     min_delta: Annotated[float, Field(ge=0)]
 
 
-class EngineSettings(_Closed):
+class EngineSettings(Closed):
     """`loop` trains runs one by one, `stacked` trains runs of equal shapes together, `auto` chooses.
 
     `width`: of `stacked`, the most runs to train together; None leaves it to the planner.
@@ -115,66 +128,7 @@ class EngineSettings(_Closed):
     width: Annotated[int, Field(ge=1)] | None = None
 
 
-class LauncherSettings(_Closed):
-    """Who trains a request's cohorts; each launcher has its own settings, and its YAML explains them.
-
-    `memory`: the share of a worker's memory that a cohort may take.
-    """
-
-    name: str
-    memory: Annotated[float, Field(gt=0, le=1)]
-
-
-class LocalSettings(LauncherSettings):
-    """Processes of this machine: `processes` side by side; None: one a core."""
-
-    name: Literal["local"]
-    processes: Annotated[int, Field(ge=1)] | None
-
-
-class JoblibSettings(LauncherSettings):
-    """`parallel`: further arguments of joblib.Parallel."""
-
-    name: Literal["joblib"]
-    processes: Annotated[int, Field(ge=1)] | None
-    parallel: dict[str, Any] = {}
-
-
-class RaySettings(LauncherSettings):
-    """Tasks of a Ray cluster, which take `cpus` and `gpus` each; `init`: further arguments of ray.init."""
-
-    name: Literal["ray"]
-    address: Annotated[str, Field(min_length=1)]
-    processes: Annotated[int, Field(ge=1)] | None
-    cpus: Annotated[int, Field(ge=1, le=1024)]  # also the threads of a cohort
-    gpus: Annotated[float, Field(ge=0)]
-    init: dict[str, Any] = {}
-
-
-class SlurmSettings(LauncherSettings):
-    """Jobs of a Slurm cluster, by the names that submitit gives to what a job is given."""
-
-    name: Literal["slurm"]
-    executor: Literal["slurm", "local"]
-    partition: str | None
-    timeout_min: Annotated[int, Field(ge=1)]
-    max_num_timeout: Annotated[int, Field(ge=0)]
-    cpus_per_task: Annotated[int, Field(ge=1, le=1024)]  # also the threads of a cohort
-    gpus_per_node: Annotated[int, Field(ge=0)]
-    mem_gb: Annotated[float, Field(gt=0)]
-    array_parallelism: Annotated[int, Field(ge=1)]
-    parameters: dict[str, Any] = {}
-
-
-LAUNCHERS: dict[str, type[LauncherSettings]] = {
-    "local": LocalSettings,
-    "joblib": JoblibSettings,
-    "ray": RaySettings,
-    "slurm": SlurmSettings,
-}
-
-
-class CheckpointSettings(_Closed):
+class CheckpointSettings(Closed):
     """When a run that is training is kept: every so many epochs, or seconds ("30s").
 
     `auto`: as often as costs below 3% of the time.
@@ -190,19 +144,19 @@ class CheckpointSettings(_Closed):
         return value
 
 
-class ProbeSettings(_Closed):
+class ProbeSettings(Closed):
     """What to record about the inside of the net (see engine/probes.py); no probe changes a number."""
 
-    layers: bool
-    gradients: bool
-    steps: bool
-    classes: bool
-    logits: list[Annotated[int, Field(ge=1)]]
-    train_samples: Annotated[int, Field(ge=0)]
-    images: Annotated[int, Field(ge=0, le=64)]
+    layers: bool = False
+    gradients: bool = False
+    steps: bool = False
+    classes: bool = False
+    logits: list[Annotated[int, Field(ge=1)]] = []
+    train_samples: Annotated[int, Field(ge=0)] = 0
+    images: Annotated[int, Field(ge=0, le=64)] = 0
 
 
-class Settings(_Closed):
+class Settings(Closed):
     """A whole run, resolved and checked."""
 
     name: str
@@ -231,7 +185,7 @@ class Settings(_Closed):
     keep: Literal["auto", "none", "best", "last"]
     early_stopping: EarlyStoppingSettings
     checkpoint: CheckpointSettings = CheckpointSettings()
-    probes: ProbeSettings
+    probes: ProbeSettings = ProbeSettings()
     hooks: list[str] = []
     device: str
     threads: Annotated[int, Field(ge=1, le=1024)] | None  # far above, OpenMP crashes
@@ -249,7 +203,7 @@ class Settings(_Closed):
             f"{group}.target": each.arguments.get("target") for group, each in parts.items() if each.is_own
         }
         found["augment.target"] = self.augment.get("target")
-        found |= {f"metrics=[{metric}]": metric for metric in self.metrics if ":" in metric}
+        found |= {f"metrics=[{metric}]": metric for metric in self.metrics if is_own(metric)}
         found |= {f"hooks.{index}": target for index, target in enumerate(self.hooks)}
         return {key: target for key, target in found.items() if isinstance(target, str)}
 
@@ -347,23 +301,3 @@ def check_values(values: dict[str, Any]) -> Settings:
         return Settings.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise RequestError(describe(error)) from error
-
-
-def check_launcher(values: dict[str, Any]) -> LauncherSettings:
-    """Check how a request is to be executed; raises RequestError with one line."""
-    name = values.get("name")
-    if not isinstance(name, str) or name not in LAUNCHERS:
-        raise unknown("launcher.name", str(name), LAUNCHERS)
-    settings = LAUNCHERS[name]
-    for key in values:
-        if key not in settings.model_fields:
-            near = nearest(key, settings.model_fields)
-            allowed = ", ".join(sorted(settings.model_fields))
-            raise RequestError(
-                f"launcher.{key}: there is no such key{near} (allowed with launcher={name}: {allowed})"
-            )
-    check_finite({"launcher": values})
-    try:
-        return settings.model_validate_json(json.dumps(values))
-    except ValidationError as error:
-        raise RequestError(describe(error, "launcher")) from error

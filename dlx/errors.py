@@ -1,6 +1,7 @@
 """RequestError for mistakes that a user can fix, suggestions for mistyped names, and storage errors."""
 
 import errno
+import os
 import re
 from collections.abc import Iterable
 
@@ -54,6 +55,20 @@ class RequestError(ValueError):
 
     def __init__(self, message: object) -> None:
         super().__init__(shorten_quotes(str(message)))
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints for it in a notebook: the line, without the frames of dlx and Hydra."""
+        return in_one_line(self)
+
+
+def in_one_line(error: BaseException) -> list[str]:
+    """Return what a notebook prints for an error whose message says it all.
+
+    Raises NotImplementedError if HYDRA_FULL_ERROR=1: IPython then prints the traceback.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise NotImplementedError
+    return [f"{type(error).__name__}: {error}"]
 
 
 def shorten_quotes(message: str) -> str:

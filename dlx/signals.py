@@ -82,6 +82,8 @@ class StopSignals:
         try:
             if os.isatty(1):
                 os.write(1, SHOW_CURSOR)
+            if os.isatty(2):
+                os.write(2, b"\n")  # below the spinner's line, and the ^C that the terminal wrote behind it
             os.write(2, f"{self._name or 'dlx'}: {SAID[code]}\n".encode(errors="backslashreplace"))
         finally:  # nobody may be there to read it
             os._exit(code)

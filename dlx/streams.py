@@ -40,6 +40,20 @@ def take_over() -> None:
     sys.stderr = _stream(2, sys.stderr, "backslashreplace")
 
 
+def wrapped(line: str, stream: TextIO) -> str:
+    """Break a line between its words if `stream` is a terminal, which would break it within them.
+
+    Paths and settings stay whole, so that they can be copied. A pipe gets one line.
+    """
+    if not stream.isatty():
+        return line
+    import shutil
+    import textwrap
+
+    columns = shutil.get_terminal_size().columns
+    return textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+
+
 def _stream(descriptor: int, before: TextIO | None, errors: str) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(_Stream(descriptor, "w", closefd=False)),

@@ -9,6 +9,7 @@ from dlx.errors import RequestError, nearest
 
 # pydantic appends the failing member of a union as if it were a key: data.train_size.constrained-int.
 UNION_TAG = re.compile(r"^(constrained-)?(int|float|str|bool|none)$|[\[(]")
+SPAN = re.compile(r"\d+ ?(-|:|\.\.+) ?\d+")  # 0-4, 0:5 and 0..4, as other programs write several numbers
 # By pydantic's type of an error: what is allowed, with the limits that its context holds.
 ALLOWED = {
     "greater_than_equal": "must be {ge} or more",
@@ -70,6 +71,8 @@ def describe(error: ValidationError, where: str = "") -> str:
     else:
         message = first["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
+    if kind == "int_type" and isinstance(given, str) and SPAN.fullmatch(given):
+        message += f"; for several, write {key}=0,1,2 or '{key}=range(3)'"
     if not key or kind == "missing":
         return f"{key}: {message}".removeprefix(": ")
     return f"{key}={as_typed(given)}: {message}"

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from dlx import build as build_module
 from dlx.build import build
 from dlx.compose.request import compose
 from dlx.config import Settings
+from dlx.preflight import Preflight
 
 NET = """
 import torch
@@ -33,13 +34,13 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     (tmp_path / "seeded_net.py").write_text(NET)
     monkeypatch.chdir(tmp_path)
     seeds: list[int] = []
-    try_steps = build_module._try_steps
+    try_steps = Preflight.try_steps
 
-    def note(settings: Settings, *arguments: object) -> None:
-        seeds.append(settings.seed)
-        try_steps(settings, *arguments)  # type: ignore[arg-type]
+    def note(preflight: Preflight, model: nn.Module) -> None:
+        seeds.append(preflight.settings.seed)
+        try_steps(preflight, model)
 
-    monkeypatch.setattr(build_module, "_try_steps", note)
+    monkeypatch.setattr(Preflight, "try_steps", note)
     return seeds
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlx.errors import RequestError, describe_failure, nearest, shorten_quotes, unknown
+from dlx.errors import RequestError, describe_failure, in_one_line, nearest, shorten_quotes, unknown
 
 
 def test_a_message_of_short_words_stays_as_it_is():
@@ -18,6 +18,32 @@ def test_one_long_piece_is_cut_to_200_characters_in_its_middle():
     assert piece.startswith("epochs=01234")
     assert piece.endswith("198199:")
     assert cut.endswith(": must be a whole number")
+
+
+def test_a_notebook_prints_the_line_without_a_traceback(monkeypatch):
+    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
+    printed = []
+
+    class Shell(shell):
+        """Prints nothing, and has none of the parts that a whole shell starts."""
+
+        call_pdb = False
+
+        def __init__(self):
+            self._last_traceback = None
+
+        def _get_exc_info(self, _=None):
+            error = RequestError("epochs='x': must be a whole number")
+            return RequestError, error, None
+
+        def _showtraceback(self, _, error, lines):
+            printed.append(lines)
+
+    Shell().showtraceback()
+    assert printed == [["RequestError: epochs='x': must be a whole number"]]
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(NotImplementedError):
+        in_one_line(RequestError("x"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
+
+import dlx
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / ".ci" / "requirements.txt"
@@ -73,3 +76,32 @@ def test_an_audit_fails_only_for_a_known_vulnerability(packages: object, code: i
     audit = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(audit)
     assert audit.judged("" if packages is None else json.dumps({"dependencies": packages})) == (code, said)
+
+
+def test_the_hooks_of_pre_commit_are_what_make_lint_runs() -> None:
+    lint = (ROOT / "Makefile").read_text().split("\nlint:")[1].split("\n\n")[0]
+    run = [command.removesuffix(" .") for command in re.findall(r"\$\(BIN\)/(.*)", lint)]
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repository in config["repos"] for hook in repository["hooks"]]
+    found = [hook["entry"].removeprefix(".venv/bin/").removesuffix(" --force-exclude") for hook in hooks]
+    assert found == [command.replace("format --check", "format") for command in run]
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in hooks), "the project's own versions"
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == dlx.__version__
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+
+
+def test_each_form_for_issues_has_fields_with_labels() -> None:
+    forms = [
+        yaml.safe_load(path.read_text())
+        for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")
+        if path.name != "config.yml"
+    ]
+    assert len(forms) == 2
+    for form in forms:
+        assert {"name", "description", "body"} <= form.keys()
+        assert all(field["attributes"]["label"] for field in form["body"])
+        assert len({field["id"] for field in form["body"]}) == len(form["body"])

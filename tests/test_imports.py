@@ -1,6 +1,7 @@
 """The import rules: arrows point downwards, rooms do not know each other, heavy packages load late."""
 
 import ast
+import functools
 import json
 import shlex
 import subprocess
@@ -26,6 +27,7 @@ LAYERS = [
     ["dlx.cli"],
     ["dlx.crash"],
     ["dlx.commands"],
+    ["dlx.grade"],
     ["dlx.reproduce"],
     ["dlx.api"],
     ["dlx.results"],
@@ -36,10 +38,12 @@ LAYERS = [
     ["dlx.completion"],
     ["dlx.compose.folder"],
     ["dlx.build", "dlx.components"],
+    ["dlx.preflight"],
     ["dlx.project"],
     ["dlx.engine"],
     ["dlx.metrics", "dlx.surface.descent"],
     ["dlx.data", "dlx.augment", "dlx.model", "dlx.optimizer", "dlx.loss", "dlx.execution"],
+    ["dlx.launchers"],
     ["dlx.config", "dlx.rng", "dlx.device", "dlx.own"],
     ["dlx.registry", "dlx.run", "dlx.surface.terrain"],
     ["dlx.surface", "dlx.stats"],
@@ -85,6 +89,7 @@ WRONG = [
     "report nowhere",
     "report --colour",
     "evaluate nowhere",
+    "grade nowhere --against reference.yaml",
     "reproduce nosuch",
     "data prepare fashion",
 ]
@@ -110,6 +115,7 @@ WITHOUT_TORCH = [
     "dlx.study",
     "dlx.report",
     "dlx.importers",
+    "dlx.grade",
     "dlx.reproduce",
 ]
 WITHOUT_TORCH += [
@@ -132,8 +138,13 @@ WITHOUT_TORCH += ["dlx.run.predictions", "dlx.run.probes", "dlx.run.formats"]
 WITHOUT_TORCH += ["dlx.run.files", "dlx.run.documents", "dlx.run.arrays", "dlx.run.evaluations"]
 
 
+@functools.cache
 def imports(path, at_module_level=False):
     """The dotted names a file imports; those under `if TYPE_CHECKING` do not count."""
+    return list(_imports(path, at_module_level))
+
+
+def _imports(path, at_module_level):
     tree = ast.parse(path.read_text())
     typing_only = {
         id(inner)
@@ -185,6 +196,7 @@ def test_the_report_knows_only_the_files_of_runs(module):
         "dlx.run.paths",
         "dlx.run.history",
         "dlx.run.result",
+        "dlx.run.folds",
         "dlx.run.identity",
         "dlx.run.units",
         "dlx.surface.formula",

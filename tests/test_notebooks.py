@@ -26,6 +26,10 @@ def test_the_first_comparison_runs(tmp_path, monkeypatch):
         for output in cell.outputs
         if output.output_type == "execute_result"
     ]
+    training = next(cell for cell in notebook.cells if "dlx.train(" in cell.source)
+    (trained,) = training.outputs
+    assert trained["data"]["text/plain"].count("completed") == 12, "the summary alone is kept"
+    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" not in trained["data"]["text/plain"], "no bar is left"
     report, *frames, chart, guesses, scores = shown
     assert "data:image/svg+xml" in report["text/html"]
     assert report["text/html"].count("<tr") == 1 + 4, "a heading and four settings"

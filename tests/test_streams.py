@@ -1,11 +1,14 @@
 """Standard output without a reader, closed, full, or with only ASCII."""
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from dlx.streams import wrapped
 
 CODE = """
 import sys
@@ -50,3 +53,16 @@ def test_output_that_goes_to_a_full_disk_gives_exit_code_4_in_one_line(tmp_path:
 def test_letters_that_the_terminal_lacks_become_question_marks(tmp_path: Path) -> None:
     done = shell("| tail -1", tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert (done.returncode, done.stdout) == (0, "a line ?\n")
+
+
+def test_a_terminal_gets_lines_that_break_between_words_and_a_pipe_one_line(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    line = "dlx train: error: data.path=/a/path/that-is-longer-than-the-terminal/is-wide: is not there"
+    terminal, pipe = io.StringIO(), io.StringIO()
+    terminal.isatty = lambda: True
+    assert wrapped(line, terminal).splitlines() == [
+        "dlx train: error:",
+        "data.path=/a/path/that-is-longer-than-the-terminal/is-wide:",
+        "is not there",
+    ]
+    assert wrapped(line, pipe) == line

@@ -1,12 +1,18 @@
 """`dlx check`: compares autograd's gradients of one model and loss with finite differences."""
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.commands.parser import Parser, number, whole_number
+from dlx.commands.parser import Parser, any_path, number, whole_number
 from dlx.errors import RequestError
+from dlx.working import working
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from rich.table import Table
 
     from dlx.engine.gradient_check import TensorCheck
@@ -19,6 +25,7 @@ EXAMPLES = """
 dlx check model=mlp_bn model.dropout=0.3
 dlx check model=cnn loss=mean_squared_error --samples 8
 dlx check model=linear --entries 0
+dlx check model.target=mynet:Net --json gradients.json
 """
 
 NOTES = """
@@ -38,6 +45,16 @@ EXIT_CODES = (
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx check` with these arguments; return 0 if no gradient is wrong, 1 if one is."""
     given = _parser().parse(arguments)
+    with working("reading the request") as say:
+        title, results = _check(given, say)
+    _show(results, title, given.tolerance)
+    if given.json:
+        _write(results, given.tolerance, given.json)
+    return 0 if all(result.passed(given.tolerance) for result in results) else 1
+
+
+def _check(given: "Namespace", say: "Callable[[str], None]") -> "tuple[str, list[TensorCheck]]":
+    """Return what was checked, in a line, and how each gradient compares."""
     from dlx.components import check_components
     from dlx.compose.request import compose_one
 
@@ -64,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
         )
     if samples == 1 and any(isinstance(module, BATCH_NORMS) for module in run.model.modules()):
         raise RequestError("--samples 1: BatchNorm cannot normalise a batch of one; use 2 or more")
+    say("comparing gradients with finite differences")
     results = gradient_check.check_gradients(
         run, samples=samples, entries=given.entries, tolerance=given.tolerance
     )
@@ -71,8 +89,7 @@ def main(arguments: Sequence[str]) -> int:
         f"{settings.model.name}, {run.parameter_count:,} parameters, {settings.loss.name}; "
         f"{write_count(samples, 'sample')} of {settings.data.name}"
     )
-    _show(results, title, given.tolerance)
-    return 0 if all(result.passed(given.tolerance) for result in results) else 1
+    return title, results
 
 
 def _parser() -> Parser:
@@ -98,7 +115,24 @@ def _parser() -> Parser:
         metavar="X",
         help="largest relative error that passes (default: %(default)g)",
     )
+    parser.add_argument("--json", type=any_path, metavar="FILE", help="also write what was found into FILE")
     return parser
+
+
+def _write(results: "Sequence[TensorCheck]", tolerance: float, path: Path) -> None:
+    """Write each gradient: whether it passed, and its largest entry; null if that is not finite."""
+    from dlx.engine.gradient_check import INPUT
+    from dlx.run.paths import write_atomically
+
+    tensors = [
+        {
+            "name": result.name,
+            "passed": result.passed(tolerance),
+            "largest": result.gradient if math.isfinite(result.gradient) else None,
+        }
+        for result in results
+    ]
+    write_atomically(path, json.dumps({"input": INPUT, "tensors": tensors}).encode())
 
 
 def _show(results: "Sequence[TensorCheck]", title: str, tolerance: float) -> None:

@@ -1,11 +1,14 @@
 """`dlx data`: lists the data sets, shows what one holds, or fetches one ahead of time."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlx.commands.parser import Parser, any_path, one_of
 from dlx.errors import RequestError, nearest
+from dlx.streams import wrapped
+from dlx.working import working
 
 if TYPE_CHECKING:
     from dlx.config import DataSettings
@@ -84,21 +87,24 @@ def _show(name: str, overrides: Sequence[str], sheet: str | None) -> None:
         raise RequestError(f"--sheet {sheet}: give a file name that ends in .png")
     if sheet is not None and not Path(sheet).parent.is_dir():
         raise RequestError(f"--sheet {sheet}: there is no folder '{Path(sheet).parent}'")
-    settings = compose_one([*words, *overrides]).data
+    with working("reading the request"):
+        settings = compose_one([*words, *overrides]).data
     if settings.name == "table":
         _print_columns(settings)
         if settings.arguments.get("target") is None:
             print("classes and splits: add data.target=COLUMN, the column to predict")
             return
-    from dlx.data.dataset import read, split_as_set, warnings_on_splits  # imports torch
-    from dlx.data.overview import look_over
+    with working("reading the data") as say:
+        from dlx.data.dataset import read, split_as_set, warnings_on_splits  # imports torch
+        from dlx.data.overview import look_over
 
-    source = read(settings)
-    splits = split_as_set(source, settings)
-    overview = look_over(source.classes, *splits)
+        source = read(settings)
+        drawn = split_as_set(source, settings)
+        say("looking for repeated samples")
+        overview = look_over(source.classes, drawn.train, drawn.val, drawn.test)
     _print_overview(name, overview)
-    for sentence in (*source.notes, *warnings_on_splits(settings, *splits)):
-        print(sentence)
+    for sentence in (*source.notes, *warnings_on_splits(settings, source.classes, drawn)):
+        print(wrapped(sentence, sys.stdout))
     _draw(
         Path(sheet or f"{any_path(name).absolute().stem}-sheet.png"),
         overview,
@@ -148,7 +154,8 @@ def _print_overview(name: str, overview: "Overview") -> None:
     dtype = str(inputs.dtype).removeprefix("torch.")
     images = "x".join(map(str, shape)) + (" (channels x height x width)" if len(shape) == 3 else " features")
     sizes = ", ".join(f"{len(part)} {split}" for split, part in overview.splits.items())
-    print(f"{name}: {sizes}; {images}, {dtype} from {overview.low:g} to {overview.high:g}")
+    line = f"{name}: {sizes}; {images}, {dtype} from {overview.low:g} to {overview.high:g}"
+    print(wrapped(line, sys.stdout))
     labels = overview.splits["train"].labels
     if not labels.is_floating_point():
         _print_counts(overview)
@@ -178,7 +185,8 @@ def _print_repeated(overview: "Overview") -> None:
     if overview.relabelled:
         print(f"repeated: {overview.relabelled} of these have another label")
     if not overview.repeated:
-        print("repeated: no sample is in the training split twice, or in it and in another split")
+        line = "repeated: no sample is in the training split twice, or in it and in another split"
+        print(wrapped(line, sys.stdout))
 
 
 def _draw(file: Path, overview: "Overview", white: float | None, *, asked: bool) -> None:
@@ -204,9 +212,10 @@ def _prepare(name: str, overrides: Sequence[str]) -> None:
     from dlx.compose.request import compose_one
 
     settings = compose_one([f"data={name}", *overrides]).data
-    from dlx.data.dataset import read  # imports torch
+    with working("fetching and checking the data"):
+        from dlx.data.dataset import read  # imports torch
 
-    source = read(settings)
+        source = read(settings)
     parts = {"train": source.train, "validation": source.validation, "test": source.test}
     sizes = ", ".join(f"{len(arrays)} {part}" for part, arrays in parts.items() if arrays is not None)
     shape = "x".join(map(str, source.train.inputs.shape[1:]))

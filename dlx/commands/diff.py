@@ -12,6 +12,7 @@ from rich.text import Text
 from dlx.commands.parser import Parser, one_of
 from dlx.errors import RequestError
 from dlx.report.text import visible
+from dlx.working import working
 
 if TYPE_CHECKING:
     from dlx.report.difference import Difference
@@ -33,11 +34,12 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse(arguments)
     first = _place(given.first, None)
     second = _place(given.second, first[0])
-    from dlx.report.difference import find_difference
-    from dlx.report.side import Side
+    with working("reading the runs"):
+        from dlx.report.difference import find_difference
+        from dlx.report.side import Side
 
-    one, other = Side("A", *first), Side("B", *second)
-    found = find_difference(one, other, given.metric or "")
+        one, other = Side("A", *first), Side("B", *second)
+        found = find_difference(one, other, given.metric or "")
     print_difference(Console(highlight=False), found, [(given.first, one), (given.second, other)])
     return 0
 

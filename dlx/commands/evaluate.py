@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dlx.commands.parser import Parser, any_path, one_of, target
+from dlx.working import working
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,15 +31,19 @@ the validation split, and look at the test split once.
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx evaluate` with these arguments and return 0."""
     given = _parser().parse(arguments)
-    from dlx.report.text import visible
-    from dlx.scoring import choose_runs, code_to_run, earlier_looks, score_runs
+    from dlx.report.text import visible, write_count
 
-    choices = [choose_runs(folder, every=given.all) for folder in given.folders]
-    chosen = [run for choice in choices for run in choice.runs]
+    with working("reading the runs"):
+        from dlx.scoring import choose_runs, code_to_run, earlier_looks, score_runs  # imports torch
+
+        choices = [choose_runs(folder, every=given.all) for folder in given.folders]
+        chosen = [run for choice in choices for run in choice.runs]
     for code, where in code_to_run(chosen, given.target).items():
         print(f"running {visible(code)} ({visible(where)})", flush=True)
     earlier, damaged = earlier_looks(chosen, given.split)
-    _show(chosen, score_runs(chosen, given.split), earlier, given.split)
+    with working(f"scoring {write_count(len(chosen), 'run')} on the {given.split} split"):
+        looks = score_runs(chosen, given.split)
+    _show(chosen, looks, earlier, given.split)
     for reason in [*(each for choice in choices for each in choice.left_out.values()), *damaged]:
         print(f"left out: {visible(reason)}")
     return 0

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +16,11 @@ from rich.text import Text
 
 from dlx.commands.parser import Parser, any_path
 from dlx.errors import RequestError
-from dlx.report.design import find_design, label
+from dlx.report.design import find_design
 from dlx.report.text import visible, write_metric
 from dlx.run.documents import read_json
 from dlx.run.files import RESULT_LIMIT
+from dlx.run.format_version import NewerFormatError, refuse_newer
 from dlx.run.identity import CHOICE, flatten
 from dlx.run.paths import RESULT
 from dlx.study.state import OUTPUTS, run_folders, studies_by_time
@@ -36,7 +37,7 @@ dlx list --json
 
 # Metrics that settings are ranked by, the first that any run has, and whether higher is better.
 RANKED_BY = {"val_accuracy": True, "val_loss": False}
-CHOICES = ("model.name", "optimizer.name")  # name a setting that is alone
+CHOICES = ("model", "optimizer")  # name a setting that is alone, by the words of the command line
 LETTERS = 40  # of the best setting's name
 
 
@@ -97,6 +98,8 @@ def _listed(folder: Path, written: float) -> Listed:
         asked = {*study.runs} or {*results}
         training = any(study.is_held(cohort) for cohort in study.cohorts)
         state = "training" if training else _state(results, asked)
+    except NewerFormatError:
+        asked, state = {*results}, "of a newer dlx"
     except RequestError:  # its own files are damaged
         asked, state = {*results}, "damaged"
     time = datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
@@ -108,6 +111,7 @@ def _result(run: Path) -> dict[str, Any] | None:
     """Return what is needed of a run's result; None if it has none. A check of it all takes far longer."""
     try:
         document = read_json(run / RESULT, RESULT_LIMIT)
+        refuse_newer(run / RESULT, isinstance(document, dict) and document.get("format"))
     except (OSError, ValueError):
         return None
     whole = isinstance(document, dict) and isinstance(document.get("config"), dict)
@@ -139,11 +143,16 @@ def _best(results: dict[str, dict[str, Any]]) -> tuple[str, str, float | None]:
             by_setting[design.of_run[name]].append(float(value))
         means = {setting: fmean(values) for setting, values in by_setting.items()}
         best = max(means, key=lambda setting: means[setting] if higher else -means[setting])
-        first = {
-            key: value for key, value in design.shared.items() if key in ("model.name", "optimizer.name")
-        }
-        return design.labels[best] if len(design.rows) > 1 else label(first, {}), metric, means[best]
+        values = _settings(next(iter(runs.values())))
+        alone = ", ".join(filter(None, (_word(values, group) for group in CHOICES)))
+        return design.labels[best] if len(design.rows) > 1 else alone, metric, means[best]
     return "", "", None
+
+
+def _word(values: Mapping[str, Any], group: str) -> str:
+    """Return the choice of a group as one trains with it: mlp_bn, or mynet:Net of one's own."""
+    keys = (f"{group}.target", f"{CHOICE}{group}", f"{group}.name")
+    return next((str(values[key]) for key in keys if values.get(key)), "")
 
 
 def _settings(result: dict[str, Any]) -> dict[str, Any]:

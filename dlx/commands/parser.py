@@ -62,7 +62,10 @@ class Parser(argparse.ArgumentParser):
         if not flag.startswith("-"):
             raise RequestError(f"there is one word too many: '{unread[0]}'")
         allowed = [name for name in names if name.startswith("--")]
-        raise RequestError(f"there is no flag {flag}{nearest(flag, allowed)} (allowed: {', '.join(allowed)})")
+        near = nearest(flag, allowed)
+        if not near and any(action.metavar == "KEY=VALUE" for action in self._actions):
+            near = f"; settings have no dashes: {flag.lstrip('-')}=VALUE"
+        raise RequestError(f"there is no flag {flag}{near} (allowed: {', '.join(allowed)})")
 
     @property
     def flags(self) -> dict[str, argparse.Action]:

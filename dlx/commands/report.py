@@ -1,7 +1,7 @@
 """`dlx report`: compares the runs of a study, once or while they train."""
 
 import shlex
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ from dlx.working import working
 
 if TYPE_CHECKING:
     from dlx.importers.foreign_run import Columns
+    from dlx.report.export.width import Width
 
 FORMATS = ("csv", "docx", "xlsx", "tensorboard", "mlflow", "wandb")
 SUMMARY = """Compare the runs of a study. Prints a table; writes index.html, which opens offline, the table as
@@ -25,6 +26,7 @@ dlx report outputs/mystudy --baseline optimizer=sgd,lr=0.1
 dlx report outputs/mystudy --by optimizer --tune lr
 dlx report outputs/mystudy outputs/other --output both
 dlx report --watch
+dlx report outputs/mystudy --no-findings
 dlx report runs.csv --setting optimizer,lr --seed seed --metric accuracy
 dlx report lightning_logs
 """
@@ -33,6 +35,8 @@ dlx report lightning_logs
 def main(arguments: Sequence[str]) -> int:
     """Run `dlx report` with these arguments; return 0, or 130 or 143 if watching was stopped."""
     given = _parser().parse(arguments)
+    if given.no_findings and (given.details or given.baseline or given.margin is not None):
+        raise RequestError("--no-findings: cannot be combined with --details, --baseline or --margin")
     from dlx.report import renderer
     from dlx.report.folders import default_output, find_folders
 
@@ -45,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         from dlx.study.looks import Looks
 
     by, tune = (_keys(each) for each in (given.by, given.tune))
-    options = Options(by, tune, given.baseline, given.metric, given.margin)
+    options = Options(by, tune, given.baseline, given.metric, given.margin, findings=not given.no_findings)
     output = given.output or default_output(folders[0])
     if given.output is None and output.is_symlink():
         raise RequestError(f"{output} is a symbolic link; name the folder to write into with --output")
@@ -62,7 +66,8 @@ def main(arguments: Sequence[str]) -> int:
         study = None if given.watch is not None else load_any(folders, columns)
     if study and study.source:
         options = replace(options, metric=study.score)
-    looks = Looks(folders[0]) if len(folders) == 1 and not (study and study.source) else None
+    dlx_alone = len(folders) == 1 and not (study and study.source)
+    looks = Looks(folders[0]) if dlx_alone and not given.no_findings else None  # nothing is tested
     write = partial(
         write_report,
         folders,
@@ -71,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         options=options,
         exports=exports,
         columns=_keys(given.columns),
+        width=given.width,
         details=given.details,
         looks=looks,
     )
@@ -122,11 +128,23 @@ def _parser() -> Parser:
         help="also print all findings, how every setting compares, and how to read the table",
     )
     parser.add_argument(
+        "--no-findings",
+        action="store_true",
+        help="only figures and tables, without verdicts, answer and diagnosis: for a class to discuss",
+    )
+    parser.add_argument(
         "--export",
         metavar="FORMAT,...",
         type=_formats,
         default="",
         help=f"also write {list_words(FORMATS)} beside the page; report.json is always there",
+    )
+    parser.add_argument(
+        "--width",
+        metavar="WIDTH",
+        type=_width,
+        help="also write the plots for print into figures/, this wide, with letters of 7 and 8 points: 89mm, "
+        "3.5in, 252pt, or a journal's column, such as nature or nature-double",
     )
     parser.add_argument(
         "--columns",
@@ -179,6 +197,15 @@ def _add_comparison(parser: Parser) -> None:
         type=number(0),
         help="differences below M do not matter, so settings can be called equivalent (default: no margin)",
     )
+
+
+def _width(word: str) -> "Width":
+    from dlx.report.export.width import read_width
+
+    try:
+        return read_width(word)
+    except RequestError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _formats(words: str) -> str:

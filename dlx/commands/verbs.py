@@ -7,6 +7,7 @@ VERBS = {
     "report": "compare the runs of a study: a table, plots and one HTML page",
     "diff": "say in what two runs, settings or studies differ",
     "evaluate": "score chosen runs on held-out data, and count the looks",
+    "grade": "judge a class's runs by a reference, figure by figure",
     "reproduce": "rerun published experiments and check their figures",
     "check": "compare a model's gradients with finite differences",
     "data": "list the data sets, or fetch one ahead of time",
@@ -14,3 +15,8 @@ VERBS = {
     "doctor": "check the installation: versions, devices, caches, data",
     "completion": "print a script that completes words in bash, zsh or fish",
 }
+# What people type who know other programs, and the verb that does it.
+MEANT = {"compare": "report", "plot": "report", "show": "report", "summary": "report", "export": "report"}
+MEANT |= {"run": "train", "fit": "train", "sweep": "train", "resume": "train", "continue": "train"}
+MEANT |= {"eval": "evaluate", "test": "evaluate", "score": "evaluate", "ls": "list", "new": "init"}
+DELETES = ("delete", "remove", "rm", "clean")

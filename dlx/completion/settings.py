@@ -178,12 +178,10 @@ def _modules(group: str) -> list[list[ast.stmt]]:
 
 
 def _settings_classes() -> dict[str, dict[str, ast.expr]]:
-    """Return the fields of the classes of config.py, with their annotations."""
-    return {
-        node.name: _fields(node)
-        for node in _tree(PACKAGE / "config.py").body
-        if isinstance(node, ast.ClassDef)
-    }
+    """Return the fields of the classes of config.py and launchers.py, with their annotations."""
+    files = (PACKAGE / "config.py", PACKAGE / "launchers.py")
+    nodes = [node for file in files for node in _tree(file).body]
+    return {node.name: _fields(node) for node in nodes if isinstance(node, ast.ClassDef)}
 
 
 def _fields(node: ast.ClassDef) -> dict[str, ast.expr]:

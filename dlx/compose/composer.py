@@ -3,15 +3,11 @@
 Only this folder uses Hydra, and only its public functions.
 """
 
-import pickle
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import hydra
 from hydra.core.config_loader import ConfigLoader
@@ -24,22 +20,18 @@ from hydra.errors import OverrideParseException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
-from dlx.compose.explain import explain
+from dlx.compose.explain import explain, own_part
 from dlx.compose.folder import PRIMARY, config_folder
 from dlx.compose.own_yaml import SCHEME, OwnConfig, search_path
 from dlx.compose.sweep import sort_exactly, words_of
+from dlx.compose.templates import Composed, Templates, plain_values
 from dlx.compose.words import OF_REQUEST, check_words, literal, quote, quote_all_of
 from dlx.config import OWN, OWN_GROUPS
 from dlx.errors import RequestError, unknown
 from dlx.validation import as_typed
 
 LONGEST_KEY = 200  # characters
-PLAIN = bool | int | float | str | None
-UNRESOLVED = re.compile(r"\$\{|\?\?\?")  # an interpolation, or a value that is missing
-_COMPOSED: dict[tuple[object, ...], "_Template"] = {}  # 40 kB each
-MOST_COMPOSED = 256
 # Hydra 1.3 warns where its defaults of 1.1 are not turned down; 1.4 warns of the parameter that does so.
 DEFAULTS = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
@@ -57,38 +49,10 @@ def initialised(
         yield composer
 
 
-@dataclass(frozen=True)
-class Composed:
-    """A configuration, without Hydra's node, and the choice that was made from each group.
-
-    `values`: plain ones, with interpolations as they are written.
-    """
-
-    values: dict[str, Any]
-    choices: dict[str, str]
-
-    @cached_property
-    def config(self) -> DictConfig:
-        """The same for OmegaConf, which takes 1 ms."""
-        config = OmegaConf.create(self.values)
-        OmegaConf.set_struct(config, True)  # as Hydra leaves it
-        return config
-
-
-class _Template(NamedTuple):
-    """What some choices compose, pickled: as OmegaConf's object and as plain values; copies share nothing."""
-
-    config: bytes
-    values: bytes
-    choices: dict[str, str]
-
-
 class Composer:
     """Hydra, initialised: parses a request's words and composes configurations.
 
-    Runs that make the same choices from the groups, and add the same keys, share one composition (60 ms);
-    their values are set in copies of it (1 ms; 0.1 if each replaces a plain one by another). Whatever is not
-    plainly KEY=VALUE is left to Hydra.
+    Values that are plainly KEY=VALUE are set in copies (see `Templates`); the rest is left to Hydra.
 
     `given`: the request's overrides for its runs; `of_request`: its words for what it has once. Whatever
     Hydra, OmegaConf or the YAML parser raise becomes a RequestError.
@@ -108,8 +72,7 @@ class Composer:
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
         self._choices: dict[str, list[str]] = {}
-        self._files = _yaml_files()
-        self._templates: dict[tuple[str, ...], _Template | None] = {}
+        self._templates = Templates(config_name, self._compose)
 
     @property
     def unswept(self) -> list[str]:
@@ -185,10 +148,11 @@ class Composer:
         apart = {o.key_or_group for o in values}.isdisjoint(o.key_or_group for o in others)
         if apart and all(self._is_plain(o) or self._is_added(o) for o in others):
             choices = tuple(override.input_line or "" for override in others)
-            if (quick := self._set_in_copy(choices, values)) is not None:
+            shared = not self._searched
+            if (quick := self._templates.set_in_copy(choices, values, shared=shared)) is not None:
                 return quick
         config, made = self._compose([override.input_line or "" for override in overrides])
-        return Composed(_plain_values(config), made)
+        return Composed(plain_values(config), made)
 
     def compose_with_hydra(self, words: Sequence[str]) -> DictConfig:
         """Compose one configuration together with Hydra's own node."""
@@ -263,7 +227,8 @@ class Composer:
         for name in names:
             group, _, choice = f"{key}/{name}".rpartition("/")
             if not isinstance(name, str) or ".." in group or choice not in self._choices_of(group):
-                raise unknown(key, name if isinstance(name, str) else as_typed(name), self._choices_of(key))
+                given = name if isinstance(name, str) else as_typed(name)
+                raise RequestError(f"{unknown(key, given, self._choices_of(key))}{own_part(key, given)}")
 
     def _choices_of(self, group: str) -> list[str]:
         if group not in self._choices:
@@ -304,61 +269,6 @@ class Composer:
             return False
         return not self.is_group(key)
 
-    def _set_in_copy(self, choices: tuple[str, ...], values: Sequence[Override]) -> Composed | None:
-        """Set values in a copy of what the choices compose; None to leave it, or a complaint, to Hydra."""
-        try:
-            if choices not in self._templates:
-                self._templates[choices] = self._template(choices)
-            template = self._templates[choices]
-            if template is None:
-                return None
-            plain: dict[str, Any] = pickle.loads(template.values)  # noqa: S301 - pickled by `_template`
-            if all(_replace(plain, override.key_or_group, override.value()) for override in values):
-                return Composed(plain, template.choices)
-            config = pickle.loads(template.config)  # noqa: S301 - the same; copy.deepcopy takes 5.6 ms
-            for override in values:
-                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        except (RequestError, OmegaConfBaseException, ValueError, TypeError):  # Hydra raises its own again
-            self._templates.setdefault(choices, None)
-            return None
-        return Composed(_plain_values(config), template.choices)
-
-    def _template(self, choices: tuple[str, ...]) -> _Template:
-        """Compose some choices; what this process has composed from the same files is used again."""
-        key = (self._files, self._config_name, choices)
-        if key not in _COMPOSED or self._searched:
-            if len(_COMPOSED) >= MOST_COMPOSED:
-                _COMPOSED.clear()
-            config, made = self._compose(choices)
-            _COMPOSED[key] = _Template(pickle.dumps(config), pickle.dumps(_plain_values(config)), made)
-        return _COMPOSED[key]
-
-
-def _plain_values(config: DictConfig) -> dict[str, Any]:
-    content = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(content, dict), "a DictConfig has keys"
-    return {str(key): value for key, value in content.items()}
-
-
-def _replace(values: dict[str, Any], key: str, value: Any) -> bool:
-    """Replace a plain value by another; return False, without a change, where OmegaConf may do more.
-
-    It does for keys that are not there, groups of keys, lists of lists, interpolations and missing values.
-    """
-    *groups, last = key.split(".")
-    node: Any = values
-    for group in groups:
-        node = node.get(group) if isinstance(node, dict) else None
-    if not isinstance(node, dict) or not isinstance(node.get(last, values), PLAIN | list):
-        return False
-    items = value if isinstance(value, list) else [value]
-    if isinstance(node[last], list) != isinstance(value, list) or not all(
-        isinstance(item, PLAIN) and not (isinstance(item, str) and UNRESOLVED.search(item)) for item in items
-    ):
-        return False
-    node[last] = value
-    return True
-
 
 def _has_target(choice: object) -> bool:
     """Say whether a group's choice is a part of the user's own, though its target may be missing."""
@@ -372,14 +282,6 @@ def _with_defaults(group: str, own: DictConfig) -> DictConfig:
     merged = own if "name" in own or "name" not in packaged else OmegaConf.merge(packaged, own)
     assert isinstance(merged, DictConfig), "both have keys"
     return merged
-
-
-def _yaml_files() -> tuple[tuple[str, int, int], ...]:
-    """Return every YAML file that is composed from, with its time and size: 2 ms."""
-    folders = [config_folder(), Path.cwd() / "conf"]
-    files = sorted(file for folder in folders for file in folder.rglob("*.yaml"))
-    stats = [(file, file.stat()) for file in files if file.is_file()]
-    return tuple((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in stats)
 
 
 class UserConfigFirst(SearchPathPlugin):

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from yaml import MarkedYAMLError
 
 from dlx.compose.words import OF_REQUEST
+from dlx.config import OWN_GROUPS
 from dlx.errors import RequestError, nearest, unknown
 
 if TYPE_CHECKING:
@@ -41,11 +42,26 @@ def explain(error: Exception, composer: "Composer | None" = None) -> str:
     return said or f"the request cannot be composed ({type(error).__name__}; HYDRA_FULL_ERROR=1 shows where)"
 
 
+def own_part(group: str, given: str) -> str:
+    """Return how to name the file, folder or class of one's own that was given as a choice, or ""."""
+    path = Path(given)
+    try:
+        there = group == "data" and path.exists()
+    except (OSError, ValueError):  # a name too long
+        return ""
+    if there:
+        kind = "image_folder" if path.is_dir() else "npz" if path.suffix in (".npz", ".npy") else "table"
+        return f"; to read {given}: data={kind} data.path={given}"
+    if group in OWN_GROUPS and (found := re.fullmatch(r"([\w.]+?)(?:\.py)?:(\w+)", given)):
+        return f"; for your own: {group}.target={found[1]}:{found[2]}"
+    return ""
+
+
 def _not_readable(word: str) -> str:
     if word.endswith(","):
         return f"'{word}' ends with a comma; write several values without spaces: seed=0,1,2"
     if "=" not in word:
-        return f"'{word}' is not of the form KEY=VALUE"
+        return f"'{word}' is not of the form KEY=VALUE; write the two with = and without spaces"
     return (
         f"'{word}' is not of the form KEY=VALUE; a value with brackets, quotes or spaces needs two pairs of "
         "quotes, as in 'KEY=\"a (b)\"'"

@@ -10,15 +10,19 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlx.compose.composer import UNRESOLVED, Composed, initialised
+from dlx.compose.composer import initialised
 from dlx.compose.explain import explain
 from dlx.compose.fingerprints import fingerprints_of, look_again
 from dlx.compose.folder import PRIMARY
 from dlx.compose.grid import expand, labels
+from dlx.compose.sweep import MAX_RUNS, too_many
+from dlx.compose.templates import UNRESOLVED, Composed
 from dlx.compose.words import OF_REQUEST
-from dlx.config import LauncherSettings, Settings, check_launcher, check_values
+from dlx.config import Settings, check_values
 from dlx.errors import RequestError, nearest
-from dlx.run.identity import CHOSEN, DIGITS, Fingerprints, flatten, folder_name
+from dlx.launchers import LauncherSettings, check_launcher
+from dlx.run.folds import folds_to_run
+from dlx.run.identity import CHOSEN, DIGITS, FOLD, REPEAT, Fingerprints, flatten, folder_name
 from dlx.run.paths import typed_path
 
 _REFERENCE = re.compile(r"\$\{([a-z]\w*(?:\.[a-z]\w*)*)\}")  # to a value by its key from the root
@@ -74,13 +78,16 @@ def compose(
             check(checked[row])
     runs: dict[tuple[Path, str], ComposedRun] = {}
     for row in range(len(grid)):
-        study, name = checked[row].folder.parent, checked[row].folder.name
-        runs.setdefault((study, name[-DIGITS:]), checked[row])  # equal runs may have names of their own
+        for run in _folds(checked[row]):
+            study, name = run.folder.parent, run.folder.name
+            runs.setdefault((study, name[-DIGITS:]), run)  # equal runs may have names of their own
+        if len(runs) > MAX_RUNS:
+            raise too_many("data.folds")
     distinct = list(runs.values())
     _check_folders(distinct)
     _check_baselines(distinct)
     again = (
-        labels([run.words for run in distinct]) if len(distinct) < len(grid) else [r.label for r in distinct]
+        labels([run.words for run in distinct]) if len(distinct) != len(grid) else [r.label for r in distinct]
     )
     return Request(
         tuple(words),
@@ -136,6 +143,19 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
     root = typed_path(settings.output_root, "output_root")
     folder = root / settings.name / folder_name(values, fingerprints, words)
     return ComposedRun(label, tuple(words), composed.choices, values, settings, fingerprints, folder)
+
+
+def _folds(run: ComposedRun) -> list[ComposedRun]:
+    """Return a run for each fold that was asked for; the run itself if there are none."""
+    found = []
+    for place in folds_to_run(run.config["data"]):
+        config = run.config | {"data": run.config["data"] | place}
+        settings = run.settings.model_copy(update={"data": run.settings.data.model_copy(update=place)})
+        others = [word for word in run.words if word.partition("=")[0] not in (FOLD, REPEAT)]
+        words = (*others, *(f"data.{key}={value}" for key, value in place.items()))
+        folder = run.folder.parent / folder_name(config, run.fingerprints, words)
+        found.append(replace(run, words=words, config=config, settings=settings, folder=folder))
+    return found or [run]
 
 
 def _check_folders(runs: Sequence[ComposedRun]) -> None:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from dlx.config import DataSettings
+from dlx.data.folds import note_on_small_classes
 from dlx.data.on_disk import OnDisk, Samples, in_memory
 from dlx.data.prefetch import prefetch
 from dlx.data.source import Arrays, Source, data_root, sources
-from dlx.data.split import split
+from dlx.data.split import Fold, Splits, split
 from dlx.data.standardise import Standardise, fit
 from dlx.data.storage import keeps_floats
 from dlx.errors import RequestError
@@ -96,7 +97,8 @@ class Split:
 class Dataset:
     """The splits of a data set, whose batches are standardised by `standardise`.
 
-    `notes`: sentences on what was understood otherwise than it is stored, and on small splits.
+    `notes`: sentences on what was understood otherwise than it is stored, and on small splits. `val_rows`
+    [N]: where the validation samples are in the data's training part; None if they come from another part.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Dataset:
     test: Split
     standardise: Standardise | None = None
     notes: tuple[str, ...] = ()
+    val_rows: Tensor | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -152,8 +155,9 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
         raise RequestError(
             f"data.name={settings.name}: has {len(source.classes)} class, but at least two are needed"
         )
-    train, val, test = split_as_set(source, settings)
-    notes = (*source.notes, *warnings_on_splits(settings, train, val, test))
+    drawn = split_as_set(source, settings)
+    train, val, test = drawn.train, drawn.val, drawn.test
+    notes = (*source.notes, *warnings_on_splits(settings, source.classes, drawn))
     # Fitted on the CPU, because MPS has no float64.
     standardise = fit(settings.standardise, train.inputs, source.white).to(dtype=dtype, device=device)
     splits = (_to_device(train, standardise), _to_device(val, standardise), _to_device(test, standardise))
@@ -162,10 +166,10 @@ def load(settings: DataSettings, *, dtype: torch.dtype, device: torch.device) ->
             f"data.name={settings.name}: the inputs are too large for {str(dtype).removeprefix('torch.')}; "
             "scale them down"
         )
-    return Dataset(settings.name, source.classes, *splits, standardise, notes)
+    return Dataset(settings.name, source.classes, *splits, standardise, notes, drawn.val_rows)
 
 
-def split_as_set(source: Source, settings: DataSettings) -> tuple[Arrays, Arrays, Arrays]:
+def split_as_set(source: Source, settings: DataSettings) -> Splits:
     """Return the training, validation and test samples that the settings ask for."""
     if settings.val_from == "test":
         source = _validate_on_test(source, settings.name)
@@ -176,15 +180,22 @@ def split_as_set(source: Source, settings: DataSettings) -> tuple[Arrays, Arrays
         test_size=settings.test_size,
         seed=settings.split_seed,
         stratify=settings.stratify,
+        fold=None
+        if settings.folds is None
+        else Fold(settings.folds, settings.fold or 1, settings.repeat or 1),
     )
 
 
-def warnings_on_splits(settings: DataSettings, train: Arrays, val: Arrays, test: Arrays) -> list[str]:
+def warnings_on_splits(settings: DataSettings, classes: tuple[str, ...], drawn: Splits) -> list[str]:
     """Return sentences on a validation split that is small, and on a test split that nobody asked to omit."""
+    train, val, test = drawn.train, drawn.val, drawn.test
     if len(train) == 1:  # a surface, which has no more
         return []
     found = []
-    if not val.labels.is_floating_point() and len(val) < SMALL_VALIDATION:
+    if settings.folds is not None:  # together they are larger
+        labels = torch.cat([train.labels, val.labels])
+        found += note_on_small_classes(labels, classes, settings.folds)
+    elif not val.labels.is_floating_point() and len(val) < SMALL_VALIDATION:
         size = "null" if settings.val_size is None else settings.val_size
         found.append(
             f"data.val_size={size}: with {len(val)} validation sample{'s' * (len(val) > 1)}, one is worth "

@@ -157,8 +157,7 @@ def _absent(published: Published, root: Path, wrong: dict[str, str], why: str) -
     files = ", ".join(name if what == "missing" else f"{name} ({what})" for name, what in wrong.items())
     reason = " ".join(why.split())
     return RequestError(
-        f"data.name={published.name}: {root / published.folder} lacks {files}; put them there, or put the "
-        f"archives below {root} as {', '.join(published.archives)}, or set data.root to the folder that "
-        f"holds {published.folder}, or run 'dlx data prepare {published.name}' where there is a network "
-        f"(the download failed: {reason[:160]})"
+        f"data.name={published.name}: {root / published.folder} lacks {files}; set data.root to the folder "
+        f"that holds {published.folder}. Without a network, run 'dlx data prepare {published.name} "
+        f"data.root=FOLDER' where there is one, and copy FOLDER (the download failed: {reason[:160]})"
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlx.errors import RequestError
+from dlx.errors import RequestError, nearest
 from dlx.registry import Registry
 from dlx.run.paths import cache_root, typed_path
 
@@ -87,10 +87,20 @@ def below(root: Path, path: str) -> Path:
         raise RequestError(f"data.path={path}: {error.strerror}, below data.root={root}") from error
     if not there:
         raise RequestError(
-            f"data.path={path}: there is no {found}; data.path is relative to data.root, by default the "
-            f"current folder{_in_shared_folder(path)}"
+            f"data.path={path}: there is no {found}{_meant(found)}; data.path is relative to data.root, by "
+            f"default the current folder{_in_shared_folder(path)}"
         )
     return found
+
+
+def _meant(path: Path) -> str:
+    """Name what was probably meant: a name that is near in the same folder, or the path with slashes."""
+    if "\\" in path.name:
+        return "; write / between folders, not \\"
+    try:
+        return nearest(path.name, [each.name for each in path.parent.iterdir()])
+    except OSError:  # the folder is not there either
+        return ""
 
 
 def _in_shared_folder(path: str) -> str:

@@ -146,6 +146,7 @@ class Recorder:
             last_epoch=end.row.epoch,
             best_epoch=best.row.epoch,
             exact=not run.classifies,
+            rows=None if run.data.val_rows is None else run.data.val_rows.numpy(),
         )
         self._probe_files.end()
         result = Result(

@@ -12,6 +12,7 @@ from dlx.importers.foreign_run import Columns, ForeignRun
 from dlx.importers.keras import is_log, run_of_log
 from dlx.importers.lightning import METRICS, SETTINGS, read_lightning
 from dlx.importers.mlflow import is_mlflow_run, read_mlflow
+from dlx.importers.mlflow_database import ENDINGS, is_mlflow_database, read_mlflow_database
 from dlx.importers.table import read_text_table
 from dlx.importers.tensorboard import is_event_file, read_tensorboard, run_folder
 from dlx.importers.wandb import is_wandb_file, read_wandb
@@ -47,6 +48,7 @@ class Found:
 class _Places:
     """Where each format was found: a folder or file, and a name for its run."""
 
+    databases: list[Path] = field(default_factory=list)  # of MLflow
     mlflow: dict[Path, tuple[str]] = field(default_factory=dict)
     wandb: dict[Path, tuple[str]] = field(default_factory=dict)
     lightning: dict[Path, tuple[str]] = field(default_factory=dict)
@@ -63,6 +65,7 @@ def read_runs(paths: Sequence[Path], asked: Columns) -> Found:
     for path in paths:
         _look(path, places, several=len(paths) > 1)
     found = Found()
+    _read_databases(places.databases, found)
     for words, read, folders in (
         ("MLflow's file store", read_mlflow, places.mlflow),
         ("offline runs of W&B", read_wandb, places.wandb),
@@ -73,14 +76,23 @@ def read_runs(paths: Sequence[Path], asked: Columns) -> Found:
             found.format = words
             for folder, (name, *_) in folders.items():
                 found.add(name, partial(read, folder, name))
-            found.runs = [_ordered(run) for run in found.runs]
-            found.runs.sort(key=lambda run: run.name)  # the names of their folders may mean nothing
+    found.runs = [_ordered(run) for run in found.runs]
+    found.runs.sort(key=lambda run: run.name)  # the names of their folders may mean nothing
     if not found.format:
         _read_tables(places.csv, asked, found)
     if len(found.runs) > MOST_RUNS:
         raise RequestError(f"{paths[0]}: more than {MOST_RUNS:,} runs; name a part of them")
     found.runs = _unique_names(found.runs)
     return found
+
+
+def _read_databases(files: Sequence[Path], found: Found) -> None:
+    for file in files:
+        found.format = "MLflow's database"
+        try:
+            found.runs += read_mlflow_database(file)
+        except (ValueError, OSError) as error:
+            found.left_out[file.name] = str(error)
 
 
 def _read_events(files: "dict[Path, tuple[str, EventFiles]]", folder: Path, name: str) -> ForeignRun:
@@ -90,6 +102,10 @@ def _read_events(files: "dict[Path, tuple[str, EventFiles]]", folder: Path, name
 def _look(path: Path, places: _Places, *, several: bool) -> None:
     """Note what lies at or below a path."""
     if path.is_file():
+        if path.name.lower().endswith(ENDINGS) and not is_mlflow_database(path):
+            raise RequestError(
+                f"{path}: not a database of MLflow in SQLite, which is the one kind that dlx reads"
+            )
         _note_file(path, path.parent, path.stem if not several else path.name, places)
         return
     count = 0
@@ -123,6 +139,8 @@ def _note_file(file: Path, top: Path, name: str, places: _Places) -> None:
         places.tensorboard.setdefault(folder, (named, []))[1].append((file, split))
     elif is_wandb_file(file.name):
         places.wandb[file] = (name,)
+    elif is_mlflow_database(file):
+        places.databases.append(file)
     elif file.suffix.lower() in (".csv", ".tsv") or (file.parent == top and file.suffix.lower() == ".txt"):
         places.csv[file] = name
 

@@ -10,8 +10,8 @@ from typing import Any
 from dlx.run.documents import shorten
 
 KNOWN = (
-    "its own runs, CSV tables, event files of TensorBoard, offline runs of W&B, MLflow's file store, and "
-    "logs of Lightning and Keras"
+    "its own runs, CSV tables, event files of TensorBoard, offline runs of W&B, MLflow's file store or "
+    "database, and logs of Lightning and Keras"
 )
 STATUS_KEY = "dlx.status"  # among the settings that dlx exports: how a run ended that did not complete
 LONGEST_VALUE = 10_000  # letters of a setting
@@ -52,7 +52,8 @@ class ForeignRun:
     `source`: the file or folder that it was read from. `settings`: by dotted key. `seeds`: the keys among
     them that the format itself marks as seeds. `metrics`: by name, the value at each position. `counted_in`:
     what a position is, "epoch" or "step"; "" if each metric has one value. `status`: completed, diverged,
-    failed, running, or "" if the files do not say. `seconds`: of training, NaN if unknown.
+    failed, running, or "" if the files do not say. `seconds`: of training, NaN if unknown. `unread`: which of
+    its settings could not be read, and why; "" if all were.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ForeignRun:
     status: str = ""
     seconds: float = math.nan
     seeds: tuple[str, ...] = ()
+    unread: str = ""
 
 
 def read_status(word: object) -> str:

@@ -13,7 +13,7 @@ from dlx.importers.csv_table import series
 from dlx.importers.foreign_run import ForeignRun, plain_settings, read_number, read_value
 from dlx.importers.run_names import settings_of_name
 from dlx.importers.table import TextTable
-from dlx.run.documents import read_json, read_yaml
+from dlx.run.documents import read_json, read_yaml, shorten
 from dlx.run.files import YAML_LIMIT
 
 SETTINGS_FILES = ("hparams.yaml", "config.yaml", "params.yaml", "hparams.json", "config.json", "params.json")
@@ -41,7 +41,8 @@ def is_log(table: TextTable, *, several: bool) -> bool:
 
 def run_of_log(table: TextTable, name: str) -> ForeignRun:
     """Return the run that a log is of. Its settings come from a file beside it, or else from `name`."""
-    settings = settings_beside(table.path.parent) or settings_of_name(name)
+    settings, unread = settings_beside(table.path.parent)
+    settings = settings or settings_of_name(name)
     position = names.first_named(names.EPOCHS, table.columns)
     metrics = [
         each
@@ -57,17 +58,22 @@ def run_of_log(table: TextTable, name: str) -> ForeignRun:
     places = [read_number(cell) for cell in table.columns[position]]
     counted_in = "epoch" if names.simple(position) == "epoch" else "step"
     values = {each: series(table, each, rows, places) for each in metrics}
-    return ForeignRun(name, table.path, texts | settings, values, counted_in)
+    return ForeignRun(name, table.path, texts | settings, values, counted_in, unread=unread)
 
 
-def settings_beside(folder: Path) -> dict[str, Any]:
-    """Return the settings in a file beside a log; {} if there is none that can be read."""
+def settings_beside(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return the settings in a file beside a log, {} if there is none, and why one could not be read."""
+    unread = ""
     for name in SETTINGS_FILES:
         try:
             read = read_yaml if name.endswith("yaml") else read_json
             found = read(folder / name, YAML_LIMIT)
-        except (OSError, ValueError):
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            unread = unread or shorten(f"{name}: {error}".replace(f"{folder / name}: ", ""))
             continue
         if isinstance(found, Mapping) and found:
-            return plain_settings(found)
-    return {}
+            return plain_settings(found), unread
+        unread = unread or f"{name}: holds no keys with values"
+    return {}, unread

@@ -30,6 +30,6 @@ def read_lightning(folder: Path, name: str) -> ForeignRun:
         each for each in table.columns if each not in ("epoch", "step", *twice) and table.numeric(each)
     ]
     values = {each: series(table, each, range(table.rows), places) for each in metrics}
-    return ForeignRun(
-        name, folder, settings_beside(folder) or settings_of_name(name), values, counted_in if places else ""
-    )
+    settings, unread = settings_beside(folder)
+    settings = settings or settings_of_name(name)
+    return ForeignRun(name, folder, settings, values, counted_in if places else "", unread=unread)

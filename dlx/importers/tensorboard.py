@@ -72,11 +72,14 @@ def read_tensorboard(folder: Path, name: str, files: list[tuple[Path, str]]) -> 
                     count += 1
             if count > VALUES:
                 raise ValueError(f"{path}: more than {VALUES:,} values")
-    settings = settings or settings_beside(folder) or settings_of_name(name)
+    unread = ""
+    if not settings:
+        settings, unread = settings_beside(folder)
+        settings = settings or settings_of_name(name)
     series = {tag: values for tag, values in metrics.items() if not tag.startswith("hparam/")}
     series = series or metrics
     counted = any(len(values) > 1 for values in series.values())
-    return ForeignRun(name, folder, settings, series, "step" if counted else "", status)
+    return ForeignRun(name, folder, settings, series, "step" if counted else "", status, unread=unread)
 
 
 def _events(path: Path) -> Iterator[Any]:

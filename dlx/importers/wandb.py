@@ -36,18 +36,19 @@ def read_wandb(path: Path, name: str) -> ForeignRun:
         raise RequestError("reading offline runs of W&B needs the package wandb: pip install 'dlx[wandb]'")
     metrics: dict[str, dict[float, float]] = {}
     settings: dict[str, Any] = {}
+    unread: list[str] = []
     status, shown, seconds, count = "running", name, math.nan, 0
     for record in _records(path):
         kind = record.WhichOneof("record_type")
         if kind == "run":
             shown = record.run.display_name or shown
-            settings |= _items(record.run.config.update)
+            settings |= _items(record.run.config.update, unread)
         elif kind == "config":
-            settings |= _items(record.config.update)
+            settings |= _items(record.config.update, unread)
         elif kind == "exit":
             status = "completed" if record.exit.exit_code == 0 else "failed"
         elif kind == "history":
-            row = _items(record.history.item)
+            row = _items(record.history.item, unread)
             step = row.get("_step", record.history.step.num)
             seconds = row.get("_runtime", seconds)
             numbers = {key: each for key, each in _numbers(row).items() if not key.startswith("_")}
@@ -58,17 +59,24 @@ def read_wandb(path: Path, name: str) -> ForeignRun:
                 raise ValueError(f"{path}: more than {VALUES:,} values")
     settings = plain_settings({key: each for key, each in settings.items() if key != "_wandb"})
     counted = any(len(values) > 1 for values in metrics.values())
-    return ForeignRun(shown, path, settings, metrics, "step" if counted else "", status, float(seconds))
+    said = f"{shorten(', '.join(dict.fromkeys(unread)))}: not valid JSON" if unread else ""
+    return ForeignRun(
+        shown, path, settings, metrics, "step" if counted else "", status, float(seconds), unread=said
+    )
 
 
-def _items(items: Any) -> dict[str, Any]:
-    """Return the values of items, each of which is JSON, by key; nested keys are joined by dots."""
+def _items(items: Any, unread: list[str]) -> dict[str, Any]:
+    """Return the values of items, each of which is JSON, by key; nested keys are joined by dots.
+
+    Keys whose values are not JSON are added to `unread`.
+    """
     values = {}
     for item in items:
+        key = item.key or ".".join(item.nested_key)
         try:
-            values[item.key or ".".join(item.nested_key)] = json.loads(item.value_json)
+            values[key] = json.loads(item.value_json)
         except (ValueError, RecursionError):
-            continue
+            unread.append(key)
     return values
 
 

@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from dlx.errors import RequestError, nearest
@@ -23,6 +24,7 @@ SPLITS = {
 }
 TOP = re.compile(r"top([1-9]\d{0,3})")  # top5: top-5 accuracy
 OWN = re.compile(r"[^\W\d][\w.]*:([^\W\d]\w*)")  # module:name
+TORCHMETRICS = re.compile(r"(?:(torchmetrics(?:\.\w+)*)[.:])?([A-Z]\w*)")  # its classes begin with a capital
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,20 @@ def sentence_case(label: str) -> str:
 
 def column_name(metric: str) -> str:
     """Return the name in the history of a metric of `metrics=[...]`: f1_macro, or what follows module:."""
-    return metric.rpartition(":")[2]
+    return re.split("[.:]", metric)[-1]
+
+
+def is_own(metric: str) -> bool:
+    """Return whether a metric of `metrics=[...]` is code of the user's, rather than of dlx or torchmetrics."""
+    return ":" in metric and not TORCHMETRICS.fullmatch(metric)
+
+
+def check_installed(metric: str) -> None:
+    """Raise RequestError if torchmetrics, which has this metric, is not installed."""
+    if find_spec("torchmetrics") is None:
+        raise RequestError(
+            f"metrics=[{metric}]: needs torchmetrics, which is not installed: pip install 'dlx[metrics]'"
+        )
 
 
 def check_names(metrics: Iterable[str], registered: Iterable[str]) -> None:
@@ -110,10 +125,13 @@ def check_names(metrics: Iterable[str], registered: Iterable[str]) -> None:
     registered, seen = {*registered, "top5"}, set[str]()
     for metric in metrics:
         name = column_name(metric)
-        if ":" not in metric and name not in registered and not TOP.fullmatch(name):
+        if TORCHMETRICS.fullmatch(metric):
+            check_installed(metric)
+        elif ":" not in metric and metric not in registered and not TOP.fullmatch(name):
             raise RequestError(
                 f"metrics=[{metric}]: there is no such metric{nearest(name, registered)} "
-                f"(allowed: {', '.join(sorted(registered))}, or a function of yours as module:name)"
+                f"(allowed: {', '.join(sorted(registered))}, a class of torchmetrics, or a function of yours as "
+                "module:name)"
             )
         if ":" in metric and not OWN.fullmatch(metric):
             raise RequestError(

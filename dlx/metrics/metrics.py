@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dlx.device import accumulator
 from dlx.errors import RequestError
-from dlx.metrics.catalogue import TOP, Task, check_names, column_name, known
+from dlx.metrics.catalogue import TOP, TORCHMETRICS, Task, check_names, column_name, known
 from dlx.own.target import Target, load_target
 from dlx.registry import Registry
 
@@ -45,10 +45,16 @@ def build_metrics(names: Sequence[str], task: Task, outputs: int) -> list[Metric
     Raises RequestError for one that does not fit.
     """
     check_names(names, metrics.builders())
-    return [
-        _own(load_target("metrics", name), outputs) if ":" in name else _built_in(name, task, outputs)
-        for name in names
-    ]
+    return [_build(name, task, outputs) for name in names]
+
+
+def _build(name: str, task: Task, outputs: int) -> Metric:
+    if TORCHMETRICS.fullmatch(name):
+        from dlx.metrics.from_torchmetrics import OfTorchmetrics
+
+        found = OfTorchmetrics(name, task, outputs)
+        return Metric(column_name(name), found, found.higher_is_better, found.target)
+    return _own(load_target("metrics", name), outputs) if ":" in name else _built_in(name, task, outputs)
 
 
 def _built_in(name: str, task: Task, outputs: int) -> Metric:
@@ -72,7 +78,7 @@ def _own(own: Target, outputs: int) -> Metric:
     """Return a user's function as a metric, or an object of their class that is called like one."""
     function = own.call(**_sizes(own, outputs)) if own.is_class else own.builder
     swapped = not own.is_class and next(iter(own.parameters), "") in LABELS_FIRST
-    reset = getattr(function, "reset", None)  # torchmetrics' objects keep what they have seen
+    reset = getattr(function, "reset", None)  # of an object that keeps what it has seen
 
     def compute(outputs_NK: Tensor, labels: Tensor) -> Tensor:
         if isinstance(function, nn.Module):
@@ -88,7 +94,7 @@ def _own(own: Target, outputs: int) -> Metric:
 
 
 def _sizes(own: Target, outputs: int) -> dict[str, int]:
-    """Return the number of outputs by the names that a class asks for it: those of torchmetrics."""
+    """Return the number of outputs by the names that a class asks for it, as those of torchmetrics do."""
     sizes = {"num_classes": max(2, outputs), "num_labels": outputs, "num_outputs": outputs}
     return {name: size for name, size in sizes.items() if name in own.parameters}
 

@@ -4,8 +4,8 @@ A builder takes `parameters` and its own keys of the YAML. It returns a list, be
 suit every parameter (see `muon`); the engine steps them all.
 """
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -23,6 +23,14 @@ NonNegative = Annotated[float, Field(ge=0)]  # also for learning rates: at 0, no
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Betas = tuple[Fraction, Fraction]
+
+
+def build_optimizers(name: str, arguments: Mapping[str, Any], model: nn.Module) -> list[Optimizer]:
+    """Build the optimizers of a model's trainable parameters, as schedules need them."""
+    built = optimizers.build(name, arguments, parameters=[p for p in model.parameters() if p.requires_grad])
+    for group in (group for optimizer in built for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]  # torch's own name for what schedules multiply
+    return built
 
 
 @optimizers.register("sgd")

@@ -19,6 +19,8 @@ from dlx.errors import RequestError, nearest
 from dlx.own.sources import current_folder_importable, is_installed, own_sources
 from dlx.registry import check_arguments
 
+TARGET = r"[^\W\d][\w.]*:[^\W\d]\w*"  # package.module:Name
+
 _imported: dict[str, tuple[Path, str]] = {}  # by module of the user's: its file, and the fingerprint of that
 
 
@@ -90,9 +92,11 @@ class Target:
 def load_target(group: str, target: str) -> Target:
     """Import the class or function `target`. Raises RequestError that says which part of it is wrong."""
     of_group = _word(group, target)
-    if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", target):
-        raise RequestError(f"{of_group}: write it as package.module:Name, for example mycode:Name")
+    if not re.fullmatch(TARGET, target):
+        raise RequestError(f"{of_group}: write it as package.module:Name, for example {_as_target(target)}")
     module_name, name = target.split(":")
+    if module_name.endswith(".py") and Path(module_name).is_file():
+        raise RequestError(f"{of_group}: write the module without .py: {_as_target(target)}")
     try:
         with current_folder_importable():
             module = _import_current(module_name)
@@ -158,6 +162,16 @@ def seeded(seed: int) -> Iterator[None]:
 def _word(group: str, target: str) -> str:
     """Return the word that names the target."""
     return f"{group}=[{target}]" if group in ("hooks", "metrics") else f"{group}.target={target}"
+
+
+def _as_target(written: str) -> str:
+    """Return the target that was probably meant: mynet:Net for mynet.Net, mynet.py:Net or nets/mynet.py."""
+    path, colon, name = written.partition(":")
+    if not colon and not path.endswith(".py"):
+        path, _, name = path.rpartition(".")
+    module = ".".join(part for part in Path(path.removesuffix(".py")).parts if part not in (".", "/"))
+    found = f"{module}:{name or 'Name'}"
+    return found if re.fullmatch(TARGET, found) else "mycode:Name"
 
 
 def _short(file: str) -> str:

@@ -26,23 +26,30 @@ from dlx.report.tuning import compare_tuned
 from dlx.run.identity import comparable
 from dlx.stats.intervals import LEVEL
 
+LEFT_OUT = "Findings were left out on request."
+
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked to compare; empty and None leave the choice to the report."""
+    """What the user asked to compare; empty and None leave the choice to the report.
+
+    `findings`: whether to draw conclusions, or only show tables and plots.
+    """
 
     by: tuple[str, ...] = ()
     tune: tuple[str, ...] = ()
     baseline: str = ""
     metric: str = ""
     margin: float | None = None
+    findings: bool = True
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
 class Analysis:
     """`data`: what was loaded; `design`: the settings; `summary`: what each setting achieved.
 
-    `whole`: the analysis of all runs, if these are of the best settings only (--tune).
+    `whole`: the analysis of all runs, if these are of the best settings only (--tune). `findings`: whether
+    conclusions are drawn; without them there is no comparison, diagnosis, effect or answer.
 
     The properties are computed when they are first used.
     """
@@ -52,10 +59,13 @@ class Analysis:
     summary: Summary
     comparisons: Comparisons
     whole: "Analysis | None" = None
+    findings: bool = True
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """Return what is noteworthy about single runs, settings and the sweep."""
+        if not self.findings:
+            return Diagnosis([], [])
         if self.whole is None:
             return diagnose(self)
         own, edges = diagnose(self), [one for one in self.whole.diagnosis.findings if one.kind == EDGE]
@@ -64,12 +74,12 @@ class Analysis:
     @cached_property
     def answer(self) -> Answer:
         """Return what the report says first."""
-        return find_answer(self)
+        return find_answer(self) if self.findings else Answer(LEFT_OUT)
 
     @cached_property
     def effects(self) -> Effects | NotCrossed:
         """Return what each key of a grid does, and which keys interact."""
-        return find_effects(self)
+        return find_effects(self) if self.findings else NotCrossed(LEFT_OUT)
 
     @cached_property
     def table(self) -> Table:
@@ -82,6 +92,14 @@ def analyse(data: StudyData, options: Options, level: float = LEVEL, later: floa
 
     Raises RequestError for options that fit no run.
     """
+    analysis = _analyse(data, options, level, later)
+    if options.findings:
+        return analysis
+    comparisons = replace(analysis.comparisons, against_best=[], against_baseline=[], undecided=0, tuned="")
+    return replace(analysis, comparisons=comparisons, findings=False)
+
+
+def _analyse(data: StudyData, options: Options, level: float, later: float) -> Analysis:
     if options.tune:
         if options.baseline or options.margin is not None:
             raise RequestError("--tune: cannot be combined with --baseline or --margin")

@@ -3,18 +3,20 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import isnan
+from math import isnan, sqrt
 from typing import TYPE_CHECKING, Any, Literal
 
 from dlx.metrics.catalogue import label_of, sentence_case
 from dlx.report.comparison import Comparison
-from dlx.report.comparison_text import method, sentence
+from dlx.report.comparison_text import about_folds, method, sentence
 from dlx.report.effects import Effects
 from dlx.report.held_out import held_out_results
 from dlx.report.load import METRICS
 from dlx.report.text import visible, write_count, write_difference, write_metric, write_names
 from dlx.report.uncertainty import estimate_uncertainty, uncertainty_sentences
+from dlx.run.folds import Folding
 from dlx.run.result import STATUSES
+from dlx.stats.intervals import LEVEL, t_quantile
 from dlx.stats.power import MOST_PAIRS, detectable_difference, pairs_to_decide, smallest
 from dlx.stats.tests import FEWEST
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 Group = Literal["best", "tied", "undecided", "worse", "untested"]
 FEW = 3  # settings that a sentence names
+MANY = 1000  # degrees of freedom: Student's t is as good as normal
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,10 @@ def find_answer(analysis: "Analysis") -> Answer:
         _details(analysis),
     )
     effects = analysis.effects
-    return _of_effects(effects, of_settings) if isinstance(effects, Effects) else of_settings
+    return _of_effects(effects, of_settings, analysis) if isinstance(effects, Effects) else of_settings
 
 
-def _of_effects(effects: Effects, of_settings: Answer) -> Answer:
+def _of_effects(effects: Effects, of_settings: Answer, analysis: "Analysis") -> Answer:
     """Put what each key of a grid does first if that is the answer, else last."""
     if not effects.answers:
         return replace(of_settings, details=[*of_settings.details, " ".join(effects.sentences)])
@@ -87,7 +90,7 @@ def _of_effects(effects: Effects, of_settings: Answer) -> Answer:
         of_settings,
         sentence=effects.headline,
         next_step=more or of_settings.next_step,
-        method=how,
+        method=how + about_folds(analysis.comparisons),
         by_effects=True,
         remarks=[*effects.together, *effects.apart[: FEW - 1], of_settings.sentence, *of_settings.remarks],
         details=[" ".join(effects.sentences), definition, of_settings.method, *of_settings.details],
@@ -177,10 +180,21 @@ def _score(analysis: "Analysis", row: dict[Any, Any]) -> str:
     metric = analysis.summary.metric
     mean, low, high, count = (row[f"{metric}_last_{part}"] for part in ("mean", "low", "high", "count"))
     runs = write_count(count, "run") if count == row["runs"] else f"{count} of {row['runs']} runs"
+    if analysis.comparisons.folding is not None:
+        runs = _folds(analysis.comparisons.folding, count, row["runs"])
     if len(analysis.design.rows) > 1 or low != low:
         return write_metric(metric, mean) + (f" on average over {runs}" if count > 1 else "")
     ends = f"{write_metric(metric, low)} to {write_metric(metric, high)}"
     return f"{write_metric(metric, mean)} on average over {runs} (95% interval {ends})"
+
+
+def _folds(folding: Folding, count: int, runs: int) -> str:
+    """Write how many folds a mean is over, and how often the data was divided."""
+    if count < runs or not folding.total or count % folding.total:
+        return f"{count} of {runs} runs of {folding} cross-validation"
+    often = f", {folding}" if folding.repeats > 1 else ""
+    each = f", {count // folding.total} runs each" if count > folding.total else ""
+    return f"{folding.total} folds{often}{each}"
 
 
 def _why_untested(analysis: "Analysis", ranked: list[dict[Any, Any]]) -> str:
@@ -218,6 +232,8 @@ def _what_more_would_show(undecided: Sequence[Comparison], analysis: "Analysis")
     pair, unit, table = undecided[0], comparisons.unit, analysis.summary.table
     if isnan(pair.std) or pair.std == 0 or table["collapsed"].any():
         return ""
+    if comparisons.folding is not None:
+        return _what_more_folds_would_show(comparisons.folding, pair)
     needed = pairs_to_decide(pair.difference, pair.std, pair.pairs, level, pair.freedom)
     if needed is not None:
         names = f"{labels[pair.reference]} and {labels[pair.setting]}"
@@ -234,6 +250,17 @@ def _what_more_would_show(undecided: Sequence[Comparison], analysis: "Analysis")
     return (
         f"In these runs {those} came within {seen} of the best. Finding a gap like that would take {many} "
         f"{unit}s in all."
+    )
+
+
+def _what_more_folds_would_show(folding: Folding, pair: Comparison) -> str:
+    """Say by how much repeats could narrow the interval: not to 0, because folds share training data."""
+    now = t_quantile(pair.pairs - 1, 1 - LEVEL / 2) * sqrt(1 / pair.pairs + folding.overlap)
+    least = t_quantile(MANY, 1 - LEVEL / 2) * sqrt(folding.overlap)
+    share = f"{100 * (1 - least / now):.0f}%"
+    return (
+        f"More repeats of the folds (data.repeats) narrow the intervals by at most {share}, because folds share "
+        "training data. Only more data narrows them further."
     )
 
 

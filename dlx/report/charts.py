@@ -63,7 +63,7 @@ def draw_chart(chart: Chart, folder: Path | None = None) -> tuple[Chart, dict[st
 def _draw(spec: str) -> dict[str, bytes]:
     import vl_convert
 
-    svg = _render(spec)
+    svg = render_svg(spec)
     return {
         "svg": svg.encode(),
         "png": vl_convert.svg_to_png(OF_LINE.sub(r"\1 stroke-opacity=", svg), scale=2),
@@ -81,7 +81,7 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _render(spec: str) -> str:
+def render_svg(spec: str) -> str:
     """Return the chart as SVG; characters that the renderer cannot draw are written as escapes.
 
     `spec`: as JSON, which is a quarter faster than passing the dictionary.

@@ -15,6 +15,7 @@ from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.summary import Summary
+from dlx.run.folds import Folding, find_folding
 from dlx.run.identity import is_seed
 from dlx.stats.intervals import LEVEL
 from dlx.stats.tests import FEWEST, PairedTests, holm, paired_tests, resolution, tost_p
@@ -63,7 +64,8 @@ class Comparisons:
 
     `metric`: the compared values, those of the last epoch. `margin`: the declared equivalence margin, NaN for
     none. `level`: of the tests. `later`: what is left of it for a report on twice as many units. `unit`: what
-    pairs the runs, "seed" or "split". `undecided`: the pairs of the whole family that no test has decided.
+    pairs the runs, "seed", "split" or "fold". `undecided`: the pairs of the whole family that no test has
+    decided. `folding`: how the runs of cross-validation were divided.
     `averaged`: keys other than seeds that differ between runs of one setting, which are then not compared.
     `tuned`: what was tuned before comparing, in a sentence; "" if nothing.
     """
@@ -76,6 +78,7 @@ class Comparisons:
     later: float = LEVEL
     unit: str = "seed"
     undecided: int = 0
+    folding: Folding | None = None
     averaged: list[str] = field(default_factory=list)
     tuned: str = ""
 
@@ -116,7 +119,8 @@ def compare(
     """
     metric, averaged = summary.metric, [key for key in design.seeds if not is_seed(key)]
     margin = math.nan if margin is None else margin
-    nothing = Comparisons([], [], metric, margin, level, later, averaged=averaged)
+    folding = find_folding(data.settings.values())
+    nothing = Comparisons([], [], metric, margin, level, later, folding=folding, averaged=averaged)
     if summary.exact or len(design.rows) < 2 or math.isnan(summary.table[f"{metric}_last_mean"].iloc[0]):
         return nothing
     if averaged:  # the average depends on which values were tried
@@ -137,6 +141,7 @@ def compare(
         later,
         scores.unit_name,
         int((family.p_holm_M > level).sum()),
+        folding,
     )
 
 
@@ -150,7 +155,7 @@ def all_pairs(scores: Scores) -> Family:
     first_M, second_M = np.nonzero(np.triu(there_CU @ there_CU.T >= FEWEST, k=1))
     differences_MU = scores.differences(first_M, second_M)
     tested = len({*first_M, *second_M})
-    tests = paired_tests(differences_MU, tested, resolution=step)
+    tests = paired_tests(differences_MU, tested, resolution=step, overlap=scores.overlap)
     for other in scores.by_each_key():
         others = paired_tests(other.differences(first_M, second_M), tested, resolution=step)
         tests = tests.weaker(others)
@@ -190,7 +195,7 @@ class _Compared:
             "p": p_M,
             "p_holm": holm(p_M) if alone else of_pairs(self.family.p_holm_M),
             "p_equivalent": self._equivalence(pairs, differences),
-            "std": of_pairs(tests.error_M * np.sqrt(tests.counts_M)),
+            "std": of_pairs(tests.deviations),
             "freedom": of_pairs(tests.freedom_M),
         }
         return [
@@ -252,6 +257,9 @@ class _Compared:
         for index, (pair, each_U) in enumerate(zip(pairs, differences, strict=True)):
             if not math.isnan(self.margin) and len(each_U) >= FEWEST and self.collapsed.isdisjoint(pair):
                 of_each_key = [each_U, *(other_MU[index][~np.isnan(other_MU[index])] for other_MU in others)]
-                ps = [tost_p(each, self.margin, self.family.resolution) for each in of_each_key]
+                ps = [
+                    tost_p(each, self.margin, self.family.resolution, self.scores.overlap)
+                    for each in of_each_key
+                ]
                 p_M[index] = np.nanmax(ps)  # NaN where runs that failed leave too few units of another key
         return holm(p_M)

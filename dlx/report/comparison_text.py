@@ -51,11 +51,27 @@ def method(comparisons: Comparisons) -> str:
     """Name the test, its family and its assumption in a sentence; "" if nothing was tested."""
     pair = next((each for each in comparisons.against_best if each.tested), None)
     if pair is None:
-        return ""
-    over = f"Paired t tests over {write_count(comparisons.most_pairs, comparisons.unit)}"
+        return about_folds(comparisons).strip()
+    over = f"Paired t tests over {write_units(comparisons, comparisons.most_pairs)}"
     family = f", corrected for {pair.tests:,} comparisons" if pair.tests > 1 else ""
     level = ""
     if comparisons.level != LEVEL:
         level = f" Only p below {comparisons.level:.2g} counts, because the report was read before."
     assumed = f"They assume that differences vary roughly normally over {comparisons.unit}s."
-    return f"{over}{family}. {assumed}{level}"
+    return f"{over}{family}. {assumed}{about_folds(comparisons)}{level}"
+
+
+def write_units(comparisons: Comparisons, count: int) -> str:
+    """Write a number of units: "3 seeds", or "10 folds (2 times 5-fold cross-validation)"."""
+    of = "" if comparisons.folding is None else f" ({comparisons.folding} cross-validation)"
+    return f"{write_count(count, comparisons.unit)}{of}"
+
+
+def about_folds(comparisons: Comparisons) -> str:
+    """Say how the training data that folds share is allowed for; "" without folds."""
+    if comparisons.folding is None:
+        return ""
+    return (
+        " Folds share training data, so the variance of a mean over J folds is taken as "
+        f"s² (1/J + {comparisons.folding.overlap:.2g}) instead of s²/J (Nadeau and Bengio, 2003)."
+    )

@@ -8,6 +8,7 @@ import numpy as np
 
 from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.text import visible, write_value
+from dlx.run.folds import Folding
 from dlx.stats.tests import Floats, resolution
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Crossing:
     """The scores of every combination of K keys' values, [L1, ..., LK, U], by unit; NaN where one is missing.
 
     `values`: as written, by key. `numeric`: whether all values of a key are numbers. `higher`: whether higher
-    scores are better. `level`: of the tests. `left_out`: values without a completed run, in words.
+    scores are better. `level`: of the tests. `left_out`: values without a completed run, in words. `folding`:
+    of cross-validation.
     """
 
     keys: list[str]
@@ -41,6 +43,12 @@ class Crossing:
     higher: bool
     level: float
     left_out: list[str]
+    folding: Folding | None = None
+
+    @property
+    def overlap(self) -> float:
+        """Return how far the training data of units overlap (see `dlx.stats.tests.paired_tests`)."""
+        return 0.0 if self.folding is None else self.folding.overlap
 
     @property
     def step(self) -> float:
@@ -85,7 +93,8 @@ def find_crossing(analysis: "Analysis") -> Crossing | NotCrossed:
         return NotCrossed("more than a quarter of the grid's scores are missing, or settings share no seed")
     numeric = [all(_is_number(row[key]) for row in design.rows) for key in design.keys]
     return Crossing(
-        design.keys, design.names, values, numeric, scores, summary.higher, comparisons.level, left_out
+        *(design.keys, design.names, values, numeric, scores, summary.higher, comparisons.level, left_out),
+        comparisons.folding,
     )
 
 

@@ -1,5 +1,6 @@
 """In what two sides differ, each a run, a setting or a study: settings, code, data, environment, results."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -128,8 +129,10 @@ def _verdicts(one: Side, other: Side, settings: Sequence[str], metric: str) -> l
     several = [side.name for side in (one, other) if _varies_within(side, settings)]
     if several:
         keys, has = listed(settings), "has" if len(several) == 1 else "have"
+        side = next(side for side in (one, other) if side.name == several[0])
+        example = shlex.quote(f"{side.folder}:{side.a_setting(settings)}")
         why = f"No verdict, because {' and '.join(several)} {has} several values of {keys}."
-        return [f"{why} Name one setting, as in DIR:optimizer=sgd,lr=0.1."]
+        return [f"{why} Name one setting, as in {example}."]
     data = _joined(one, other, settings)
     design = find_design(data.settings, ["side", "rest"] if _several_settings(data) else ["side"])
     ranking = find_ranking(data, metric)

@@ -123,7 +123,9 @@ def find_effects(analysis: "Analysis") -> Effects | NotCrossed:
     twofold = [
         each for pair in itertools.combinations(keys, 2) for each in interaction_contrasts(grid.levels, *pair)
     ]
-    tests = check_contrasts(grid.scores, [*singles, *twofold], resolution=grid.step, level=grid.level)
+    tests = check_contrasts(
+        grid.scores, [*singles, *twofold], resolution=grid.step, level=grid.level, overlap=grid.overlap
+    )
     single = [_effect(grid, contrast, tests, index) for index, contrast in enumerate(singles)]
     main = sorted((each for each in single if each.pairs), key=lambda each: -abs(each.difference))
     found = _clearest(twofold, tests, len(singles), grid.level)
@@ -217,6 +219,7 @@ def _interaction(
             level=grid.level,
             noise_order=2,
             family=grid.levels[by],
+            overlap=grid.overlap,
         )
         if alone.sets_M[0]:
             at[value] = _effect(grid, single, alone, 0)

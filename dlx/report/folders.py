@@ -24,7 +24,8 @@ def find_folders(given: Sequence[Path]) -> list[Path]:
         return [newest]
     for folder in given:
         if not folder.exists():
-            raise RequestError(f"there is no folder '{visible(str(folder))}'{visible(_hint(folder))}")
+            what = "file" if folder.suffix else "folder"
+            raise RequestError(f"there is no {what} '{visible(str(folder))}'{visible(_hint(folder))}")
     return list(given)
 
 
@@ -42,6 +43,8 @@ def _hint(folder: Path) -> str:
         for each in sorted(parent.iterdir())
         if each.is_dir() and find_runs(each)
     }
+    if folder.suffix and folder.parent.is_dir():
+        studies |= {each.name: str(each) for each in folder.parent.iterdir() if each.suffix == folder.suffix}
     hint = nearest(folder.name, studies)
     for name, path in studies.items():
         hint = hint.replace(f"'{name}'", f"'{path}'")

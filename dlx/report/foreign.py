@@ -64,9 +64,20 @@ def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
         running,
         metrics,
         {metric: score.is_higher(metric) for metric in metrics},
-        " ".join([read, *score.notes]),
+        " ".join([read, *score.notes, *_unread(found.runs)]),
         score.column,
     )
+
+
+def _unread(runs: Sequence[ForeignRun]) -> list[str]:
+    """Say of how many runs a setting could not be read, and why of the first; [] if all could."""
+    unread = [run for run in runs if run.unread]
+    if not unread:
+        return []
+    count, first = write_count(len(unread), "run"), unread[0]
+    return [
+        f"Settings of {count} could not be read. The first is {visible(first.name)}: {visible(first.unread)}."
+    ]
 
 
 def _settings(runs: Sequence[ForeignRun], asked: Columns) -> tuple[dict[str, dict[str, Any]], str]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from dlx.report.design import Design
 from dlx.report.load import StudyData
-from dlx.run.identity import comparable, is_seed
+from dlx.run.folds import Folding, find_folding
+from dlx.run.identity import FOLDS, comparable, is_seed
 from dlx.run.units import other_units, units
 
 
@@ -22,8 +23,8 @@ class Scores:
 
     A seed is one combination of all seed keys. `values_CS`: the mean score of the setting's runs with that
     seed; NaN if it has none, or if one of them did not complete. `lost_CS`: whether one did not complete.
-    `unit_S`: the unit that each seed belongs to. `unit_name`: what a unit is, "seed" or "split".
-    `other_units`: as `unit_S`, for the other keys of a crossed design.
+    `unit_S`: the unit that each seed belongs to. `unit_name`: what a unit is, "seed", "split" or "fold".
+    `other_units`: as `unit_S`, for the other keys of a crossed design. `folding`: of cross-validation.
     """
 
     values_CS: NDArray[np.float64]
@@ -31,6 +32,12 @@ class Scores:
     unit_S: NDArray[np.int64]
     unit_name: str = "seed"
     other_units: tuple[NDArray[np.int64], ...] = ()
+    folding: Folding | None = None
+
+    @property
+    def overlap(self) -> float:
+        """Return how far the training data of units overlap (see `dlx.stats.tests.paired_tests`)."""
+        return 0.0 if self.folding is None else self.folding.overlap
 
     def differences(self, first_M: NDArray[np.int64], second_M: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return first minus second by unit [M, U], each a mean over the seeds that both completed.
@@ -91,7 +98,7 @@ def _cells(data: StudyData, design: Design) -> tuple[NDArray[np.int64], NDArray[
     return (
         np.array([design.of_run[run] for run in runs], dtype=np.int64),
         np.array([seed_numbers[seed] for seed in seeds], dtype=np.int64),
-        Scores(nothing_CS, np.isfinite(nothing_CS), unit_S, unit_name, others),
+        Scores(nothing_CS, np.isfinite(nothing_CS), unit_S, unit_name, others, find_folding(configs)),
     )
 
 
@@ -103,5 +110,6 @@ def _number_units(seeds: list[str], of_run: list[str]) -> NDArray[np.int64]:
 
 
 def seed_of(data: StudyData, design: Design, run: str) -> str:
-    """Write the seed of a run: the values of all seed keys that vary."""
-    return comparable([data.settings[run].get(key) for key in design.seeds if is_seed(key)])
+    """Write the seed of a run: the values of all seed keys that vary, and how many folds it is one of."""
+    keys = [*(key for key in design.seeds if is_seed(key)), FOLDS]
+    return comparable([data.settings[run].get(key) for key in keys])

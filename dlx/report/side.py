@@ -55,6 +55,11 @@ class Side:
         settings = len({setting_of(values) for values in self.data.settings.values()})
         return f"{write_count(len(self.data.runs), 'run')} of {write_count(settings, 'setting')}"
 
+    def a_setting(self, keys: Sequence[str]) -> str:
+        """Return the words that choose one of its settings, by its values of `keys`: norm=batch,lr=0.1."""
+        values = next(iter(self.data.settings.values()))
+        return ",".join(f"{key}={values.get(key)}" for key in keys)
+
     def history(self, run: str) -> Mapping[str, Any]:
         """Read a run's history by column."""
         return read_columns(Path(str(self.data.runs.loc[run, "folder"])) / HISTORY)

@@ -42,7 +42,11 @@ def print_report(
         _print_item(console, f"{subject}{visible(finding.sentence)}")
     console.print()
     print_table(console, analysis.table)
-    more = [] if details else ["All findings, comparisons and notes: dlx report --details"]
+    more = (
+        []
+        if details or not analysis.findings
+        else ["All findings, comparisons and notes: dlx report --details"]
+    )
     for line in filter(None, [answer.method, *more]):
         console.print(Text(line, style="dim"))
     if details:
@@ -90,13 +94,13 @@ def name_runs(console: Console, heading: str, style: str, runs: Mapping[str, str
         console.print(Text(f"  and {len(runs) - NAMED} more, listed on the page"))
 
 
-def print_table(console: Console, table: Table) -> None:
-    """Print the table's first rows and the columns that fit, and how much is hidden."""
+def print_table(console: Console, table: Table, rest: str = "on the page and in table.csv") -> None:
+    """Print the table's first rows and the columns that fit, and how much is hidden; the `rest` is there."""
     fitting = _fitting(console, table)
     console.print(_grid(table, fitting))
     counts = {"row": len(table.rows) - ROWS, "column": len(table.columns) - len(fitting)}
     parts = [write_count(count, f"more {noun}") for noun, count in counts.items() if count > 0]
-    hidden = f"\n{' and '.join(parts)} on the page and in table.csv." if parts else ""
+    hidden = f"\n{' and '.join(parts)} {rest}." if parts else ""
     console.print(Text(hidden, style="dim"))
 
 

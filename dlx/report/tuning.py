@@ -59,7 +59,14 @@ def compare_tuned(
     compared = _compare(groups, scores, all_pairs(scores), index_of, level, higher=summary.higher)
     note = _note(groups, [visible(design.names[key]) for key in tuned])
     comparisons = Comparisons(
-        compared, [], summary.metric, float("nan"), level, unit=scores.unit_name, tuned=note
+        compared,
+        [],
+        summary.metric,
+        float("nan"),
+        level,
+        unit=scores.unit_name,
+        folding=scores.folding,
+        tuned=note,
     )
     return kept, own_design, own_summary, comparisons
 

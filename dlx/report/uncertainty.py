@@ -51,8 +51,11 @@ def estimate_uncertainty(analysis: "Analysis") -> Uncertainty | None:
     """Estimate the uncertainty from stored predictions of validation accuracy, or else from scores.
 
     Predictions on different validation samples cannot be compared. Scores are used then, and the variance
-    between samples is part of that between seeds. None if nothing is repeated.
+    between samples is part of that between seeds. None if nothing is repeated, and for cross-validation: its
+    folds are not independent, so random halves of them say too little about each other.
     """
+    if analysis.comparisons.folding is not None:
+        return None
     single = analysis.summary.table["runs"].max() == 1
     most = SINGLE if single else SETTINGS
     right_CSN, scores_CS1 = _right(analysis, most), _scores(analysis)

@@ -32,9 +32,11 @@ from dlx.working import working
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dlx.report.export.width import Width
     from dlx.study.looks import Looks
 
 PAGE = "index.html"
+FINDINGS = ("comparisons.csv", "comparisons.md", "comparisons.tex", "diagnosis.csv")  # hold conclusions only
 FORMAT = 2  # of report.json; increases when a key is removed or changes its meaning
 
 
@@ -51,6 +53,7 @@ def write_report(
     show: bool = True,
     details: bool = False,
     looks: "Looks | None" = None,
+    width: "Width | None" = None,
 ) -> Analysis:
     """Report the runs below `folders` into the folder `output`, and return what was computed.
 
@@ -59,7 +62,8 @@ def write_report(
     `study`: their runs, if they have been read already. `exports`: formats to write besides. `columns`: of
     the table for papers. `refresh`: seconds after which the page reloads itself. `show`: print the report,
     and what is behind it if `details`. `looks`: those of the study, which decide the level of the tests; this
-    one is added. Raises RequestError if no run can be reported.
+    one is added. `width`: of figures for print, which are written besides. Raises RequestError if no run can
+    be reported.
     """
     from rich.console import Console
 
@@ -83,8 +87,16 @@ def write_report(
         export_files(exports, analysis, title, output, paper),
         list(earlier_charts(output / PLOTS)),
     )
+    if width:
+        with working(f"drawing figures of {width.word}", show=show):
+            from dlx.report.export.figures import FOLDER, figures
+
+            exported |= figures(analysis, width)
+        obsolete += earlier_charts(output / FOLDER)
     if "tensorboard" in exports:
         obsolete += (output / "tensorboard").rglob(EVENTS)
+    if not analysis.findings:
+        obsolete += [output / name for name in FINDINGS]
     # The page last, as it links to the others.
     page = {PAGE: html.encode(errors="backslashreplace")}
     replace_files(output, plots | exported | texts | page, obsolete)
@@ -95,6 +107,8 @@ def write_report(
         if study.source:
             console.print(study.source, markup=False, end="\n\n")
         print_report(console, analysis, title, output / PAGE, details=details)
+        if width:
+            print(f"figures of {width.word}: {visible(str(output / FOLDER))}/")
         for hint in hints(exports, output):
             print(hint)
     return analysis
@@ -102,24 +116,28 @@ def write_report(
 
 def _no_run(study: StudyData, folders: list[Path]) -> RequestError:
     where = visible(" or ".join(str(folder) for folder in folders))
-    unended = study.running | study.left_out
+    unended = study.left_out | study.running  # a reason that needs action comes first
     if not unended:
         return RequestError(f"there is no run in {where} (dlx reads {KNOWN})")
     run, reason = next(iter(unended.items()))
+    go_on = "; to go on with it, repeat the command that trained it" if "interrupted" in reason else ""
     return RequestError(
         f"none of the {len(unended)} runs in {where} can be reported; "
-        f"the first, {visible(run)}: {visible(reason)}"
+        f"the first, {visible(run)}: {visible(reason)}{go_on}"
     )
 
 
 def _texts(analysis: Analysis, title: str, command: str, paper: Table) -> dict[str, str]:
     """Return the files beside the page: each one's text by its name; `paper`: the table for papers."""
-    tables = {"table": analysis.table, "comparisons": comparisons_table(analysis)}
-    texts = {
-        "table.csv": settings_csv(analysis),
-        "comparisons.csv": comparisons_csv(analysis),
-        "diagnosis.csv": diagnosis_csv(analysis.diagnosis),
-    }
+    tables = {"table": analysis.table}
+    if analysis.findings:
+        tables["comparisons"] = comparisons_table(analysis)
+    texts = {"table.csv": settings_csv(analysis)}
+    if analysis.findings:
+        texts |= {
+            "comparisons.csv": comparisons_csv(analysis),
+            "diagnosis.csv": diagnosis_csv(analysis.diagnosis),
+        }
     for name, table in (tables | {"table": paper}).items():
         if table.rows:
             texts |= {f"{name}.md": to_markdown(table), f"{name}.tex": to_latex(table)}

@@ -2,10 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dlx.compose.request import ComposedRun, compose
 from dlx.errors import RequestError, unknown
@@ -13,8 +12,9 @@ from dlx.report.text import write_value
 from dlx.reproduce.claim import Claim, Figure, Order, Value, Where, packaged_claims
 from dlx.reproduce.judgement import Judgement, judge_figure, judge_order
 from dlx.reproduce.measure import read_metric
+from dlx.reproduce.where import PlannedRun, matching, write_where
 from dlx.run.documents import shorten
-from dlx.run.identity import comparable, flatten
+from dlx.run.identity import flatten
 from dlx.run.result import Result
 from dlx.scoring import monitored
 from dlx.study.summary import Outcome
@@ -23,15 +23,6 @@ from dlx.study.training import train_request
 PLACES = ("output_root", "data.root", "data.path", "launcher", "hydra")  # keys, and groups
 TRUST = "add --trust if you trust it"
 SET_BY_CLAIM = {"seed": "use --seeds K", "name": "the claim sets it", "sweep": "the claim sets it"}
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """A run of the claim's grid: its resolved settings by dotted key, and the choice from each group."""
-
-    seed: int
-    settings: Mapping[str, Any]
-    choices: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -164,24 +155,6 @@ def check_claim(claim: Claim, runs: Sequence[PlannedRun]) -> None:
             _check_where(f"{claim.label}: orders.{number}", where, runs, several=False)
 
 
-def matching(where: Where, runs: Sequence[PlannedRun]) -> list[int]:
-    """Return the indices of the runs that `where` describes."""
-    return [
-        index for index, run in enumerate(runs) if all(_has(run, key, value) for key, value in where.items())
-    ]
-
-
-def write_where(where: Where) -> str:
-    """Write a setting in a few words, such as "sgd, lr 0.1"; a choice from a group stands alone."""
-    words = [
-        write_value(value)
-        if "." not in key and isinstance(value, str)
-        else f"{key.rpartition('.')[2].replace('_', ' ')} {write_value(value)}"
-        for key, value in where.items()
-    ]
-    return ", ".join(words) or "all runs"
-
-
 def _check_where(path: str, where: Where, runs: Sequence[PlannedRun], *, several: bool) -> None:
     for key in where:
         if not any(key in run.settings or key in run.choices for run in runs):
@@ -198,12 +171,6 @@ def _check_where(path: str, where: Where, runs: Sequence[PlannedRun], *, several
             f"{path}: {len(indices)} runs of {len(set(seeds))} seeds have {write_where(where)}; "
             "name more keys, or use pick: best"
         )
-
-
-def _has(run: PlannedRun, key: str, value: Value) -> bool:
-    if key in run.settings:
-        return comparable(run.settings[key]) == comparable(value)
-    return value in (run.choices.get(key), run.settings.get(f"{key}.name"))
 
 
 def _values_of(key: str, runs: Sequence[PlannedRun]) -> str:

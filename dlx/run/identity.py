@@ -15,12 +15,13 @@ from dlx.run.recordings import NOTHING, is_recording
 # Where results go and how they are named, and what costs time or memory but changes no number beyond rounding
 OUTPUT_KEYS = (
     *("name", "output_root", "slug", "rerun", "baseline"),
-    *("checkpoint.every", "data.storage", "cuda_graphs"),
+    *("checkpoint.every", "data.storage", "cuda_graphs", "data.repeats"),  # of folds, each of which is a run
 )
 # Keys that came later: with these values they do not count, so that finished runs keep their folders.
 FORMER: dict[str, Any] = {"deterministic": False, "compile": False, "metrics": []}
 FORMER |= {"gradient_clip": None, "label_noise": 0, "loss.class_weights": None, "sampler": None, "hooks": []}
 FORMER |= {"data.inputs": None, "data.labels": None, "data.task": "auto"}
+FORMER |= {"data.folds": None, "data.fold": None, "data.repeat": None}
 # How a run is executed, which changes at most the last bits of its numbers, and what it measures. Runs that
 # differ in nothing else are two folders, but one setting.
 EXECUTION_KEYS = (
@@ -30,7 +31,9 @@ EXECUTION_KEYS = (
 # The groups whose choices name settings; `choices.model` is the word that was typed, which decides nothing.
 CHOSEN = ("model", "optimizer", "schedule", "data", "augment", "loss")
 CHOICE = "choices."
-SEED_KEYS = ("seed", "data.split_seed")
+SPLIT, FOLDS, REPEATS = "data.split_seed", "data.folds", "data.repeats"
+FOLD, REPEAT = "data.fold", "data.repeat"
+SEED_KEYS = ("seed", SPLIT, REPEAT, FOLD)
 # Where the user's own data lies, which does not count where its content is known
 LOCATION_KEYS = ("data.root", "data.path")
 DIGITS = 10  # of the hash, in a folder's name
@@ -137,7 +140,7 @@ def _computed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_seed(key: str) -> bool:
-    """Return whether a key, dotted, is a seed, to be averaged over."""
+    """Return whether a key, dotted, is a seed or the number of a fold, to be averaged over."""
     return key in SEED_KEYS or key.startswith("seeds.")
 
 
@@ -182,4 +185,6 @@ def _slug(config: Mapping[str, Any], words: Sequence[str]) -> str:
     parts += [config["optimizer"]["name"]]
     parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
     parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
+    if (fold := config["data"].get("fold")) is not None:
+        parts.append(f"r{config['data']['repeat']}f{fold}")
     return "-".join(str(part) for part in parts if part)

@@ -1,4 +1,4 @@
-"""predictions.npz: the validation outputs of the last and the best epoch, and the labels.
+"""predictions.npz: the validation outputs of the last and the best epoch, the labels, and the samples' rows.
 
 Outputs that predict a class are stored as float16 if that changes no prediction, else as float32; others keep
 their type. Classes have the smallest integer type that fits. Axes: N samples, K outputs.
@@ -39,8 +39,12 @@ def write_predictions(
     last_epoch: int,
     best_epoch: int,
     exact: bool = False,
+    rows: NDArray[np.integer] | None = None,
 ) -> None:
-    """Write `folder`/predictions.npz atomically; `exact` keeps the outputs' type."""
+    """Write `folder`/predictions.npz atomically; `exact` keeps the outputs' type.
+
+    `rows` [N]: where the samples are in the data's training part, counted from 0.
+    """
     write_arrays(
         folder / PREDICTIONS,
         last_outputs=last if exact else _compact(last),
@@ -48,7 +52,23 @@ def write_predictions(
         labels=labels if labels.dtype.kind == "f" else labels.astype(np.min_scalar_type(int(labels.max()))),
         last_epoch=last_epoch,
         best_epoch=best_epoch,
+        **({} if rows is None else {"rows": rows.astype(np.int64)}),
     )
+
+
+def read_rows(folder: Path) -> NDArray[np.integer] | None:
+    """Return where the samples of `folder`/predictions.npz are in the data's training part, [N].
+
+    None without the file. Raises ValueError, with the file's name, if it is damaged or was written by a dlx
+    that did not record the rows.
+    """
+    arrays = read_arrays(folder / PREDICTIONS, ("rows", "labels"), PREDICTIONS_LIMIT)
+    if arrays is None:
+        return None
+    rows_N, labels_N = arrays
+    if rows_N.dtype.kind not in "iu" or rows_N.ndim != 1 or len(rows_N) != len(labels_N):
+        raise ValueError(f"{folder / PREDICTIONS}: {rows_N.dtype} rows for {len(labels_N)} samples")
+    return rows_N
 
 
 def read_predictions(folder: Path) -> Predictions | None:

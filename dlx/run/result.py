@@ -12,6 +12,7 @@ from dlx import __version__
 from dlx.metrics.catalogue import facts, is_share
 from dlx.run.documents import read_json, shorten
 from dlx.run.files import RESULT_LIMIT
+from dlx.run.format_version import FORMAT, refuse_newer
 from dlx.run.identity import Fingerprints, is_identity
 from dlx.run.paths import RESULT, write_atomically
 
@@ -40,6 +41,7 @@ class Result(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    format: Count = FORMAT  # see format_version.py
     status: Status
     identity: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # SHA-256 of what was computed, see identity.py
     fingerprints: Fingerprints | None = None  # of the user's own code and data, if the run read any
@@ -116,13 +118,16 @@ def write_result(folder: Path, result: Result) -> None:
 def read_result(folder: Path) -> Result | None:
     """Return the run's result, or None if it has not ended.
 
-    Raises ValueError, with the file's name, if the file is not a result, or a value is not what it should be.
+    Raises ValueError, with the file's name, if the file is not a result, or a value is not what it should be,
+    and NewerFormatError if a newer dlx wrote it.
     """
     path = folder / RESULT
     try:
         document = read_json(path, RESULT_LIMIT)
     except FileNotFoundError:
         return None
+    if isinstance(document, dict):
+        refuse_newer(path, document.setdefault("format", 1))
     try:
         result = Result.model_validate_json(json.dumps(document), strict=True)
         _check_rows(result)

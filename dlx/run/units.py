@@ -1,4 +1,4 @@
-"""Units of evidence: what varies independently from repeat to repeat, a seed or a split."""
+"""Units of evidence: what varies from repeat to repeat, a seed, a split or a fold of cross-validation."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from math import comb
 from typing import Any
 
-from dlx.run.identity import comparable, is_seed, setting_of
+from dlx.run.folds import unit_of_fold
+from dlx.run.identity import SPLIT, comparable, is_seed, setting_of
 from dlx.stats.tests import FEWEST
-
-SPLIT = "data.split_seed"
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,17 @@ def count_repeats(runs: Iterable[Mapping[str, Any]]) -> Repeats:
 
 
 def units(configs: Sequence[Mapping[str, Any]]) -> tuple[list[str], str]:
-    """Return the unit of each run, and what a unit is called: "split", "seed" or another seed key.
+    """Return the unit of each run, and what a unit is called: "fold", "split", "seed" or another seed key.
 
+    In cross-validation a unit is a fold of one repeat, because every fold has seeds of its own as well.
     Runs on one split share its luck, and so do runs with one initialisation in a crossed design. With several
     splits, drawn apart from the seeds, a unit is a split. Without, it is a value of the seed key with the
     fewest values, if that is crossed with others; else a combination of all seeds. Keys with too few values
     for a test are passed over if another one has enough.
     """
+    folds = [unit_of_fold(values) for values in configs]
+    if any(folds):
+        return [fold or _seeds(values) for fold, values in zip(folds, configs, strict=True)], "fold"
     varying = _varying(configs)
     if SPLIT in varying:
         return varying[SPLIT], "split"
@@ -73,9 +76,15 @@ def other_units(configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     A test sees only the luck of its own unit. Where settings differ by the other key's values, it finds
     differences that are not there in up to 60% of studies.
     """
-    first, _ = units(configs)
+    first, name = units(configs)
+    if name == "fold":
+        return []
     crossed = _crossed(_varying(configs)).values()
     return [column for column in crossed if column != first and len(set(column)) >= FEWEST]
+
+
+def _seeds(values: Mapping[str, Any]) -> str:
+    return comparable({key: value for key, value in values.items() if is_seed(key)})
 
 
 def _varying(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -86,6 +86,7 @@ def check_contrasts(
     level: float = LEVEL,
     noise_order: int = 3,
     family: int | None = None,
+    overlap: float = 0.0,
 ) -> ContrastTests:
     """Test together whether each contrast of the scores [L1, ..., LK, U] differs from 0 on average.
 
@@ -98,6 +99,7 @@ def check_contrasts(
 
     `resolution`: the step between possible scores (see `dlx.stats.tests.resolution`). `level`: of the tests;
     1 - level is the coverage of the intervals. `family`: how many of these hold together, by default all M.
+    `overlap`: as for `paired_tests`.
     """
     noise = _noise_contrasts(scores.shape[:-1], noise_order)
     rows = [*contrasts, *itertools.islice(noise, NOISE_ROWS)]
@@ -113,6 +115,7 @@ def check_contrasts(
         effective_settings(scores.reshape(-1, scores.shape[-1])),
         resolution=resolution / math.sqrt(2),  # paired_tests expects differences of two scores
         fewest=FEWEST,
+        overlap=overlap,
     )
     tested = slice(len(contrasts))
     scale_M, p_holm_M = scale_R[tested], holm(tests.p_M[tested])

@@ -21,11 +21,12 @@ class Interval(NamedTuple):
     high: float
 
 
-def half_widths(values_GK: NDArray[np.float64]) -> NDArray[np.float64]:
+def half_widths(values_GK: NDArray[np.float64], overlap: float = 0.0) -> NDArray[np.float64]:
     """Return half the width [G] of the 95% confidence interval of each row's mean: t(K-1) s / sqrt(K).
 
     NaN in a row marks a value that the group lacks. The result is NaN below 2 values, and for equal values:
-    their deviation is unknown, not 0.
+    their deviation is unknown, not 0. `overlap` widens the intervals of means over folds of cross-validation
+    (see `dlx.stats.tests.paired_tests`).
     """
     from scipy.special import stdtrit
 
@@ -34,7 +35,7 @@ def half_widths(values_GK: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_G = np.nansum(values_GK, axis=1) / counts_G
         variance_G = np.nansum((values_GK - mean_G[:, None]) ** 2, axis=1) / (counts_G - 1)
-        half_G = stdtrit(counts_G - 1.0, 1 - LEVEL / 2) * np.sqrt(variance_G / counts_G)
+        half_G = stdtrit(counts_G - 1.0, 1 - LEVEL / 2) * np.sqrt(variance_G * (1 / counts_G + overlap))
     return np.where((counts_G < 2) | equal_G, np.nan, half_G)
 
 
@@ -58,7 +59,7 @@ def wilson(successes: int, count: int) -> Interval:
 
 @dataclass(frozen=True)
 class PredictionInterval:
-    """Mean and standard deviation (n-1) of K values, and where a new one falls with 95% probability."""
+    """Mean and standard deviation (n-1) of K values, and where a new one, or the mean of several, falls."""
 
     mean: float
     std: float
@@ -71,19 +72,23 @@ class PredictionInterval:
         return self.high - self.low
 
 
-def prediction_interval(values_K: Sequence[float]) -> PredictionInterval:
-    """Return the 95% prediction interval m ± t(K-1) s sqrt(1 + 1/K) for one new value; K >= 2.
+def prediction_interval(
+    values_K: Sequence[float], level: float = LEVEL, new: int = 1, least_std: float = 0.0
+) -> PredictionInterval:
+    """Return the prediction interval m ± t(K-1) s sqrt(1/new + 1/K) for the mean of `new` values; K >= 2.
 
-    Exact for normal values (Hahn and Meeker, Statistical Intervals, 1991, section 4.7).
+    `level`: the probability that this mean falls outside. `least_std`: s is at least this. Exact for normal
+    values (Hahn and Meeker, Statistical Intervals, 1991, sections 4.7 and 4.8).
     """
     values = np.asarray(values_K, dtype=np.float64)
     mean, std = float(values.mean()), float(values.std(ddof=1))
     if (values == values[0]).all():  # their mean can be off by the last bit
         mean, std = float(values[0]), 0.0
-    half = half_width(len(values), std)
+    std = max(std, least_std)
+    half = half_width(len(values), std, level, new)
     return PredictionInterval(mean, std, mean - half, mean + half)
 
 
-def half_width(count: int, std: float) -> float:
+def half_width(count: int, std: float, level: float = LEVEL, new: int = 1) -> float:
     """Return half the width of the prediction interval of `count` values with standard deviation `std`."""
-    return t_quantile(count - 1, 1 - LEVEL / 2) * std * math.sqrt(1 + 1 / count)
+    return t_quantile(count - 1, 1 - level / 2) * std * math.sqrt(1 / new + 1 / count)

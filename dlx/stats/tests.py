@@ -25,7 +25,7 @@ class PairedTests:
 
     `counts_M`: units. `mean_M`: the mean difference. `error_M`: its moderated standard error. `freedom_M`:
     degrees of freedom. `p_M`: two-sided, of each test by itself. `prior_freedom`: how much each variance was
-    moderated, as degrees of freedom; 0 if it was not.
+    moderated, as degrees of freedom; 0 if it was not. `overlap`: as for `paired_tests`.
     """
 
     counts_M: NDArray[np.int64]
@@ -34,6 +34,13 @@ class PairedTests:
     freedom_M: Floats
     p_M: Floats
     prior_freedom: float
+    overlap: float = 0.0
+
+    @property
+    def deviations(self) -> Floats:
+        """Return the moderated standard deviation of each row's differences [M]."""
+        deviation_M: Floats = self.error_M / np.sqrt(1 / self.counts_M.clip(1) + self.overlap)
+        return deviation_M
 
     def half_widths(self, level: float, family: int) -> Floats:
         """Return half the width [M] of intervals for the means, by Bonferroni's correction for `family` ones.
@@ -57,7 +64,12 @@ class PairedTests:
 
 
 def paired_tests(
-    differences_MU: Floats, settings: float, *, resolution: float = 0.0, fewest: int = FEWEST
+    differences_MU: Floats,
+    settings: float,
+    *,
+    resolution: float = 0.0,
+    fewest: int = FEWEST,
+    overlap: float = 0.0,
 ) -> PairedTests:
     """Test whether the mean of each row differs from 0; NaN marks a unit that a row lacks.
 
@@ -71,6 +83,11 @@ def paired_tests(
     at least the variance resolution^2 / 6, even if they happen to be equal in every unit. Without a step,
     equal differences do not happen by chance: their p is 0, or 1 if they are 0. Rows with fewer than `fewest`
     units are not tested.
+
+    `overlap`: if units are folds of cross-validation, the validation samples of a fold over its training
+    samples. Folds share training data, so the variance of a mean over U of them is s^2 (1/U + overlap)
+    instead of s^2 / U (Nadeau and Bengio, "Inference for the generalization error", 2003, section 3.1; for
+    repeated folds, Bouckaert and Frank, 2004).
     """
     from scipy.special import stdtr
 
@@ -81,10 +98,10 @@ def paired_tests(
     spread_M = (counts_M >= fewest) & (variance_M > (1e-12 * np.abs(mean_M)) ** 2)
     prior, typical = _prior(variance_M[spread_M], freedom_M[spread_M])
     moderated_M = (prior * typical + freedom_M * variance_M) / (prior + freedom_M)
-    error_M = np.sqrt(np.where(spread_M, moderated_M, freedom_M * 0) / counts_M.clip(1))
+    error_M = np.sqrt(np.where(spread_M, moderated_M, freedom_M * 0) * (1 / counts_M.clip(1) + overlap))
     total_M = np.minimum(prior + freedom_M, (settings - 1) * freedom_M)
     t_M = np.divide(np.abs(mean_M), error_M, out=np.where(mean_M == 0, 0.0, np.inf), where=error_M != 0)
-    return PairedTests(counts_M, mean_M, error_M, total_M, 2 * stdtr(total_M, -t_M), prior)
+    return PairedTests(counts_M, mean_M, error_M, total_M, 2 * stdtr(total_M, -t_M), prior, overlap)
 
 
 def _moments(differences_MU: Floats, counts_M: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -146,20 +163,22 @@ def resolution(values: Values) -> float:
     return step
 
 
-def tost_p(differences_U: Values, margin: float, resolution: float = 0.0) -> float:
+def tost_p(differences_U: Values, margin: float, resolution: float = 0.0, overlap: float = 0.0) -> float:
     """Return the p value of equivalence within ±`margin`: the larger p of two one-sided t tests.
 
-    NaN below FEWEST units (Schuirmann 1987). `resolution`: as for `paired_tests`.
+    NaN below FEWEST units (Schuirmann 1987). `resolution`, `overlap`: as for `paired_tests`.
     """
-    return _one_sided_p(differences_U, margin, resolution, beyond=False)
+    return _one_sided_p(differences_U, margin, resolution, overlap, beyond=False)
 
 
 def beyond_p(differences_U: Values, margin: float, resolution: float = 0.0) -> float:
     """Return the p value that the mean difference lies outside ±`margin`, on either side, by t tests."""
-    return min(1.0, 2 * _one_sided_p(differences_U, margin, resolution, beyond=True))
+    return min(1.0, 2 * _one_sided_p(differences_U, margin, resolution, 0.0, beyond=True))
 
 
-def _one_sided_p(differences_U: Values, margin: float, resolution: float, *, beyond: bool) -> float:
+def _one_sided_p(
+    differences_U: Values, margin: float, resolution: float, overlap: float, *, beyond: bool
+) -> float:
     from scipy.special import stdtr
 
     values = np.asarray(differences_U, dtype=np.float64)
@@ -168,7 +187,7 @@ def _one_sided_p(differences_U: Values, margin: float, resolution: float, *, bey
         return math.nan
     excess = abs(float(values.mean())) - margin
     excess = -excess if beyond else excess
-    error = math.sqrt(max(float(values.var(ddof=1)), resolution**2 / 6) / count)
+    error = math.sqrt(max(float(values.var(ddof=1)), resolution**2 / 6) * (1 / count + overlap))
     if error <= 1e-12 * abs(excess):
         return 0.0 if excess < 0 else 1.0
     return float(stdtr(count - 1, excess / error))

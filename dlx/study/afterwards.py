@@ -21,7 +21,8 @@ from dlx.run.identity import DIGITS, identity
 from dlx.run.paths import CHECKPOINT, HISTORY, RESULT, sync_folder
 from dlx.run.recordings import lacking, with_recordings
 from dlx.run.result import Result, read_result, what_was_different
-from dlx.study.study import Study, standing_result
+from dlx.study.finished import standing_result
+from dlx.study.study import Study
 from dlx.study.summary import score
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from dlx.own.sources import OwnSource, decode_source, significant_lines
 from dlx.run.files import YAML_LIMIT, read_bytes
 from dlx.run.identity import Fingerprints, changed_files, flatten, identity, setting_of
 from dlx.run.result import read_result
+from dlx.study.requests import StudyRun
 from dlx.study.source import copy_of
-from dlx.study.study import Study, StudyRun
+from dlx.study.study import Study
 
 if TYPE_CHECKING:
     from dlx.compose.request import ComposedRun  # imports Hydra

@@ -18,8 +18,9 @@ from dlx.run.result import Result, write_result
 from dlx.study.afterwards import put_in_place
 from dlx.study.longer import continued_state
 from dlx.study.progress import RunDisplay
+from dlx.study.requests import StudyRun
 from dlx.study.stopping import interruption
-from dlx.study.study import FOLDER, Cohort, Study, StudyRun
+from dlx.study.study import FOLDER, Cohort, Study
 
 if TYPE_CHECKING:
     from dlx.engine.recorder import Recorder

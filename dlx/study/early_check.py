@@ -9,7 +9,7 @@ import json
 from dlx.components import GROUPS, check_components
 from dlx.compose.request import ComposedRun, with_label
 from dlx.errors import RequestError
-from dlx.study.study import finished_result
+from dlx.study.finished import finished_result
 
 
 class EarlyCheck:

@@ -16,7 +16,10 @@ from dlx.run.identity import Fingerprints, identity
 from dlx.run.paths import HISTORY, write_atomically
 from dlx.run.recordings import NONE, recordings
 from dlx.run.result import Result, read_result
-from dlx.study.study import Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import Study
+
+HAS_TRAINING = 2  # the format from which on all checkpoints of a last epoch hold the optimizer's state
 
 
 class Asked(Protocol):
@@ -79,7 +82,8 @@ class ShorterRuns:
             except ValueError:  # damaged
                 continue
             if result is not None and result.status != "failed":
-                return Shorter(run.name, result, _refused(asked.settings, result))
+                refused = _refused(asked.settings, self._study.folder / run.name, result)
+                return Shorter(run.name, result, refused)
         return None
 
     def start(self, asked: Asked) -> int:
@@ -130,7 +134,7 @@ def notices_of_longer(study: Study, runs: Sequence[Asked]) -> list[str]:
     return [f"{count} run{'s are' if count > 1 else ' is'} {what}" for what, count in said.items()]
 
 
-def _refused(settings: Settings, result: Result) -> str:
+def _refused(settings: Settings, folder: Path, result: Result) -> str:
     from dlx.optimizer.schedule import depends_on_length
 
     if result.status == "diverged":
@@ -142,11 +146,23 @@ def _refused(settings: Settings, result: Result) -> str:
     kept = result.config.get("keep", NONE)
     if result.checkpoint_sha256 is None or kept == "best":
         return f"keep={kept} does not keep the last epoch's weights; keep=last does"
+    if result.format < HAS_TRAINING and not _holds_training(folder, result):
+        return "its checkpoint, of an earlier version of dlx, does not hold the optimizer's state"
     if settings.keep == "best":
         return "keep=best may need the weights of an earlier epoch"
     if recordings(result.config)["probes"] != settings.probes.model_dump():
         return "it has other probes"
     return ""
+
+
+def _holds_training(folder: Path, result: Result) -> bool:
+    """Return whether a checkpoint holds what a longer training needs; a damaged one is reported later."""
+    from dlx.run.checkpoint import read_checkpoint  # imports torch; such a run is about to be trained
+
+    try:
+        return "training" in read_checkpoint(folder, str(result.checkpoint_sha256))
+    except (OSError, ValueError):
+        return True
 
 
 def _but_for_epochs(run: Asked) -> str:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.run.documents import read_json
 from dlx.run.files import STUDY_LIMIT
+from dlx.run.format_version import refuse_newer
 from dlx.run.identity import flatten
 from dlx.run.paths import write_atomically
-from dlx.study.study import FOLDER, Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import FOLDER, Study
 
 if TYPE_CHECKING:
     from dlx.run.units import Repeats
@@ -112,6 +114,8 @@ def read_looks(path: Path) -> "list[Look]":
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     from dlx.stats.sequential import Look
 
+    if isinstance(record, dict):
+        refuse_newer(path, record.get("format"), FORMAT)
     try:
         looks = [Look(int(each["units"]), int(each["planned"])) for each in record["looks"]]
     except (KeyError, TypeError, ValueError) as error:

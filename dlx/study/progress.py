@@ -1,4 +1,4 @@
-"""Shows a request while it trains: live bars on a terminal, lines in a log.
+"""Shows a request while it trains: live bars on a terminal or in a notebook, lines in a log.
 
 Runs that train in other processes are followed through the histories that they write. Everything is drawn and
 printed by the one thread that calls: with a thread that redraws by itself, as rich's progress has it, the two
@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from dlx.config import Settings
+from dlx.notebook import Cell
 from dlx.run.history import EpochRow
 from dlx.run.paths import HISTORY
 from dlx.run.result import Result
@@ -43,7 +44,9 @@ class Progress:
     ) -> None:
         self.runs = runs
         self.console = console or Console(highlight=False)
-        self.live = self.console.is_terminal and not self.console.is_dumb_terminal
+        self.cell = self.console if isinstance(self.console, Cell) else None
+        on_terminal = self.console.is_terminal and not self.console.is_dumb_terminal
+        self.live = on_terminal or self.cell is not None
         self.clock = clock
         self.names, self.tail = [label for _, label, _ in runs], 0
         if self.live and len(runs) > 1:
@@ -61,14 +64,19 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self.live:
-            self._bars.start()
+            if not self.cell:
+                self._bars.start()
             self._draw()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.live:
+        if self.cell:
+            if kind is None:  # the summary repeats them
+                self.cell.passing.clear()
+            self.cell.show()
+        elif self.live:
             self._bars.stop()
 
     def of(self, folder: Path) -> "RunDisplay":
@@ -116,9 +124,12 @@ class Progress:
             share = f"{self._pace.share:.0%} of all epochs"
             self.print(f"{self._ended} of {len(self.runs)} runs ended, {share}{left}")
 
-    def print(self, line: str) -> None:
-        """Print a line above the bars; in a log, a line is a line."""
-        self.console.print(Text(line), soft_wrap=not self.live)
+    def print(self, line: str, *, passing: bool = False) -> None:
+        """Print a line above the bars; in a log, a line is a line. A notebook keeps no `passing` ones."""
+        if self.cell and passing:
+            self.cell.passing.append(Text(line))
+        else:
+            self.console.print(Text(line), soft_wrap=not self.live)
 
     @property
     def width(self) -> int:
@@ -142,7 +153,10 @@ class Progress:
         if len(self.runs) > 1:
             whole = draw_whole(self._pace, self._ended, len(self.runs), self.width, ascii_only=ascii_only)
             lines.insert(0, whole)
-        self._bars.update(Text("\n").join(lines), refresh=True)
+        if self.cell:
+            self.cell.show(lines)
+        else:
+            self._bars.update(Text("\n").join(lines), refresh=True)
 
 
 class RunDisplay:
@@ -181,7 +195,8 @@ class RunDisplay:
         else:
             status = "" if result.status == "completed" else f"{result.status}, "
             name, last, _ = score(result)
-            self._close([f"{status}{brief(result)}, {seconds}", f"{status}{name} {last}"], None)
+            lines = [f"{status}{brief(result)}, {seconds}", f"{status}{name} {last}"]
+            self._close(lines, None, passing=not status)
 
     def skip(self, folder: Path, result: Result) -> None:
         """Show that the run had ended before and is not trained again."""
@@ -190,7 +205,7 @@ class RunDisplay:
         else:
             name, last, _ = score(result)
             before = f"{result.status} before, "
-            self._close([f"{before}{brief(result)}", f"{before}{name} {last}"], None)
+            self._close([f"{before}{brief(result)}", f"{before}{name} {last}"], None, passing=True)
 
     def fail(self, error: str) -> None:
         """Show that the run failed; its train.log has the traceback."""
@@ -201,7 +216,7 @@ class RunDisplay:
             self._begun = True
             self._display.add(self._index, self._bar)
 
-    def _close(self, lines: Sequence[str], folder: Path | None) -> None:
+    def _close(self, lines: Sequence[str], folder: Path | None, *, passing: bool = False) -> None:
         """Print how the run ended: the first of `lines`, or a shorter one on a narrow terminal."""
         if self.closed:  # as finished before, by another process
             return
@@ -210,7 +225,7 @@ class RunDisplay:
         if not self._alone:
             here = position(self._index, len(self._display.runs))
             line = f"{here}{self._display.names[self._index]}: {line}"
-        self._display.print(line)
+        self._display.print(line, passing=passing)
         if folder is not None:
             self._display.print(str(folder))
         self._display.advance(self._index, self._epochs, ended=True)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from dlx.errors import in_one_line
+
 SIGNALS = [
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
 ]
@@ -27,6 +29,10 @@ class Interrupted(BaseException):
 
     def __str__(self) -> str:
         return self.message
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints for it in a notebook."""
+        return in_one_line(self)
 
     @property
     def said(self) -> str:

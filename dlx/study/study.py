@@ -17,29 +17,22 @@ import hashlib
 import json
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import TypeAdapter
 
-from dlx.errors import RequestError
-from dlx.run.documents import read_json, shorten
-from dlx.run.files import STUDY_LIMIT, make_folder, open_regular, refuse_links
-from dlx.run.identity import Fingerprints, identity, is_identity
+from dlx.run.files import make_folder, refuse_links
 from dlx.run.paths import RESULT, STUDY, write_atomically
-from dlx.run.recordings import covers, lacking
-from dlx.run.result import Result, read_result
+from dlx.run.recordings import lacking
+from dlx.run.result import Result
+from dlx.study.finished import finished_result, standing_result
 from dlx.study.held import Held, Holder
 from dlx.study.lock import Lock
-
-if TYPE_CHECKING:
-    from dlx.config import Settings
+from dlx.study.requests import Requests, StudyRun, damaged, read_study_file
 
 FOLDER = STUDY
-FORMAT = 2  # of a request; in format 1, `keep` and probes were part of a run's identity and its folder's name
 
 
 @dataclass(frozen=True)
@@ -58,47 +51,7 @@ class Cohort:
         return hashlib.sha256("\n".join(self.runs).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class StudyRun:
-    """A run as it was asked for."""
-
-    name: str  # of its folder
-    label: str  # what told it from the other runs of its request
-    words: list[str]  # the overrides that composed it
-    config: dict[str, Any]  # resolved
-    fingerprints: Fingerprints = field(default_factory=Fingerprints)  # of the user's own code and data
-    choices: dict[str, str] = field(default_factory=dict)  # from groups, as typed: optimizer: slow_sgd
-
-    def entry(self) -> dict[str, Any]:
-        """Return what a request's file says of the run."""
-        own = {"fingerprints": asdict(self.fingerprints)} if self.fingerprints else {}
-        said = {"name": self.name, "label": self.label, "words": self.words, "config": self.config}
-        return said | own | ({"choices": self.choices} if self.choices else {})
-
-    @classmethod
-    def from_entry(cls, entry: dict[str, Any]) -> "StudyRun":
-        """Return the run that `entry` described."""
-        run = _ENTRY.validate_python(entry)
-        if not run.name or run.name != Path(run.name).name:  # ../x is no folder of a study
-            raise ValueError(f"'{shorten(run.name)}' is not the name of a run's folder")
-        return run
-
-    @cached_property
-    def settings(self) -> "Settings":
-        """The checked configuration."""
-        from dlx.config import check_values  # 40 ms, and a report needs no settings
-
-        return check_values(self.config)
-
-    @property
-    def identity(self) -> str:
-        """The hash of what it computes."""
-        return identity(self.config, self.fingerprints)
-
-
-_ENTRY = TypeAdapter(StudyRun)
 _COHORTS = TypeAdapter(list[Cohort])
-_TEXT = TypeAdapter(list[str])
 
 
 class Study:
@@ -108,8 +61,7 @@ class Study:
         self.folder = folder
         self._own = folder / FOLDER
         self._held = Held(self._own / "held")
-        self._requests: list[dict[str, Any]] = []
-        self._runs: dict[str, StudyRun] = {}
+        self._requests = Requests(folder)
         self._cohorts: list[Cohort] = []
         self._cohorts_written: tuple[int, int] | None = None
 
@@ -122,37 +74,18 @@ class Study:
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """The requests in order: each with `time`, `dlx`, `words`, and `runs`, which have a `name` each.
-
-        `source` says what it ran on (see `dlx.study.source`). Raises RequestError for a damaged file.
-        """
-        for path in sorted((self._own / "requests").glob("*.json"))[len(self._requests) :]:
-            request = _read_json(path)
-            try:
-                # An entry without a configuration is of a run that an earlier request has asked for just so.
-                new = [StudyRun.from_entry(run) for run in request["runs"] if "config" in run]
-                _TEXT.validate_python([request["time"], *_names(request)])
-            except (KeyError, TypeError, ValueError) as error:
-                raise _damaged(path, error) from error
-            self._requests.append(request)
-            self._runs |= {run.name: run for run in new}
-        return self._requests
-
-    @property
-    def has_earlier_names(self) -> bool:
-        """Whether a request is of format 1, in whose folders' names `keep` and probes counted."""
-        begin = b'{"format": 1,'
-        for path in sorted((self._own / "requests").glob("*.json")):
-            with open_regular(path, STUDY_LIMIT) as file:
-                if file.read(len(begin)) == begin:
-                    return True
-        return False
+        """The requests in order (see `Requests.all`)."""
+        return self._requests.all
 
     @property
     def runs(self) -> dict[str, StudyRun]:
         """Every run that was asked for, by name, in the order of the requests."""
-        _ = self.requests
-        return self._runs
+        return self._requests.runs
+
+    @property
+    def has_earlier_names(self) -> bool:
+        """Whether names of folders are of format 1, in which `keep` and probes counted."""
+        return self._requests.has_earlier_names
 
     @property
     def cohorts(self) -> list[Cohort]:
@@ -161,13 +94,13 @@ class Study:
         try:
             written = path.stat().st_ino, path.stat().st_mtime_ns
             if written != self._cohorts_written:  # asked for each cohort that trains
-                record = _read_json(path)
+                record = read_study_file(path)
                 self._cohorts = _COHORTS.validate_python(record["cohorts"])
                 self._cohorts_written = written
         except FileNotFoundError:
             return []
         except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
         return list(self._cohorts)
 
     def cohorts_of(self, runs: Sequence[str]) -> list[Cohort]:
@@ -255,34 +188,8 @@ class Study:
         runs: Sequence[StudyRun],
         record_source: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        """Write down what is asked for, under `locked`; a request for the same runs is not written twice.
-
-        One that reads the user's own code or data is, unless it is the last: it may return to an earlier
-        version, and the last request says which counts. `record_source` is called when one is written.
-        """
-        for run in runs:
-            known_run = self.runs.get(run.name)
-            if known_run and known_run.config != run.config and known_run.identity != run.identity:
-                raise RequestError(
-                    f"{self.folder} records another configuration as {run.name}; choose another name="
-                )
-        names = [run.name for run in runs]
-        before = self.requests
-        asked = [_names(request) for request in before]
-        known = {run.name for run in runs if run.name in self.runs and _is_kept_as(self.runs[run.name], run)}
-        again = names in asked[-1:] or (names in asked and not any(run.fingerprints for run in runs))
-        if again and known.issuperset(names):
-            return
-        request = {
-            "format": FORMAT,
-            "time": _now(),
-            "dlx": version,
-            "words": list(words),
-            "source": record_source(),
-            "runs": [run.entry() if run.name not in known else {"name": run.name} for run in runs],
-        }
-        folder = make_folder(self.folder, FOLDER, "requests")
-        write_atomically(folder / f"{len(before) + 1:04}.json", (json.dumps(request) + "\n").encode())
+        """Write down what is asked for, under `locked` (see `Requests.add`)."""
+        self._requests.add(words, version, runs, record_source)
 
     def add_cohorts(self, cohorts: Sequence[Cohort]) -> bool:
         """Write down new cohorts, under `locked`; earlier ones lose the runs that are in these.
@@ -337,61 +244,3 @@ class Study:
         self._held.tidy()
         for torn in (*self._own.glob(".cohorts.json.*"), *(self._own / "requests").glob(".*")):
             torn.unlink(missing_ok=True)
-
-
-def _names(request: dict[str, Any]) -> list[str]:
-    return [run["name"] for run in request["runs"]]
-
-
-def _is_kept_as(before: StudyRun, now: StudyRun) -> bool:
-    """Return whether a run is to record what it was to before, as often, with its data in the same place."""
-    if not covers(before.config, now.config):
-        return False
-    kept = [
-        (run.config.get("checkpoint", {"every": "auto"}), run.config.get("data", {}).get("storage", "auto"))
-        for run in (before, now)
-    ]
-    return bool(kept[0] == kept[1])
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return read_json(path, STUDY_LIMIT)
-    except ValueError as error:
-        raise RequestError(str(error)) from error
-
-
-def _damaged(path: Path, error: Exception) -> RequestError:
-    if isinstance(error, RequestError):
-        return error
-    return RequestError(f"{path}: not what dlx has written ({type(error).__name__}: {shorten(error)})")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def finished_result(folder: Path, config: dict[str, Any], fingerprints: Fingerprints) -> Result | None:
-    """Return the result in `folder` of a run with this identity that need not be trained; else None.
-
-    It has the checkpoint and the probes that are asked for. Raises RequestError as `standing_result` does.
-    """
-    result = standing_result(folder, config, fingerprints)
-    return None if result is None or lacking(config, result) else result
-
-
-def standing_result(folder: Path, config: dict[str, Any], fingerprints: Fingerprints) -> Result | None:
-    """Return the result in `folder` of a run with this identity, unless it failed.
-
-    Raises RequestError if the result cannot be read, or is another configuration's.
-    """
-    try:
-        result = read_result(folder)
-    except ValueError as error:
-        raise RequestError(f"{error}; rerun=true trains the run again") from error
-    if result is None or result.status == "failed":
-        return None
-    same = identity(config, fingerprints) == identity(result.config, result.fingerprints)
-    if not same or not is_identity(result.identity, result.config, result.fingerprints):
-        raise RequestError(f"{folder / RESULT}: belongs to another configuration; rerun=true replaces it")
-    return result

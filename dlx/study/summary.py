@@ -1,5 +1,6 @@
 """Runs in a few words: their settings as they start, their scores as they end, all of them in one table."""
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dlx.config import Settings
+from dlx.notebook import Cell
 from dlx.run.history import EpochRow
 from dlx.run.result import Result
 
@@ -55,6 +57,8 @@ def print_outcomes(
     named = [shared([varied(outcome.label) for outcome in group]) for group in groups]
     console.print(named_table(named, headings, cells, console))
     command = shlex.join(["dlx", "report", *map(str, studies)])
+    if isinstance(console, Cell):
+        command = f"dlx.load({', '.join(json.dumps(str(study)) for study in studies)}).report()"
     console.print(Text(f"compare them: {command}"), soft_wrap=True)
 
 

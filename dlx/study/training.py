@@ -1,5 +1,6 @@
 """Trains what a request asks for: checks its runs, adds them to their studies, has them trained."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dlx import __version__
 from dlx.compose.request import ComposedRun, Request
 from dlx.errors import RequestError
+from dlx.notebook import console_here
 from dlx.own.sources import file_in_project
 from dlx.run.documents import shorten
 from dlx.run.files import refuse_links, write_size
@@ -25,13 +27,15 @@ from dlx.study.afterwards import (
     why_not_extended,
     with_what_is_there,
 )
+from dlx.study.finished import finished_result
 from dlx.study.launch.workers import check_installed, find_workers
 from dlx.study.longer import notices_of_longer
 from dlx.study.looks import notice_of_extension
 from dlx.study.plan import Plan, Planner, Sketch, Workers, expects_processes, sketch_runs
 from dlx.study.progress import Progress
+from dlx.study.requests import StudyRun
 from dlx.study.stopping import Interrupted
-from dlx.study.study import Study, StudyRun, finished_result
+from dlx.study.study import Study
 from dlx.study.summary import Outcome, print_outcomes
 from dlx.working import working
 
@@ -50,7 +54,8 @@ def train_request(request: Request) -> list[Outcome]:
     launcher = request.launcher
     request = replace(request, runs=under_earlier_names(request.runs))
     count = len(request.runs)
-    with working("checking the run" if count == 1 else f"checking {count} runs") as say:
+    console = console_here()
+    with working("checking the run" if count == 1 else f"checking {count} runs", console=console) as say:
         check_installed(launcher)
         if launcher.name == "local" and expects_processes(request.runs, find_workers(launcher)):
             from dlx.study.launch.pool import warm_up
@@ -63,7 +68,7 @@ def train_request(request: Request) -> list[Outcome]:
         planner = Planner(find_workers(launcher) if sketches else Workers(1), launcher.memory)
         plan, notices = _add_to_studies(request, planner, sketches)
     runs = request.runs
-    with Progress([(run.folder, run.label, run.settings.epochs) for run in runs]) as progress:
+    with Progress([(run.folder, run.label, run.settings.epochs) for run in runs], console) as progress:
         for line in (*notices_of_extended(runs, extended), *_notices_of_weights(request, sketches), *notices):
             progress.print(line)
         outcomes = {
@@ -72,8 +77,24 @@ def train_request(request: Request) -> list[Outcome]:
         outcomes |= _train(plan, request, progress, extended)
     in_order = [outcomes[run.folder] for run in runs]
     if len(runs) > 1:
-        print_outcomes(in_order, _studies(runs))
+        print_outcomes(in_order, _studies(runs), console)
+    if any(run.settings.data.folds for run in runs):
+        _write_out_of_fold(in_order)
     return in_order
+
+
+def _write_out_of_fold(outcomes: Sequence[Outcome]) -> None:
+    """Write the predictions of all folds of each repeat, and say where they are."""
+    from dlx.run.out_of_fold import write_out_of_fold
+
+    try:
+        files = write_out_of_fold({each.folder: each.result for each in outcomes if each.result is not None})
+    except ValueError as error:
+        print(f"no out-of-fold predictions: {error}")
+        return
+    counts = Counter(file.parent.parent for file in files)
+    for study, count in counts.items():
+        print(f"predictions of all folds: {study}/*/{files[0].name} ({count} file{'s' * (count > 1)})")
 
 
 def runs_to_train(runs: Sequence[ComposedRun]) -> list[int]:

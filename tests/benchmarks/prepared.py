@@ -60,8 +60,9 @@ def _split(name: str, root: str | None, val_samples: int) -> Images:
         stratify=False,
         standardise="unit",
     )
-    train, val, _ = split(
+    drawn = split(
         read(settings), train_size=TRAIN_SAMPLES, val_size=val_samples, test_size=None, seed=0, stratify=False
     )
+    train, val = drawn.train, drawn.val
     train_NHW, val_NHW = (arrays.inputs.squeeze(1) for arrays in (train, val))
     return Images(train_NHW, train.labels, val_NHW, val.labels)

@@ -10,6 +10,7 @@ from dlx.compose.composer import config_folder
 
 MODELS = sorted(path.stem for path in (config_folder() / "model").glob("*.yaml"))
 WITH_DROPOUT = {"mlp", "mlp_bn", "mlp_ln", "cnn"}
+NARROW = {"airbench": ["model.width=4"], "resnet": ["model.width=4"]}  # at full width 5 s each
 
 NETS = """
 import torch
@@ -56,7 +57,7 @@ LARGER = ("lenet", "airbench")  # models that need larger images than the digits
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_passes_with_dropout_if_it_has_any(model, capsys):
-    words = [f"model={model}", "--entries", "2"]
+    words = [f"model={model}", "--entries", "2", *NARROW.get(model, [])]
     if model in WITH_DROPOUT:
         words.append("model.dropout=0.3")
     if model == "custom":

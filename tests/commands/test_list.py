@@ -17,7 +17,7 @@ def outputs(tmp_path_factory):
     root = tmp_path_factory.mktemp("outputs")
     words = {
         "rates": ["optimizer.lr=0.03,1e-9", "seed=0,1"],
-        "single": [],
+        "single": ["model=mlp_bn"],
         "part": ["seed=0,1"],
     }
     for number, (name, more) in enumerate(words.items()):
@@ -41,7 +41,7 @@ def test_each_study_has_its_runs_state_best_setting_and_score(outputs, capsys):
     assert (rates["done"], rates["asked"], rates["state"], rates["best"]) == (4, 4, "completed", "lr 0.03")
     assert rates["score"] == pytest.approx(sum(last) / 2)
     assert (found["part"]["done"], found["part"]["asked"], found["part"]["state"]) == (1, 2, "unfinished")
-    assert found["single"]["best"] == "mlp, adam"
+    assert found["single"]["best"] == "mlp_bn, adam", "as one trains with it"
 
 
 def test_the_newest_study_comes_first_and_eighty_columns_hold_the_table(outputs, capsys, monkeypatch):

@@ -7,7 +7,8 @@ import pytest
 
 from dlx.cli import main
 from dlx.run.result import Result, write_result
-from dlx.study.study import Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import Study
 
 WORDS = ["model=mlp", "seed=0,1", "loss.function=x**2 + y"]
 

@@ -23,6 +23,11 @@ QUICK = "data.train_size=100 data.val_size=50 batch_size=25 epochs=2"
 CASES = r"""
 frobnicate                    | there is no verb 'frobnicate' (allowed: train, status, list, report,
 trian epochs=3                | there is no verb 'trian'; did you mean 'train'?
+compare outputs/a             | there is no verb 'compare'; did you mean 'report'?
+rm outputs/a                  | to delete a study or a run, delete its folder
+train --epochs 5              | there is no flag --epochs; settings have no dashes: epochs=VALUE (
+train model mlp               | 'model' is not of the form KEY=VALUE; write the two with = and without spaces
+train seed=0-4                | for several, write seed=0,1,2 or 'seed=range(3)'
 --verison                     | there is no flag --verison; did you mean '--version'?
 -x                            | there is no flag -x (allowed: --help, --version)
 --version=3                   | --version takes no value, but was given '3'
@@ -57,6 +62,12 @@ train ~nosuch                 | nosuch
 train model@x=mlp             | model
 train name=${nam}             | nam
 train model=null              | model: there is no 'null'
+train model=mynet:Net         | for your own: model.target=mynet:Net
+train loss=mynet.py:focal     | for your own: loss.target=mynet:focal
+train data=/                  | to read /: data=image_folder data.path=/
+train model.target=mynet.Net  | package.module:Name, for example mynet:Net
+train model.target=nets/mynet.py | package.module:Name, for example nets.mynet:Name
+train model.target=nets/mynet.py:Net | package.module:Name, for example nets.mynet:Net
 train =3                      | '=3' has no key; write KEY=VALUE
 train lr=0.1                  | lr: there is no such key; did you mean 'optimizer.lr'?
 train launcher=jolib          | launcher: there is no 'jolib'; did you mean 'joblib'?

@@ -168,9 +168,8 @@ def test_the_offline_error_names_the_folder_the_files_and_what_to_do(tmp_path, g
         read_files(dataclasses.replace(gzipped, mirrors=("http://127.0.0.1:9",)), tmp_path)
     message = str(caught.value)
     assert f"data.name=set: {tmp_path / 'Set' / 'raw'} lacks images, labels (damaged);" in message
-    assert "Set/raw/images.gz" in message
-    assert "data.root" in message
-    assert "'dlx data prepare set'" in message
+    assert "set data.root to the folder that holds Set/raw" in message
+    assert "'dlx data prepare set data.root=FOLDER'" in message
     assert "\n" not in message
 
 

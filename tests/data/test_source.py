@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,16 @@ def test_a_file_that_only_the_shared_folder_has_is_pointed_at(monkeypatch, tmp_p
     monkeypatch.setenv("DLX_DATA", str(tmp_path))
     with pytest.raises(RequestError, match=rf"; DLX_DATA holds one: add data\.root={tmp_path}"):
         source.below(tmp_path / "here", "mine.npz")
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [("picturs", "did you mean 'pictures'?"), ("C:\\pictures", "write / between folders"), ("a/b/c", "b/c;")],
+)
+def test_a_path_that_is_not_there_gets_the_one_that_was_meant(tmp_path, path, hint):
+    tmp_path.joinpath("pictures").mkdir()
+    with pytest.raises(RequestError, match=re.escape(hint)):
+        source.below(tmp_path, path)
 
 
 def test_the_error_gives_the_full_path_that_does_not_exist(tmp_path):

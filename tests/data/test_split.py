@@ -17,7 +17,8 @@ def arrays(count, labels=None, start=0):
 
 
 def parts(source, *, seed=0, stratify=False, **sizes):
-    return split(source, **{**SIZES, **sizes}, seed=seed, stratify=stratify)
+    drawn = split(source, **{**SIZES, **sizes}, seed=seed, stratify=stratify)
+    return drawn.train, drawn.val, drawn.test
 
 
 def numbers(part):

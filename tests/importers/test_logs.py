@@ -76,6 +76,25 @@ def test_yaml_that_would_make_objects_is_not_read(tmp_path: Path) -> None:
     }
     (run,) = read(write(tmp_path, files)).runs
     assert run.settings == {"run.name": "v"}
+    said = load_foreign([tmp_path], Columns()).source
+    assert "Settings of 1 run could not be read. The first is v: hparams.yaml: the tag" in said
+
+
+def test_settings_that_cannot_be_read_are_said_with_the_first_run(tmp_path: Path) -> None:
+    files = {f"a/{seed}/log.csv": KERAS for seed in (0, 1, 2)}
+    files |= {"a/1/config.json": "{'lr': 1}", "a/2/config.json": "[1]"}
+    said = load_foreign([write(tmp_path, files)], Columns()).source
+    assert "Settings of 2 runs could not be read. The first is a/1: config.json: not valid JSON" in said
+    assert "could not be read" not in load_foreign([tmp_path / "a" / "0"], Columns()).source
+
+
+def test_settings_of_wandb_that_are_not_json_are_named() -> None:
+    class Item:
+        key, nested_key, value_json = "lr", (), "0.1}"
+
+    unread: list[str] = []
+    assert wandb._items([Item()], unread) == {}
+    assert unread == ["lr"]
 
 
 MLFLOW = {

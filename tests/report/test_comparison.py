@@ -191,6 +191,17 @@ def test_a_stricter_level_decides_less_and_has_wider_intervals():
     assert "99.99% interval" in said(strict)
 
 
+@pytest.mark.parametrize("margin", [None, 0.01])
+def test_a_p_value_that_equals_the_level_counts(margin):
+    near = np.stack([EIGHT, EIGHT + 0.006 + np.arange(8) / 1e3])
+    (pair,) = compare(*planted(near), margin=margin).against_best
+    p = pair.p_holm if margin is None else pair.p_equivalent
+    (again,) = compare(*planted(near), margin=margin, level=p).against_best
+    (less,) = compare(*planted(near), margin=margin, level=p * (1 - 1e-9)).against_best
+    assert again.verdict == ("worse" if margin is None else "equivalent")
+    assert less.verdict != again.verdict
+
+
 def test_intervals_of_differences_hold_together():
     """The intervals of all settings with the best are right at once in 95% of studies."""
     rng = np.random.default_rng(1)

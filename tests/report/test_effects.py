@@ -178,8 +178,10 @@ def test_effects_answer_for_many_settings_and_for_two_seeds(study: Any, grid: Ef
     assert grid.answers
     write_grid(study, norm_helps, TWO, seeds=2)
     assert effects_of(study.analysis()).answers
-    for number, (norm, lr) in enumerate(itertools.product(*TWO.values())):
-        study.run(f"third{number}", study.curve(0.7), {"model.norm": norm, "optimizer.lr": lr}, seed=2)
+
+
+def test_up_to_eight_settings_with_three_seeds_are_read_one_by_one(study: Any) -> None:
+    write_grid(study, lambda *_: 0.0, {**TWO, "model.width": [32, 64]})
     assert not effects_of(study.analysis()).answers
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from dlx.importers.find import read_runs
 from dlx.importers.foreign_run import Columns
 from dlx.report.analysis import Analysis, Options, analyse
 from dlx.report.export.exports import EXPORTS, export_files
 from dlx.report.load import load_any
+from tests.importers.test_mlflow_database import write_database
 
 NEEDED = {"tensorboard": "tensorboard", "wandb": "wandb"}
 COLUMNS = [f"val_accuracy_last_{part}" for part in ("mean", "std", "count", "low", "high")]
@@ -38,13 +40,18 @@ def reported_from(folder: Path, files: dict[str, bytes]) -> Analysis:
     return analyse(load_any([folder]), Options())
 
 
-@pytest.mark.parametrize("name", ["csv", "mlflow", "tensorboard", "wandb"])
+@pytest.mark.parametrize("name", ["csv", "mlflow", "mlflow database", "tensorboard", "wandb"])
 def test_an_exported_study_has_the_same_table_when_it_is_reported_from_there(
     name: str, analysis: Analysis, tmp_path: Path
 ) -> None:
     if name in NEEDED:
         pytest.importorskip(NEEDED[name])
-    again = reported_from(tmp_path / "there", export_files((name,), analysis, "study", tmp_path / "there"))
+    there, export = tmp_path / "there", name.removesuffix(" database")
+    again = reported_from(there, export_files((export,), analysis, "study", there))
+    if name == "mlflow database":
+        write_database(tmp_path / "mlflow.db", read_runs([there], Columns()).runs)
+        again = analyse(load_any([tmp_path / "mlflow.db"]), Options())
+        assert again.data.source.startswith("Read 12 runs from MLflow's database")
     ours, theirs = analysis.summary.table, again.summary.table
     assert set(again.design.labels) == set(analysis.design.labels)
     assert theirs["label"].tolist() == ours["label"].tolist()

@@ -10,7 +10,8 @@ import pytest
 from dlx.report.design import find_design
 from dlx.report.load import load_study
 from dlx.run.identity import Fingerprints
-from dlx.study.study import Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import Study
 
 OWN_NET = {"model.name": "custom", "model.target": "mynet:Net"}
 OWN_DATA = {"data.name": "npz", "data.path": "a.npz"}

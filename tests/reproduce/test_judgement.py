@@ -33,6 +33,14 @@ def test_a_value_inside_a_wide_interval_is_underpowered_with_the_seeds_that_woul
     assert word(FIVE, value=0.8, width=0.05) == "REPRODUCED"
 
 
+def test_two_runs_have_an_interval_and_one_has_none():
+    two = judge_figure(figure(value=0.8), [0.79, 0.81], 0.0)
+    half = stats.t.ppf(0.975, 1) * 0.01 * np.sqrt(2) * np.sqrt(1.5)
+    assert (two.interval.low, two.interval.high) == pytest.approx((0.8 - half, 0.8 + half))
+    one = judge_figure(figure(value=0.8), [0.79], 0.0)
+    assert (one.word, one.interval, one.mean) == ("UNDERPOWERED", None, 0.79)
+
+
 def test_the_note_says_if_no_number_of_seeds_would_settle_it():
     judgement = judge_figure(figure(value=0.8), WIDE, 0.0)
     assert judgement.word == "UNDERPOWERED"

@@ -4,7 +4,8 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.reproduce.claim import Claim
-from dlx.reproduce.rerun import PlannedRun, check_claim, matching, train_words, write_where
+from dlx.reproduce.rerun import check_claim, train_words
+from dlx.reproduce.where import PlannedRun, matching, write_where
 
 
 def planned(seed=0, choices=None, **settings):

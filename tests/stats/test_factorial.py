@@ -113,6 +113,18 @@ def test_unequal_variances_tell_less_about_the_noise():
     assert effective_settings(np.ones((5, 3))) == 5
 
 
+def test_effective_settings_are_a_ratio_of_unbiased_estimates():
+    scores = np.random.default_rng(5).normal(size=(12, 5)) * np.linspace(1, 3, 12)[:, None]
+    rest = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
+    variances = (rest**2).sum(axis=1) / 4
+    fourth = (variances**2).sum() / (1 + 2 / 4)  # a variance's square is on average 1 + 2 / 4 times too large
+    expected = (variances.sum() ** 2 - 2 / 4 * fourth) / fourth
+    assert 4 < expected < 10
+    assert effective_settings(scores) == pytest.approx(expected, rel=1e-12)
+    single = np.array([np.nan, np.nan, 7.0, np.nan, np.nan])
+    assert effective_settings(np.vstack([single, scores])) == pytest.approx(expected, rel=1e-12)
+
+
 def test_effects_that_depend_on_the_seed_get_their_own_larger_error(monkeypatch):
     scores = NOISES["effects by seed"](np.random.default_rng(8), (2,) * 5, 10)
     contrasts = all_contrasts((2,) * 5)

@@ -70,3 +70,16 @@ def test_the_interval_of_five_covers_a_new_run_95_times_in_100():
         [each.low <= new <= each.high for each, new in zip(intervals, draws[:, 5], strict=True)]
     )
     assert covered == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_prediction_interval_holds_for_the_mean_of_several_values_at_any_level():
+    values = [1.0, 2.0, 4.0, 7.0]
+    half = stats.t.ppf(0.995, 3) * np.std(values, ddof=1) * np.sqrt(1 / 3 + 1 / 4)
+    found = prediction_interval(values, level=0.01, new=3)
+    assert (found.low, found.high) == pytest.approx((3.5 - half, 3.5 + half))
+
+
+def test_a_prediction_interval_believes_no_deviation_below_the_least():
+    found = prediction_interval([2.0, 2.0, 2.0], least_std=0.5)
+    assert found.std == 0.5
+    assert found.high == pytest.approx(2 + stats.t.ppf(0.975, 2) * 0.5 * np.sqrt(4 / 3))

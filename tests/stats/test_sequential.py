@@ -37,6 +37,20 @@ def test_looks_at_the_nominal_levels_spend_what_they_may_by_the_multivariate_nor
         assert 1 - inside == pytest.approx(sum(spent[:looks]), abs=1e-7)
 
 
+def test_the_levels_do_not_depend_on_the_unit_of_the_information():
+    information, spent = np.array([2.0, 3.0, 7.0]), [0.01, 0.02, 0.015]
+    assert nominal_levels(information / 1000, spent) == pytest.approx(nominal_levels(information, spent))
+
+
+def test_the_information_is_that_of_students_t():
+    looks = [Look(4, 10), Look(7, 10), Look(10, 10)]
+    for tests in (1, 3):
+        boundary = norm.isf(LEVEL / tests / 2)
+        information = [look.units * math.exp(-(boundary**2) / (2 * look.units)) for look in looks]
+        expected = tests * nominal_levels(information, spending(looks, tests))[-1]
+        assert level_now(looks[:2], 10, 10, tests) == pytest.approx(expected, rel=1e-9)
+
+
 def test_a_plan_that_is_read_once_has_the_whole_level():
     assert level_now([], 10, 10) == LEVEL
     assert level_now([], 10, 10, tests=28) == LEVEL

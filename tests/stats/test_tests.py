@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import optimize, special, stats
 
+from dlx.stats.intervals import half_widths
 from dlx.stats.tests import _prior, _trigamma_inverse, beyond_p, holm, paired_tests, resolution, tost_p
+from tests.studies.folds import measure
 
 # Darwin's fifteen pairs of Zea mays, differences in eighths of an inch (Fisher 1935, section 17).
 DARWIN = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48], dtype=float)
@@ -51,6 +53,12 @@ def test_the_prior_recovers_what_the_variances_were_drawn_from():
     true = 8 * 0.3 / rng.chisquare(8, 20_000)
     found = _prior(true * rng.chisquare(3, 20_000) / 3, np.full(20_000, 3.0))
     assert found == (pytest.approx(8, rel=0.1), pytest.approx(0.3, rel=0.03))
+
+
+def test_variances_are_moderated_from_three_differences_on():
+    differences = np.random.default_rng(3).normal(0, 1, (3, 4))
+    assert paired_tests(differences[:2], settings=3).prior_freedom == 0
+    assert paired_tests(differences, settings=3).prior_freedom > 0
 
 
 def test_a_moderated_variance_is_the_average_by_degrees_of_freedom():
@@ -141,3 +149,26 @@ def test_clear_differences_of_three_seeds_are_found():
     adjusted = [holm(paired_tests(all_pairs(means + rng.standard_normal((8, 3))), 8).p_M) for _ in range(50)]
     first, second = np.triu_indices(8, 1)
     assert np.mean(np.array(adjusted)[:, (first == 0) & (second >= 6)] <= 0.05) > 0.97
+
+
+def test_folds_that_share_training_data_have_the_variance_of_nadeau_and_bengio():
+    random = np.random.default_rng(0)
+    differences_U = random.normal(0.4, 1, 10)  # 2 times 5 folds
+    tests = paired_tests(differences_U[None], 2, overlap=1 / 4)
+    t = differences_U.mean() / math.sqrt(differences_U.var(ddof=1) * (1 / 10 + 1 / 4))
+    assert tests.p_M[0] == pytest.approx(2 * stats.t.sf(abs(t), 9), rel=1e-10)
+    half = stats.t.isf(0.025, 9) * differences_U.std(ddof=1) * math.sqrt(0.35)
+    assert tests.half_widths(0.05, 1)[0] == pytest.approx(half, rel=1e-10)
+    assert half_widths(differences_U[None], 1 / 4)[0] == pytest.approx(half, rel=1e-10)
+    assert tests.deviations[0] == pytest.approx(differences_U.std(ddof=1), rel=1e-10)
+    low, high = differences_U.mean() - 1.5, differences_U.mean() + 1.5
+    deviation = differences_U.std(ddof=1) * math.sqrt(0.35)
+    expected = max(stats.t.cdf(low / deviation, 9), stats.t.sf(high / deviation, 9))
+    assert tost_p(differences_U, 1.5, overlap=1 / 4) == pytest.approx(expected, rel=1e-10)
+
+
+def test_equally_good_learners_differ_over_repeated_folds_in_few_studies_only_after_the_correction():
+    rates = measure(50, 5, 10, learners=2, studies=100)
+    assert rates.false[0] > 0.3  # 0.54 in 1,000 studies
+    assert rates.false[1] < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)  # 0.034
+    assert rates.covered[0] < 0.7 < 0.9 < rates.covered[1]  # 0.48 and 0.96

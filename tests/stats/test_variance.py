@@ -85,6 +85,12 @@ def test_scores_alone_have_the_selection_bias_of_seeds():
     assert np.mean([selection_bias(study) for study in scores]) == pytest.approx(true, rel=0.1)
 
 
+def test_two_settings_that_each_win_on_one_seed_have_the_bias_of_that_seed():
+    values = np.array([[[1.0], [0.0]], [[0.0], [1.0]]])  # picked by one seed, scored by the other: 1, then 0
+    assert selection_bias(values) == pytest.approx(1 / math.sqrt(2))
+    assert math.isnan(selection_bias(values[:, :1]))
+
+
 def test_a_clear_winner_has_no_bias_and_a_single_setting_gives_nan():
     values = np.zeros((2, 3, 50))
     values[0] = 1.0

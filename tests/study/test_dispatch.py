@@ -13,7 +13,8 @@ from dlx.study.launch.launch import Dispatch
 from dlx.study.launch.launcher import Attempt
 from dlx.study.plan import Plan
 from dlx.study.progress import Progress
-from dlx.study.study import Cohort, Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import Cohort, Study
 
 
 @pytest.fixture(autouse=True)

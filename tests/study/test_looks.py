@@ -8,7 +8,8 @@ import pytest
 from dlx.stats.intervals import LEVEL
 from dlx.stats.sequential import Look, level_now
 from dlx.study.looks import Looks, notice_of_extension, read_looks
-from dlx.study.study import Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import Study
 
 
 def asked(seeds, lrs=(0.1, 0.2)):

@@ -11,8 +11,9 @@ from dlx.cli import main
 from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.identity import identity
 from dlx.run.result import Result, write_result
+from dlx.study.requests import StudyRun
 from dlx.study.state import SILENT_SECONDS, last_study, run_states
-from dlx.study.study import Cohort, Study, StudyRun
+from dlx.study.study import Cohort, Study
 
 
 def asked(name):

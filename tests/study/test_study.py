@@ -10,7 +10,8 @@ import pytest
 
 from dlx.run.identity import identity
 from dlx.run.result import Result, write_result
-from dlx.study.study import Cohort, Study, StudyRun
+from dlx.study.requests import StudyRun
+from dlx.study.study import Cohort, Study
 
 
 def asked(name, **config):

@@ -35,7 +35,7 @@ def test_the_chart_is_valid_vega_lite_with_a_panel_per_setting(study: Any, setti
     assert title == "The path over f = x**2 + y**2"
     assert len(spec["concat"]) == min(settings, PANELS)
     assert ("Only the first 12 of 14 settings" in caption) == (settings == 14)
-    altair.ConcatChart.from_dict(spec, validate=True)
+    altair.Root.validate(spec)
 
 
 def test_the_lowest_band_is_the_darkest_and_a_shared_surface_has_one_legend(study: Any) -> None:

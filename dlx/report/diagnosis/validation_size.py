@@ -3,6 +3,7 @@
 from dlx.metrics.catalogue import label_of
 from dlx.report.diagnosis.evidence import Evidence
 from dlx.report.diagnosis.finding import Finding, NotChecked
+from dlx.run.folds import find_folding
 
 KIND = "small validation set"
 SMALL = 100  # samples; with fewer, one sample is more than a point of accuracy
@@ -19,7 +20,8 @@ def find_small_validation(evidence: Evidence) -> list[Finding | NotChecked]:
     sizes = {size for run in evidence.completed if (size := evidence.samples(run)) > 1}
     if not sizes:
         return [NotChecked(KIND, "the number of validation samples is unknown")]
-    samples = min(sizes)
+    folding = find_folding(evidence.data.settings.values())
+    samples = min(sizes) * (1 if folding is None else min(folding.folds))  # each is validated on in one fold
     means = sorted((evidence.mean(setting) for setting in evidence.scores), reverse=True)
     lead = means[0] - means[1] if len(means) > 1 else float("nan")
     worth = round(lead * samples, 1)  # samples; a mean over seeds may be a fraction of one
@@ -27,11 +29,13 @@ def find_small_validation(evidence: Evidence) -> list[Finding | NotChecked]:
     if samples >= SMALL and not close:
         return []
     sentence = (
-        f"With {samples:,.0f} validation samples, one sample is {100 / samples:.2g} points of accuracy."
+        f"With {samples:,.0f} validation samples{' in all folds' if folding else ''}, one sample is "
+        f"{100 / samples:.2g} points of accuracy."
     )
     if close:
         bound = "at most one sample" if worth <= 1 else f"{worth:.2g} samples"
         sentence += f" The best setting leads by {100 * lead:.2g} points, {bound}."
-    sentence += f" A larger validation set would measure {label_of(metric)} more finely."
+    more = "More data" if folding else "A larger validation set"
+    sentence += f" {more} would measure {label_of(metric)} more finely."
     numbers = {"samples": float(samples), "sample": 1 / samples}
     return [Finding(KIND, "sweep", "", "note", sentence, numbers | ({"lead": lead} if close else {}))]

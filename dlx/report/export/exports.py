@@ -109,6 +109,8 @@ def _xlsx(content: Content) -> Files:
         "comparisons": comparisons_columns(analysis),
         "runs": (runs.columns, runs.itertuples(index=False, name=None)),
     }
+    if not analysis.findings:
+        del sheets["comparisons"]
     return {"table.xlsx": workbook(sheets)}
 
 

@@ -115,6 +115,7 @@ def _contents(analysis: Analysis) -> dict[str, Any]:
     return {
         "counts": counts(analysis),
         "answer": analysis.answer,
+        "findings": analysis.findings,
         "source": study.source,
         "compared": _compared(analysis),
         "important": most_important(analysis.diagnosis),

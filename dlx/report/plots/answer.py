@@ -38,8 +38,10 @@ def answer_chart(analysis: Analysis) -> Chart | None:
     if len(rows.settings) < 2:
         return None
     axis = find_axis(rows, higher=analysis.summary.higher)
-    spec = dots(rows, axis, _title(analysis), analysis.answer.sentence)
-    return Chart(NAME, "Settings, best first", _caption(analysis, rows, axis), spec, wide=True, live=True)
+    caption = _caption(analysis, rows, axis)
+    description = analysis.answer.sentence if analysis.findings else caption
+    spec = dots(rows, axis, _title(analysis), description)
+    return Chart(NAME, "Settings, best first", caption, spec, wide=True, live=True)
 
 
 def rows_of_answer(analysis: Analysis) -> Rows:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from dlx.config import JoblibSettings
+from dlx.launchers import JoblibSettings
 from dlx.study.launch.launcher import Attempt, How, Task, train_elsewhere
 from dlx.study.plan import Plan
 from dlx.study.stopping import orderly, request_stop

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from contextlib import closing
 
-from dlx.config import JoblibSettings, LauncherSettings, RaySettings, SlurmSettings
+from dlx.launchers import JoblibSettings, LauncherSettings, RaySettings, SlurmSettings
 from dlx.study import stopping
 from dlx.study.launch.launcher import Attempt, Launcher, Task
 from dlx.study.launch.local import Local

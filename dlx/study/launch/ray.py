@@ -13,8 +13,9 @@ from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlx.config import DataSettings, RaySettings
+from dlx.config import DataSettings
 from dlx.errors import RequestError
+from dlx.launchers import RaySettings
 from dlx.study.launch.cluster import train_on_cluster
 from dlx.study.launch.launcher import Attempt, How, Task
 from dlx.study.plan import Plan, Workers

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dlx.config import SlurmSettings
 from dlx.errors import RequestError, nearest
+from dlx.launchers import SlurmSettings
 from dlx.study.launch.cluster import train_on_cluster
 from dlx.study.launch.launcher import Attempt, How, Task
 from dlx.study.plan import Plan

@@ -2,8 +2,8 @@
 
 from importlib.util import find_spec
 
-from dlx.config import JoblibSettings, LauncherSettings, LocalSettings, RaySettings, SlurmSettings
 from dlx.errors import RequestError
+from dlx.launchers import JoblibSettings, LauncherSettings, LocalSettings, RaySettings, SlurmSettings
 from dlx.study.plan import Workers, cores
 
 PACKAGES = {"ray": "ray", "slurm": "submitit"}  # what the extra of this name installs

@@ -29,7 +29,9 @@ def drawn(analysed: Callable[[], Analysis]) -> Callable[[Plot], dict[str, Chart]
         charts = {chart.name: chart for chart in plot(analysed())}
         for chart in charts.values():
             if chart.spec is not None:
-                altair.Chart.from_dict(chart.spec, validate=True)
+                altair.Root.validate(
+                    chart.spec
+                )  # Chart.from_dict builds objects as well: 1.6 s instead of 0.2
         return charts
 
     return draw

@@ -26,7 +26,7 @@ def test_a_row_is_a_pair_and_an_infinite_interval_is_not_drawn(compared: Analysi
     assert frame["label"].tolist() == ["lr 1.1", "lr 2.1"]
     assert frame["tooltip"].iloc[0].startswith("lr 1.1 is worse than lr 0.1: 10.0 points lower over 5 seeds")
     (chart,) = differences(compared)
-    altair.Chart.from_dict(chart.spec, validate=True)
+    altair.Root.validate(chart.spec)
     strip, _, intervals, points = (layer["data"]["values"] for layer in chart.spec["layer"])
     assert strip == [{"difference": -0.01, "high": 0.01}]
     assert [(row["low"], row["high"], row["verdict"]) for row in intervals] == [(-0.2, -0.05, "worse")]

@@ -51,7 +51,7 @@ def test_charts_are_valid_vega_lite(study: Any, settings: int) -> None:
     ):
         for metric in ("accuracy", "loss"):
             spec = chart(curves.of(metric=metric), metric)
-            altair.Chart.from_dict(spec, validate=True)
+            altair.Root.validate(spec)
             assert metric in spec["description"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlx.config import JoblibSettings
+from dlx.launchers import JoblibSettings
 from dlx.study import stopping
 from dlx.study.launch import joblib
 from dlx.study.launch.launcher import Attempt

@@ -11,8 +11,8 @@ import torch
 
 from dlx.cli import main
 from dlx.compose.request import compose_one
-from dlx.config import RaySettings
 from dlx.data import dataset
+from dlx.launchers import RaySettings
 from dlx.study import plan
 from dlx.study.launch.ray import _from_numpy, _places, _to_numpy
 from tests.study.contents import files

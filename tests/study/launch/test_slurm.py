@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from dlx.cli import main
-from dlx.config import SlurmSettings
+from dlx.launchers import SlurmSettings
 from dlx.study import plan
 from dlx.study.launch import slurm
 from dlx.study.launch.launcher import Attempt

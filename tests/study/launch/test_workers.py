@@ -9,8 +9,8 @@ import yaml
 from dlx.cli import main
 from dlx.compose.composer import config_folder
 from dlx.compose.request import compose
-from dlx.config import LAUNCHERS, SlurmSettings, check_launcher
 from dlx.errors import RequestError
+from dlx.launchers import LAUNCHERS, SlurmSettings, check_launcher
 from dlx.study.launch import slurm
 from dlx.study.launch.workers import find_workers
 from dlx.study.plan import Workers, cores

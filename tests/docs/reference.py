@@ -19,7 +19,8 @@ from pydantic import TypeAdapter
 from dlx.commands.parser import Parser
 from dlx.commands.verbs import VERBS
 from dlx.completion.settings import REGISTRIES
-from dlx.config import LAUNCHERS, Component, EngineSettings, Settings
+from dlx.config import Component, EngineSettings, Settings
+from dlx.launchers import LAUNCHERS
 from tests.docs.conf import Choice, Key, choice, choices, keys_of
 from tests.docs.kinds import kind
 

@@ -8,8 +8,9 @@ import pytest
 import dlx
 from dlx.commands.verbs import VERBS
 from dlx.completion.settings import REGISTRIES
-from dlx.config import LAUNCHERS, EngineSettings, Settings
+from dlx.config import EngineSettings, Settings
 from dlx.errors import RequestError
+from dlx.launchers import LAUNCHERS
 from dlx.metrics.catalogue import CATALOGUE
 from tests.docs.conf import choice, choices, keys_of
 from tests.docs.kinds import kind

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arrays:
-    """Samples: `inputs` [N, C, H, W] or [N, F], uint8 or floating, or uint8 on disk, and `labels`.
+    """The samples of a split.
 
-    Labels are [N] int64 for classes; floats for numbers, [N] or [N, D], or for yes-or-no labels, [N, K] of 0
-    and 1. Then there are no `Source.classes`, or the names of the labels.
+    Attributes:
+        inputs: [N, C, H, W] or [N, F], uint8 or floating, or uint8 on disk
+        labels: [N] int64 for classes; floats for numbers, [N] or [N, D], or for yes-or-no labels, [N, K] of 0
+            and 1
     """
 
     inputs: "Samples"
@@ -40,16 +42,22 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as it was read; a validation or test set that is None can be drawn from `train`.
+    """A data set as it was read.
 
-    `notes` say, a sentence each, what was understood otherwise than it is stored.
+    Attributes:
+        classes: the names of the classes, or of yes-or-no labels; empty for numbers
+        train: the training set
+        validation: the validation set; None: it is drawn from `train`
+        test: the test set; None: it may be drawn from `train`
+        white: the largest value a pixel can take, such as 255; None if unknown
+        notes: what was understood otherwise than it is stored, a sentence each
     """
 
     classes: tuple[str, ...]
     train: Arrays
     validation: Arrays | None = None
     test: Arrays | None = None
-    white: float | None = None  # the largest value a pixel can take, such as 255; None if unknown
+    white: float | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -27,6 +27,11 @@ class Loss(ABC):
     """A loss per sample; `reduction` turns a batch of them into the number that is minimised.
 
     Histories hold the mean per sample under either reduction, so that they can be compared.
+
+    Attributes:
+        reduction: "mean" or "sum" over the batch
+        classifies: whether the outputs are classes; if not, there is no accuracy
+        of_floats: what labels that are floats make of the loss; "": it needs classes
     """
 
     reduction: Literal["mean", "sum"]

@@ -1,8 +1,8 @@
 """The fenced blocks of README.md and docs/, and how a test runs them.
 
-A block's title says what it is: a file name means that the block is a file, saved under this name before the blocks
-that follow; "needs ..." means that a test cannot run it (a cluster, a GPU, a download), so its commands are only
-composed. In `console` blocks, commands follow `$ `, and the other lines are what is printed.
+A block's title says what it is. A file name means that the block is a file, saved under this name before the
+blocks that follow. "needs ..." means that a test cannot run it (a cluster, a GPU, a download), so that its
+commands are only composed. In `console` blocks, commands follow `$ `; other lines are what is printed.
 """
 
 import re

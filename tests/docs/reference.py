@@ -5,6 +5,7 @@ schema of a run (dlx/config.py), the signatures of registered classes, the comme
 of the verbs.
 """
 
+import html
 import inspect
 import re
 import sys
@@ -18,7 +19,8 @@ from pydantic import TypeAdapter
 from dlx.commands.parser import Parser
 from dlx.commands.verbs import VERBS
 from dlx.completion.settings import REGISTRIES
-from dlx.config import LAUNCHERS, Component, EngineSettings, Settings
+from dlx.config import Component, EngineSettings, Settings
+from dlx.launchers import LAUNCHERS
 from tests.docs.conf import Choice, Key, choice, choices, keys_of
 from tests.docs.kinds import kind
 
@@ -248,7 +250,9 @@ def _row(key: Key, type_and_range: str, prefix: str) -> tuple[str, ...]:
 def _escaped(text: str) -> str:
     """Keep the characters of a comment that Markdown would read, except those in backticks."""
     parts = text.split("`")
-    parts[::2] = [re.sub(r"([<>*|_\[\]])", r"\\\1", part) for part in parts[::2]]
+    parts[::2] = [
+        re.sub(r"([*|\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", html.escape(part, quote=False)) for part in parts[::2]
+    ]
     return "`".join(parts)
 
 

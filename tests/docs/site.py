@@ -16,7 +16,9 @@ def main() -> int:
     done = build()
     if done.returncode:
         return done.returncode
-    fetched = [f"{page.relative_to(SITE)} fetches {url}" for page in SITE.rglob("*.html") for url in fetches(page)]
+    fetched = [
+        f"{page.relative_to(SITE)} fetches {url}" for page in SITE.rglob("*.html") for url in fetches(page)
+    ]
     print("\n".join(fetched) or f"open {SITE / 'index.html'}")
     return int(bool(fetched))
 

@@ -52,6 +52,7 @@ def test_blocks_that_cannot_run_are_counted():
     assert {page: count for page, count in found.items() if count} == NEEDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=page_name)
 def test_the_blocks_of_a_page_run_in_their_order(page, folder, capsys):
     for block in blocks_of(page):
@@ -129,7 +130,7 @@ def folder(prepared, tmp_path, monkeypatch):
 
 
 def save(block: Block) -> None:
-    """Save a block under its title, after what was saved there before; check a file of settings or a claim."""
+    """Save a block under its title, after what was saved there before; check settings and claims."""
     path = Path(block.title)
     if path.parts[0] == "dlx":
         return  # a file of a clone
@@ -161,8 +162,14 @@ def run(words: list[str], *, compose_only: bool = False) -> int:
         return 0 if find_claims([word for word in given if word[0] != "-" and "=" not in word]) else 2
     if verb == "train":
         given = shortened(given)
+    if "--watch" in given:  # it waits for a minute without news: tests/report/test_watch.py
+        parser_of(verb).parse(given)
+        given.remove("--watch")
     if verb == "report":  # of a preset's study, which was not trained
-        given = [word if not word.startswith("outputs") or Path(word).exists() else "outputs/mystudy" for word in given]
+        given = [
+            word if not word.startswith("outputs") or Path(word).exists() else "outputs/mystudy"
+            for word in given
+        ]
     try:
         return main([verb, *given] if verb else [])
     except SystemExit as ended:  # --help

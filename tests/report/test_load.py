@@ -107,7 +107,7 @@ def test_the_example_of_load_is_true(builder: Any, tmp_path: Path, monkeypatch: 
     ]
     said: list[str] = []
     result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=said.append)
-    assert result.attempted == 7
+    assert result.attempted == 8
     assert result.failed == 0, "".join(said)
 
 

@@ -20,7 +20,7 @@ from dlx.stats.skewed import skewed_factor
 from dlx.stats.tests import resolution
 
 Scale = Literal["linear", "log", "arcsine"]
-# Equal runs of dlx's two engines differ by about this much of a loss (docs/guide.md, "Train a grid").
+# Equal runs of dlx's two engines differ by about this much of a loss (docs/how-to/grid.md).
 ROUNDING = 1e-4
 TO_SCALE: dict[Scale, Callable[[float], float]] = {
     "linear": float,

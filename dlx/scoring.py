@@ -19,6 +19,7 @@ from dlx.run.documents import shorten
 from dlx.run.evaluations import Evaluation, append_evaluation, read_evaluations
 from dlx.run.identity import flatten, losses_of
 from dlx.run.paths import LOCK, find_runs
+from dlx.run.recordings import why_no_checkpoint
 from dlx.run.result import Result, read_result
 from dlx.study.changes import describe_change
 from dlx.study.lock import Lock
@@ -71,7 +72,9 @@ def choose_runs(folder: Path, *, every: bool) -> Choice:
         return Choice(completed, left_out)
     kept = [run for run in completed if run.result.checkpoint_sha256]
     if not kept:
-        raise RequestError(f"{folder}: no run has a checkpoint; train with keep=best or keep=last")
+        raise RequestError(
+            f"{folder}: no run has a checkpoint{why_no_checkpoint(completed[0].result.config)}"
+        )
     if len({run.result.monitored for run in kept}) > 1:
         raise RequestError(f"{folder}: its runs have different monitors; name one run, or use --all")
     losses = losses_of(flatten(run.result.config) for run in kept)
@@ -127,7 +130,7 @@ def score_runs(chosen: Sequence[Chosen], split: str) -> list[Evaluation]:
     """
     for run in chosen:
         if run.result.checkpoint_sha256 is None:
-            raise RequestError(f"{run.folder}: has no checkpoint; train it with keep=best or keep=last")
+            raise RequestError(f"{run.folder}: has no checkpoint{why_no_checkpoint(run.result.config)}")
         try:
             read_evaluations(run.folder)
         except ValueError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from yaml import MarkedYAMLError
 
 from dlx.compose.words import OF_REQUEST
@@ -107,6 +107,8 @@ def _no_such_key(key: str, composer: "Composer") -> str:
         parent = f"{parent}{part}."
     else:
         return f"{key}: not every choice of the grid has this key"
+    if not siblings and isinstance(OmegaConf.select(composed.config, parent.rstrip(".")), DictConfig):
+        return f"{parent.rstrip('.')}: has no key '{part}' yet; to add it, write a plus: +{key}=VALUE"
     if not siblings:
         return f"{parent.rstrip('.')}: holds a value, it has no key '{part}'"
     elsewhere = [name for name in sorted(keys) if name.endswith(f".{part}")]

@@ -18,12 +18,12 @@ from dlx.compose.grid import expand, labels
 from dlx.compose.sweep import MAX_RUNS, too_many
 from dlx.compose.templates import UNRESOLVED, Composed
 from dlx.compose.words import OF_REQUEST
-from dlx.config import Settings, check_values
+from dlx.config import OWN, Settings, check_values
 from dlx.errors import RequestError, nearest
 from dlx.launchers import LauncherSettings, check_launcher
 from dlx.run.folds import folds_to_run
 from dlx.run.identity import CHOSEN, DIGITS, FOLD, REPEAT, Fingerprints, flatten, folder_name
-from dlx.run.paths import typed_path
+from dlx.run.paths import STUDY, typed_path
 
 _REFERENCE = re.compile(r"\$\{([a-z]\w*(?:\.[a-z]\w*)*)\}")  # to a value by its key from the root
 
@@ -135,7 +135,7 @@ def _checked(composed: Composed, words: Sequence[str], label: str) -> ComposedRu
     if "sweep" in values:
         raise RequestError("sweep: the first line of a preset's file must be '# @package _global_'")
     try:
-        values = resolved(values)
+        values = _with_study_name(resolved(values), composed.choices, words)
         settings = check_values(values)
     except Exception as error:
         raise with_label(RequestError(_with_file(explain(error), composed, words)), label) from error
@@ -156,6 +156,24 @@ def _folds(run: ComposedRun) -> list[ComposedRun]:
         folder = run.folder.parent / folder_name(config, run.fingerprints, words)
         found.append(replace(run, words=words, config=config, settings=settings, folder=folder))
     return found or [run]
+
+
+def _with_study_name(
+    values: dict[str, Any], choices: Mapping[str, str], words: Sequence[str]
+) -> dict[str, Any]:
+    """Name the study of own data by its choice, or by its function, where nothing else names it.
+
+    The study `custom` of an earlier version goes on under its name.
+    """
+    data = values["data"] if isinstance(values.get("data"), dict) else {}
+    target = data.get("target") if data.get("name") == values.get("name") == OWN else None
+    if not isinstance(target, str) or any(re.match(r"\+*name=", word) for word in words):
+        return values
+    named = choices.get("data", OWN)
+    named = target.replace(":", ".") if named == OWN else named
+    root = Path(str(values.get("output_root")))
+    goes_on = (root / OWN / STUDY).is_dir() and not (root / named).exists()
+    return values if goes_on else {**values, "name": named}
 
 
 def _check_folders(runs: Sequence[ComposedRun]) -> None:

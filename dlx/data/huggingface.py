@@ -19,6 +19,7 @@ from dlx.data.huggingface_files import PARQUET, find_parts
 from dlx.data.image_folder import Pixels
 from dlx.data.labels import Task, read_labels
 from dlx.data.npz import to_samples
+from dlx.data.on_disk import Samples
 from dlx.data.source import Arrays, Source, below, sources, wrong_file
 from dlx.device import check_memory
 from dlx.errors import RequestError, nearest
@@ -59,7 +60,7 @@ def huggingface(
         read = read_labels(given, task, features.get(target, {}).get("names") or ())
     except ValueError as error:
         raise wrong_file(folder, str(error)) from error
-    parts = {}
+    parts: dict[str, Arrays] = {}
     for part, table in tables.items():
         samples = _samples(folder, table, column, features, side)
         if parts and samples.shape[1:] != parts["train"].inputs.shape[1:]:
@@ -127,7 +128,7 @@ def _target(folder: Path, table: "pa.Table", features: dict[str, dict[str, Any]]
     usual = [name for name in table.column_names if name.lower() in KINDS["labels"]]
     for found in (classes, usual):
         if len(found) == 1:
-            return found[0]
+            return str(found[0])
     raise RequestError(f"data.labels: name the column to predict; {folder.name} has {held}")
 
 
@@ -188,7 +189,7 @@ def _samples(
     columns: Sequence[str],
     features: dict[str, dict[str, Any]],
     side: tuple[int, int] | None,
-) -> torch.Tensor:
+) -> Samples:
     """Return [N, C, H, W] or [N, F]."""
     name, kind = ", ".join(columns), table.schema.field(columns[0]).type
     empty = sum(table.column(each).null_count for each in columns)

@@ -20,6 +20,7 @@ from dlx.errors import RequestError
 from dlx.loss.losses import Loss
 from dlx.model.models import use_generator
 from dlx.run.checkpoint import read_checkpoint
+from dlx.run.recordings import why_no_checkpoint
 from dlx.run.result import Result
 
 # A batch of evaluation needs no more memory than training does, and few calls. 1000 samples of CIFAR-10 have
@@ -126,7 +127,7 @@ def load_weights(run: Run, folder: Path, result: Result) -> int:
     Raises RequestError as `evaluate_checkpoint` does.
     """
     if result.checkpoint_sha256 is None:
-        raise RequestError(f"{folder}: has no checkpoint; train it with keep=best or keep=last")
+        raise RequestError(f"{folder}: has no checkpoint{why_no_checkpoint(result.config)}")
     try:
         checkpoint = read_checkpoint(folder, result.checkpoint_sha256, _largest_checkpoint(run))
         run.model.load_state_dict(checkpoint["model"])

@@ -44,7 +44,8 @@ class Recorder:
     """Writes the files of `run` into `folder`: history and probes after each epoch, the result last.
 
     `config` is the resolved configuration, stored unchanged, like the `fingerprints` of the user's own code
-    and data. `on_epoch` is called with each row of the history. `log` writes to the run's train.log.
+    and data. `on_epoch` is called with each row of the history and its further columns. `log` writes to the
+    run's train.log.
 
     `state`: from an earlier recorder's `state()`; run and files go on from there. Raises ValueError if the
     files are not those that it left. `ended`: the result of a run that has ended already. It is trained again
@@ -58,7 +59,7 @@ class Recorder:
         settings: Settings,
         config: dict[str, Any],
         folder: Path,
-        on_epoch: Callable[[EpochRow], None],
+        on_epoch: Callable[[EpochRow, Mapping[str, float | None]], None],
         log: logging.Logger,
         fingerprints: Fingerprints | None = None,
         *,
@@ -116,7 +117,7 @@ class Recorder:
         self._history.append(end.row, end.extra)
         assert self._probe_files is not None, "only a run that has ended writes no files"
         self._probe_files.append(end.row.epoch, end.observed)
-        self._on_epoch(end.row)
+        self._on_epoch(end.row, end.extra)
         if end.row.epoch > 0:
             self._call_hooks(end)
 

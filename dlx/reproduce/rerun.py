@@ -148,7 +148,7 @@ def check_claim(claim: Claim, runs: Sequence[PlannedRun]) -> None:
         _check_where(path, figure.where, runs, several=figure.pick is not None)
         if figure.at == "test" and any(run.settings["keep"] == "none" for run in runs):
             raise RequestError(
-                f"{path}: 'at: test' needs the weights: add keep=best or keep=last to overrides"
+                f"{path}: 'at: test' needs the weights; use keep=best or keep=last instead of keep=none"
             )
     for number, order in enumerate(claim.orders):
         for where in order.sides:

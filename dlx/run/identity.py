@@ -181,10 +181,16 @@ def _canonical(value: Any) -> Any:
 def _slug(config: Mapping[str, Any], words: Sequence[str]) -> str:
     norm, lr = config["model"].get("norm"), config["optimizer"].get("lr")
     width = config["model"].get("width") if any(word.startswith("model.width=") for word in words) else None
-    parts = [config["model"]["name"], width and f"w{width}", None if norm == "none" else norm]
-    parts += [config["optimizer"]["name"]]
+    parts = [_called(config["model"]), width and f"w{width}", None if norm == "none" else norm]
+    parts += [_called(config["optimizer"])]
     parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
     parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
     if (fold := config["data"].get("fold")) is not None:
         parts.append(f"r{config['data']['repeat']}f{fold}")
     return "-".join(str(part) for part in parts if part)
+
+
+def _called(group: Mapping[str, Any]) -> str:
+    """Return the name of a group's choice; of the user's own code, that of its class or function."""
+    target = group.get("target")
+    return target.rpartition(":")[2] if isinstance(target, str) else str(group["name"])

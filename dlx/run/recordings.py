@@ -24,6 +24,14 @@ NOTHING = {
 SAMPLE = "train_samples"  # another number of them gives other columns, not more
 
 
+def why_no_checkpoint(config: Mapping[str, Any]) -> str:
+    """Say why a run has no checkpoint, and how to get one, in words that follow "has no checkpoint"."""
+    keep = config.get("keep", NONE)
+    large = "because keep=auto keeps none that may be larger than 32 MB"
+    why = large if keep == AUTO else "because of keep=none" if keep == NONE else ""
+    return f"{why and ', '}{why}; train again with keep=last or keep=best, which adds one"
+
+
 def is_recording(key: str) -> bool:
     """Return whether a key, dotted, says what a run records besides its numbers."""
     return key == "keep" or key.startswith("probes.")

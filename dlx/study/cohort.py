@@ -233,7 +233,7 @@ def write_failure(folder: Path, run: StudyRun, error: Exception, log: logging.Lo
     )
 
 
-def _unseen(_: EpochRow) -> None:
+def _unseen(_: EpochRow, __: Mapping[str, float | None]) -> None:
     """Show an epoch's end to nobody: whoever is interested reads the history."""
 
 

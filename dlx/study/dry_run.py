@@ -91,6 +91,8 @@ def _timed(group: Sequence[Sketch]) -> float:
 
 def _counted(runs: int, settings: int, to_train: int) -> str:
     said = f"{runs} run{'s' * (runs != 1)} of {settings} setting{'s' * (settings != 1)}"
+    if runs == to_train == 1:
+        return "1 run, not trained yet"
     if to_train == runs:
         return f"{said}, none of them trained yet"
     return f"{said}: {runs - to_train} ended before, {to_train} to train"

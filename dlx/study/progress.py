@@ -8,7 +8,7 @@ moved the cursor at the same moment, which erased lines and left bars behind.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -102,7 +102,8 @@ class Progress:
         for tail, display in zip(self._tails, self._of.values(), strict=True):
             if not display.closed:
                 for row in tail.rows(self._since):
-                    display.epoch(row)
+                    if row.epoch > display.shown:  # not by this process
+                        display.epoch(row)
         self._redraw()
 
     def add(self, index: int, bar: Bar) -> None:
@@ -169,6 +170,7 @@ class RunDisplay:
         self._alone = len(display.runs) == 1
         self._bar = Bar(label or "epoch", Pace(self._epochs, clock=display.clock))
         self._begun = False
+        self.shown = -1  # the last epoch
         self.closed = False
 
     def start(self, run: "Run", settings: Settings, folder: Path) -> None:
@@ -177,14 +179,18 @@ class RunDisplay:
             self._display.console.print(write_run(run, settings, folder))
         self._begin()
 
-    def epoch(self, row: EpochRow) -> None:
-        """Show an epoch's end: in a log, a line of a run alone; a grid's runs have one when they end."""
+    def epoch(self, row: EpochRow, extra: Mapping[str, float | None] = MappingProxyType({})) -> None:
+        """Show an epoch's end: in a log, a line of a run alone; a grid's runs have one when they end.
+
+        `extra`: the further columns of the history, such as those of metrics=[...].
+        """
         self._begin()
         if self._alone and not self._display.live:
             width = len(str(self._epochs))
-            self._display.print(f"epoch {row.epoch:>{width}}/{self._epochs}  {metrics(row)}")
+            self._display.print(f"epoch {row.epoch:>{width}}/{self._epochs}  {metrics(row, extra)}")
+        self.shown = row.epoch
         self._bar.pace.reach(row.epoch)
-        self._bar.details = metrics(row) if self._alone else short_metrics(row), short_metrics(row)
+        self._bar.details = metrics(row, extra) if self._alone else short_metrics(row), short_metrics(row)
         self._display.advance(self._index, row.epoch)
 
     def end(self, folder: Path, result: Result) -> None:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
@@ -186,8 +187,8 @@ def _arguments(arguments: dict[str, Any]) -> str:
     return "".join(f", {key} {value}" for key, value in written.items())
 
 
-def metrics(row: EpochRow) -> str:
-    """Return a row's numbers in one short line."""
+def metrics(row: EpochRow, extra: Mapping[str, float | None] = MappingProxyType({})) -> str:
+    """Return a row's numbers in one short line, with the `extra` columns of validation."""
     parts = []
     for split, loss, accuracy in (
         ("train", row.train_loss, row.train_accuracy),
@@ -197,6 +198,9 @@ def metrics(row: EpochRow) -> str:
             parts.append(f"{split} loss {write_loss(loss)}")
         if accuracy is not None:
             parts.append(f"acc {accuracy:.4f}")
+    for name, value in extra.items():
+        if name.startswith("val_") and value is not None:
+            parts.append(f"{name.removeprefix('val_')} {write_loss(value)}")
     return "  ".join(parts)
 
 

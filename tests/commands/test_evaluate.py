@@ -83,7 +83,9 @@ def test_runs_without_a_checkpoint_are_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     main(["train", *QUICK, "keep=none", "name=none"])
     assert main(["evaluate", "outputs/none"]) == 2
-    assert "no run has a checkpoint; train with keep=best or keep=last" in capsys.readouterr().err
+    assert (
+        "no run has a checkpoint, because of keep=none; train again with keep=last" in capsys.readouterr().err
+    )
     assert main(["evaluate", "outputs/none", "--all"]) == 2
     assert "has no checkpoint" in capsys.readouterr().err
 

@@ -52,6 +52,7 @@ train optimzer.lr=1           | optimzer: there is no such key; did you mean 'op
 train optimizer.lrr=1         | optimizer.lrr: there is no such key; did you mean 'lr'?
 train optimizer=sgd optimizer.momentun=1 | did you mean 'momentum'?
 train optimizer.lr.x=1        | optimizer.lr: holds a value, it has no key 'x'
+train launcher=slurm launcher.parameters.qos=us | launcher.parameters: has no key 'qos' yet; to add it, write a plus
 train optimizer=adm           | optimizer: there is no 'adm'; did you mean 'adam'?
 train sweep=learning_rates    | did you mean 'learning_rate'?
 train epochs                  | 'epochs' is not of the form KEY=VALUE
@@ -420,8 +421,8 @@ evaluate .                    | holds no completed run
 evaluate . --split best       | --split: 'best' is not one of test, val, train
 evaluate . --split tset       | --split: 'tset' is not one of test, val, train; did you mean 'test'?
 evaluate . --target mynet        | --target: 'mynet' is not MODULE:NAME
-evaluate STUDY                | no run has a checkpoint; train with keep=best or keep=last
-evaluate STUDY --all          | has no checkpoint; train it with keep=best or keep=last
+evaluate STUDY                | no run has a checkpoint, because of keep=none; train again with keep=last
+evaluate STUDY --all          | has no checkpoint, because of keep=none; train again with keep=last
 
 reproduce                     | name a claim by its name, id or file, or all
 reproduce A22                 | there is no claim 'A22'; did you mean 'A2'?

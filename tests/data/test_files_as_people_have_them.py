@@ -337,7 +337,7 @@ REFUSED = {
         lambda: Path("dataset_dict.json").write_text("{}"),
         *(
             "data=table data.path=. data.target=label",
-            "datasets.save_to_disk",
+            "use data=huggingface",
             "dataset.to_parquet('mine.parquet')",
         ),
     ),

@@ -175,3 +175,29 @@ def test_what_is_written_now_has_the_number(tmp_path, monkeypatch):
     assert json.loads((run / "result.json").read_text())["format"] == FORMAT
     [request] = Path("outputs", "first", ".study", "requests").glob("*.json")
     assert json.loads(request.read_text())["format"] == FORMAT
+
+
+def test_a_study_of_own_code_goes_on_under_its_earlier_names(tmp_path, monkeypatch):
+    """Folders were once called custom, and their runs custom-..., whatever the code was called."""
+    monkeypatch.chdir(tmp_path)
+    Path("ownparts.py").write_text(
+        "import numpy as np\nfrom torch import nn\n\n\n"
+        "def load():\n    return np.eye(40, 3, dtype='float32'), np.arange(40) % 2\n\n\n"
+        "def Tiny(input_shape, outputs):\n    return nn.Linear(input_shape[0], outputs)\n"
+    )
+    words = ["train", "model.target=ownparts:Tiny", "data.target=ownparts:load", "epochs=1"]
+    assert main([*words, "seed=0"]) == 0
+    [run] = Path("outputs").glob("*/*-s0-*")
+    assert (run.parent.name, run.name[:10]) == ("ownparts.load", "Tiny-adam-")
+    earlier = Path("outputs", "custom", run.name.replace("Tiny", "custom"))
+    run.parent.rename(earlier.parent)
+    (earlier.parent / run.name).rename(earlier)
+    for path in earlier.parent.glob(".study/**/*.json"):
+        path.write_text(path.read_text().replace(run.name, earlier.name))
+    before = bytes_of(earlier)
+    assert main([*words, "seed=0,1"]) == 0
+    assert bytes_of(earlier) == before
+    assert [study.name for study in Path("outputs").iterdir()] == ["custom"]
+    assert len([*Path("outputs", "custom").glob("*-adam-*")]) == 2
+    assert main([*words, "seed=0", "output_root=other", "name=chosen"]) == 0
+    assert [study.name for study in Path("other").iterdir()] == ["chosen"]

@@ -65,3 +65,9 @@ def test_a_step_that_was_timed_counts_for_all_runs_of_its_kind(monkeypatch):
     monkeypatch.setattr("dlx.engine.stack_width.seconds_by_width", lambda *_: {1: 0.5, 2: 0.25})
     kind = Sketch(("a kind",), object(), 100, 1e6)
     assert seconds_of([kind, kind]) == 2 * 100 * 0.25
+
+
+def test_a_single_run_is_said_as_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--dry-run", "data.train_size=100"]) == 0
+    assert capsys.readouterr().out.startswith("1 run, not trained yet\n")

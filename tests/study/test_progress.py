@@ -1,5 +1,6 @@
 """What is shown while runs train, on a terminal and in a log."""
 
+import csv
 import io
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from dlx.cli import main
 from dlx.run.history import EpochRow, HistoryWriter
 from dlx.run.result import Result
 from dlx.study.bars import Pace, abbreviate, cut, distinct
@@ -263,3 +265,17 @@ def test_an_earlier_trys_history_and_an_ended_run_are_not_shown(tmp_path):
     progress.of(tmp_path).closed = False
     progress.look()
     assert [row.val_loss for row in seen] == [1.5]
+
+
+def test_a_run_alone_has_one_line_an_epoch_with_the_metrics_that_were_asked_for(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    small = ("model.width=4", "data.train_size=100", "data.val_size=50", "epochs=2")
+    assert main(["train", *small, "metrics=[f1_macro,top2]"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    [history] = Path("outputs").glob("*/*/history.csv")
+    rows = list(csv.DictReader(history.read_text().splitlines()))
+    assert [line.split()[1] for line in lines] == ["0/2", "1/2", "2/2"]
+    for line, row in zip(lines, rows, strict=True):
+        assert line.endswith(f"f1_macro {float(row['val_f1_macro']):.4f}  top2 {float(row['val_top2']):.4f}")

@@ -29,7 +29,8 @@ class Suite:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Take the tests over from pytest."""
         self.items = {item.nodeid: item for item in session.items}
-        self.result = self._work(self)
+        if not session.testsfailed:  # a file that cannot be imported has
+            self.result = self._work(self)
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -91,8 +92,17 @@ def with_suite(tests: Sequence[str], temporary: Path, work: Callable[[Suite], An
 
 
 def run_anew(tests: Sequence[str], temporary: Path) -> str:
-    """Collect and run tests; return the first that fails or ''. For mutants that act on import."""
-    failed = with_suite(tests, temporary, lambda suite: suite.run_until_failure(tests, {}))
+    """Collect and run tests; return the first that fails or ''. For mutants that act on import.
+
+    All cases of a parametrized test are run, because their names may hold the constant that was changed.
+    """
+    names = {test.partition("[")[0] for test in tests}
+
+    def run(suite: Suite) -> str:
+        chosen = [name for name in suite.items if name.partition("[")[0] in names]
+        return suite.run_until_failure(chosen, {})
+
+    failed = with_suite(sorted({test.partition("::")[0] for test in tests}), temporary, run)
     return "an import" if failed is None else str(failed)
 
 

@@ -21,6 +21,7 @@ NBGRADER = (
     *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
     *("raw_score", "late_submission_penalty", "score", "max_score"),
 )
+LONGEST_NAME = 32  # letters of a student in a table; the whole name is in the CSV
 Person = Mapping[str, str]  # a student's last_name, first_name and email
 
 
@@ -56,7 +57,7 @@ def grades_csv(reference: Reference, grades: Sequence[Grade], people: Mapping[st
         ]
         rows.append(
             [
-                *(reference.assignment.assignment, "", "", each.student),
+                *(reference.assignment.assignment, "", "", visible(each.student)),
                 *(person.get(name, "") for name in ("last_name", "first_name", "email")),
                 *(each.score, 0.0, each.score, most),
                 *earned,
@@ -81,7 +82,7 @@ def grades_table(reference: Reference, grades: Sequence[Grade]) -> Table:
     for each in sorted(grades, key=lambda one: (one.score, one.student)):
         cells = [_cell(one) for one in each.judged] or [MISSING] * len(reference.limits)
         cells += [_of_module(each)] if modules else []
-        rows.append([visible(each.student), f"{each.score:g} of {most:g}", *cells])
+        rows.append([_short(each.student), f"{each.score:g} of {most:g}", *cells])
     return Table(columns, rows, notes(reference))
 
 
@@ -124,13 +125,13 @@ def finding(reference: Reference, grades: Sequence[Grade]) -> str:
     most = max_score(reference, grades)
     passed = sum(math.isclose(each.score, most) for each in grades)
     unread = sum(bool(each.unread) for each in grades)
-    said = f"{passed} of {write_count(len(grades), 'submission')} pass everything that was asked"
+    said = f"{passed} of {write_count(len(grades), 'submission')} passed everything that was asked"
     return f"{said}; {unread} could not be graded." if unread else f"{said}."
 
 
 def remarks(grades: Sequence[Grade]) -> list[tuple[str, str]]:
     """Return each student with something to look at, and what that is."""
-    return [(visible(each.student), visible("; ".join(each.remarks))) for each in grades if each.remarks]
+    return [(_short(each.student), visible("; ".join(each.remarks))) for each in grades if each.remarks]
 
 
 def save_grades(
@@ -156,6 +157,12 @@ def save_grades(
     texts = {CSV: grades_csv(reference, grades, people), MARKDOWN: "\n\n".join(markdown) + "\n", PAGE: html}
     replace_files(folder, {name: text.encode(errors="backslashreplace") for name, text in texts.items()})
     return folder / PAGE
+
+
+def _short(student: str) -> str:
+    """Write a student's name so that it leaves room for the figures of all others."""
+    name = visible(student)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def _cell(judged: Judged) -> str:

@@ -26,7 +26,7 @@ NEEDED |= {"numpy": "numpy", "pandas": "pandas", "scipy": "scipy", "scikit-learn
 # Extras: what each is for, and the package that it installs.
 EXTRAS = {
     "notebook": ("charts in notebooks", "altair"),
-    "parquet": ("data=table with Parquet", "pyarrow"),
+    "parquet": ("Parquet tables and data=huggingface", "pyarrow"),
     "office": ("dlx report --export docx,xlsx", "python-docx"),
     "tensorboard": ("event files of TensorBoard", "tensorboard"),
     "wandb": ("runs of W&B", "wandb"),

@@ -52,7 +52,7 @@ train optimzer.lr=1           | optimzer: there is no such key; did you mean 'op
 train optimizer.lrr=1         | optimizer.lrr: there is no such key; did you mean 'lr'?
 train optimizer=sgd optimizer.momentun=1 | did you mean 'momentum'?
 train optimizer.lr.x=1        | optimizer.lr: holds a value, it has no key 'x'
-train launcher=slurm launcher.parameters.qos=us | launcher.parameters: has no key 'qos' yet; to add it,
+train launcher=slurm launcher.parameters.qos=us | launcher.parameters: has no key 'qos' yet; to add it, write
 train optimizer=adm           | optimizer: there is no 'adm'; did you mean 'adam'?
 train sweep=learning_rates    | did you mean 'learning_rate'?
 train epochs                  | 'epochs' is not of the form KEY=VALUE

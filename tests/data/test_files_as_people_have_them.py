@@ -337,8 +337,8 @@ REFUSED = {
         lambda: Path("dataset_dict.json").write_text("{}"),
         *(
             "data=table data.path=. data.target=label",
+            "is a folder with a data set of Hugging Face",
             "use data=huggingface",
-            "dataset.to_parquet('mine.parquet')",
         ),
     ),
     "not there": (lambda: None, MINE, "there is no", "relative to data.root, by default the current folder"),

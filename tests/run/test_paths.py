@@ -26,6 +26,8 @@ def test_runs_are_found_at_and_below_a_folder(tmp_path: Path) -> None:
     (tmp_path / "study" / "report").mkdir()
     assert find_runs(tmp_path) == sorted(runs)
     assert find_runs(runs[0]) == [runs[0]]
+    make_run(tmp_path / "study" / ".study" / "kept")  # dlx's own folder
+    assert find_runs(tmp_path) == sorted(runs)
     assert find_runs(tmp_path / "nothing") == []
 
 

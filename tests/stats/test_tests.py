@@ -147,3 +147,15 @@ def test_clear_differences_of_three_seeds_are_found():
     adjusted = [holm(paired_tests(all_pairs(means + rng.standard_normal((8, 3))), 8).p_M) for _ in range(50)]
     first, second = np.triu_indices(8, 1)
     assert np.mean(np.array(adjusted)[:, (first == 0) & (second >= 6)] <= 0.05) > 0.97
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_equivalence_does_not_depend_on_the_unit(unit):
+    differences = np.array([0.01, 0.03, -0.02, 0.02])
+    for test in (tost_p, beyond_p):
+        assert test(differences * unit, 0.04 * unit) == pytest.approx(test(differences, 0.04), rel=1e-9)
+
+
+def test_equal_differences_are_equivalent_inside_the_margin_and_not_on_it():
+    assert [tost_p([0.5] * 3, margin) for margin in (0.4, 0.5, 0.6)] == [1.0, 1.0, 0.0]
+    assert [beyond_p([0.5] * 3, margin) for margin in (0.4, 0.5, 0.6)] == [0.0, 1.0, 1.0]

@@ -269,6 +269,13 @@ def test_a_forward_with_side_effects_is_not_recorded(make_run, model, reason):
     assert bool(said) == bool(reason)
 
 
+def test_dropout_that_has_a_generator_of_its_own_is_no_side_effect(make_run):
+    run = make_run(model_arguments={"sizes": [8], "dropout": 0.5})
+    before = torch.get_rng_state()
+    assert side_effects(run) == ""
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @CUDA
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("count", [1, 3])

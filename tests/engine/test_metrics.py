@@ -2,7 +2,7 @@
 
 import torch
 
-from dlx.engine.metrics import JUDGED, STACKED, DeviceScalars, EpochMetrics, Metrics, fetch, sums
+from dlx.engine.metrics import JUDGED, STACKED, DeviceScalars, EpochMetrics, Metrics, Outputs, fetch, sums
 
 
 def largest_is_the_class(outputs, labels):
@@ -76,3 +76,10 @@ def test_scalars_of_different_precision_can_be_mixed():
     scalars = DeviceScalars()
     scalars.add(torch.tensor(0.5), torch.tensor(1 / 3, dtype=torch.float64))
     assert scalars.take() == [0.5, 1 / 3]
+
+
+def test_outputs_of_one_run_of_several_are_its_row():
+    outputs_RNK, labels_RN = torch.arange(12.0).view(2, 3, 2), torch.tensor([[0, 1, 0], [1, 1, 0]])
+    one = Outputs(outputs_RNK, labels_RN).of(1)
+    assert one.outputs.tolist() == [[6, 7], [8, 9], [10, 11]]
+    assert one.labels.tolist() == [1, 1, 0]

@@ -12,7 +12,7 @@ from dlx.data.dataset import Dataset, Split
 from dlx.data.standardise import fit
 from dlx.engine.monitor import Monitor
 from dlx.engine.probe_files import sample_images
-from dlx.engine.run import EpochEnd
+from dlx.engine.run import EpochEnd, steps_per_epoch
 from dlx.run.history import EpochRow
 
 
@@ -109,6 +109,39 @@ def test_sample_images_are_augmented_as_the_run_augments(make_run):
 
 def test_too_many_sample_images_give_all_images(make_run):
     assert sample_images(image_run(make_run), 64).before.shape == (22, 2, 6, 6)
+
+
+@pytest.mark.parametrize("after", range(1, 6))
+def test_a_monitor_goes_on_where_another_stopped(after):
+    accuracies = [0.1, 0.5, 0.55, 0.7, 0.65, 0.66, 0.6]
+
+    def end(epoch):
+        row = EpochRow(epoch, epoch, 0.0, 0.1, 1.0, None, 1.0, accuracies[epoch])
+        return EpochEnd(row, torch.full((2, 1), float(epoch)), {"val_f1": epoch / 10})
+
+    def build():
+        return Monitor(
+            "val_accuracy", higher=True, patience=3, min_delta=0.1, copy_model=lambda: {"w": torch.ones(1)}
+        )
+
+    whole, part, rest = build(), build(), build()
+    for epoch in range(after):
+        whole.update(end(epoch))
+        part.update(end(epoch))
+    rest.restore(part.state(), torch.device("cpu"))
+    for epoch in range(after, len(accuracies)):
+        whole.update(end(epoch))
+        rest.update(end(epoch))
+        assert (rest.stop, rest.best.row) == (whole.stop, whole.best.row)
+    assert rest.best.extra == whole.best.extra == {"val_f1": 0.3}
+    assert rest.best.val_outputs_NK.tolist() == [[3.0], [3.0]]
+    assert rest.best_model == {"w": torch.ones(1)}
+
+
+@pytest.mark.parametrize(("drop_last", "batches"), [(False, [1, 3, 3]), (True, [0, 2, 3])])
+def test_the_last_batch_of_an_epoch_counts_unless_it_is_dropped(drop_last, batches):
+    samples = (3, 11, 12)
+    assert [steps_per_epoch(each, 4, drop_last=drop_last) for each in samples] == batches
 
 
 def test_a_metric_can_be_monitored_in_either_direction():

@@ -34,7 +34,12 @@ AREAS = {
     ),
     "engine": Area(
         sources=("dlx/engine/*.py",),
-        tests=("tests/engine/test_*.py", "tests/test_stacked.py", "tests/test_probes.py"),
+        tests=(
+            "tests/engine/test_*.py",
+            "tests/test_stacked.py",
+            "tests/test_probes.py",
+            "tests/commands/test_evaluate.py",
+        ),
     ),
     "run": Area(  # the files of a run, and what a study records of its runs
         sources=(

@@ -33,8 +33,15 @@ def test_a_row_that_is_cut_short_does_not_count_and_is_mended(tmp_path: Path) ->
     assert path.read_text().count("\n") == 3
 
 
+@pytest.mark.parametrize("accuracy", [0.0, 1.0])
+def test_an_accuracy_may_be_none_or_all(tmp_path: Path, accuracy: float) -> None:
+    append_evaluation(tmp_path, look(1, accuracy))
+    assert read_evaluations(tmp_path) == [look(1, accuracy)]
+
+
 @pytest.mark.parametrize(
-    ("old", "new"), [("0.5", "1.5"), (",10,", f",{'9' * 400},"), (",10,", ",-1,"), (",ab", "")]
+    ("old", "new"),
+    [("0.5", "-0.5"), ("0.5", "1.5"), (",10,", f",{'9' * 400},"), (",10,", ",-1,"), (",ab", "")],
 )
 def test_a_wrong_value_is_refused_by_name(tmp_path: Path, old: str, new: str) -> None:
     append_evaluation(tmp_path, look(1))

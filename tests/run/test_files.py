@@ -78,6 +78,16 @@ def test_anything_else_is_neither_read_nor_written(tmp_path: Path, name: str, wo
     assert not (tmp_path / "nothing").exists()
 
 
+def test_a_file_that_becomes_a_link_after_it_was_checked_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").write_text("secret")
+    (tmp_path / "link").symlink_to("there")
+    monkeypatch.setattr(files, "why_not", lambda path: None)
+    with pytest.raises(OSError, match="symbolic links"):
+        files.open_regular(tmp_path / "link", 100)
+
+
 def test_what_is_appended_comes_last(tmp_path: Path) -> None:
     for text in (b"one\n", b"two\n"):
         with open_to_append(tmp_path / "log") as file:

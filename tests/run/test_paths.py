@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dlx.run import paths
 from dlx.run.paths import NEW, find_runs, hold, is_gone, newest_study, write_atomically
 
 
@@ -26,6 +27,8 @@ def test_runs_are_found_at_and_below_a_folder(tmp_path: Path) -> None:
     (tmp_path / "study" / "report").mkdir()
     assert find_runs(tmp_path) == sorted(runs)
     assert find_runs(runs[0]) == [runs[0]]
+    make_run(tmp_path / "study" / ".study" / "kept")  # dlx's own folder
+    assert find_runs(tmp_path) == sorted(runs)
     assert find_runs(tmp_path / "nothing") == []
 
 
@@ -145,3 +148,8 @@ def test_a_named_pipe_among_what_a_dead_process_left_is_not_waited_for(tmp_path:
     write_atomically(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
     assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_the_files_of_a_run_have_the_names_that_are_documented() -> None:
+    names = (paths.RESULT, paths.HISTORY, paths.CHECKPOINT, paths.PREDICTIONS)
+    assert names == ("result.json", "history.csv", "checkpoint.pt", "predictions.npz")

@@ -22,6 +22,12 @@ def test_the_worse_of_two_kinds_has_collapsed(values, expected):
     assert collapsed(values, gap=0.1, spread=0.01).tolist() == expected
 
 
+def test_a_gap_of_just_the_least_size_is_enough():
+    assert collapsed([0.0, 1.0, 1.0], gap=1.0, spread=0.25).tolist() == [True, False, False]
+    assert not collapsed([0.0, 1.0, 1.0], gap=1.0, spread=0.2501).any()
+    assert not collapsed([0.0, 1.0, 1.0], gap=1.0001, spread=0.25).any()
+
+
 def test_the_typical_deviation_of_settings_counts_where_a_kind_is_one_run():
     assert not collapsed([0.9, 0.9, 0.7], gap=0.1, spread=0.06).any()
     assert collapsed([0.9, 0.9, 0.7], gap=0.1, spread=0.04).any()

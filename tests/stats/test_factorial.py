@@ -125,6 +125,18 @@ def test_effective_settings_are_a_ratio_of_unbiased_estimates():
     assert effective_settings(np.vstack([single, scores])) == pytest.approx(expected, rel=1e-12)
 
 
+def test_effective_settings_weigh_each_variance_by_its_own_runs():
+    scores = np.random.default_rng(6).normal(size=(12, 5)) * np.linspace(1, 3, 12)[:, None]
+    scores[0, 0] = scores[11, :2] = np.nan
+    rest = scores - np.nanmean(scores, axis=1, keepdims=True)
+    rest -= np.nanmean(rest, axis=0)
+    freedom = np.array([3, *[4] * 10, 2])
+    variances, typical = np.nansum(rest**2, axis=1) / freedom, freedom.mean()
+    fourth = (variances**2).sum() / (1 + 2 / typical)
+    expected = (variances.sum() ** 2 - 2 / typical * fourth) / fourth
+    assert effective_settings(scores) == pytest.approx(expected, rel=1e-12)
+
+
 def test_effects_that_depend_on_the_seed_get_their_own_larger_error(monkeypatch):
     scores = NOISES["effects by seed"](np.random.default_rng(8), (2,) * 5, 10)
     contrasts = all_contrasts((2,) * 5)

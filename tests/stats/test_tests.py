@@ -172,3 +172,15 @@ def test_equally_good_learners_differ_over_repeated_folds_in_few_studies_only_af
     assert rates.false[0] > 0.3  # 0.54 in 1,000 studies
     assert rates.false[1] < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)  # 0.034
     assert rates.covered[0] < 0.7 < 0.9 < rates.covered[1]  # 0.48 and 0.96
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_equivalence_does_not_depend_on_the_unit(unit):
+    differences = np.array([0.01, 0.03, -0.02, 0.02])
+    for test in (tost_p, beyond_p):
+        assert test(differences * unit, 0.04 * unit) == pytest.approx(test(differences, 0.04), rel=1e-9)
+
+
+def test_equal_differences_are_equivalent_inside_the_margin_and_not_on_it():
+    assert [tost_p([0.5] * 3, margin) for margin in (0.4, 0.5, 0.6)] == [1.0, 1.0, 0.0]
+    assert [beyond_p([0.5] * 3, margin) for margin in (0.4, 0.5, 0.6)] == [0.0, 1.0, 1.0]

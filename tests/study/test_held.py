@@ -12,7 +12,7 @@ import pytest
 from dlx.study import held
 from dlx.study.held import Held
 
-SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+ECHO = [sys.executable, "-c", "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"]
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def write_note(folder, **changes):
 
 def test_without_locks_a_cohort_is_held_while_the_process_of_its_note_lives(cohorts, tmp_path):
     assert not cohorts.is_held("key")
-    with subprocess.Popen(SLEEP, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout.readline()
+    with subprocess.Popen(ECHO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         write_note(tmp_path, pid=holder.pid)
         assert cohorts.is_held("key")
-        assert holder.poll() is None  # asking does not disturb it
-        holder.kill()
+        holder.stdin.write("undisturbed\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "undisturbed\n"
     assert not cohorts.is_held("key")
     write_note(tmp_path, pid=holder.pid, host="elsewhere")  # nobody here can tell
     assert cohorts.is_held("key")

@@ -42,7 +42,8 @@ class Block:
         """The commands of a `console` block, as words."""
         joined = self.text.replace("\\\n", " ")
         lines = [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
-        return [shlex.split(line, comments=True) for line in lines]
+        parts = [part for line in lines for part in line.split(" && ")]
+        return [shlex.split(part, comments=True) for part in parts]
 
 
 def blocks_of(page: Path) -> list[Block]:

@@ -84,7 +84,7 @@ def _run_keys(*sections: str) -> str:
 
 def _sections() -> set[str]:
     """The keys that have a table of their own."""
-    return {"probes", "grid", "cases"}
+    return {"data", "probes", "grid", "cases"}
 
 
 def schema_of_run() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -103,6 +103,10 @@ def schema_of_run() -> Iterator[tuple[str, Mapping[str, Any]]]:
             "ProbeSettings",
         ):
             yield from ((f"{name}.{key}", value) for key, value in inner["properties"].items())
+        elif inner["title"] == "DataSettings":  # those that no data set has in its file
+            set_here = {key.name for key in keys_of("train")}
+            dotted = {f"{name}.{key}": value for key, value in inner["properties"].items()}
+            yield from ((key, value) for key, value in dotted.items() if key in set_here)
 
 
 # --- groups
@@ -182,7 +186,8 @@ def _arguments(each: Choice) -> Iterator[tuple[str, Any]]:
 def _data_defaults() -> str:
     """Return the table of what each data set sets for the keys that all of them have."""
     shown = [name for name in COMMON_DATA if name not in ("root", "val_from", "stratify")]
-    rows = []
+    allowed = Settings.model_json_schema()["$defs"]["DataSettings"]["properties"]
+    rows = [("*allowed*", *(kind(allowed[key]) for key in shown))]
     for name in choices("data"):
         values = {key.name: key.default for key in choice("data", name).keys}
         rows.append((f"`{name}`", *(f"`{values[key]}`" if key in values else "" for key in shown)))

@@ -4,6 +4,8 @@ tests/docs/blocks.py says what the titles of blocks mean.
 """
 
 import contextlib
+import importlib.util
+import itertools
 import re
 import shlex
 import shutil
@@ -190,13 +192,21 @@ def shortened(words: list[str]) -> list[str]:
 def check_other(words: list[str]) -> int:
     """Check a command that a test does not run: the extra, the target or the module exists."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    words = words[1:] if words[0] == "uv" else words
+    if words[0] in ("git", "cd"):
+        return 0
     if words[:2] == ["pip", "install"]:
-        wanted = [Requirement(word) for word in words[2:] if word != "."]
+        pairs = itertools.pairwise(words)
+        wanted = [
+            Requirement(word)
+            for before, word in pairs
+            if before[:2] != "--" and word != "install" and word[0] not in "-."
+        ]
         return int(not all(each.extras <= {*project["optional-dependencies"]} for each in wanted))
     if words[0] == "make":
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         return int(words[1] not in targets)
     if "-m" in words:
-        module = words[words.index("-m") + 1].replace(".", "/")
-        return int(not ((ROOT / f"{module}.py").is_file() or (ROOT / module / "__main__.py").is_file()))
+        module = words[words.index("-m") + 1]
+        return int(importlib.util.find_spec(module) is None)
     raise AssertionError(f"no test knows the program of: {shlex.join(words)}")

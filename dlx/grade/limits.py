@@ -44,7 +44,7 @@ class Limits:
 
     Even there, scores have a long tail on the side where training goes wrong: skewnesses of 1.0 to 1.7 in
     losses of real runs. On that side the limit is the one for a Gumbel distribution, if it is wider.
-    docs/design.md, "Grading", has the measured rates.
+    docs/simulations.md, "Grades", has the measured rates.
 
     A count of samples has a deviation of at least one sample. Equal reference runs do not show that a figure
     never varies, and a right solution that gets one sample wrong should not fail.

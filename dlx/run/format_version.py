@@ -1,9 +1,9 @@
-"""The format of the folders that dlx writes. The reference promises which of them later versions read.
+"""The format of the folders that dlx writes. docs/reference/files.md says which of them later versions read.
 
 Without a number: until 25 November 2026. A study is a folder of runs, without `.study`.
 Format 1: since 25 November 2026.
 Format 2: since 26 November 2026. `keep` and probes do not count in a run's identity and its folder's name.
-The checkpoint of a last epoch holds the optimizer's state. `result.json` has the number, too.
+The checkpoint of a last epoch holds the optimizer's state. `result.json` also has the number.
 """
 
 from pathlib import Path

@@ -15,10 +15,12 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from PIL import Image
+from pyarrow import parquet
 
 from dlx import api
 from dlx.cli import main
@@ -107,6 +109,9 @@ def prepared(tmp_path_factory):
     np.savez(folder / "genres.npz", X=numbers, y=(numbers[:, :3] > 0).astype(np.int64))
     rows = "".join(f"{i / 7},{i % 5},{'abc'[i % 3]}\n" for i in range(60))
     (folder / "iris.csv").write_text(f"length,width,species\n{rows}")
+    (folder / "mnist").mkdir()
+    columns = {"width": numbers[:, 0], "height": numbers[:, 1], "label": labels}
+    parquet.write_table(pa.table(columns), folder / "mnist/train-00000-of-00001.parquet")
     (net,) = [each for each in blocks_of(ROOT / "docs/how-to/model.md") if each.title == "mynet.py"]
     (folder / "mynet.py").write_text(net.text)
     for name in "abc":

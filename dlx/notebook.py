@@ -28,7 +28,7 @@ class Shown(Protocol):
 class Cell(Console):
     """A console that prints into one output of the notebook's cell.
 
-    `passing` holds lines that leave with the end of the work, because its summary repeats them.
+    `passing` holds lines that disappear when the work ends, because its summary repeats them.
     """
 
     def __init__(self) -> None:
@@ -43,14 +43,14 @@ class Cell(Console):
         self.show()
 
     def show(self, bars: Sequence[RenderableType] = ()) -> None:
-        """Draw what stays, the last of the lines that pass, and below them how far the work is."""
+        """Draw what stays, the last of the lines that pass, and below them the progress."""
         earlier = len(self.passing) - PASSING
         above = [Text(f"{earlier} earlier lines are not shown", style="dim")] if earlier > 0 else []
         data = _drawn(Group(*self.kept, *above, *self.passing[-PASSING:], *bars))
         if self._output is not None:
             self._output.update(data, raw=True)
             return
-        from IPython.display import display  # there, because this runs in a notebook
+        from IPython.display import display  # installed, because this runs in a notebook
 
         self._output = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 

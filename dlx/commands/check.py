@@ -94,7 +94,7 @@ def _check(given: "Namespace", say: "Callable[[str], None]") -> "tuple[str, list
 
 def _parser() -> Parser:
     parser = Parser("dlx check", SUMMARY, examples=EXAMPLES, notes=NOTES, exit_codes=EXIT_CODES)
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a setting, as for dlx train")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="set a key, as for dlx train")
     parser.add_argument(
         "--samples",
         type=whole_number(1),
@@ -115,7 +115,7 @@ def _parser() -> Parser:
         metavar="X",
         help="largest relative error that passes (default: %(default)g)",
     )
-    parser.add_argument("--json", type=any_path, metavar="FILE", help="also write what was found into FILE")
+    parser.add_argument("--json", type=any_path, metavar="FILE", help="also write the result to FILE")
     return parser
 
 

@@ -70,7 +70,7 @@ def _parser() -> Parser:
         "name", nargs="?", metavar="NAME|PATH", help="the data set, or for show a file or folder of yours"
     )
     parser.add_argument(
-        "overrides", nargs="*", metavar="KEY=VALUE", help="a setting of its data, such as data.root=FOLDER"
+        "overrides", nargs="*", metavar="KEY=VALUE", help="set a key of its data, such as data.root=FOLDER"
     )
     parser.add_argument(
         "--sheet", metavar="FILE", help="show: the contact sheet of images (default: NAME-sheet.png)"

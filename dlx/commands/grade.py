@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from dlx.grade.grading import Grade
     from dlx.grade.reference import Reference
 
-SUMMARY = """Judge the runs that students hand in by those of a reference: whether each asked figure lies
-where a right solution's would. Writes grades.csv, grades.md and index.html."""
+SUMMARY = """Grade the runs that students hand in: whether each figure that the assignment asks for lies
+where a right solution's would, judged by the runs of a reference. Writes grades.csv, grades.md and
+index.html."""
 
 EXAMPLES = """
 dlx grade --make-reference --against reference.yaml
@@ -28,10 +29,10 @@ dlx grade submissions --against reference.yaml --check-module
 """
 
 NOTES = """
-Each folder in SUBMISSIONS is a student: runs or a study of dlx, or logs of
-another program that dlx reads. So is a CSV table beside the folders. A
-submission that cannot be read is a row with the reason. Nothing in it is
-executed, except with --check-module. docs/how-to/teaching.md shows an
+Each folder in SUBMISSIONS belongs to a student: runs or a study of dlx, or
+logs of another program that dlx reads. A CSV table beside the folders is also
+a submission. One that cannot be read gets a row with the reason. No code in a
+submission is executed, except with --check-module. docs/how-to/teaching.md shows an
 assignment from beginning to end, and what the reference's file holds.
 """
 
@@ -152,7 +153,7 @@ def _parser() -> Parser:
         metavar="FILE",
         required=True,
         type=any_path,
-        help="the assignment as YAML: its settings, the reference's runs, and the asked figures",
+        help="the assignment as YAML: its settings, the reference's runs, and the figures that it asks for",
     )
     parser.add_argument(
         "--make-reference", action="store_true", help="first train the reference's runs, except finished ones"
@@ -161,7 +162,7 @@ def _parser() -> Parser:
         "--students",
         metavar="FILE",
         type=any_path,
-        help="a CSV with the column id (also last_name, first_name, email): who is missing gets a row",
+        help="a CSV table with the column id (also last_name, first_name, email); missing students get a row",
     )
     parser.add_argument(
         "--check-module",

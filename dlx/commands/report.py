@@ -130,7 +130,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--no-findings",
         action="store_true",
-        help="only figures and tables, without verdicts, answer and diagnosis: for a class to discuss",
+        help="only plots and tables, without answer, verdicts and diagnosis, for a class to discuss",
     )
     parser.add_argument(
         "--export",
@@ -143,8 +143,8 @@ def _parser() -> Parser:
         "--width",
         metavar="WIDTH",
         type=_width,
-        help="also write the plots for print into figures/, this wide, with letters of 7 and 8 points: 89mm, "
-        "3.5in, 252pt, or a journal's column, such as nature or nature-double",
+        help="also write every plot for print into figures/, this wide and with letters of 7 and 8 points: "
+        "89mm, 3.5in, 252pt, or a journal's column, such as nature or nature-double",
     )
     parser.add_argument(
         "--columns",

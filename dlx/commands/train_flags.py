@@ -83,7 +83,12 @@ def _parser(choices: str = "") -> Parser:
         usage="dlx train [KEY=VALUE ...] [options]",
         add_help=False,
     )
-    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="a setting; GROUP=CHOICE works too")
+    parser.add_argument(
+        "overrides",
+        metavar="KEY=VALUE",
+        nargs="*",
+        help="set a key; or GROUP=CHOICE",
+    )
     parser.add_argument("--help", "-h", action="store_true", help="show this help and exit")
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     parser.add_argument(

@@ -7,7 +7,7 @@ VERBS = {
     "report": "compare the runs of a study: a table, plots and one HTML page",
     "diff": "say in what two runs, settings or studies differ",
     "evaluate": "score chosen runs on held-out data, and count the looks",
-    "grade": "judge a class's runs by a reference, figure by figure",
+    "grade": "grade the runs of students by those of a reference",
     "reproduce": "rerun published experiments and check their figures",
     "check": "compare a model's gradients with finite differences",
     "data": "list the data sets, or fetch one ahead of time",

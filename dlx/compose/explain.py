@@ -61,7 +61,7 @@ def _not_readable(word: str) -> str:
     if word.endswith(","):
         return f"'{word}' ends with a comma; write several values without spaces: seed=0,1,2"
     if "=" not in word:
-        return f"'{word}' is not of the form KEY=VALUE; write the two with = and without spaces"
+        return f"'{word}' is not of the form KEY=VALUE; write = between the two, without spaces"
     return (
         f"'{word}' is not of the form KEY=VALUE; a value with brackets, quotes or spaces needs two pairs of "
         "quotes, as in 'KEY=\"a (b)\"'"

@@ -30,7 +30,7 @@ def find_parts(folder: Path) -> dict[str, list[Path]]:
     if folder.is_file() and folder.suffix == PARQUET:
         return {"train": [folder]}
     if not folder.is_dir():
-        raise wrong_file(folder, "is not a folder; give the one that save_to_disk wrote, or that the Hub has")
+        raise wrong_file(folder, "is not a folder; give one of save_to_disk, or of the Hub's Parquet files")
     if folder.joinpath(SPLITS).exists():
         names = _read(folder / SPLITS).get("splits", [])
         files = {str(name): _saved_files(folder / str(name)) for name in names}

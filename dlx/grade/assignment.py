@@ -1,4 +1,4 @@
-"""An assignment: its settings, its reference runs and the figures that are asked, read from a YAML file."""
+"""An assignment: its settings, its reference runs and the figures that it asks for, read from a YAML file."""
 
 import json
 import re
@@ -26,7 +26,7 @@ class _Closed(BaseModel):
 
 
 class AskedFigure(_Closed):
-    """A figure that is asked: `metric` of the runs that match `where`, `at` a moment of training."""
+    """A figure that is asked for: `metric` of the runs that match `where`, `at` a moment of training."""
 
     metric: str
     at: Moment = "last"
@@ -39,7 +39,7 @@ class AskedFigure(_Closed):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.scale == "arcsine" and not is_share(self.metric):
-            raise ValueError(f"scale: arcsine is for shares between 0 and 1, and {self.metric} is none")
+            raise ValueError(f"scale: arcsine is for shares between 0 and 1, but {self.metric} is not one")
         return self
 
     @property

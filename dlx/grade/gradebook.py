@@ -97,7 +97,7 @@ def notes(reference: Reference) -> list[str]:
         f"A right solution fails by luck with a probability of at most {luck}{together}.",
         f"Each figure has a prediction interval for one new run, from {how}.",
         "The mean of several runs is held to a narrower one.",
-        "The probability is over references and students.",
+        "The probability is an average over references and students.",
     ]
 
 

@@ -136,5 +136,5 @@ def _matching(
     if len(alike) == 1 or len(by_setting) == 1:
         return alike[0] if alike else next(iter(by_setting.values()))
     if alike:
-        raise NoValueError(f"{len(alike)} settings fit, and it is open which one is meant")
+        raise NoValueError(f"{len(alike)} settings fit the assignment, so it is unclear which one is meant")
     raise NoValueError(f"{write_count(len(by_setting), 'setting')}, none of which is the assignment's")

@@ -67,5 +67,5 @@ def _environment() -> dict[str, str]:
 
 
 def _last_line(errors: bytes) -> str:
-    lines = errors.decode(errors="replace").strip().splitlines() or ["it ended without a word"]
+    lines = errors.decode(errors="replace").strip().splitlines() or ["it ended without a message"]
     return visible(shorten(lines[-1].removeprefix("dlx check: ").removeprefix("error: ")))

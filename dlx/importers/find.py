@@ -104,7 +104,7 @@ def _look(path: Path, places: _Places, *, several: bool) -> None:
     if path.is_file():
         if path.name.lower().endswith(ENDINGS) and not is_mlflow_database(path):
             raise RequestError(
-                f"{path}: not a database of MLflow in SQLite, which is the one kind that dlx reads"
+                f"{path}: not an MLflow database in SQLite, the only kind of database that dlx reads"
             )
         _note_file(path, path.parent, path.stem if not several else path.name, places)
         return

@@ -62,7 +62,7 @@ def write_report(
     `study`: their runs, if they have been read already. `exports`: formats to write besides. `columns`: of
     the table for papers. `refresh`: seconds after which the page reloads itself. `show`: print the report,
     and what is behind it if `details`. `looks`: those of the study, which decide the level of the tests; this
-    one is added. `width`: of figures for print, which are written besides. Raises RequestError if no run can
+    one is added. `width`: also write the plots for print, this wide. Raises RequestError if no run can
     be reported.
     """
     from rich.console import Console
@@ -88,7 +88,7 @@ def write_report(
         list(earlier_charts(output / PLOTS)),
     )
     if width:
-        with working(f"drawing figures of {width.word}", show=show):
+        with working(f"drawing plots for print ({width.word})", show=show):
             from dlx.report.export.figures import FOLDER, figures
 
             exported |= figures(analysis, width)
@@ -108,7 +108,7 @@ def write_report(
             console.print(study.source, markup=False, end="\n\n")
         print_report(console, analysis, title, output / PAGE, details=details)
         if width:
-            print(f"figures of {width.word}: {visible(str(output / FOLDER))}/")
+            print(f"plots for print ({width.word}): {visible(str(output / FOLDER))}/")
         for hint in hints(exports, output):
             print(hint)
     return analysis

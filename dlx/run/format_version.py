@@ -22,5 +22,5 @@ def refuse_newer(path: Path, found: object, known: int = FORMAT) -> None:
     if isinstance(found, int) and found > known:
         raise NewerFormatError(
             f"{path}: written by a newer version of dlx (format {found}; this version reads up to {known}); "
-            "install that version to read it"
+            "install a newer dlx to read it"
         )

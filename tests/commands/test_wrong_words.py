@@ -26,7 +26,7 @@ trian epochs=3                | there is no verb 'trian'; did you mean 'train'?
 compare outputs/a             | there is no verb 'compare'; did you mean 'report'?
 rm outputs/a                  | to delete a study or a run, delete its folder
 train --epochs 5              | there is no flag --epochs; settings have no dashes: epochs=VALUE (
-train model mlp               | 'model' is not of the form KEY=VALUE; write the two with = and without spaces
+train model mlp               | 'model' is not of the form KEY=VALUE; write = between the two, without spaces
 train seed=0-4                | for several, write seed=0,1,2 or 'seed=range(3)'
 --verison                     | there is no flag --verison; did you mean '--version'?
 -x                            | there is no flag -x (allowed: --help, --version)

@@ -123,7 +123,7 @@ def test_another_database_is_refused_if_it_is_named_and_skipped_in_a_folder(tmp_
     database.close()
     (tmp_path / "empty.db").touch()
     for name in ("other.db", "empty.db"):
-        with pytest.raises(RequestError, match=f"{name}: not a database of MLflow"):
+        with pytest.raises(RequestError, match=f"{name}: not an MLflow database"):
             read_runs([tmp_path / name], Columns())
     (tmp_path / "runs.csv").write_text("lr,seed,accuracy\n0.1,0,0.5\n0.1,1,0.6\n")
     assert read_runs([tmp_path], Columns()).format == "a CSV table"

@@ -127,7 +127,7 @@ def test_longer_training_continues_from_the_optimizers_state_if_it_is_there(stud
     )
 
 
-NEWER = f"format {FORMAT + 1}; this version reads up to {FORMAT}); install that version"
+NEWER = f"format {FORMAT + 1}; this version reads up to {FORMAT}); install a newer dlx"
 
 
 @pytest.fixture

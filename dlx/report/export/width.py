@@ -1,4 +1,4 @@
-"""The width of a figure in print, from a length or a journal's name."""
+"""The width of a plot in print, from a length or a journal's name."""
 
 import re
 from dataclasses import dataclass

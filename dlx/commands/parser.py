@@ -63,8 +63,12 @@ class Parser(argparse.ArgumentParser):
             raise RequestError(f"there is one word too many: '{unread[0]}'")
         allowed = [name for name in names if name.startswith("--")]
         near = nearest(flag, allowed)
-        if not near and any(action.metavar == "KEY=VALUE" for action in self._actions):
-            near = f"; settings have no dashes: {flag.lstrip('-')}=VALUE"
+        if (
+            not near
+            and flag.startswith("--")
+            and any(action.metavar == "KEY=VALUE" for action in self._actions)
+        ):
+            near = f"; keys have no dashes: {flag.lstrip('-')}=VALUE"
         raise RequestError(f"there is no flag {flag}{near} (allowed: {', '.join(allowed)})")
 
     @property
@@ -142,13 +146,13 @@ def output_folder(word: str) -> Path:
 def any_path(word: str) -> Path:
     """Read a path, with ~ expanded: a shell does not expand it in --output=~/x, nor in quotes."""
     if not word:
-        raise argparse.ArgumentTypeError("'' is not a folder")
+        raise argparse.ArgumentTypeError("'' is not a path")
     try:
         path = Path(word).expanduser()
         path.exists()
     except (OSError, RuntimeError, ValueError) as error:  # a long name; the home of nobody; a zero byte
         reason = getattr(error, "strerror", None) or str(error)
-        raise argparse.ArgumentTypeError(f"'{word}' cannot be a folder: {reason}") from error
+        raise argparse.ArgumentTypeError(f"'{word}' cannot be a path: {reason}") from error
     return path
 
 

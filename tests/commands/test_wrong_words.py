@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dlx.cli import VERBS, main
+from dlx.commands.parser import any_path
 
 MINE = """
 claim: mine
@@ -25,7 +26,7 @@ frobnicate                    | there is no verb 'frobnicate' (allowed: train, s
 trian epochs=3                | there is no verb 'trian'; did you mean 'train'?
 compare outputs/a             | there is no verb 'compare'; did you mean 'report'?
 rm outputs/a                  | to delete a study or a run, delete its folder
-train --epochs 5              | there is no flag --epochs; settings have no dashes: epochs=VALUE (
+train --epochs 5              | there is no flag --epochs; keys have no dashes: epochs=VALUE (
 train model mlp               | 'model' is not of the form KEY=VALUE; write = between the two, without spaces
 train seed=0-4                | for several, write seed=0,1,2 or 'seed=range(3)'
 --verison                     | there is no flag --verison; did you mean '--version'?
@@ -465,22 +466,22 @@ data prepare mnist,digits     | data=mnist,digits: that is 2 runs
 data prepare digits data.rot=x | data.rot: there is no such key; did you mean 'root'?
 data prepare digits root      | 'root' is not of the form KEY=VALUE
 data show digits --sheet nowhere/x.png | --sheet nowhere/x.png: there is no folder 'nowhere'
-data prepare digits --rot     | there is no flag --rot (allowed: --help, --sheet)
+data prepare digits --rot     | there is no flag --rot; keys have no dashes: rot=VALUE (allowed: --help, --
 data prepare fashion_mnist data.root=nowhere | nowhere
 
-report ''                     | '' is not a folder
-report LONG                   | cannot be a folder: File name too long
-report '~nobody-here/x'       | cannot be a folder: Could not determine home
+report ''                     | '' is not a path
+report LONG                   | cannot be a path: File name too long
+report '~nobody-here/x'       | cannot be a path: Could not determine home
 report --output LONG          | File name too long
 report --margin 1e400         | is not a number above 0
-evaluate ''                   | '' is not a folder
+evaluate ''                   | '' is not a path
 evaluate mine.yaml            | there is no folder 'mine.yaml'
 evaluate LONG                 | File name too long
 reproduce ''                  | there is no claim ''
 reproduce LONG                | there is no claim 'xxx
 reproduce mine.yaml optimizer.lr=inf | optimizer.lr=inf: must be a finite number
 reproduce mine.yaml model=nosuch | model: there is no 'nosuch'
-reproduce mine.yaml --output ~nobody-here/x | cannot be a folder
+reproduce mine.yaml --output ~nobody-here/x | cannot be a path
 check seed=1,2                | seed=1,2: that is 2 runs; this command takes one
 check epochs=x                | epochs='x': must be a whole number
 check optimizer.lr=inf        | optimizer.lr=inf: must be a finite number
@@ -523,7 +524,9 @@ def cases_of_flags() -> Iterator[str]:
                 yield f"{command} {name} | {name} needs a value"
             if flag.nargs == 0:
                 yield f"{command} {name}=mine.yaml | {name} takes no value, but was given 'mine.yaml'"
-            if flag.type is not None:
+            if flag.type is any_path:
+                yield f"{command} {name}=~nobody-here/x | error: {name}: "
+            elif flag.type is not None:
                 yield f"{command} {name}=./mine.yaml | error: {name}: "  # a file, and no name of anything
 
 

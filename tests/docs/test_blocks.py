@@ -38,6 +38,7 @@ NEEDS = {
     "docs/how-to/reproduce.md": 1,
     "docs/reproduction.md": 1,
 }
+WHOLE = "docs/how-to/teaching.md"  # moves between folders, so tests/grade/test_teaching_page.py runs it
 EPOCHS = 3
 SHORT = {"launcher": "launcher.processes=1", "data": "data.train_size=100"}
 MYSTUDY = "model=mlp,mlp_bn optimizer.lr=0.001,0.01 seed=0,1,2 name=mystudy"
@@ -57,7 +58,9 @@ def test_blocks_that_cannot_run_are_counted():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=page_name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks_of(page) and page_name(page) != WHOLE], ids=page_name
+)
 def test_the_blocks_of_a_page_run_in_their_order(page, folder, capsys):
     for block in blocks_of(page):
         if block.is_file:

@@ -105,9 +105,9 @@ class Preflight:
                 raise _failure(part_of(settings, blamed[-1]), what, part[0].device, error) from error
 
     def takes_equal_steps(self, model: nn.Module, like: Run) -> bool:
-        """Return whether the run's steps differ from those of one `like` it in numbers alone.
+        """Return whether the run's steps differ from those of `like` only in numbers.
 
-        Trying them is half of what another seed of a user's module took to build: 8 of 16 ms.
+        Trying them took half of the time to build another seed of a user's module: 8 of 16 ms.
         """
         ours = (self.settings.batch_size, self.settings.drop_last, self.execution)
         if self.data is not like.data or type(self.loss) is not type(like.loss):

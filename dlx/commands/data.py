@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(
         "dlx data",
-        "List the data sets, show what one holds, or fetch one ahead of time, check it and keep it.",
+        "List the data sets, show what one holds, or fetch one ahead of time and check it.",
         examples=EXAMPLES,
         exit_codes=EXIT_CODES,
     )

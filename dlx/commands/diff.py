@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from dlx.report.difference import Difference
     from dlx.report.side import Side
 
-SUMMARY = """Say in what two runs, settings or studies differ: settings, code, data and environment; the first
-epoch in which runs of equal seeds part; and the paired difference of their scores with its verdict."""
+SUMMARY = """Show how two runs, settings or studies differ: in settings, code, data and environment. Names the
+first epoch at which runs with equal seeds differ, and tests the paired difference of their scores."""
 
 EXAMPLES = """
 dlx diff outputs/first outputs/second

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from dlx.grade.grading import Grade
     from dlx.grade.reference import Reference
 
-SUMMARY = """Grade the runs that students hand in: whether each figure that the assignment asks for lies
-where a right solution's would, judged by the runs of a reference. Writes grades.csv, grades.md and
-index.html."""
+SUMMARY = """Grade the runs that students hand in. A figure passes if it lies where a right solution's would,
+judged by the runs of a reference. Writes grades.csv, grades.md and index.html."""
 
 EXAMPLES = """
 dlx grade --make-reference --against reference.yaml
@@ -32,8 +31,8 @@ NOTES = """
 Each folder in SUBMISSIONS belongs to a student: runs or a study of dlx, or
 logs of another program that dlx reads. A CSV table beside the folders is also
 a submission. One that cannot be read gets a row with the reason. No code in a
-submission is executed, except with --check-module. docs/how-to/teaching.md shows an
-assignment from beginning to end, and what the reference's file holds.
+submission is executed, except with --check-module. docs/how-to/teaching.md
+shows an assignment from beginning to end, and what the reference's file holds.
 """
 
 EXIT_CODES = (

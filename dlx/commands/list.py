@@ -26,8 +26,8 @@ from dlx.run.paths import RESULT
 from dlx.study.state import OUTPUTS, run_folders, studies_by_time
 from dlx.study.study import Study
 
-SUMMARY = """List the studies below a folder, the newest first: when something was last written, how many of
-the runs that were asked for have ended, and the setting with the best mean at the last epoch."""
+SUMMARY = """List the studies below a folder, the newest first. Shows when something was last written, how
+many of the requested runs have ended, and the setting with the best mean at the last epoch."""
 
 EXAMPLES = """
 dlx list

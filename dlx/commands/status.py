@@ -22,8 +22,8 @@ from dlx.study.summary import brief
 if TYPE_CHECKING:
     from dlx.study.held import Holder
 
-SUMMARY = """Say where every run of a study is: waiting, training, completed, diverged, failed, interrupted,
-or stale (another machine holds it, but has written nothing for long)."""
+SUMMARY = """Show the state of every run of a study: waiting, training, completed, diverged, failed,
+interrupted, or stale (another machine holds it, but has written nothing for long)."""
 
 EXAMPLES = """
 dlx status

@@ -1,4 +1,4 @@
-"""Compositions that runs share: what groups' choices compose is kept, and values are set in copies."""
+"""Compositions that runs share: the choices from groups are composed once, and values are set in copies."""
 
 import pickle
 import re

@@ -13,8 +13,8 @@ NAMED = 3  # owners in one sentence
 def find_copies(runs_of: Mapping[str, Sequence[HandedInRun]]) -> dict[str, list[str]]:
     """Say for each owner, in sentences, whose runs are the same as theirs; owners without any are left out.
 
-    Equal settings and seeds give equal numbers on equal machines, so that equal numbers alone prove nothing.
-    Equal times do, and so do equal numbers with unlike settings or seeds.
+    Equal settings and seeds give equal numbers on equal machines, so equal numbers alone prove nothing.
+    Equal times prove a copy, and so do equal numbers with other settings or seeds.
     """
     owners: dict[str, list[tuple[str, HandedInRun]]] = defaultdict(list)
     for owner, runs in runs_of.items():
@@ -34,7 +34,7 @@ def find_copies(runs_of: Mapping[str, Sequence[HandedInRun]]) -> dict[str, list[
 
 
 def _kind_of_copy(run: HandedInRun, other: HandedInRun) -> str:
-    """Say how a run copies another with equal numbers, with {} for its owner; "" if it may be none."""
+    """Say how a run copies another with equal numbers, with {} for its owner; "" if it may not be a copy."""
     if run.times and run.times == other.times:
         return "the same run as {}, times included"
     if run.result is None or other.result is None:

@@ -66,7 +66,7 @@ def submissions_in(folder: Path) -> dict[str, Path]:
 
 
 def grade(reference: Reference, submissions: Mapping[str, Path], missing: Iterable[str] = ()) -> list[Grade]:
-    """Judge every submission, in the order of the students; what cannot be read is a grade with the reason.
+    """Judge every submission, in the order of the students; one that cannot be read has the reason.
 
     `missing`: students who have handed in nothing.
     """

@@ -90,12 +90,12 @@ class Limits:
         """Return whether the mean of a student's runs lies inside."""
         low, high = self.interval(len(values_K))
         mean = self.mean(values_K)
-        slack = 1e-9 * max(1.0, abs(mean))  # of going to the scale and back
+        slack = 1e-9 * max(1.0, abs(mean))  # for rounding on the way to the scale and back
         return low - slack <= mean <= high + slack
 
     @cached_property
     def _least_std(self) -> float:
-        """The smallest deviation on the scale that is believed."""
+        """The smallest standard deviation that is assumed on the scale."""
         if self.figure.metric == PARAMETERS:
             return 0.0
         middle = float(np.mean([self._on_scale(value) for value in self.values_K]))

@@ -63,7 +63,7 @@ class OfTorchmetrics:
 
 
 def _probabilities(outputs_NK: Tensor, kind: str) -> Tensor:
-    """Return [N, K] of classes or labels, [N] of Binary; one output tells two classes apart by its sign."""
+    """Return [N, K] for classes or labels, [N] for Binary; one output tells two classes apart by its sign."""
     if kind == "Multilabel":
         return outputs_NK.sigmoid()
     if outputs_NK.shape[1] == 1:

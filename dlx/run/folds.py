@@ -1,4 +1,4 @@
-"""Cross-validation: every fold is a run. Which keys make it one, and what folds have in common.
+"""Cross-validation, where every fold is a run: the keys that make a run a fold, and what folds share.
 
 The training sets of two folds overlap, so their scores are not independent. `Folding.overlap` is what a test
 must add for that.

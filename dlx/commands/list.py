@@ -1,4 +1,4 @@
-"""`dlx list [DIR]`: the studies below a folder, the newest first, with what is best in each."""
+"""`dlx list [DIR]`: the studies below a folder, the newest first, with the best setting of each."""
 
 import json
 from collections import Counter, defaultdict

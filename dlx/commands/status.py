@@ -1,4 +1,4 @@
-"""`dlx status [STUDY]`: where every run of a study is."""
+"""`dlx status [STUDY]`: the state of every run of a study."""
 
 import json
 from collections import Counter

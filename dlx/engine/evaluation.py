@@ -65,7 +65,7 @@ def evaluate(run: Run, split: Split, epoch: int) -> tuple[Tensor, Metrics]:
 def evaluate_model(run: Run, split: Split, epoch: int) -> Tensor:
     """Return the model's outputs [N, K] on a split in evaluation mode; does not wait for the device."""
     run.model.eval()
-    # A user's module may drop values in evaluation, too.
+    # A user's module may also drop values in evaluation.
     use_generator(run.model, rng.generator(run.seeds.dropout, "evaluate", epoch, run.device))
     slices = closing(split.slices(evaluation_batch(run.data.input_shape)))
     with rng.global_state(run.seeds.dropout, "evaluate", epoch, run.device), slices as pairs:

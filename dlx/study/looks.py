@@ -93,7 +93,7 @@ class Looks:
 
     def _warn(self, text: str) -> None:
         if not self._warned:
-            print(f"dlx: {text}", file=sys.stderr)  # `train` reads them, too
+            print(f"dlx: {text}", file=sys.stderr)  # `train` also reads them
         self._warned = True
 
 
@@ -137,7 +137,7 @@ def record_look(path: Path, look: "Look") -> None:
 
 
 def notice_of_extension(study: Study, runs: Sequence[StudyRun]) -> list[str]:
-    """Say at what level a study's report will test once it has these `runs`, too; [] if that is LEVEL.
+    """Say at what level a study's report will test once it also has these `runs`; [] if that is LEVEL.
 
     `study` as it was before they were asked for.
     """

@@ -95,7 +95,7 @@ def is_number(value: object) -> bool:
 
 
 def _lines(evidence: Evidence, key: str, rows: Sequence[Sequence[str]]) -> list[GridLine]:
-    """Return the settings that differ in this key alone, where enough do; those without a run count, too.
+    """Return the settings that differ in this key alone, where enough do; those without a run also count.
 
     `rows`: of each setting, the comparable values of all keys.
     """

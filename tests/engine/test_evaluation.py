@@ -173,7 +173,7 @@ def test_the_checkpoint_of_the_last_epoch_is_compared_with_the_last_row(trained)
     rows = {"last": last, "best": {"epoch": 1, "val_accuracy": 0.0}}
     assert load_weights(run, folder, result.model_copy(update=rows)) == 2
     unknown = result.model_copy(update={"best": {"epoch": 1}})
-    with pytest.raises(RequestError, match="its checkpoint is of epoch 2, of which result.json says nothing"):
+    with pytest.raises(RequestError, match=r"its checkpoint is of epoch 2, of which result\.json says"):
         load_weights(run, folder, unknown)
 
 
@@ -188,7 +188,7 @@ def test_a_checkpoint_that_is_missing_or_does_not_fit_is_one_line(trained, make_
     run, folder, result = trained
     with pytest.raises(RequestError, match="has no checkpoint; train again with keep=last or keep=best"):
         load_weights(run, folder, result.model_copy(update={"checkpoint_sha256": None}))
-    with pytest.raises(RequestError, match="size mismatch for .*") as refused:
+    with pytest.raises(RequestError, match="size mismatch for ") as refused:
         load_weights(make_run(model_arguments={"sizes": [9]}), folder, result)
     assert "\n" not in str(refused.value)
     with pytest.raises(RequestError, match="damaged"):

@@ -1,4 +1,4 @@
-"""What is in a run's files when its training ends, is interrupted or fails; and what a checkpoint goes on from."""
+"""What is in a run's files when its training ends, is interrupted or fails."""
 
 import copy
 import errno

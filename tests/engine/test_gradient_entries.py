@@ -16,6 +16,7 @@ from dlx.engine.gradient_check import (
     _slopes,
     jittered_batch,
 )
+from dlx.errors import RequestError
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -169,3 +170,27 @@ def test_what_does_not_reach_the_loss_has_a_gradient_of_zero(make_run):
 def test_the_steps_and_the_bound_on_rounding():
     assert gradient_check.STEPS == (1e-5, 1e-6, 1e-7, 1e-8)
     assert gradient_check.ROUNDING == 8 * EPS
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "same"),
+    [
+        (1.0, 1 + 8 * EPS, True),
+        (1.0, 1 + 9 * EPS, False),
+        (1.0, 1 - 9 * EPS, False),
+        (0.5, 0.5 + 8 * EPS, True),  # of a small loss, the bound is that of 1
+        (-4.0, -4 - 32 * EPS, True),
+        (-4.0, -4 - 36 * EPS, False),
+    ],
+)
+def test_a_loss_may_differ_by_rounding_when_it_is_computed_again(make_run, monkeypatch, first, again, same):
+    run = make_run()
+    objective = _Objective(run, torch.zeros(1), torch.zeros(1))
+    values = iter([first, again])
+    monkeypatch.setattr(objective, "evaluate", lambda: torch.tensor(next(values), dtype=torch.float64))
+    weight = torch.zeros(1)
+    if same:
+        assert objective.differentiate([weight])[0] == first
+    else:
+        with pytest.raises(RequestError, match="the model draws random numbers from outside torch, or rem"):
+            objective.differentiate([weight])

@@ -198,3 +198,9 @@ def test_buffers_are_kept_with_the_weights():
     assert is_kept_by_default(run)
     run.model.register_buffer("more", torch.empty(1, device="meta"))
     assert not is_kept_by_default(run)
+
+
+def test_a_run_without_optimizers_is_kept_by_its_weights():
+    run = run_of(2_666_666)
+    run.optimizers = []
+    assert is_kept_by_default(run)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dlx.engine import probes
-from dlx.engine.model_summary import LayerSummary, summarise_layers
+from dlx.engine.model_summary import LayerSummary, named_layers, summarise_layers
 from dlx.engine.probes import LayerProbe, Moments, Probes, Scratch, StepProbe
 from dlx.run.probes import LAYERS, STEPS
 
@@ -100,3 +100,8 @@ def test_shared_and_frozen_parameters_count_once_and_not_at_all():
         LayerSummary("1", "Linear", None, 3),
         LayerSummary("2", "Linear", None, 6),
     ]
+
+
+def test_a_model_that_is_one_layer_is_named_as_the_model():
+    assert list(named_layers(torch.nn.Linear(2, 2))) == ["(model)"]
+    assert list(named_layers(torch.nn.Sequential(torch.nn.Linear(2, 2)))) == ["0"]

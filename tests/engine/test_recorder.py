@@ -1,14 +1,12 @@
-"""What is in a run's files when its training ends, is interrupted or fails."""
+"""What is in a run's files when its training ends."""
 
 import copy
-import errno
 import json
 import logging
 import math
 import os
 import platform
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,65 +16,13 @@ import dlx
 from dlx.device import describe_device
 from dlx.engine import loop, recorder
 from dlx.engine.model_summary import LayerSummary
-from dlx.engine.probes import LayerProbe, Probes
-from dlx.engine.recorder import Recorder
 from dlx.engine.run import EpochEnd, Monitored
 from dlx.metrics.metrics import Metric
 from dlx.run.checkpoint import read_checkpoint
 from dlx.run.history import EpochRow, read_columns
 from dlx.run.identity import Fingerprints, identity
 from dlx.run.predictions import read_predictions, read_rows
-from dlx.run.result import Result
-
-CONFIG = {"seed": 3, "monitor": "val_accuracy", "keep": "none"}
-LOG = logging.getLogger("tests.recorder")
-
-
-def settings(keep="none", patience=0, min_delta=0.0, monitor="val_accuracy"):
-    stopping = SimpleNamespace(patience=patience, min_delta=min_delta)
-    return SimpleNamespace(keep=keep, early_stopping=stopping, monitor=monitor)
-
-
-def record(run, folder, *, keep="none", config=None, **changes):
-    """A recorder of the run in `folder`, and the rows that it shows."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shown = []
-    chosen = {key: changes.pop(key) for key in ("patience", "min_delta", "monitor") if key in changes}
-    made = Recorder(
-        run,
-        settings(keep, **chosen),
-        (config or CONFIG) | {"keep": keep},
-        folder,
-        lambda row, extra: shown.append((row.epoch, dict(extra))),
-        LOG,
-        **changes,
-    )
-    return made, shown
-
-
-def train(made, epochs=math.inf):
-    """Train until the recorder says stop, or after so many epochs."""
-    for end in loop.train(made.run, made.start):
-        made.epoch(end)
-        if made.stop or end.row.epoch >= epochs:
-            break
-    return made
-
-
-def result_in(folder):
-    return json.loads((folder / "result.json").read_text())
-
-
-def numbers(folder):
-    """The history without its seconds."""
-    return {name: column for name, column in read_columns(folder / "history.csv").items() if name != "time"}
-
-
-def assert_same_numbers(folder, other):
-    mine, theirs = numbers(folder), numbers(other)
-    assert mine.keys() == theirs.keys()
-    for name, column in mine.items():
-        np.testing.assert_array_equal(column, theirs[name])
+from tests.engine.recorded import CONFIG, record, result_in, train
 
 
 def test_the_result_of_a_whole_run(make_run, tmp_path):
@@ -277,139 +223,3 @@ def test_large_weights_are_kept_only_if_that_is_asked_for(make_run, tmp_path, mo
         made, _ = record(make_run(), tmp_path / keep, keep=keep)
         train(made).finish()
         assert (tmp_path / keep / "checkpoint.pt").exists() is there
-
-
-def probed(make_run):
-    """A run with a probe of its layers, dropout and an optimizer that has a state."""
-    run = make_run(model_arguments={"sizes": [8], "dropout": 0.3})
-    return replace(run, probes=Probes(layers=LayerProbe(run.model), logits={1, 3}))
-
-
-@pytest.mark.parametrize("after", [0, 1, 2])
-def test_a_run_goes_on_from_a_state_as_if_it_had_not_been_interrupted(make_run, tmp_path, after):
-    whole, _ = record(probed(make_run), tmp_path / "whole", keep="best")
-    train(whole).finish()
-    part, _ = record(probed(make_run), tmp_path / "part", keep="best")
-    state = copy.deepcopy(train(part, after).state())
-    train(part)  # more than the state knows of: rows that are cut off again
-    resumed, shown = record(probed(make_run), tmp_path / "part", keep="best", state=state)
-    assert (resumed.start.epoch, resumed.start.step) == (after, 6 * after)
-    assert resumed.start.seconds == state["position"]["seconds"] > 0
-    train(resumed).finish()
-    assert [epoch for epoch, _ in shown] == list(range(after + 1, 4))
-    assert_same_numbers(tmp_path / "whole", tmp_path / "part")
-    for name in ("layers.csv", "predictions.npz"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "part" / name).read_bytes()
-    with np.load(tmp_path / "whole/logits.npz") as one, np.load(tmp_path / "part/logits.npz") as other:
-        assert all(np.array_equal(one[name], other[name]) for name in one.files)
-    one, other = result_in(tmp_path / "whole"), result_in(tmp_path / "part")
-    assert {**one["best"], "time": 0} == {**other["best"], "time": 0}
-
-
-def test_a_state_is_a_copy_that_further_training_leaves_alone(make_run, tmp_path):
-    made, _ = record(make_run(), tmp_path)
-    train(made, 1)
-    state = made.state()
-    kept = copy.deepcopy(state)
-    assert state["position"] == {"epoch": 1, "step": 6, "seconds": state["position"]["seconds"]}
-    assert state["identity"] == identity(CONFIG)
-    assert state["recordings"] == {"keep": "none", "probes": {}}
-    for end in loop.train(made.run, made.start):
-        made.epoch(end)
-        break
-    with torch.no_grad():
-        for parameter in made.run.model.parameters():
-            parameter.add_(1.0)
-        for values in made.run.optimizers[0].state.values():
-            values["exp_avg"].add_(1.0)
-    assert all(map(torch.equal, state["model"].values(), kept["model"].values()))
-    states = (each["optimizers"][0]["state"] for each in (state, kept))
-    for one, other in zip(*(each.values() for each in states), strict=True):
-        assert torch.equal(one["exp_avg"], other["exp_avg"])
-    assert (tmp_path / "history.csv").read_text().count("\n") >= 3  # its rows are on the disk
-
-
-def test_a_state_of_another_run_is_refused(make_run, tmp_path):
-    made, _ = record(make_run(), tmp_path)
-    state = train(made, 1).state()
-    with pytest.raises(ValueError, match="the checkpoint is another run's"):
-        record(make_run(), tmp_path, config=CONFIG | {"seed": 4}, state=state)
-    with pytest.raises(ValueError, match="the checkpoint is another run's"):
-        record(make_run(), tmp_path, fingerprints=Fingerprints(code={"a.py": "1"}), state=state)
-    with pytest.raises(ValueError, match="written for other probes, or another `keep`"):
-        record(make_run(), tmp_path, keep="last", state=state)
-
-
-def test_a_state_of_before_recordings_were_kept_is_taken(make_run, tmp_path):
-    made, _ = record(make_run(), tmp_path)
-    state = train(made, 1).state()
-    del state["recordings"]
-    resumed, _ = record(make_run(), tmp_path, state=state)
-    assert resumed.start.epoch == 1
-
-
-OF_AN_ENDED_RUN = Result(status="completed", identity=identity(CONFIG), config=CONFIG)
-
-
-def test_a_run_that_has_ended_is_trained_again_without_a_trace(make_run, tmp_path):
-    made, _ = record(make_run(), tmp_path / "first")
-    state = train(made, 1).state()
-    (tmp_path / "again").mkdir()
-    again, shown = record(
-        make_run(hooks=[pytest.fail]), tmp_path / "again", keep="last", state=state, ended=OF_AN_ENDED_RUN
-    )
-    train(again)
-    assert again.last_epoch == 3
-    assert again.finish() is OF_AN_ENDED_RUN
-    again.fail(ValueError("its cohort failed"))
-    assert (shown, list((tmp_path / "again").iterdir())) == ([], [])
-    assert (again.state()["history"], again.state()["probes"]) == (None, None)
-
-
-def test_an_ended_run_without_a_state_keeps_its_files(make_run, tmp_path):
-    (tmp_path / "history.csv").write_text("old")
-    record(make_run(), tmp_path, ended=OF_AN_ENDED_RUN)
-    assert (tmp_path / "history.csv").read_text() == "old"
-
-
-def test_a_failed_run_says_why_and_keeps_its_rows(make_run, tmp_path, caplog):
-    own = Fingerprints(code={"a.py": "1"})
-    made, _ = record(make_run(), tmp_path, fingerprints=own, choices={"model": "mine"})
-    train(made, 2).fail(ValueError("a bad value\nand more"))
-    written = result_in(tmp_path)
-    assert (written["status"], written["error"]) == ("failed", "ValueError: a bad value")
-    assert written["identity"] == identity(CONFIG, own)
-    assert written["fingerprints"] == {"code": {"a.py": "1"}, "data": {}}
-    assert (written["config"], written["choices"]) == (CONFIG, {"model": "mine"})
-    assert read_columns(tmp_path / "history.csv")["epoch"].tolist() == [0, 1, 2]
-    assert "the run failed" in caplog.text
-    assert "a bad value\nand more" in caplog.text
-
-
-def test_a_run_may_fail_before_its_first_epoch(make_run, tmp_path):
-    made, _ = record(make_run(), tmp_path)
-    made.fail(RuntimeError("at once"))
-    assert result_in(tmp_path)["error"] == "RuntimeError: at once"
-    assert not (tmp_path / "history.csv").exists()
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(errno.ENOSPC, "No space left on device"),
-        "a file of the study is gone",
-    ],
-)
-def test_where_nothing_can_be_written_no_failure_is(make_run, tmp_path, error, caplog):
-    made, _ = record(make_run(), tmp_path / "study" / "run")
-    if isinstance(error, str):
-        error = FileNotFoundError(errno.ENOENT, error, str(tmp_path / "study" / "run" / "history.csv"))
-    made.fail(error)
-    assert not (tmp_path / "study" / "run" / "result.json").exists()
-    assert caplog.text == ""
-
-
-def test_a_file_that_is_missing_elsewhere_is_a_failure(make_run, tmp_path):
-    made, _ = record(make_run(), tmp_path / "study" / "run")
-    made.fail(FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "weights.pt")))
-    assert result_in(tmp_path / "study" / "run")["error"].startswith("FileNotFoundError: ")

@@ -9,7 +9,7 @@ import torch
 from dlx.augment.transforms import build_augment
 from dlx.engine import stack_width
 from dlx.engine.probes import Probes, StepProbe
-from dlx.engine.stack_width import SECONDS, STEPS, _cache_key, _measure, _seconds_a_step, seconds_by_width
+from dlx.engine.stack_width import SECONDS, _cache_key, _measure, _seconds_a_step, seconds_by_width
 from dlx.execution import Execution
 from dlx.optimizer.optimizers import optimizers
 
@@ -105,9 +105,9 @@ def test_the_key_holds_the_number_of_threads(make_run):
     ("seconds", "known", "measured"),
     [
         (0.0, {}, [1, 2, 4, 8]),
-        (SECONDS / (STEPS * 3 * 4) * 0.99, {}, [1, 2, 4]),  # a width of 4 takes nearly all the time
-        (SECONDS / (STEPS * 3 * 4) * 1.01, {}, [1, 2]),
-        (SECONDS / (STEPS * 3 * 4) * 1.01, {16: 0.0}, [1, 2, 4, 8]),  # the fastest that is known counts
+        (1.5 / (8 * 3 * 4) * 0.99, {}, [1, 2, 4]),  # a width of 4 takes nearly all of 1.5 seconds
+        (1.5 / (8 * 3 * 4) * 1.01, {}, [1, 2]),
+        (1.5 / (8 * 3 * 4) * 1.01, {16: 0.0}, [1, 2, 4, 8]),  # the fastest that is known counts
         (1e6, {}, [1]),
     ],
 )
@@ -138,3 +138,9 @@ def test_a_folder_for_the_times_is_made_and_widths_end_at_the_most(monkeypatch, 
 def test_the_free_memory_of_a_gpu_is_what_torch_says(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (123, 456))
     assert stack_width.free_bytes(torch.device("cuda")) == 123
+
+
+def test_widths_double_up_to_128(monkeypatch, make_run, tmp_path):
+    monkeypatch.setattr(stack_width, "_seconds_a_step", lambda run, width: 0.0)
+    assert list(seconds_by_width(make_run(), 1000, tmp_path)) == [1, 2, 4, 8, 16, 32, 64, 128]
+    assert list(seconds_by_width(make_run(), 127, tmp_path)) == [1, 2, 4, 8, 16, 32, 64]

@@ -46,6 +46,10 @@ def test_parts_of_different_sizes_are_joined_in_their_order():
     assert torch.equal(join_outputs(parts, 6), torch.cat(parts))
 
 
+def test_nothing_joined_is_nothing():
+    assert join_outputs([], 0).shape == (0,)
+
+
 def test_the_sums_of_several_runs_are_those_of_each(make_run):
     run = make_run()
     outputs_RNK = torch.randn(2, 10, 3)

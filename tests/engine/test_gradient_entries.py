@@ -1,6 +1,7 @@
 """One entry of a gradient by itself: which are chosen, the slopes, the steps that are tried, and kinks."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,9 +15,12 @@ from dlx.engine.gradient_check import (
     _compare,
     _Objective,
     _slopes,
+    check_gradients,
     jittered_batch,
 )
+from dlx.engine.run import Seeds
 from dlx.errors import RequestError
+from dlx.model.models import use_generator
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -165,6 +169,44 @@ def test_what_does_not_reach_the_loss_has_a_gradient_of_zero(make_run):
     assert value == objective.value()
     assert torch.equal(of_unused, torch.zeros(2))
     assert of_inputs.abs().max() > 0
+
+
+class Drawing(torch.nn.Linear):
+    """Draws from torch's global generator."""
+
+    def forward(self, x):
+        return super().forward(x) * torch.rand(3)
+
+
+def test_the_loss_is_that_of_the_draws_of_epoch_1(make_run):
+    seeds, inputs = Seeds(order=4, augment=5, dropout=6), make_run().data.train.inputs[:4]
+    labels = make_run().data.train.labels[:4]
+
+    def loss(model):
+        with rng.global_state(6, "module", 1), torch.no_grad():
+            use_generator(model, rng.generator(6, "dropout", 1))
+            return float(torch.nn.functional.cross_entropy(model(inputs), labels))
+
+    dropped = make_run(model_arguments={"sizes": [8], "dropout": 0.5}, seeds=seeds)
+    dropped.model.train()
+    for run in (make_run(model=Drawing(5, 3), seeds=seeds), dropped):
+        assert _Objective(run, inputs, labels).value() == pytest.approx(loss(run.model), rel=1e-6)
+
+
+def test_the_entries_that_are_compared_follow_the_seed_of_the_order(make_run):
+    run = make_run(model=torch.nn.Linear(5, 3).double(), seeds=Seeds(order=4, augment=5, dropout=6))
+    split = run.data.train
+    run = replace(run, data=replace(run.data, train=replace(split, inputs=split.inputs.double())))
+    results = check_gradients(run, samples=4, entries=4, tolerance=1e-6)
+    draws = rng.generator(4, "gradient check")
+    for result in results:
+        order = torch.randperm(math.prod(result.shape), generator=draws)
+        largest, *others = ([int(i) for i in each.index] for each in result.entries)
+        flat = [int(torch.arange(math.prod(result.shape)).view(result.shape)[tuple(i)]) for i in others]
+        first = int(torch.arange(math.prod(result.shape)).view(result.shape)[tuple(largest)])
+        assert flat == [int(index) for index in order if int(index) != first][: len(flat)]
+    assert [len(result.entries) for result in results] == [4, 3, 4]
+    assert run.model.training
 
 
 def test_the_steps_and_the_bound_on_rounding():

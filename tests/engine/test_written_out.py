@@ -9,6 +9,7 @@ from torch import nn
 from dlx.engine.kept_memory import KeptMemory, _parts
 from dlx.engine.stacked_layers import StackedDropout
 from dlx.engine.written_out import Activation, BatchNorm, Linear, Masked, write_out
+from dlx.loss.losses import losses
 from dlx.model.models import Dropout
 
 
@@ -127,3 +128,48 @@ def test_a_net_is_cut_into_layers_and_what_lies_between(layers, kinds, firsts):
 def test_a_net_of_nothing_that_is_written_out_is_not_suited():
     assert KeptMemory.suits(nn.Sequential(nn.Linear(4, 2)))
     assert not KeptMemory.suits(nn.Sequential(nn.Flatten(), nn.Softplus()))
+
+
+def test_layers_and_weights_in_two_places_are_not_suited():
+    tanh, linear = nn.Tanh(), nn.Linear(4, 4)
+    assert not KeptMemory.suits(nn.Sequential(nn.Linear(4, 4), tanh, nn.Linear(4, 4), tanh))
+    assert not KeptMemory.suits(nn.Sequential(linear, nn.Tanh(), linear))
+    tied = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    tied[1].weight = tied[0].weight
+    assert not KeptMemory.suits(tied)
+
+
+@pytest.mark.parametrize(
+    "hook", ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"]
+)
+def test_hooked_layers_are_not_suited(hook):
+    model = nn.Sequential(nn.Linear(4, 2), nn.Tanh())
+    assert KeptMemory.suits(model.eval())
+    getattr(model[1], hook)(print)
+    assert not KeptMemory.suits(model)
+
+
+def test_a_piece_in_between_passes_the_gradient_on():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.Softplus(), nn.LayerNorm(4), nn.Linear(4, 2))
+    other, inputs, labels = copy.deepcopy(model), torch.randn(6, 4), torch.randint(2, (6,))
+    loss = losses.build("cross_entropy", {"reduction": "mean", "label_smoothing": 0.0})
+    outputs, of_samples = KeptMemory(model, loss.gradient)(inputs, labels)
+    expected = other(inputs)
+    torch.nn.functional.cross_entropy(expected, labels).backward()
+    torch.testing.assert_close(outputs, expected)
+    torch.testing.assert_close(of_samples, loss.per_sample(expected, labels))
+    assert not outputs.requires_grad
+    for mine, its in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, its.grad)
+
+
+def test_inputs_that_pass_through_what_is_not_trained_need_no_gradient():
+    model = nn.Sequential(nn.Softplus(), nn.Linear(4, 2))
+    piece, _ = _parts(model)
+    with torch.no_grad():
+        outputs = piece.forward(torch.zeros(3, 4))
+    torch.testing.assert_close(outputs, torch.full((3, 4), 0.6931472))
+    assert not outputs.requires_grad
+    gradient = torch.ones(3, 4)
+    assert piece.backward(gradient) is gradient

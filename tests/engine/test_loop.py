@@ -6,8 +6,9 @@ import torch.nn.functional as F
 
 from dlx import rng
 from dlx.augment.transforms import build_augment
-from dlx.engine.loop import train
-from dlx.engine.run import Seeds
+from dlx.engine.loop import clip_gradients, draw_order, sample_order, sizes, train
+from dlx.engine.run import Position, Seeds
+from dlx.metrics.metrics import Metric
 
 
 def rows(run):
@@ -125,3 +126,117 @@ def test_a_module_that_draws_from_torchs_global_state_repeats_exactly(make_run):
 
     assert run(1) == run(1)
     assert run(1) != run(2)
+
+
+def of_both(outputs, labels):
+    """Differs if outputs and labels are swapped, or come in another order."""
+    return (outputs[:, 0] * (labels + 1) * torch.arange(1, len(labels) + 1)).mean()
+
+
+def test_metrics_are_of_all_outputs_of_an_epoch_in_the_order_of_the_steps(make_run):
+    run, reference = (make_run(metrics=[Metric("of_both", of_both, None)]) for _ in range(2))
+    ends = list(train(run))
+    assert ends[0].extra["train_of_both"] is None
+    model, optimizer = reference.model, torch.optim.Adam(reference.model.parameters(), lr=0.05)
+    x, y = reference.data.train.inputs, reference.data.train.labels
+    for epoch in (1, 2):
+        order, seen = torch.randperm(22, generator=rng.generator(0, "order", epoch)), []
+        for index in order.split(4):
+            outputs = model(x[index])
+            seen.append(outputs.detach())
+            optimizer.zero_grad()
+            F.cross_entropy(outputs, y[index]).backward()
+            optimizer.step()
+        expected = float(of_both(torch.cat(seen), y[order]))
+        assert ends[epoch].extra["train_of_both"] == pytest.approx(expected, rel=1e-4)
+        with torch.no_grad():
+            outputs = model(reference.data.val.inputs)
+        expected = float(of_both(outputs, reference.data.val.labels))
+        assert ends[epoch].extra["val_of_both"] == pytest.approx(expected, rel=1e-4)
+        torch.testing.assert_close(ends[epoch].val_outputs_NK, outputs, rtol=1e-4, atol=1e-5)
+
+
+def test_training_goes_on_from_a_position(make_run, exponential):
+    whole, part = (
+        make_run(schedule=exponential, model_arguments={"sizes": [8], "dropout": 0.3}) for _ in "ab"
+    )
+    expected = timeless(whole)
+    for end in train(part):
+        if end.row.epoch == 1:
+            break
+    ends = list(train(part, Position(1, 6, 1000.0)))
+    assert all(1000.0 < end.row.time < 1100.0 for end in ends)
+    got = [(r.epoch, r.step, r.lr, r.train_loss) for r in (end.row for end in ends)]
+    assert got == [row[:4] for row in expected[2:]]
+
+
+def test_a_run_that_does_not_classify_has_no_accuracy(make_run):
+    row = rows(make_run(task="none"))[1]
+    assert (row.train_accuracy, row.val_accuracy) == (None, None)
+    assert row.train_loss is not None
+
+
+def test_samples_are_drawn_as_often_as_they_weigh(make_run):
+    weights = torch.tensor([0.0, 1.0, 3.0] + [0.0] * 19)
+    run = make_run(sample_weights=weights)
+    drawn = torch.cat([draw_order(run, epoch) for epoch in range(1, 60)])
+    assert len(draw_order(run, 1)) == 22
+    assert set(drawn.tolist()) == {1, 2}
+    assert float((drawn == 2).double().mean()) == pytest.approx(0.75, abs=0.05)
+    expected = torch.rand(22, generator=rng.generator(0, "order", 1), dtype=torch.float64)
+    assert torch.equal(draw_order(run, 1), torch.where(expected < 0.25, 1, 2))
+    last = make_run(sample_weights=torch.tensor([0.0] * 21 + [1.0]))
+    assert set(draw_order(last, 1).tolist()) == {21}
+
+
+def test_orders_are_those_of_their_epoch(make_run):
+    run = make_run()
+    for epoch in (1, 2):
+        expected = torch.randperm(22, generator=rng.generator(0, "order", epoch))
+        assert torch.equal(sample_order(run, epoch), expected)
+    assert torch.equal(sample_order(make_run(shuffle=False), 1), torch.arange(22))
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "drop_last", "different"),
+    [(4, False, [2, 4]), (4, True, [4]), (11, False, [11]), (11, True, [11]), (30, False, [22])],
+)
+def test_the_sizes_of_an_epochs_batches(make_run, batch_size, drop_last, different):
+    assert sizes(make_run(batch_size=batch_size, drop_last=drop_last)) == different
+
+
+@pytest.mark.parametrize("largest", [0.5, 100.0])
+def test_clipped_gradients_are_those_of_torch(largest):
+    gradients = [torch.randn(3, 4), torch.randn(5)]
+    parameters = [torch.zeros_like(gradient).requires_grad_() for gradient in gradients]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient.clone()
+    torch.nn.utils.clip_grad_norm_(parameters, largest)
+    clip_gradients(gradients, largest)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        torch.testing.assert_close(gradient, parameter.grad)
+
+
+class Spying(torch.nn.Linear):
+    """Notes whether it trains, and its inputs."""
+
+    def __init__(self):
+        super().__init__(5, 3)
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append((self.training, x.clone()))
+        return super().forward(x)
+
+
+def test_training_is_augmented_and_in_training_mode_and_validation_is_neither(make_run):
+    run = make_run(model=Spying(), augment=build_augment({"noise": 0.5}, (5,)), shuffle=False, epochs=1)
+    list(train(run))
+    trained = torch.cat([x for training, x in run.model.seen if training])[-22:]
+    validated = [x for training, x in run.model.seen if not training]
+    assert torch.equal(torch.cat(validated), run.data.val.inputs.repeat(2, 1))
+    draws = rng.generator(0, "augment", 1)
+    expected = [run.augment(x, draws) for x in run.data.train.inputs.split(4)]
+    assert torch.equal(trained, torch.cat(expected))
+    assert not torch.equal(trained, run.data.train.inputs)
+    assert all(parameter.grad is None for parameter in run.model.parameters())

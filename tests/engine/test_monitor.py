@@ -47,6 +47,15 @@ def test_patience_counts_epochs_without_an_improvement_above_min_delta():
     assert monitor.best.row.epoch == 3
 
 
+def test_patience_with_a_loss_counts_epochs_that_are_not_lower_by_more_than_min_delta():
+    monitor = Monitor("val_loss", higher=False, patience=2, min_delta=0.1)
+    losses = [2.0, 1.0, 0.94, 0.92, 0.5]  # neither 0.94 nor 0.92 is lower than 1.0 by more than 0.1
+    assert feed(monitor, [0.5] * 5, losses=losses) == 3
+    assert monitor.best.row.epoch == 3
+    exact = Monitor("val_loss", higher=False, patience=1, min_delta=0.25)
+    assert feed(exact, [0.5] * 3, losses=[1.0, 0.75, 0.25]) == 1  # by exactly min_delta is not more
+
+
 def test_an_improvement_restarts_the_wait():
     monitor = Monitor("val_accuracy", higher=True, patience=2, min_delta=0.0)
     assert feed(monitor, [0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.3, 0.9]) == 6

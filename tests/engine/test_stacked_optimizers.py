@@ -139,3 +139,69 @@ def test_a_parameter_that_a_step_does_not_reach_keeps_its_value():
     steps.take_gradients()  # without a backward pass before
     steps.step()
     assert torch.equal(stack.body.output.weight, before)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_rows_that_step_together_leave_their_neighbours_to_themselves(first):
+    """Two rows step together, after or before one that steps alone."""
+    rates = [0.01, 0.01, 0.01]
+    rates[2 if first == 0 else 0] = 0.003
+    alone, members = [[member("sgd", row, lr=rate) for row, rate in enumerate(rates)] for _ in range(2)]
+    for step in range(3):
+        for row, (model, (optimizer,)) in enumerate(alone):
+            x, labels = loss_of(model, row, step)
+            F.cross_entropy(model(x), labels).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    stack, steps = joint(members)
+    assert steps.first_rows == ([0, 2] if first == 0 else [0, 1])
+    assert len(steps.stepping) == 2
+    take_steps(members, stack, steps, 0, 3)
+    for (model, _), (own, _) in zip(members, alone, strict=True):
+        for key, value in own.state_dict().items():
+            torch.testing.assert_close(model.state_dict()[key], value, rtol=1e-9, atol=1e-12)
+
+
+def test_states_are_restored_once_after_a_step():
+    """Each run of a stack asks for it at the end of an epoch."""
+    members = [member("adam", 0), member("adam", 1)]
+    stack, steps = joint(members)
+    steps.restore_states()
+    assert not any(members[0][1][0].state.values())
+    take_steps(members, stack, steps, 0, 1)
+    steps.restore_states()
+    parameter = next(members[0][0].parameters())
+    restored = members[0][1][0].state[parameter]
+    steps.restore_states()
+    assert members[0][1][0].state[parameter] is restored
+    take_steps(members, stack, steps, 1, 2)
+    steps.restore_states()
+    assert members[0][1][0].state[parameter]["step"] == 2
+
+
+def test_the_learning_rates_of_the_first_row_count_for_those_that_step_together():
+    members = [member("sgd", 0, momentum=0.0, nesterov=False, weight_decay=0.0) for _ in range(2)]
+    stack, steps = joint(members)
+    members[0][1][0].param_groups[0]["lr"] = 0.5
+    before = [{key: value.clone() for key, value in model.state_dict().items()} for model, _ in members]
+    gradients = []
+    take = steps.take_gradients
+
+    def take_gradients():
+        gradients.extend((parameter, parameter.grad.clone()) for parameter, _ in stack.shares)
+        take()
+
+    steps.take_gradients = take_gradients
+    take_steps(members, stack, steps, 0, 1)
+    names = list(before[0])
+    for name, (_, gradient) in zip(names, gradients, strict=True):
+        for row, (model, _) in enumerate(members):
+            expected = before[row][name] - 0.5 * gradient[row]
+            torch.testing.assert_close(model.state_dict()[name], expected)
+
+
+def test_the_stacks_gradients_are_cleared_when_they_are_taken():
+    members = [member("sgd", 0), member("sgd", 1)]
+    stack, steps = joint(members)
+    take_steps(members, stack, steps, 0, 1)
+    assert all(parameter.grad is None for parameter, _ in stack.shares)

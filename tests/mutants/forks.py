@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
-IMPORTED = ("torch", "pandas", "scipy.special", "pydantic", "pytest")
+IMPORTED = ("torch", "pandas", "scipy.special", "pydantic", "pytest", "coverage")
 
 
 def copy_repository(folder: Path) -> None:

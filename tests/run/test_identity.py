@@ -136,7 +136,7 @@ def test_settings_without_effect_are_how_a_run_is_computed_and_what_it_records()
 )
 def test_a_folder_is_named_by_what_is_compared_most_often(model, lr, words, slug):
     parts = {"model": {"name": "mlp"} | model, "optimizer": {"name": "adam", "lr": lr}}
-    config = parts | {"batch_size": 8, "seed": 3, "slug": None}
+    config = parts | {"data": {"fold": None}, "batch_size": 8, "seed": 3, "slug": None}
     assert folder_name(config, words=words) == f"{slug}-{identity(config)[:10]}"
     assert folder_name(config | {"slug": " my/own run. "}).startswith("my-own-run-")
 
@@ -149,3 +149,55 @@ def test_losses_differ_by_any_of_their_settings():
 
 def test_another_precision_is_another_setting():
     assert setting_of({"dtype": "float32", "precision": "tf32"}) != setting_of({"dtype": "float32"})
+
+
+FORMER = {
+    "deterministic": False,
+    "compile": False,
+    "metrics": [],
+    "gradient_clip": None,
+    "label_noise": 0,
+    "sampler": None,
+    "hooks": [],
+    "loss.class_weights": None,
+    "data.inputs": None,
+    "data.labels": None,
+    "data.task": "auto",
+    "data.folds": None,
+    "data.fold": None,
+    "data.repeat": None,
+}
+
+
+@pytest.mark.parametrize("key", FORMER)
+def test_a_key_that_came_later_counts_only_with_another_value(key):
+    plain = {"seed": 1}
+    assert identity(plain | {key: FORMER[key]}) == identity(plain)
+    assert identity(plain | {key: 7}) != identity(plain)
+
+
+def test_precision_counts_only_where_it_is_not_that_of_dtype():
+    plain = {"dtype": "float32"}
+    assert identity(plain | {"precision": "float32"}) == identity(plain)
+    assert identity(plain | {"precision": "bfloat16"}) != identity(plain)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["name", "output_root", "slug", "rerun", "baseline", "checkpoint.every", "data.storage", "cuda_graphs"],
+)
+def test_where_results_go_and_what_only_costs_time_does_not_count(key):
+    assert identity({"seed": 1, key: "x"}) == identity({"seed": 1})
+    assert identity({"seed": 1, "data.repeats": 5}) == identity({"seed": 1})
+
+
+def test_recordings_count_as_if_nothing_were_recorded():
+    """Folders that were trained before keep their names."""
+    probes = {"layers": True, "gradients": True, "steps": True, "classes": True}
+    probes |= {"logits": [1], "train_samples": 5, "images": 3}
+    nothing = {"layers": False, "gradients": False, "steps": False, "classes": False}
+    nothing |= {"logits": [], "train_samples": 0, "images": 0}
+    config = {"seed": 1, "keep": "best", "probes": probes}
+    expected = "7952becc2d519a61924f50eeea88022da98cc40a91ab38c1fc507dce15198e31"
+    assert identity(config) == identity({"seed": 1, "keep": "none", "probes": nothing}) == expected
+    assert identity({"seed": 1}) != expected

@@ -74,3 +74,32 @@ def test_a_single_unnamed_array_is_refused(tmp_path: Path) -> None:
         np.save(file, np.zeros(3))
     with pytest.raises(ValueError, match=PREDICTIONS):
         read_predictions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "dtype"),
+    [
+        ([[0.1, 2.0], [3.0, -1.0]], np.float16),
+        ([[1.0, 1.0001], [3.0, -1.0]], np.float32),  # as float16, both classes would be equal
+        ([[1e6, 2.0], [3.0, -1.0]], np.float32),  # infinite as float16
+        ([[1e-9], [-1.0]], np.float32),  # of a single output, the sign is the class
+        ([[0.5], [-1.0]], np.float16),
+        ([[1e-9, 2.0], [3.0, -1.0]], np.float16),
+    ],
+)
+def test_outputs_are_stored_as_float16_where_no_class_changes(tmp_path: Path, outputs, dtype) -> None:
+    array = np.array(outputs)
+    write_predictions(tmp_path, last=array, best=array, labels=np.array([0, 1]), last_epoch=1, best_epoch=1)
+    kept = read_predictions(tmp_path)
+    assert kept is not None
+    assert (kept.last_outputs.dtype, kept.best_outputs.dtype) == (dtype, dtype)
+    np.testing.assert_allclose(kept.last_outputs, array, rtol=1e-3, atol=1e-7)
+
+
+def test_exact_outputs_keep_their_type(tmp_path: Path) -> None:
+    array = np.array([[0.1, 2.0], [3.0, -1.0]])
+    write_predictions(tmp_path, last=array, best=array, labels=array, last_epoch=1, best_epoch=1, exact=True)
+    kept = read_predictions(tmp_path)
+    assert kept is not None
+    np.testing.assert_array_equal(kept.last_outputs, array)
+    np.testing.assert_array_equal(kept.labels, array)

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from dlx.run.recordings import covers, is_recording, lacking, recordings, with_recordings
+from dlx.run.recordings import (
+    covers,
+    is_recording,
+    lacking,
+    recordings,
+    why_no_checkpoint,
+    with_recordings,
+)
 from dlx.run.result import Result
 
 PROBES: dict[str, Any] = {"layers": True, "logits": [1, 5], "train_samples": 100, "images": 4}
@@ -108,3 +115,33 @@ def test_recordings_are_the_weights_and_the_probes():
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "off", "on"),
+    [
+        *((key, False, True) for key in ("layers", "gradients", "steps", "classes")),
+        ("logits", [], [1]),
+        ("train_samples", 0, 5),
+        ("images", 0, 3),
+    ],
+)
+def test_a_run_of_before_a_probe_existed_has_not_recorded_it(key, off, on):
+    assert lacking({"probes": {key: off}}, ended(None, kept=False)) == []
+    assert len(lacking({"probes": {key: on}}, ended(None, kept=False))) == 1
+    assert covers({}, {"probes": {key: off}})
+    assert not covers({}, {"probes": {key: on}})
+    assert with_recordings({"probes": {key: off}}, {}) == {"probes": {key: off}}
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({}, ", because of keep=none; train again"),
+        ({"keep": "none"}, ", because of keep=none; train again"),
+        ({"keep": "auto"}, ", because keep=auto keeps none that may be larger than 32 MB; train again"),
+        ({"keep": "last"}, "; train again"),
+    ],
+)
+def test_why_a_run_has_no_checkpoint(config, why):
+    assert why_no_checkpoint(config).startswith(why)

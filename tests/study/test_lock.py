@@ -119,3 +119,35 @@ def test_a_note_that_does_not_fit_on_the_disk_is_named(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"No space left on device: '.*/key\.json'"), Held(tmp_path).note("key"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_whose_file_vanishes_as_it_is_released_is_released(path, monkeypatch):
+    held_lock = Lock(path)
+    assert held_lock.acquire()
+
+    def vanished(descriptor, file):
+        file.unlink()
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dlx.study.lock._is_at", vanished)
+        held_lock.release()
+    held_lock.release()  # a second time is nothing
+    assert Lock(path).acquire()
+
+
+def test_who_waits_for_a_lock_tries_until_it_is_free(path, monkeypatch):
+    holder, waited = Lock(path), []
+    assert holder.acquire()
+
+    def sleep(seconds):
+        waited.append(seconds)
+        if len(waited) == 5:
+            holder.release()
+
+    monkeypatch.setattr("time.sleep", sleep)
+    mine = Lock(path)
+    with mine.waited_for():
+        assert is_held(path) is True
+    assert waited == [0.01, 0.0, 0.05, 0.01, 0.0, 0.05]
+    assert is_held(path) is False

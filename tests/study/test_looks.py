@@ -123,3 +123,20 @@ def test_a_study_that_cannot_be_written_is_reported_all_the_same(tmp_path, monke
     monkeypatch.setattr("dlx.study.looks.write_atomically", full)
     assert report(tmp_path, range(3)) == LEVEL
     assert "looks.json: this look could not be recorded (No space left on device)" in capsys.readouterr().err
+
+
+def test_a_level_that_is_asked_for_again_forgets_the_look_before(tmp_path, file):
+    request(tmp_path, range(5))
+    looks = Looks(tmp_path)
+    assert looks.level(ended(range(3))) == level_now([], 3, 5)
+    assert looks.level(ended(range(2))) == LEVEL  # too few for a test
+    assert looks.level_with_more() == LEVEL
+    looks.record()
+    assert not file.exists()
+
+
+def test_the_level_with_more_counts_the_look_that_is_being_taken(tmp_path):
+    request(tmp_path, range(5), range(4))
+    looks = Looks(tmp_path)
+    looks.level(ended(range(5), range(4)))
+    assert looks.level_with_more() == level_now([Look(5, 5)], 10, 10, tests=6)

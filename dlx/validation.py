@@ -75,6 +75,8 @@ def describe(error: ValidationError, where: str = "") -> str:
         message += f"; for several, write {key}=0,1,2 or '{key}=range(3)'"
     if not key or kind == "missing":
         return f"{key}: {message}".removeprefix(": ")
+    if message.startswith(f"{key}."):  # of a whole group, whose check names the key itself
+        return message
     return f"{key}={as_typed(given)}: {message}"
 
 

@@ -121,12 +121,14 @@ def limits_table(reference: Reference) -> Table:
 
 
 def finding(reference: Reference, grades: Sequence[Grade]) -> str:
-    """Say in a sentence how many submissions pass."""
+    """Say how many submissions pass, how many cannot be graded, and how many hold runs of somebody else."""
     most = max_score(reference, grades)
     passed = sum(math.isclose(each.score, most) for each in grades)
     unread = sum(bool(each.unread) for each in grades)
     said = f"{passed} of {write_count(len(grades), 'submission')} passed everything that was asked"
-    return f"{said}; {unread} could not be graded." if unread else f"{said}."
+    said += f"; {unread} could not be graded." if unread else "."
+    copied = sum(bool(each.copies) for each in grades)
+    return f"{said} Copied runs in {write_count(copied, 'submission')}: see the remarks." if copied else said
 
 
 def remarks(grades: Sequence[Grade]) -> list[tuple[str, str]]:

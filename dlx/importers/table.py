@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +16,9 @@ from dlx.run.files import TABLE_LIMIT, read_bytes
 COLUMNS = 1000  # of a table: a search may log hundreds of settings
 CELLS = 4_000_000
 DELIMITERS = ",;\t|"
+DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?%?")
+DECIMAL_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?%?")
+MISSING = ("", "nan", "inf", "-inf", "none", "null", "-")  # among numbers, in lower case
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,7 @@ class TextTable:
     def numeric(self, name: str) -> bool:
         """Return whether a column holds numbers and missing values only, and at least one number."""
         cells = [cell for cell in self.columns[name] if cell.strip()]
-        missing = ("nan", "inf", "-inf", "none", "null", "-")
-        return bool(cells) and all(is_number(cell) or cell.strip().lower() in missing for cell in cells)
+        return bool(cells) and all(is_number(cell) or _is_missing(cell) for cell in cells)
 
     def select(self, rows: Sequence[int]) -> "TextTable":
         """Return some of the rows."""
@@ -47,6 +50,10 @@ def is_number(cell: str) -> bool:
     return read_number(cell) == read_number(cell)
 
 
+def _is_missing(cell: str) -> bool:
+    return cell.strip().lower() in MISSING
+
+
 def read_text_table(path: Path) -> TextTable:
     """Read a CSV file whose first line names the columns.
 
@@ -54,8 +61,9 @@ def read_text_table(path: Path) -> TextTable:
     """
     try:
         text = read_bytes(path, TABLE_LIMIT).decode("utf-8-sig")
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-        return TextTable(path, _columns(lines))
+        delimiter = _delimiter(text)
+        columns = _columns(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        return TextTable(path, columns if delimiter == "," else _with_decimal_points(columns))
     except FileNotFoundError:
         raise RequestError(f"there is no file '{path}'") from None
     except OSError as error:
@@ -96,3 +104,24 @@ def _columns(lines: Iterator[list[str]]) -> dict[str, list[str]]:
     if not rows:
         raise ValueError("it has no row below the header")
     return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _with_decimal_points(columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Write "0,912" as "0.912", as spreadsheets of many countries need it.
+
+    If any cell has a decimal point, commas mean something else, for example a list of widths.
+    """
+    if any(DECIMAL_POINT.fullmatch(cell.strip()) for cells in columns.values() for cell in cells):
+        return columns
+    return {
+        name: [cell.replace(",", ".") for cell in cells] if _has_decimal_commas(cells) else cells
+        for name, cells in columns.items()
+    }
+
+
+def _has_decimal_commas(cells: Sequence[str]) -> bool:
+    """Return whether a column holds numbers only, and one of them has a decimal comma."""
+    commas = [bool(DECIMAL_COMMA.fullmatch(cell.strip())) for cell in cells]
+    return any(commas) and all(
+        comma or is_number(cell) or _is_missing(cell) for comma, cell in zip(commas, cells, strict=True)
+    )

@@ -276,7 +276,7 @@ def _two_kinds(analysis: "Analysis", rows: list[dict[Any, Any]]) -> str:
     ]
     more = f" (also of {write_count(len(affected) - FEW, 'other setting')})" if affected[FEW:] else ""
     return (
-        f"{' and '.join(parts[:FEW])} collapsed{more}, scoring far below the others. The mean describes "
+        f"{' and '.join(parts[:FEW])} collapsed{more}, scoring far worse than the others. The mean describes "
         "neither kind. Find out why before you train more."
     )
 

@@ -15,7 +15,7 @@ from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.report.scores import Scores, scores_by_unit
 from dlx.report.summary import Summary
-from dlx.run.folds import Folding, find_folding
+from dlx.run.folds import Folding
 from dlx.run.identity import is_seed
 from dlx.stats.intervals import LEVEL
 from dlx.stats.tests import FEWEST, PairedTests, holm, paired_tests, resolution, tost_p
@@ -65,7 +65,7 @@ class Comparisons:
     `metric`: the compared values, those of the last epoch. `margin`: the declared equivalence margin, NaN for
     none. `level`: of the tests. `later`: what is left of it for a report on twice as many units. `unit`: what
     pairs the runs, "seed", "split" or "fold". `undecided`: the pairs of the whole family that no test has
-    decided. `folding`: how the runs of cross-validation were divided.
+    decided. `folding`: how the runs of the best setting were divided, if they are folds.
     `averaged`: keys other than seeds that differ between runs of one setting, which are then not compared.
     `tuned`: what was tuned before comparing, in a sentence; "" if nothing.
     """
@@ -119,17 +119,17 @@ def compare(
     """
     metric, averaged = summary.metric, [key for key in design.seeds if not is_seed(key)]
     margin = math.nan if margin is None else margin
-    folding = find_folding(data.settings.values())
+    scores = scores_by_unit(data, design, f"{metric}_last")
+    best = int(summary.table["setting"].iloc[0])
+    folding = scores.folding_of(best)  # of the runs that the best one is compared over
     nothing = Comparisons([], [], metric, margin, level, later, folding=folding, averaged=averaged)
     if summary.exact or len(design.rows) < 2 or math.isnan(summary.table[f"{metric}_last_mean"].iloc[0]):
         return nothing
     if averaged:  # the average depends on which values were tried
         return nothing
-    scores = scores_by_unit(data, design, f"{metric}_last")
     family = all_pairs(scores)
     collapsed = set(summary.table.loc[summary.table["collapsed"] > 0, "setting"])
     compared = _Compared(scores, family, collapsed, summary.higher, margin, level)
-    best = int(summary.table["setting"].iloc[0])
     others = [setting for setting in map(int, summary.table["setting"]) if setting != best]
     own = sorted((baselines or {}).items(), key=lambda pair: summary.ranks[pair[0]])
     return Comparisons(
@@ -139,7 +139,7 @@ def compare(
         margin,
         level,
         later,
-        scores.unit_name,
+        "seed" if scores.folding and folding is None else scores.unit_name,
         int((family.p_holm_M > level).sum()),
         folding,
     )
@@ -155,7 +155,7 @@ def all_pairs(scores: Scores) -> Family:
     first_M, second_M = np.nonzero(np.triu(there_CU @ there_CU.T >= FEWEST, k=1))
     differences_MU = scores.differences(first_M, second_M)
     tested = len({*first_M, *second_M})
-    tests = paired_tests(differences_MU, tested, resolution=step, overlap=scores.overlap)
+    tests = paired_tests(differences_MU, tested, resolution=step, overlap=scores.overlaps[first_M])
     for other in scores.by_each_key():
         others = paired_tests(other.differences(first_M, second_M), tested, resolution=step)
         tests = tests.weaker(others)
@@ -258,7 +258,7 @@ class _Compared:
             if not math.isnan(self.margin) and len(each_U) >= FEWEST and self.collapsed.isdisjoint(pair):
                 of_each_key = [each_U, *(other_MU[index][~np.isnan(other_MU[index])] for other_MU in others)]
                 ps = [
-                    tost_p(each, self.margin, self.family.resolution, self.scores.overlap)
+                    tost_p(each, self.margin, self.family.resolution, self.scores.overlaps[pair[0]])
                     for each in of_each_key
                 ]
                 p_M[index] = np.nanmax(ps)  # NaN where runs that failed leave too few units of another key

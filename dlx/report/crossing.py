@@ -76,7 +76,8 @@ def find_crossing(analysis: "Analysis") -> Crossing | NotCrossed:
     cells = [tuple(map(write_value, row.values())) for row in design.rows]
     if len(set(cells)) < len(cells):
         return NotCrossed("two values of a key are written alike")
-    scores_CU = _by_unit(scores_by_unit(analysis.data, design, f"{summary.metric}_last"))
+    of_seeds = scores_by_unit(analysis.data, design, f"{summary.metric}_last")
+    scores_CU = _by_unit(of_seeds)
     scores = np.full((*map(len, values), scores_CU.shape[1]), np.nan)
     for cell, scores_U in zip(cells, scores_CU, strict=True):
         scores[tuple(each.index(value) for each, value in zip(values, cell, strict=True))] = scores_U
@@ -94,7 +95,7 @@ def find_crossing(analysis: "Analysis") -> Crossing | NotCrossed:
     numeric = [all(_is_number(row[key]) for row in design.rows) for key in design.keys]
     return Crossing(
         *(design.keys, design.names, values, numeric, scores, summary.higher, comparisons.level, left_out),
-        comparisons.folding,
+        of_seeds.folding,
     )
 
 

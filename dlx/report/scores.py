@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dlx.report.design import Design
 from dlx.report.load import StudyData
 from dlx.run.folds import Folding, find_folding
-from dlx.run.identity import FOLDS, comparable, is_seed
+from dlx.run.identity import FOLD, FOLDS, comparable, is_seed
 from dlx.run.units import other_units, units
 
 
@@ -25,6 +25,7 @@ class Scores:
     seed; NaN if it has none, or if one of them did not complete. `lost_CS`: whether one did not complete.
     `unit_S`: the unit that each seed belongs to. `unit_name`: what a unit is, "seed", "split" or "fold".
     `other_units`: as `unit_S`, for the other keys of a crossed design. `folding`: of cross-validation.
+    `ordinary`: the settings whose runs are not folds, in a study that has both.
     """
 
     values_CS: NDArray[np.float64]
@@ -33,11 +34,18 @@ class Scores:
     unit_name: str = "seed"
     other_units: tuple[NDArray[np.int64], ...] = ()
     folding: Folding | None = None
+    ordinary: tuple[int, ...] = ()
 
     @property
-    def overlap(self) -> float:
-        """Return how far the training data of units overlap (see `dlx.stats.tests.paired_tests`)."""
-        return 0.0 if self.folding is None else self.folding.overlap
+    def overlaps(self) -> NDArray[np.float64]:
+        """Return how far the training data of a setting's units overlap (see `paired_tests`)."""
+        overlap_C = np.full(len(self.values_CS), 0.0 if self.folding is None else self.folding.overlap)
+        overlap_C[list(self.ordinary)] = 0.0
+        return overlap_C
+
+    def folding_of(self, setting: int) -> Folding | None:
+        """Return how the runs of a setting were divided; None if they are not folds."""
+        return None if setting in self.ordinary else self.folding
 
     def differences(self, first_M: NDArray[np.int64], second_M: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return first minus second by unit [M, U], each a mean over the seeds that both completed.
@@ -95,10 +103,14 @@ def _cells(data: StudyData, design: Design) -> tuple[NDArray[np.int64], NDArray[
     nothing_CS = np.full((len(design.rows), len(seed_numbers)), np.nan)
     others = tuple(_number_units(seeds, column) for column in other_units(configs))
     unit_S = _number_units(seeds, of_run)
+    folding = find_folding(configs)
+    of_folds = {design.of_run[run] for run in runs if data.settings[run].get(FOLD) is not None}
+    ordinary = tuple(setting for setting in range(len(design.rows)) if folding and setting not in of_folds)
+    lost_CS = np.isfinite(nothing_CS)
     return (
         np.array([design.of_run[run] for run in runs], dtype=np.int64),
         np.array([seed_numbers[seed] for seed in seeds], dtype=np.int64),
-        Scores(nothing_CS, np.isfinite(nothing_CS), unit_S, unit_name, others, find_folding(configs)),
+        Scores(nothing_CS, lost_CS, unit_S, unit_name, others, folding, ordinary),
     )
 
 

@@ -148,7 +148,7 @@ def _intervals(data: StudyData, design: Design, estimates: "pd.DataFrame") -> "p
     for column in _columns(data.metrics):
         scores = scores_by_unit(data, design, column)
         with np.errstate(over="ignore", invalid="ignore"):  # a loss may be infinite, or 1e300
-            half = pd.Series(half_widths(scores.by_unit(scores.values_CS), scores.overlap))
+            half = pd.Series(half_widths(scores.by_unit(scores.values_CS), scores.overlaps))
             ends[f"{column}_low"] = estimates[f"{column}_mean"] - half
             ends[f"{column}_high"] = estimates[f"{column}_mean"] + half
     return pd.DataFrame(ends)

@@ -23,6 +23,7 @@ from dlx.report.text import (
     write_seconds,
     write_value,
 )
+from dlx.run.folds import find_folding
 from dlx.run.result import STATUSES
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def settings_table(analysis: "Analysis") -> Table:
     return Table(
         [parts[index][0] for index in kept],
         [[row[index] for index in kept] for row in cells],
-        _notes(summary, folds=analysis.comparisons.folding is not None),
+        _notes(summary, folds=find_folding(analysis.data.settings.values()) is not None),
     )
 
 

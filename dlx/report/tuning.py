@@ -65,7 +65,7 @@ def compare_tuned(
         float("nan"),
         level,
         unit=scores.unit_name,
-        folding=scores.folding,
+        folding=scores.folding_of(groups[0][0]),
         tuned=note,
     )
     return kept, own_design, own_summary, comparisons

@@ -16,6 +16,7 @@ from dlx.report.plots.run_files import read_first
 from dlx.report.scores import scores_by_unit, seed_of
 from dlx.report.summary import Summary
 from dlx.report.text import write_difference
+from dlx.run.folds import find_folding
 from dlx.run.paths import PREDICTIONS
 from dlx.run.predictions import read_predictions
 from dlx.stats.variance import VarianceComponents, selection_bias, variance_components
@@ -54,7 +55,7 @@ def estimate_uncertainty(analysis: "Analysis") -> Uncertainty | None:
     between samples is part of that between seeds. None if nothing is repeated, and for cross-validation: its
     folds are not independent, so random halves of them say too little about each other.
     """
-    if analysis.comparisons.folding is not None:
+    if find_folding(analysis.data.settings.values()) is not None:
         return None
     single = analysis.summary.table["runs"].max() == 1
     most = SINGLE if single else SETTINGS

@@ -21,12 +21,14 @@ class Interval(NamedTuple):
     high: float
 
 
-def half_widths(values_GK: NDArray[np.float64], overlap: float = 0.0) -> NDArray[np.float64]:
+def half_widths(
+    values_GK: NDArray[np.float64], overlap: float | NDArray[np.float64] = 0.0
+) -> NDArray[np.float64]:
     """Return half the width [G] of the 95% confidence interval of each row's mean: t(K-1) s / sqrt(K).
 
     NaN in a row marks a value that the group lacks. The result is NaN below 2 values, and for equal values:
-    their deviation is unknown, not 0. `overlap` widens the intervals of means over folds of cross-validation
-    (see `dlx.stats.tests.paired_tests`).
+    their deviation is unknown, not 0. `overlap`, of all rows or of each [G], widens the intervals of means
+    over folds of cross-validation (see `dlx.stats.tests.paired_tests`).
     """
     from scipy.special import stdtrit
 

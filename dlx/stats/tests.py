@@ -34,7 +34,7 @@ class PairedTests:
     freedom_M: Floats
     p_M: Floats
     prior_freedom: float
-    overlap: float = 0.0
+    overlap: float | Floats = 0.0
 
     @property
     def deviations(self) -> Floats:
@@ -69,7 +69,7 @@ def paired_tests(
     *,
     resolution: float = 0.0,
     fewest: int = FEWEST,
-    overlap: float = 0.0,
+    overlap: float | Floats = 0.0,
 ) -> PairedTests:
     """Test whether the mean of each row differs from 0; NaN marks a unit that a row lacks.
 
@@ -84,10 +84,10 @@ def paired_tests(
     equal differences do not happen by chance: their p is 0, or 1 if they are 0. Rows with fewer than `fewest`
     units are not tested.
 
-    `overlap`: if units are folds of cross-validation, the validation samples of a fold over its training
-    samples. Folds share training data, so the variance of a mean over U of them is s^2 (1/U + overlap)
-    instead of s^2 / U (Nadeau and Bengio, "Inference for the generalization error", 2003, section 3.1; for
-    repeated folds, Bouckaert and Frank, 2004).
+    `overlap`, of all rows or of each [M]: if units are folds of cross-validation, the validation samples of a
+    fold over its training samples. Folds share training data, so the variance of a mean over U of them is s^2
+    (1/U + overlap) instead of s^2 / U (Nadeau and Bengio, "Inference for the generalization error", 2003,
+    section 3.1; for repeated folds, Bouckaert and Frank, 2004).
     """
     from scipy.special import stdtr
 

@@ -9,6 +9,7 @@ import pytest
 
 from dlx.errors import RequestError
 from dlx.grade.assignment import read_assignment
+from dlx.grade.gradebook import finding
 from dlx.grade.grading import grade, submissions_in
 from dlx.grade.reference import read_reference
 from dlx.grade.work import read_work
@@ -131,6 +132,9 @@ def test_a_copied_run_is_named_on_both_sides(school):
     assert found["anna"].copies == ["the same run as ben, times included"]
     assert found["ben"].copies == ["the same run as anna, times included"]
     assert found["carl"].copies == ["the same run as the reference, times included"]
+    assert finding(reference_of(school), list(found.values())).endswith(
+        " Copied runs in 3 submissions: see the remarks."
+    )
 
 
 def test_equal_numbers_of_equal_settings_and_seeds_are_no_copy_unless_the_settings_were_edited(school):

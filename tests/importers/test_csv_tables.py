@@ -102,6 +102,20 @@ def test_other_delimiters_and_a_byte_order_mark_are_read(delimiter: str, tmp_pat
     assert means(path) == pytest.approx({"model a": 0.55, "model b": 0.8})
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_decimal_commas_are_read_between_other_delimiters(delimiter: str, tmp_path: Path) -> None:
+    rows = [delimiter.join(map(str, row)).replace(".", ",") for row in ROWS]
+    path = table(tmp_path, delimiter.join(("optimizer", "lr", "seed", "accuracy")), *rows)
+    assert means(path) == pytest.approx({"optimizer adam": 0.81, "optimizer sgd": 0.705})
+
+
+def test_commas_beside_decimal_points_are_no_decimal_commas(tmp_path: Path) -> None:
+    rows = [f"{widths};{seed};{value}" for widths, _, seed, value in ROWS]
+    rows = [row.replace("adam", "64,32").replace("sgd", "64,64") for row in rows]
+    path = table(tmp_path, "widths;seed;accuracy", *rows)
+    assert means(path) == pytest.approx({"widths 64,32": 0.81, "widths 64,64": 0.705})
+
+
 def test_per_cent_becomes_a_fraction_and_a_line_says_so(tmp_path: Path) -> None:
     path = table(tmp_path, "model,seed,accuracy", "a,0,50", "a,1,60", "b,0,70", "b,1,90%")
     path.write_text(path.read_text().replace("90%", "90"))

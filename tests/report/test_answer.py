@@ -142,8 +142,8 @@ def test_runs_of_two_kinds_are_counted(study: Any) -> None:
     grid(study, {0.1: HIGH, 0.01: [*LOW[:5], 0.1]})
     (remark,) = answered(study).remarks
     assert remark == (
-        "1 of 6 runs of lr 0.01 collapsed, scoring far below the others. The mean describes neither kind. "
-        "Find out why before you train more."
+        "1 of 6 runs of lr 0.01 collapsed, scoring far worse than the others. The mean describes neither "
+        "kind. Find out why before you train more."
     )
 
 

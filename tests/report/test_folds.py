@@ -107,3 +107,21 @@ def test_a_table_of_another_program_with_a_column_of_folds_is_cross_validation(t
     differences = np.array(B) - np.array(A)
     t = differences.mean() / np.sqrt(differences.var(ddof=1) * (1 / 6 + 1 / 2))
     assert pair.p == pytest.approx(2 * stats.t.sf(abs(t), 5), rel=1e-8)
+
+
+def test_ordinary_runs_beside_folds_keep_the_ordinary_interval_test_and_words(study):
+    write_folds(study, B, "adam")
+    best, other = [0.95, 0.97, 0.96], [0.90, 0.93, 0.88]
+    for name, scores in (("sgd", best), ("adagrad", other)):
+        for seed, score in enumerate(scores):
+            study.run(f"{name}-{seed}", study.curve(score), {"optimizer.name": name}, seed=seed)
+    analysis = study.analysis()
+    table = analysis.summary.table
+    half = (table["val_accuracy_last_high"] - table["val_accuracy_last_mean"]).iloc[[0, 2]].to_numpy()
+    assert half[0] == pytest.approx(stats.t.isf(0.025, 2) * np.std(best, ddof=1) / np.sqrt(3))
+    assert half[1] == pytest.approx(stats.t.isf(0.025, 5) * np.std(B, ddof=1) * np.sqrt(1 / 6 + 1 / 2))
+    pair = next(each for each in analysis.comparisons.against_best if each.tested)
+    assert pair.p == pytest.approx(stats.ttest_rel(other, best).pvalue)
+    assert (analysis.comparisons.unit, analysis.comparisons.folding) == ("seed", None)
+    assert analysis.answer.method.startswith("Paired t tests over 3 seeds")
+    assert "fold" not in analysis.answer.sentence + analysis.answer.method

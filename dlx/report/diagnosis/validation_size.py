@@ -4,6 +4,7 @@ from dlx.metrics.catalogue import label_of
 from dlx.report.diagnosis.evidence import Evidence
 from dlx.report.diagnosis.finding import Finding, NotChecked
 from dlx.run.folds import find_folding
+from dlx.run.identity import FOLD
 
 KIND = "small validation set"
 SMALL = 100  # samples; with fewer, one sample is more than a point of accuracy
@@ -20,7 +21,8 @@ def find_small_validation(evidence: Evidence) -> list[Finding | NotChecked]:
     sizes = {size for run in evidence.completed if (size := evidence.samples(run)) > 1}
     if not sizes:
         return [NotChecked(KIND, "the number of validation samples is unknown")]
-    folding = find_folding(evidence.data.settings.values())
+    runs = evidence.data.settings.values()
+    folding = find_folding(runs) if all(values.get(FOLD) is not None for values in runs) else None
     samples = min(sizes) * (1 if folding is None else min(folding.folds))  # each is validated on in one fold
     means = sorted((evidence.mean(setting) for setting in evidence.scores), reverse=True)
     lead = means[0] - means[1] if len(means) > 1 else float("nan")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlx.errors import RequestError, nearest
+from dlx.report.any_text import any_text
 from dlx.report.load import Frames, StudyData, frames_of, load_any
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ class Report:
         return "\n".join([*parts, self.shown, f"<p>The whole report: <code>{page}</code></p>"])
 
 
+@any_text()
 def read_results(folders: Sequence[Path]) -> Results:
     """Read the runs at or below the folders, or of the newest study if none is given.
 

@@ -137,7 +137,9 @@ def _make_lazy_layers(own: Target, model: nn.Module, input_shape: tuple[int, ...
 
 def are_probabilities(outputs_BK: Tensor) -> bool:
     """Return whether every row is at least 0 and sums to 1 within rounding, as after a softmax."""
-    if outputs_BK.dim() != 2 or outputs_BK.shape[1] < 2 or bool((outputs_BK < 0).any()):
+    if outputs_BK.dim() != 2 or outputs_BK.shape[1] < 2 or not outputs_BK.is_floating_point():
+        return False
+    if (outputs_BK < 0).any():
         return False
     sums_B = outputs_BK.double().sum(1)
     rounding = 10 * torch.finfo(outputs_BK.dtype).eps

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from dlx.errors import RequestError, nearest
 from dlx.report.answer import Answer, find_answer
+from dlx.report.any_text import any_text
 from dlx.report.comparison import Comparisons, compare
 from dlx.report.crossing import NotCrossed
 from dlx.report.design import Design, find_design, find_key
@@ -87,6 +88,7 @@ class Analysis:
         return settings_table(self)
 
 
+@any_text()
 def analyse(data: StudyData, options: Options, level: float = LEVEL, later: float = LEVEL) -> Analysis:
     """Group the runs into settings and compare these; `level`: of the tests; `later`: with more units.
 

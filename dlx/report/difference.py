@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from dlx.report.any_text import any_text
 from dlx.report.comparison import compare
 from dlx.report.comparison_text import sentence
 from dlx.report.design import find_design
@@ -34,6 +35,7 @@ class Difference:
     verdicts: list[str]
 
 
+@any_text()
 def find_difference(one: Side, other: Side, metric: str = "") -> Difference:
     """Compare two sides. Raises RequestError for a metric that no run has."""
     keys = _differing_keys(one, other)

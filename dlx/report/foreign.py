@@ -13,6 +13,7 @@ from dlx.errors import RequestError, nearest
 from dlx.importers import names
 from dlx.importers.find import read_runs
 from dlx.importers.foreign_run import STATUS_KEY, Columns, ForeignRun, read_status
+from dlx.report.any_text import any_text
 from dlx.report.load import StudyData, columns_of, joined, load_study
 from dlx.report.score import Score, choose_score
 from dlx.report.text import visible, write_count
@@ -27,6 +28,7 @@ NAMED = 8  # settings in a sentence
 RESERVED = ("setting", "label", "runs", "completed", "diverged", "failed", "parameters", "collapsed")
 
 
+@any_text()
 def load_foreign(paths: Sequence[Path], asked: Columns) -> StudyData:
     """Load the runs of other programs in files and folders; the frames are empty if there is none.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlx.errors import RequestError
 from dlx.importers.foreign_run import Columns
+from dlx.report.any_text import any_text
 from dlx.report.design import find_design
 from dlx.report.reader import Reader, Unended, write_error
 from dlx.report.repeats import find_repeats
@@ -74,6 +75,7 @@ class Frames:
     running: dict[str, str]
 
 
+@any_text()
 def frames_of(data: StudyData) -> Frames:
     """Return what was loaded as frames for notebooks."""
     import pandas as pd
@@ -92,6 +94,7 @@ def frames_of(data: StudyData) -> Frames:
     return Frames(runs, histories, settings, swept, data.left_out, data.running)
 
 
+@any_text()
 def load_any(places: Sequence[Path], columns: Columns = NOTHING_ASKED) -> StudyData:
     """Load the runs of dlx in folders, or, where there is none, those of other programs in folders and files.
 
@@ -112,6 +115,7 @@ def load_any(places: Sequence[Path], columns: Columns = NOTHING_ASKED) -> StudyD
     return load_foreign(places, columns)
 
 
+@any_text()
 def load_study(folders: Iterable[Path], reader: Reader | None = None) -> StudyData:
     """Load every run at or below `folders`; a run that has not ended or cannot be read is left out.
 

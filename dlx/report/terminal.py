@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from dlx.report.analysis import Analysis
+from dlx.report.any_text import any_text
 from dlx.report.comparison_text import sentence
 from dlx.report.diagnosis.finding import terminal_lines
 from dlx.report.diagnosis.first_screen import most_important
@@ -22,6 +23,7 @@ ROWS = 40  # of the table: more would scroll away
 TEXTS = 8  # columns of settings; folded to fit, more would be one letter wide
 
 
+@any_text()
 def print_report(
     console: Console, analysis: Analysis, title: str, page: Path, *, details: bool = False
 ) -> None:

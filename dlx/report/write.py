@@ -14,6 +14,7 @@ from dlx import __version__
 from dlx.errors import RequestError
 from dlx.importers.foreign_run import KNOWN
 from dlx.report.analysis import Analysis, Options, analyse
+from dlx.report.any_text import any_text
 from dlx.report.columns import choose_columns
 from dlx.report.diagnosis.finding import diagnosis_csv
 from dlx.report.export.exports import export_files, hints
@@ -40,6 +41,7 @@ FINDINGS = ("comparisons.csv", "comparisons.md", "comparisons.tex", "diagnosis.c
 FORMAT = 2  # of report.json; increases when a key is removed or changes its meaning
 
 
+@any_text()
 def write_report(
     folders: list[Path],
     output: Path,

@@ -185,8 +185,9 @@ def _slug(config: Mapping[str, Any], words: Sequence[str]) -> str:
     parts += [_called(config["optimizer"])]
     parts += [f"lr{lr:g}" if isinstance(lr, int | float) else None]
     parts += [f"b{config['batch_size']}", f"s{config['seed']}"]
-    if (fold := config["data"].get("fold")) is not None:
-        parts.append(f"r{config['data']['repeat']}f{fold}")
+    data = config.get("data", {})
+    if data.get("fold") is not None:
+        parts.append(f"r{data['repeat']}f{data['fold']}")
     return "-".join(str(part) for part in parts if part)
 
 

@@ -35,7 +35,7 @@ def test_without_options_the_choice_is_left_to_the_report(calls):
     assert output == Path("there")
     assert named.pop("looks")
     assert named.pop("study").runs.empty
-    assert named == {"options": Options(), "exports": (), "columns": (), "details": False}
+    assert named == {"options": Options(), "exports": (), "columns": (), "width": None, "details": False}
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def test_a_yaml_opens_with_its_command_and_holds_only_keys_that_are_used(tmp_pat
         message.startswith(
             (
                 "data.path: give a file",
+                "data.path: give a folder",
                 "data.path=.: there",
                 f"data.name={path.stem}: ",
                 "data.target=???: write",

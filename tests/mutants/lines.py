@@ -29,7 +29,7 @@ class Lines:
                     self._runs[file][int(line)] |= set(contexts)
 
     def tests(self, file: str, line: int) -> list[str]:
-        """Return the tests that run this line: quick ones of the file's own test file, then the fastest first.
+        """Return the tests that run this line: quick ones of its own test file, then the fastest first.
 
         For a line that only an import or another process runs, those that run anything in its file.
         """

@@ -169,11 +169,7 @@ class _Masks(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
-        ctx.mark_non_differentiable(output)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None]:  # noqa: ARG004
-        return None, None
+        ctx.mark_non_differentiable(output)  # so there is no backward pass
 
     @staticmethod
     def vmap(

@@ -2,7 +2,18 @@
 
 import torch
 
-from dlx.engine.metrics import JUDGED, STACKED, DeviceScalars, EpochMetrics, Metrics, Outputs, fetch, sums
+from dlx.engine.metrics import (
+    JUDGED,
+    STACKED,
+    DeviceScalars,
+    EpochMetrics,
+    Metrics,
+    Outputs,
+    fetch,
+    measure,
+    sums,
+)
+from dlx.metrics.metrics import Metric
 
 
 def largest_is_the_class(outputs, labels):
@@ -83,3 +94,29 @@ def test_outputs_of_one_run_of_several_are_its_row():
     one = Outputs(outputs_RNK, labels_RN).of(1)
     assert one.outputs.tolist() == [[6, 7], [8, 9], [10, 11]]
     assert one.labels.tolist() == [1, 1, 0]
+
+
+def test_an_epochs_outputs_are_kept_only_if_that_is_asked_for():
+    for keep in (False, True):
+        metrics = EpochMetrics(largest_is_the_class, **({"keep": True} if keep else {}))
+        metrics.add(torch.zeros(2), outputs(0, 1), torch.tensor([0, 2]))
+        metrics.add(torch.zeros(1), outputs(2), torch.tensor([1]))
+        metrics.sums()
+        assert len(metrics._kept) == int(keep)
+    kept = metrics.outputs()
+    assert torch.equal(kept.outputs, outputs(0, 1, 2))
+    assert kept.labels.tolist() == [0, 2, 1]
+
+
+def test_each_run_has_the_columns_of_its_own_metrics():
+    """In their order; None where a split was not computed."""
+    first, second = Outputs(outputs(0, 1), torch.tensor([0, 2])), Outputs(outputs(1), torch.tensor([1]))
+    correct = Metric("correct", lambda given, labels: largest_is_the_class(given, labels).sum() / 1.0, True)
+    count = Metric("count", lambda given, labels: torch.tensor(float(len(labels))), None)
+    measured = measure([[correct, count], [], [count]], {"train_": None, "val_": [first, first, second]})
+    assert [list(each.items()) for each in measured] == [
+        [("train_correct", None), ("train_count", None), ("val_correct", 1.0), ("val_count", 2.0)],
+        [],
+        [("train_count", None), ("val_count", 1.0)],
+    ]
+    assert measure([[]], {"train_": None, "val_": [first]}) == [{}]

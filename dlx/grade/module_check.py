@@ -5,6 +5,7 @@ stands in the student's folder, so that `mynet:Net` is the class in their mynet.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from dlx.run.files import MEGABYTE
 
 SECONDS = 120  # importing torch takes 3 to 10, a check of a small net one
 NAMED = 3  # parameters in a sentence
+HINT = re.compile(r"(; )?HYDRA_FULL_ERROR=1 shows \w+")  # for the module's author, not for a teacher
 
 
 def check_module(folder: Path, words: Sequence[str], seconds: float = SECONDS) -> list[str]:
@@ -68,4 +70,5 @@ def _environment() -> dict[str, str]:
 
 def _last_line(errors: bytes) -> str:
     lines = errors.decode(errors="replace").strip().splitlines() or ["it ended without a message"]
-    return visible(shorten(lines[-1].removeprefix("dlx check: ").removeprefix("error: ")))
+    said = lines[-1].removeprefix("dlx check: ").removeprefix("error: ")
+    return visible(shorten(HINT.sub("", said).replace(" ()", "")))

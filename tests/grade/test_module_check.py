@@ -47,6 +47,7 @@ def test_a_module_that_fails_or_never_ends_is_a_problem_of_its_own(tmp_path):
     (said,) = check_module(module(tmp_path, "raise RuntimeError('lost')"), WORDS)
     assert said.startswith("the module cannot be checked: ")
     assert "lost" in said
+    assert "HYDRA_FULL_ERROR" not in said
     (said,) = check_module(module(tmp_path, "while True: pass"), WORDS, seconds=1)
     assert said == "the module's check took more than 1 seconds and was stopped"
 

@@ -7,15 +7,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dlx.errors import RequestError, nearest
+from dlx.errors import RequestError
 from dlx.importers.foreign_run import Columns
 from dlx.metrics.catalogue import is_share
-from dlx.reproduce.claim import Moment, Where
+from dlx.reproduce.claim import Moment, Where, describe_document
 from dlx.reproduce.measure import PARAMETERS, write_moment
 from dlx.reproduce.where import write_where
 from dlx.run.documents import read_yaml, shorten
 from dlx.run.files import YAML_LIMIT
-from dlx.validation import describe
 
 SET_BY_FILE = {"seed": "seeds", "name": "runs", "output_root": "runs"}
 Points = Annotated[float, Field(gt=0, le=1000)]
@@ -132,16 +131,6 @@ def read_assignment(path: Path) -> Assignment:
     try:
         return Assignment.model_validate_json(written)
     except ValidationError as error:
-        raise RequestError(f"{path}: {_describe(error)}") from error
-
-
-def _describe(error: ValidationError) -> str:
-    """Describe an unknown key, else the first mistake: a misspelt key also makes the right one missing."""
-    unknown = [each for each in error.errors(include_url=False) if each["type"] == "extra_forbidden"]
-    if not unknown:
-        return describe(error)
-    *group, key = map(str, unknown[0]["loc"])
-    models: dict[str, type[_Closed]] = {"figures": AskedFigure, "table": Table}
-    allowed = sorted(models.get(group[0] if group else "", Assignment).model_fields)
-    where = ".".join([*group, shorten(key)])
-    return f"{where}: there is no such key{nearest(key, allowed)} (allowed: {', '.join(allowed)})"
+        raise RequestError(
+            f"{path}: {describe_document(error, Assignment, {'figures': AskedFigure, 'table': Table})}"
+        ) from error

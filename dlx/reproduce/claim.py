@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -228,18 +228,23 @@ def read_claim(path: Path) -> Claim:
     try:
         return Claim.model_validate_json(written)
     except ValidationError as error:
-        raise RequestError(f"{path}: {_describe(error)}") from error
+        raise RequestError(
+            f"{path}: {describe_document(error, Claim, {'figures': Figure, 'orders': Order})}"
+        ) from error
 
 
-def _describe(error: ValidationError) -> str:
-    """Describe an unknown key, else the first mistake: a misspelt key also makes the right one missing."""
-    errors = error.errors(include_url=False)
-    first = next((each for each in errors if each["type"] == "extra_forbidden"), None)
-    if first is None:
+def describe_document(
+    error: ValidationError, model: type[BaseModel], parts: Mapping[str, type[BaseModel]]
+) -> str:
+    """Describe an unknown key, else the first mistake: a misspelt key also makes the right one missing.
+
+    `parts`: the models of the groups of keys in `model`, by their names.
+    """
+    unknown = [each for each in error.errors(include_url=False) if each["type"] == "extra_forbidden"]
+    if not unknown:
         return describe(error)
-    parts = [str(part) for part in first["loc"]]
-    models: dict[str, type[_Closed]] = {"figures": Figure, "orders": Order}
-    allowed = sorted(models.get(parts[0], Claim).model_fields)
-    near = nearest(parts[-1], allowed)
-    given = f"{shorten('.'.join(parts))}={shorten(repr(first['input']))}"
+    place = [str(part) for part in unknown[0]["loc"]]
+    allowed = sorted(parts.get(place[0], model).model_fields)
+    given = f"{shorten('.'.join(place))}={shorten(repr(unknown[0]['input']))}"
+    near = nearest(place[-1], allowed)
     return f"{given}: there is no such key{near} (allowed: {', '.join(allowed)})"

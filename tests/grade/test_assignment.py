@@ -34,8 +34,8 @@ def test_a_figure_is_called_by_its_metric_moment_and_setting(tmp_path):
     [
         ("assignment: one\n", "figures: needs a value"),
         (FIGURES, "assignment: needs a value"),
-        (f"assignment: one\nluk: 0.01\n{FIGURES}", "luk: there is no such key; did you mean 'luck'"),
-        ("assignment: one\nfigures: [{metrc: x}]\n", "figures.0.metrc: there is no such key"),
+        (f"assignment: one\nluk: 0.01\n{FIGURES}", "luk=0.01: there is no such key; did you mean 'luck'"),
+        ("assignment: one\nfigures: [{metrc: x}]\n", "figures.0.metrc='x': there is no such key"),
         (f"assignment: one\nluck: 0\n{FIGURES}", "luck=0"),
         (f"assignment: one\nseeds: 1\n{FIGURES}", "seeds=1"),
         (f"assignment: ../up\n{FIGURES}", "use letters, digits"),

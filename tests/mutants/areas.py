@@ -63,6 +63,7 @@ AREAS = {
             "tests/study/test_source.py",
             "tests/study/test_state.py",
             "tests/study/test_training.py",
+            "tests/test_folds.py",
         ),
     ),
 }

@@ -7,6 +7,7 @@ import pytest
 
 from dlx.run.history import COLUMNS, read_last
 from dlx.run.paths import find_runs
+from dlx.run.probes import FILES
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -74,3 +75,8 @@ def test_a_history_whose_last_row_cannot_be_read_is_named(tmp_path: Path, conten
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"{path}: .*{said}"):
         read_last(path)
+
+
+def test_the_files_of_probes_have_the_names_that_are_documented() -> None:
+    tables = ("layers.csv", "gradients.csv", "steps.csv", "classes.csv")
+    assert (*tables, "logits.npz", "images.npz") == FILES

@@ -53,6 +53,7 @@ LAYERS = {
     "relu": nn.ReLU,
     "relu in place": lambda: nn.ReLU(inplace=True),
     "leaky relu": lambda: nn.LeakyReLU(0.3),
+    "leaky relu, falling": lambda: nn.LeakyReLU(-0.3),
     "elu": lambda: nn.ELU(1.7),
     "gelu": nn.GELU,
     "gelu by tanh": lambda: nn.GELU("tanh"),

@@ -56,6 +56,7 @@ AREAS = {
             "tests/run/test_*.py",
             "tests/study/test_afterwards.py",
             "tests/study/test_changes.py",
+            "tests/study/test_ended.py",
             "tests/study/test_held.py",
             "tests/study/test_lock.py",
             "tests/study/test_looks.py",
@@ -63,6 +64,7 @@ AREAS = {
             "tests/study/test_source.py",
             "tests/study/test_state.py",
             "tests/study/test_training.py",
+            "tests/test_folds.py",
         ),
     ),
 }

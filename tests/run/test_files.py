@@ -1,5 +1,6 @@
 """Only regular files of a limited size are opened, and nothing is written through a link."""
 
+import errno
 import os
 import re
 import stat
@@ -72,8 +73,10 @@ def test_anything_else_is_neither_read_nor_written(tmp_path: Path, name: str, wo
     path = special(tmp_path)[name]
     with pytest.raises(ValueError, match=words):
         open_regular(path, 100)
-    with pytest.raises(FileExistsError), open_to_append(path):
+    with pytest.raises(FileExistsError) as refused, open_to_append(path):
         pass
+    assert (refused.value.errno, refused.value.filename) == (errno.EEXIST, str(path))
+    assert refused.value.strerror in words
     assert (tmp_path / "file").read_text() == (tmp_path / "real" / "inside").read_text() == "mine"
     assert not (tmp_path / "nothing").exists()
 

@@ -52,7 +52,7 @@ class AskedFigure(_Closed):
         return ", ".join([*words, *([write_where(self.where)] if self.where else [])])
 
 
-class Table(_Closed):
+class TableColumns(_Closed):
     """How a student's CSV table is read, where dlx should not guess: its columns by what they hold."""
 
     setting: list[str] = []
@@ -75,7 +75,7 @@ class Assignment(_Closed):
     figures: Annotated[list[AskedFigure], Field(min_length=1)]
     free: list[str] = []  # keys, or groups of keys, that students choose
     check: list[str] = []  # words of dlx check for the students' own module, for --check-module
-    table: Table = Table()
+    table: TableColumns = TableColumns()
 
     @field_validator("assignment")
     @classmethod
@@ -132,5 +132,5 @@ def read_assignment(path: Path) -> Assignment:
         return Assignment.model_validate_json(written)
     except ValidationError as error:
         raise RequestError(
-            f"{path}: {describe_document(error, Assignment, {'figures': AskedFigure, 'table': Table})}"
+            f"{path}: {describe_document(error, Assignment, {'figures': AskedFigure, 'table': TableColumns})}"
         ) from error

@@ -27,6 +27,8 @@ FIRST = {
     "data": {"values": [{"x": 1, "of": "a"}, {"x": 2, "of": "a"}]},
     "vconcat": [{"layer": [{"mark": kind, "encoding": AXES} for kind in ("area", "line", "point", "rule")]}],
 }
+# SIGTRAP and SIGABRT are how V8 ends where it gets no memory, also under `ulimit -v`; SIGKILL is the kernel's way.
+NO_MEMORY = (5, 6, 9)
 
 
 class Renderer:
@@ -43,7 +45,10 @@ class Renderer:
         atexit.register(self.end)
 
     def call(self, function: str, *arguments: Any, **options: Any) -> Any:
-        """Return what the function of vl_convert returns; raises its ValueError."""
+        """Return what the function of vl_convert returns; raises its ValueError.
+
+        Raises MemoryError if the process was ended for want of memory.
+        """
         questions, answers = self._process.stdin, self._process.stdout
         assert questions is not None and answers is not None, "both are pipes"  # noqa: PT018
         try:
@@ -53,7 +58,8 @@ class Renderer:
                 answer = pickle.load(answers)  # noqa: S301 - from this file
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             code = self._process.wait()
-            raise RuntimeError(f"the process that draws the charts ended (exit code {code})") from error
+            kind = MemoryError if -code in NO_MEMORY else RuntimeError
+            raise kind(f"the process that draws the charts ended (exit code {code})") from error
         if isinstance(answer, ValueError):
             raise answer
         return answer

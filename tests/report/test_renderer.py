@@ -38,10 +38,20 @@ def test_its_errors_are_raised_here_and_it_goes_on(own: renderer.Renderer) -> No
 
 def test_a_process_that_has_died_is_named(own: renderer.Renderer) -> None:
     process: Any = own._process
-    process.kill()
+    process.terminate()
     for _ in range(2):
-        with pytest.raises(RuntimeError, match=r"the process that draws the charts ended \(exit code -9\)"):
+        with pytest.raises(RuntimeError, match=r"the process that draws the charts ended \(exit code -15\)"):
             own.call("vegalite_to_svg", SPEC)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTRAP, signal.SIGABRT])
+def test_a_process_that_gets_no_memory_is_told_from_one_that_fails(
+    own: renderer.Renderer, how: signal.Signals
+) -> None:
+    process: Any = own._process
+    process.send_signal(how)
+    with pytest.raises(MemoryError, match=rf"exit code -{how.value}"):
+        own.call("vegalite_to_svg", SPEC)
 
 
 def test_it_ends_when_its_parent_is_killed() -> None:

@@ -27,7 +27,7 @@ FIRST = {
     "data": {"values": [{"x": 1, "of": "a"}, {"x": 2, "of": "a"}]},
     "vconcat": [{"layer": [{"mark": kind, "encoding": AXES} for kind in ("area", "line", "point", "rule")]}],
 }
-# SIGTRAP and SIGABRT are how V8 ends where it gets no memory, also under `ulimit -v`; SIGKILL is the kernel's way.
+# SIGTRAP and SIGABRT: how V8 ends where it gets no memory, also under `ulimit -v`. SIGKILL: the kernel's way.
 NO_MEMORY = (5, 6, 9)
 
 

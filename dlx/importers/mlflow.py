@@ -12,7 +12,7 @@ from dlx.importers.foreign_run import ForeignRun, read_number, read_status, read
 from dlx.run.documents import read_yaml
 from dlx.run.files import TABLE_LIMIT, YAML_LIMIT, read_text
 
-META, PARAMS, METRICS, TAGS = "meta.yaml", "params", "metrics", "tags"
+META, PARAMS, METRICS = "meta.yaml", "params", "metrics"
 MOST_FILES = 10_000  # of one run
 LONGEST_PARAMETER = 100_000  # bytes; MLflow's own limit is 6,000 letters
 
